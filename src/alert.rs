@@ -1,0 +1,198 @@
+//! What is reported: an episode at its start, while it lasts, and at its end.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::packet::Origin;
+use crate::time::Timestamp;
+use crate::watch::Limit;
+
+/// One report of an episode. It holds all that a sink may say; a sink adds nothing but form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// The capture time of the event: for a start, of the attempt that met the limit; for an update or an end, when
+    /// it was due.
+    pub time: Timestamp,
+    /// Start, update or end.
+    pub state: State,
+    /// The watch's name.
+    pub watch: Arc<str>,
+    /// The watch's signature id: stable for its name.
+    pub signature: u32,
+    /// Whom the attempts are counted for: a host, or a network where the grouping is one.
+    pub source: Source,
+    /// The limit that was met.
+    pub limit: Limit,
+    /// The attempt that met it.
+    pub trigger: Trigger,
+    /// Attempts from the first of the window that met the limit until now.
+    pub attempts: u64,
+    /// Copies of attempts, not counted in `attempts`, since the start.
+    pub copies: u64,
+    /// Retransmissions of attempts, not counted in `attempts`, since the start.
+    pub retransmissions: u64,
+    /// The first attempt of the window that met the limit.
+    pub first_seen: Timestamp,
+    /// The last attempt.
+    pub last_seen: Timestamp,
+    /// The highest N / (t\[i\] - t\[i-N+1\]) so far, N being that of `limit`, in attempts per second.
+    pub peak: f64,
+    /// Attempts by destination port, most first.
+    pub ports: Ports,
+    /// The destinations seen from the start on.
+    pub destinations: Addresses,
+    /// The hosts seen from the start on, where the source is a network.
+    pub hosts: Addresses,
+    /// Packets and attempts that were lost while the episode lasted, so that its counts are too low.
+    pub losses: Losses,
+}
+
+impl Alert {
+    /// From the first attempt to the last.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.last_seen.since(self.first_seen)
+    }
+
+    /// Attempts per second from the first to the last; `None` while they are at one and the same time.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.duration().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
+        (seconds > 0.0).then(|| self.attempts as f64 / seconds)
+    }
+}
+
+/// Which report of an episode this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The limit was met.
+    Start,
+    /// It lasts.
+    Update,
+    /// It is over.
+    End(Ended),
+}
+
+impl State {
+    /// Its name in text and JSON: `start`, `update`, `end`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Update => "update",
+            Self::End(_) => "end",
+        }
+    }
+}
+
+/// Why an episode ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The quiet time passed since the last attempt that met a limit.
+    Quiet,
+    /// The capture's packets ran out, or synwatch was stopped.
+    Capture,
+    /// The capture's clock stepped back by more than a second.
+    Clock,
+}
+
+impl Ended {
+    /// Its name in text and JSON: `quiet`, `capture`, `clock`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Capture => "capture",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// Whom attempts are counted for: a host, or a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source(pub IpNet);
+
+impl fmt::Display for Source {
+    /// A host without a prefix length, a network with it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_network() { self.0.fmt(f) } else { self.0.addr().fmt(f) }
+    }
+}
+
+impl Source {
+    /// Whether it can hold more than one host.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        self.0.prefix_len() < self.0.max_prefix_len()
+    }
+}
+
+/// The attempt that met the limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its source address.
+    pub src: IpAddr,
+    /// Its source port.
+    pub src_port: u16,
+    /// Its destination address.
+    pub dst: IpAddr,
+    /// Its destination port.
+    pub dst_port: u16,
+    /// Where it was captured.
+    pub origin: Origin,
+}
+
+/// Attempts by destination port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ports {
+    /// Port and attempts: most attempts first, then the lower port.
+    pub counts: Vec<(u16, u64)>,
+    /// Attempts to ports beyond those that are kept.
+    pub others: u64,
+}
+
+/// Addresses that were seen: the first few are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Addresses {
+    /// The first ones, in the order in which they were seen.
+    pub kept: Vec<IpAddr>,
+    /// Attempts that concern an address beyond those that are kept. 0 means that `kept` is all there is.
+    pub others: u64,
+}
+
+/// What went missing, so that counts are too low.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Losses {
+    /// Packets dropped by the kernel: no room in the capture buffer.
+    pub kernel: u64,
+    /// Packets dropped by the interface or its driver.
+    pub interface: u64,
+    /// Crossings dropped because the detector's channel was full.
+    pub crossings: u64,
+    /// Sources forgotten although they were live, to make room.
+    pub evictions: u64,
+}
+
+impl Losses {
+    /// Whether nothing went missing.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What went missing since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            kernel: self.kernel.saturating_sub(earlier.kernel),
+            interface: self.interface.saturating_sub(earlier.interface),
+            crossings: self.crossings.saturating_sub(earlier.crossings),
+            evictions: self.evictions.saturating_sub(earlier.evictions),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The command line program: parse, call, report, exit code.
+
+fn main() {}

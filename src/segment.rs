@@ -1,0 +1,85 @@
+//! One TCP segment, as far as synwatch needs to know it.
+
+use std::net::IpAddr;
+
+use crate::packet::InterfaceId;
+
+/// A TCP segment's addresses, ports, flags and numbers (RFC 9293, 3.1), and where it was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// The sender, by the IP header nearest to the TCP header.
+    pub src: IpAddr,
+    /// The receiver.
+    pub dst: IpAddr,
+    /// The sender's port. 0 is a port like any other.
+    pub src_port: u16,
+    /// The receiver's port.
+    pub dst_port: u16,
+    /// The sequence number.
+    pub seq: u32,
+    /// The acknowledgment number; `None` where the capture ends before it.
+    pub ack: Option<u32>,
+    /// The control bits.
+    pub flags: Flags,
+    /// Bytes of payload by the IP header's length, whether captured or not; `None` where it cannot be told.
+    pub payload: Option<u32>,
+    /// The IPv4 identification; IPv6 has none.
+    pub ip_id: Option<u16>,
+    /// Where it was seen.
+    pub place: Place,
+}
+
+/// Where a packet was seen: a copy of a segment at another place is the same segment, forwarded or mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Place {
+    /// The capture interface.
+    pub interface: InterfaceId,
+    /// The kernel's interface index, where the link layer tells it (Linux cooked v2, NFLOG); else 0.
+    pub ifindex: u32,
+    /// The VLAN identifiers, 12 bits each: the innermost lowest, the outer ones above it (the fifth inwards
+    /// is folded in by XOR). 0 without tags.
+    pub vlan: u64,
+    /// The direction, where the link layer tells it.
+    pub direction: Direction,
+}
+
+/// The direction of a packet as its link layer tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Direction {
+    /// The link layer does not tell.
+    #[default]
+    Unknown,
+    /// Received by the capturing host (to it, broadcast, multicast, or to another host).
+    In,
+    /// Sent by the capturing host.
+    Out,
+    /// At this netfilter hook (NFLOG): prerouting 0, input 1, forward 2, output 3, postrouting 4.
+    Hook(u8),
+}
+
+/// TCP's control bits (RFC 9293, 3.1): the 14th byte of the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronize sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// The acknowledgment number is significant.
+    pub const ACK: Self = Self(0x10);
+
+    /// Whether all bits of `other` are set.
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// SYN set and ACK clear, whatever else is: what synwatch counts.
+    #[must_use]
+    pub fn is_attempt(self) -> bool {
+        self.has(Self::SYN) && !self.has(Self::ACK)
+    }
+}

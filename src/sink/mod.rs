@@ -1,0 +1,1 @@
+//! Alert in, bytes out: how what is found is said.

@@ -1,0 +1,41 @@
+//! What was counted: one snapshot of all counters, as the capture path and the detector hand it on.
+
+use crate::alert::Losses;
+use crate::decode::Skipped;
+
+/// The counters of a run. A snapshot is taken at a tick; it is not an instant where several threads count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Packets that were looked at: each is an attempt, a repeat, allowed, or skipped with a reason.
+    pub packets: u64,
+    /// Connection attempts that were counted.
+    pub attempts: u64,
+    /// Copies of attempts (seen again at another place, or mirrored).
+    pub copies: u64,
+    /// Retransmissions of attempts.
+    pub retransmissions: u64,
+    /// Attempts of allow-listed sources: part of `attempts`, never reported.
+    pub allowed: u64,
+    /// Packets that are no attempts, by reason.
+    pub skipped: Skipped,
+    /// Slots of the source table that were claimed, each by a source not known before or forgotten since.
+    pub slots_claimed: u64,
+    /// Slots that the source table has.
+    pub slots: u64,
+    /// Recent attempts forgotten early, to make room: their repeats count as attempts.
+    pub connections_evicted: u64,
+    /// What went missing.
+    pub losses: Losses,
+    /// Packets that the kernel says it handed over, live.
+    pub kernel_packets: u64,
+    /// Steps back of the capture's clock by more than a second.
+    pub clock_steps: u64,
+    /// Episodes that were opened.
+    pub episodes: u64,
+    /// Episodes that were not opened because as many as allowed were open.
+    pub episodes_refused: u64,
+    /// Report lines held back because there were too many in a second.
+    pub held_back: u64,
+    /// Attempts not written to the `-w` file because its queue was full or the file had reached its size.
+    pub not_written: u64,
+}

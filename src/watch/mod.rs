@@ -1,0 +1,5 @@
+//! Which watches a segment concerns.
+
+mod limit;
+
+pub use limit::Limit;
