@@ -1,0 +1,322 @@
+//! From capture time to the ticks that the tables compare.
+//!
+//! A tick is 0.1 ms of capture time, rounded down since the first packet. Ticks never run backwards and never wrap,
+//! whatever the capture's times do:
+//!
+//! - A jump forward by more than the tables look back is shortened to just more than that: nothing before it counts
+//!   any more either way, and damaged times cannot use up the range.
+//! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
+//!   the step counts: the rings are as good as empty, without a word being written.
+//! - When the range is used up (34 years of capture time, or of such jumps) the tables have to be cleared once.
+//!
+//! With several lanes (live interfaces, each with a clock of its own) now is the smallest of them.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// Nanoseconds of a tick.
+const TICK: i64 = 100_000;
+/// Ticks of a second.
+const SECOND: u64 = 10_000;
+/// Where ticks start: packets a little older than the first have ticks too.
+const START: u64 = 2 * SECOND;
+/// Where ticks end: what a slot's word can tell in seconds.
+const END: u64 = (1 << 30) * SECOND;
+/// A step back of more than this is no mere disorder.
+const DISORDER: Duration = Duration::from_secs(1);
+
+/// A time in ticks of 0.1 ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Ticks(pub u64);
+
+impl Ticks {
+    /// So many ticks as time.
+    #[must_use]
+    pub const fn span(ticks: u64) -> Duration {
+        Duration::from_nanos(ticks.saturating_mul(TICK.unsigned_abs()))
+    }
+
+    /// The second that it lies in.
+    #[must_use]
+    pub const fn second(self) -> u64 {
+        self.0 / SECOND
+    }
+
+    /// A window's length in ticks: whole windows only, so that two times within so many ticks lie within the window,
+    /// both rounded down.
+    #[must_use]
+    pub fn in_window(window: Duration) -> u64 {
+        u64::try_from(window.as_nanos() / TICK.unsigned_abs() as u128).unwrap_or(u64::MAX)
+    }
+
+    /// Ticks since `earlier`; 0 when it is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The capture's clock.
+#[derive(Debug)]
+pub struct Clock {
+    lanes: Box<[Option<Timestamp>]>,
+    now: Option<Timestamp>,
+    /// The time at which this stretch of ticks began, and its tick.
+    origin: Timestamp,
+    offset: u64,
+    /// How far back the tables look, in ticks.
+    longest: u64,
+}
+
+/// What a packet's time did to the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The second of now is the same.
+    SameSecond,
+    /// The second of now has changed.
+    NewSecond,
+    /// The lane's time stepped back by more than a second; now is the packet's time.
+    SteppedBack,
+}
+
+impl Clock {
+    /// A clock for so many lanes, and for tables that look back as far as `longest`.
+    #[must_use]
+    pub fn new(lanes: usize, longest: Duration) -> Self {
+        Self {
+            lanes: vec![None; lanes.max(1)].into(),
+            now: None,
+            origin: Timestamp::default(),
+            offset: START,
+            longest: Ticks::in_window(longest),
+        }
+    }
+
+    /// The time: the smallest of the lanes' newest times. `None` before the first packet.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// Takes note of a time on a lane: a packet's, or one that no later packet will be older than.
+    pub fn observe(&mut self, lane: usize, time: Timestamp) -> Seen {
+        let Some(newest) = self.lanes[lane] else {
+            return self.start_lane(lane, time);
+        };
+        if time > newest {
+            self.lanes[lane] = Some(time);
+            return self.advance();
+        }
+        if newest.since(time) > DISORDER {
+            self.step_back(time);
+            return Seen::SteppedBack;
+        }
+        Seen::SameSecond
+    }
+
+    /// The tick of a time that was observed: at most a second before its lane's newest.
+    #[must_use]
+    pub fn ticks(&self, time: Timestamp) -> Ticks {
+        let ticks = time.nanos().saturating_sub(self.origin.nanos()).div_euclid(TICK);
+        Ticks(self.offset.saturating_add_signed(ticks).clamp(1, END))
+    }
+
+    /// The time at the beginning of the tick of a time.
+    #[must_use]
+    pub fn floor(&self, time: Timestamp) -> Timestamp {
+        let phase = i128::from(time.nanos()) - i128::from(self.origin.nanos());
+        #[expect(clippy::cast_possible_truncation, reason = "less than a tick")]
+        let phase = phase.rem_euclid(i128::from(TICK)) as i64;
+        Timestamp::from_nanos(time.nanos().saturating_sub(phase))
+    }
+
+    /// Whether the range of ticks is used up: the tables have to be cleared, then [`Clock::restart`].
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.now.is_some_and(|now| self.ticks(now).0 >= END - 1)
+    }
+
+    /// Starts the range of ticks anew, for tables that were cleared.
+    pub fn restart(&mut self) {
+        self.offset = START;
+        if let Some(now) = self.now {
+            self.origin = self.floor(now);
+        }
+    }
+
+    fn start_lane(&mut self, lane: usize, time: Timestamp) -> Seen {
+        self.lanes[lane] = Some(time);
+        if self.now.is_none() {
+            self.origin = time;
+            self.now = Some(time);
+            return Seen::NewSecond;
+        }
+        Seen::SameSecond
+    }
+
+    fn advance(&mut self) -> Seen {
+        let (Some(before), Some(smallest)) = (self.now, self.lanes.iter().copied().flatten().min()) else {
+            return Seen::SameSecond;
+        };
+        // A lane that starts late does not take now back.
+        let now = smallest.max(before);
+        if now.second() == before.second() {
+            self.now = Some(now);
+            return Seen::SameSecond;
+        }
+        let jump = self.ticks(now).since(self.ticks(before));
+        if jump > self.longest.saturating_add(START) {
+            self.begin_stretch(now, before);
+        }
+        self.now = Some(now);
+        Seen::NewSecond
+    }
+
+    fn step_back(&mut self, time: Timestamp) {
+        if let Some(before) = self.newest() {
+            self.begin_stretch(time, before);
+        }
+        self.lanes.fill(Some(time));
+        self.now = Some(time);
+    }
+
+    fn newest(&self) -> Option<Timestamp> {
+        self.lanes.iter().copied().flatten().max()
+    }
+
+    /// Ticks at `time` go on so far after those at `before` that nothing before counts.
+    fn begin_stretch(&mut self, time: Timestamp, before: Timestamp) {
+        let after = self.ticks(before).0.saturating_add(self.longest).saturating_add(2 * START);
+        self.origin = self.floor(time);
+        self.offset = after.min(END);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(seconds: i64, micros: i64) -> Timestamp {
+        Timestamp::new(seconds, micros * 1000)
+    }
+
+    #[test]
+    fn ticks_are_tenths_of_milliseconds_since_the_first_packet_rounded_down() {
+        let mut clock = Clock::new(1, DAY);
+        let first = at(1000, 50);
+        clock.observe(0, first);
+        let zero = clock.ticks(first);
+        for (micros, ticks) in [(99, 0), (100, 1), (199, 1), (200, 2), (1_000_000, 10_000)] {
+            let time = first.after(Duration::from_micros(micros));
+            clock.observe(0, time);
+            assert_eq!(clock.ticks(time).since(zero), ticks, "{micros} µs after the first packet");
+        }
+        assert_eq!(clock.floor(at(1000, 149)), first);
+        assert_eq!(clock.floor(at(1000, 150)), at(1000, 150));
+    }
+
+    #[test]
+    fn a_new_second_is_told_once() {
+        let mut clock = Clock::new(1, DAY);
+        assert_eq!(clock.observe(0, at(10, 0)), Seen::NewSecond);
+        assert_eq!(clock.observe(0, at(10, 999_999)), Seen::SameSecond);
+        assert_eq!(clock.observe(0, at(11, 0)), Seen::NewSecond);
+        assert_eq!(clock.observe(0, at(10, 999_999)), Seen::SameSecond);
+        assert_eq!(clock.now(), Some(at(11, 0)));
+        assert_eq!(clock.observe(0, at(3_000_000_000, 0)), Seen::NewSecond);
+    }
+
+    #[test]
+    fn a_second_back_is_disorder_and_more_is_a_step() {
+        let mut clock = Clock::new(1, DAY);
+        clock.observe(0, at(100, 0));
+        let before = clock.ticks(at(100, 0));
+        assert_eq!(clock.observe(0, at(99, 0)), Seen::SameSecond);
+        assert_eq!(before.since(clock.ticks(at(99, 0))), SECOND);
+        assert_eq!(clock.observe(0, Timestamp::from_nanos(99_000_000_000 - 1)), Seen::SteppedBack);
+        let after = clock.ticks(at(98, 999_999));
+        assert!(
+            after.since(before) > Ticks::in_window(DAY),
+            "nothing before a step is within a window of it"
+        );
+    }
+
+    #[test]
+    fn a_long_jump_takes_little_of_the_range_and_no_window_reaches_over_it() {
+        let mut clock = Clock::new(1, DAY);
+        clock.observe(0, at(0, 30));
+        let mut before = clock.ticks(at(0, 30));
+        for jump in 1..=100 {
+            let time = at(jump * 4_000_000, 30);
+            clock.observe(0, time);
+            let now = clock.ticks(time);
+            assert!(now.since(before) > Ticks::in_window(DAY));
+            assert!(now.since(before) < 2 * Ticks::in_window(DAY));
+            assert!(
+                clock.ticks(at(jump * 4_000_000 - 1, 30)) > before,
+                "disorder after a jump stays after it"
+            );
+            before = now;
+        }
+    }
+
+    #[test]
+    fn a_jump_keeps_the_phase_of_the_first_packet() {
+        let mut clock = Clock::new(1, DAY);
+        clock.observe(0, at(0, 30));
+        clock.observe(0, at(4_000_000, 175));
+        let tick = clock.ticks(at(4_000_000, 175));
+        assert_eq!(clock.ticks(at(4_000_000, 229)), tick);
+        assert_eq!(clock.ticks(at(4_000_000, 230)).since(tick), 1);
+    }
+
+    #[test]
+    fn the_range_is_used_up_by_steps_and_starts_anew() {
+        let mut clock = Clock::new(1, Limit::MAX_WINDOW);
+        clock.observe(0, at(1_000_000, 0));
+        let mut steps = 0;
+        while !clock.is_used_up() {
+            let now = clock.now().unwrap();
+            clock.observe(0, now.before(Duration::from_secs(2)));
+            steps += 1;
+        }
+        assert!(steps > 1000, "each step takes little more than the longest window: {steps} steps");
+        clock.restart();
+        assert!(!clock.is_used_up());
+        assert_eq!(clock.ticks(clock.now().unwrap()).0, START);
+    }
+
+    #[test]
+    fn the_extremes_of_time_are_times() {
+        let mut clock = Clock::new(1, DAY);
+        for time in [Timestamp::MAX, Timestamp::MIN, Timestamp::default(), Timestamp::MAX, Timestamp::MIN] {
+            clock.observe(0, time);
+            let ticks = clock.ticks(time);
+            assert!(ticks.0 >= 1 && ticks.0 <= END);
+            let _ = clock.floor(time);
+        }
+    }
+
+    #[test]
+    fn now_is_the_smallest_of_the_lanes() {
+        let mut clock = Clock::new(2, DAY);
+        clock.observe(0, at(10, 0));
+        assert_eq!(
+            clock.observe(1, at(8, 0)),
+            Seen::SameSecond,
+            "a lane that starts late takes nothing back"
+        );
+        assert_eq!(clock.now(), Some(at(10, 0)));
+        assert_eq!(clock.observe(0, at(20, 0)), Seen::SameSecond);
+        assert_eq!(clock.now(), Some(at(10, 0)));
+        assert_eq!(clock.observe(1, at(15, 0)), Seen::NewSecond);
+        assert_eq!(clock.now(), Some(at(15, 0)));
+        assert_eq!(clock.observe(1, at(13, 0)), Seen::SteppedBack, "a lane's own time stepped back");
+        assert_eq!(clock.now(), Some(at(13, 0)));
+    }
+
+    use crate::watch::Limit;
+}

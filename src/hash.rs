@@ -1,0 +1,93 @@
+//! A keyed hash for keys that attackers choose.
+//!
+//! SipHash-1-3 with a secret key: without the key nobody can aim many sources at one set of a table. Two hashes of
+//! 64 bits that are equal are taken for equal keys.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
+
+/// The secret that the tables' hashes are keyed with.
+#[derive(Debug, Clone, Copy)]
+pub struct Key(SipHasher13);
+
+impl Key {
+    /// A key that is random per process.
+    #[must_use]
+    pub fn random() -> Self {
+        let state = RandomState::new();
+        let word = |n: u64| {
+            let mut hasher = state.build_hasher();
+            hasher.write_u64(n);
+            hasher.finish()
+        };
+        Self(SipHasher13::new_with_keys(word(0), word(1)))
+    }
+
+    /// The key of replays: the same each time, so that a replay gives the same result each time.
+    #[must_use]
+    pub fn fixed() -> Self {
+        Self(SipHasher13::new_with_keys(0, 0))
+    }
+
+    /// The hash of an address.
+    #[must_use]
+    pub fn address(&self, address: IpAddr) -> u64 {
+        match address {
+            IpAddr::V4(v4) => self.0.hash(&v4.octets()),
+            IpAddr::V6(v6) => self.0.hash(&v6.octets()),
+        }
+    }
+
+    /// The hash of an attempt's identity: both addresses, both ports and the sequence number.
+    #[must_use]
+    pub fn identity(&self, src: (IpAddr, u16), dst: (IpAddr, u16), seq: u32) -> u64 {
+        let mut bytes = [0; 2 * (16 + 2) + 4];
+        let mut used = 0;
+        let mut put = |part: &[u8]| {
+            bytes[used..used + part.len()].copy_from_slice(part);
+            used += part.len();
+        };
+        for (address, port) in [src, dst] {
+            match address {
+                IpAddr::V4(v4) => put(&v4.octets()),
+                IpAddr::V6(v6) => put(&v6.octets()),
+            }
+            put(&port.to_be_bytes());
+        }
+        put(&seq.to_be_bytes());
+        self.0.hash(&bytes[..used])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_an_identity_changes_its_hash() {
+        let key = Key::fixed();
+        let (a, b): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let (c, d): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+        let hashes = [
+            key.identity((a, 1), (b, 25), 7),
+            key.identity((b, 1), (a, 25), 7),
+            key.identity((a, 2), (b, 25), 7),
+            key.identity((a, 1), (b, 26), 7),
+            key.identity((a, 1), (b, 25), 8),
+            key.identity((c, 1), (d, 25), 7),
+            key.identity((d, 1), (c, 25), 7),
+        ];
+        for (i, one) in hashes.iter().enumerate() {
+            assert!(!hashes[..i].contains(one), "identity {i} has the hash of another");
+        }
+    }
+
+    #[test]
+    fn keys_differ_between_processes_and_not_between_replays() {
+        let address = "192.0.2.1".parse().unwrap();
+        assert_ne!(Key::random().address(address), Key::random().address(address));
+        assert_eq!(Key::fixed().address(address), Key::fixed().address(address));
+    }
+}

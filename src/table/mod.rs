@@ -1,0 +1,527 @@
+//! The counters: a truly lock-free table of fixed size, because it is what a flood attacks.
+//!
+//! Each source owns one **slot**, found by the keyed hash of the source (its *tag*): its set of eight by the hash's
+//! size, its place in the set by comparing eight tags that share a cache line.
+//!
+//! ```text
+//!   sets   ┌ tags  t0 t1 t2 t3 t4 t5 t6 t7 ┐      rings  ┌ slot 0:  N-1 entries ┐
+//!          │ words w0 w1 w2 w3 w4 w5 w6 w7 │ × many      │ slot 1:  N-1 entries │ × 8 × many
+//!          └───────────────────────────────┘             └──────────────────────┘
+//! ```
+//!
+//! # Recording an attempt
+//!
+//! A compare-and-swap on the slot's word takes the next place in the ring; swapping the new entry into that place
+//! brings out the entry it replaces. The ring holds N-1 entries, N being the largest limit of the watch, so what comes
+//! out is exactly attempt i-N+1: whether N attempts lie within W is one subtraction, without a lock and without a
+//! scan. A smaller limit loads its own entry. Any number of threads may record at once.
+//!
+//! # What it promises
+//!
+//! - It never invents a crossing: every entry that is compared was written under the present claim of the slot, and is
+//!   the time of an attempt of its source. One thread alone misses none either. Several threads that record the same
+//!   source at the same moment may miss a crossing by an attempt or two: an entry that its writer has taken a place
+//!   for and not yet written is an older one, or one of an earlier claim, which counts as none.
+//! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
+//! - Times that run backwards by a little count at the newest time of their source.
+//!
+//! Totals can lag; a look at a slot is not an instant.
+
+mod claim;
+mod ring;
+mod slot;
+
+use std::time::Duration;
+
+pub use claim::Ties;
+
+use crate::clock::Ticks;
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::watch::Limit;
+use claim::Claimed;
+use ring::{Entry, position};
+use slot::{Set, WAYS, Word};
+
+/// The counters of one watch.
+#[derive(Debug)]
+pub struct Table {
+    sets: Box<[Set]>,
+    /// Written by the thread that took the place by advancing the slot's word, read by threads that record later
+    /// attempts of the source. `AcqRel` swaps and `Acquire` loads: an entry publishes nothing but itself.
+    rings: Box<[AtomicU64]>,
+    /// Entries of a ring: N-1 of the largest limit, and at least one.
+    ring: u32,
+    /// Each limit's N-1 and W.
+    limits: Box<[(u32, u64)]>,
+    /// A slot whose last attempt is more seconds ago is idle: no limit can be met with what its ring holds.
+    idle_after: u64,
+}
+
+/// A slot, as it was when an attempt was recorded or looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    set: usize,
+    way: usize,
+    generation: u64,
+}
+
+/// What recording an attempt found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// The source's slot.
+    pub slot: Slot,
+    /// The attempt's time, moved up to that of the source's newest attempt.
+    pub time: Ticks,
+    /// The attempt's destination port.
+    pub port: u16,
+    /// Whether the source was flagged as having an episode.
+    pub flagged: bool,
+    /// Whether the slot was claimed for this attempt.
+    pub claimed: Option<Claim>,
+    /// The slot's count before this attempt.
+    count: u32,
+    /// The entry that this attempt's replaced in the ring.
+    replaced: Entry,
+}
+
+/// How a slot was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It was empty or idle.
+    Free,
+    /// A live source gave way, and is forgotten.
+    Evicted,
+}
+
+/// One attempt of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it was.
+    pub time: Ticks,
+    /// Its destination port.
+    pub port: u16,
+}
+
+impl Table {
+    /// A table for these limits that takes at most `memory` bytes; it has one set at least.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
+        let ring = u32::from(most).saturating_sub(1).max(1);
+        let sets = (memory / Self::set_size(most)).max(1);
+        let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
+        Ok(Self {
+            sets: zeroed(sets)?,
+            rings: zeroed(sets * WAYS * ring as usize)?,
+            ring,
+            limits: limits
+                .iter()
+                .map(|limit| (u32::from(limit.attempts).saturating_sub(1), Ticks::in_window(limit.window)))
+                .collect(),
+            // Two more: one for the second that has begun, one because the second of the last attempt is rounded down.
+            idle_after: longest.as_secs() + 2,
+        })
+    }
+
+    /// The bytes that a table with room for so many sources takes, when its largest limit is N.
+    #[must_use]
+    pub fn memory_for(sources: usize, attempts: u16) -> usize {
+        sources.div_ceil(WAYS) * Self::set_size(attempts)
+    }
+
+    fn set_size(attempts: u16) -> usize {
+        let ring = usize::from(attempts).saturating_sub(1).max(1);
+        size_of::<Set>() + WAYS * ring * size_of::<AtomicU64>()
+    }
+
+    /// How many sources it has room for.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.sets.len() * WAYS
+    }
+
+    /// Brings the tags and words of a source's set into the cache. The result is of no use but to be kept from being
+    /// optimised away: many independent loads overlap where one after the other would wait.
+    #[must_use]
+    pub fn touch(&self, tag: u64) -> u64 {
+        let set = &self.sets[self.set_of(tag)];
+        set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
+    }
+
+    /// Brings the place of a source's next ring entry into the cache, once its set is there.
+    #[must_use]
+    pub fn touch_ring(&self, tag: u64) -> u64 {
+        let at = self.set_of(tag);
+        let set = &self.sets[at];
+        set.find(nonzero(tag)).map_or(0, |way| {
+            let count = Word(set.words[way].load(Ordering::Relaxed)).count();
+            self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed)
+        })
+    }
+
+    /// The slot of a source that has one, and whether it is flagged; records nothing.
+    #[must_use]
+    pub fn find(&self, tag: u64) -> Option<(Slot, bool)> {
+        let at = self.set_of(tag);
+        let set = &self.sets[at];
+        let way = set.find(nonzero(tag))?;
+        let word = Word(set.words[way].load(Ordering::Acquire));
+        Some((Slot { set: at, way, generation: word.generation() }, word.is_flagged()))
+    }
+
+    /// Records an attempt of the source with this hash.
+    pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
+        let at = self.set_of(tag);
+        let set = &self.sets[at];
+        let tag = nonzero(tag);
+        let mut claimed = None;
+        loop {
+            let way = match set.find(tag) {
+                Some(way) => way,
+                None => match claim::claim(set, tag, time.second(), self.idle_after, ties) {
+                    Claimed::Won { way, how } => {
+                        claimed = Some(how);
+                        way
+                    }
+                    Claimed::Lost => continue,
+                },
+            };
+            let word = Word(set.words[way].load(Ordering::Acquire));
+            // The word may be of a later claim than the tag that was found. If the tag is still ours after the word
+            // was read, the word is of our claim, and a swap that succeeds finds it unchanged: a claim changes it.
+            if set.tags[way].load(Ordering::Acquire) != tag {
+                continue;
+            }
+            let advanced = word.after_attempt(self.ring, time.second());
+            if set.words[way]
+                .compare_exchange(word.0, advanced.0, Ordering::AcqRel, Ordering::Relaxed)
+                .is_err()
+            {
+                continue;
+            }
+            let slot = Slot { set: at, way, generation: word.generation() };
+            let count = word.count();
+            let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
+            let entry = Entry::new(time, port, slot.generation);
+            let place = self.entry(at, way, position(count, 0, self.ring));
+            let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            return Recorded { slot, time, port, flagged: word.is_flagged(), claimed, count, replaced };
+        }
+    }
+
+    /// The first limit that the attempt meets, by its place in the limits that the table was made for.
+    #[must_use]
+    pub fn met(&self, recorded: &Recorded) -> Option<usize> {
+        (0..self.limits.len()).find(|&limit| {
+            let (_, window) = self.limits[limit];
+            self.span(recorded, limit).is_some_and(|span| span <= window)
+        })
+    }
+
+    /// The ticks from attempt i-N+1 to this attempt i, N being that of the limit; `None` when there are not that many.
+    #[must_use]
+    pub fn span(&self, recorded: &Recorded, limit: usize) -> Option<u64> {
+        let (back, _) = self.limits[limit];
+        let oldest = self.earlier(recorded, back)?;
+        // A racing writer's entry may be newer than this attempt. Such a window is not judged.
+        recorded.time.0.checked_sub(oldest.time.0)
+    }
+
+    /// The N attempts that end with this one, oldest first, N being that of the limit.
+    pub fn window(&self, recorded: &Recorded, limit: usize) -> impl Iterator<Item = Attempt> {
+        let (back, _) = self.limits[limit];
+        (0..=back).rev().filter_map(|back| self.earlier(recorded, back))
+    }
+
+    /// The attempt that many before this one, as far as the ring reaches.
+    fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
+        let Recorded { slot, count, replaced, .. } = *recorded;
+        if back == 0 {
+            return Some(Attempt { time: recorded.time, port: recorded.port });
+        }
+        if back > count.min(self.ring) {
+            return None;
+        }
+        let entry = if back == self.ring {
+            replaced.of(slot.generation)?
+        } else {
+            self.attempt(slot, position(count, back, self.ring))?
+        };
+        Some(Attempt { time: entry.time(), port: entry.port() })
+    }
+
+    /// Sets or clears the flag of a slot, if it is still under the same claim.
+    pub fn flag(&self, slot: Slot, flag: bool) {
+        let cell = &self.sets[slot.set].words[slot.way];
+        let mut word = Word(cell.load(Ordering::Relaxed));
+        while word.generation() == slot.generation && word.is_flagged() != flag {
+            let flagged = word.with_flag(flag);
+            // `Relaxed`: the flag publishes nothing. Who sees it looks into the map of episodes, which has locks.
+            match cell.compare_exchange(word.0, flagged.0, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(changed) => word = Word(changed),
+            }
+        }
+    }
+
+    /// Forgets everything. Attempts that other threads record meanwhile may stay or be forgotten.
+    pub fn clear(&self) {
+        for set in &self.sets {
+            for way in 0..WAYS {
+                set.tags[way].store(slot::EMPTY, Ordering::Release);
+            }
+        }
+        for entry in &self.rings {
+            entry.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The time of the attempt before the one that goes to `count`.
+    fn newest(&self, slot: Slot, count: u32) -> Option<Ticks> {
+        if count == 0 {
+            None
+        } else {
+            self.attempt(slot, position(count, 1, self.ring)).map(|entry| entry.time())
+        }
+    }
+
+    fn attempt(&self, slot: Slot, position: usize) -> Option<Entry> {
+        Entry(self.entry(slot.set, slot.way, position).load(Ordering::Acquire)).of(slot.generation)
+    }
+
+    fn entry(&self, set: usize, way: usize, position: usize) -> &AtomicU64 {
+        &self.rings[(set * WAYS + way) * self.ring as usize + position]
+    }
+
+    fn set_of(&self, tag: u64) -> usize {
+        // The hash's share of 2^64, in sets: no division, any number of sets.
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
+        let set = ((u128::from(tag) * self.sets.len() as u128) >> 64) as usize;
+        set
+    }
+}
+
+/// A tag that is neither that of an empty slot nor that of a busy one.
+fn nonzero(tag: u64) -> u64 {
+    tag.max(slot::BUSY + 1)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn limit(attempts: u16, seconds: u64) -> Limit {
+        Limit { attempts, window: Duration::from_secs(seconds) }
+    }
+
+    fn table(limits: &[Limit], sources: usize) -> Table {
+        let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
+        Table::new(limits, Table::memory_for(sources, most)).unwrap()
+    }
+
+    fn tag(n: u64) -> u64 {
+        crate::hash::Key::fixed().address(std::net::Ipv6Addr::from_bits(n.into()).into())
+    }
+
+    fn met(table: &Table, n: u64, tick: u64, ties: &mut Ties) -> Option<usize> {
+        let recorded = table.record(tag(n), Ticks(tick), 25, ties);
+        table.met(&recorded)
+    }
+
+    #[test]
+    fn the_nth_attempt_within_the_window_meets_the_limit_and_the_one_before_does_not() {
+        for attempts in [1, 2, 3, 30, 60, 4096] {
+            let table = table(&[limit(attempts, 10)], 8);
+            let mut ties = Ties::new(1);
+            for n in 1..=2 * u64::from(attempts) + 3 {
+                let expected = (n >= u64::from(attempts)).then_some(0);
+                assert_eq!(met(&table, 7, 1000 + n, &mut ties), expected, "attempt {n} of {attempts}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_ends_of_the_window_are_included() {
+        for (span, expected) in [(99_999, Some(0)), (100_000, Some(0)), (100_001, None)] {
+            let table = table(&[limit(3, 10)], 8);
+            let mut ties = Ties::new(1);
+            assert_eq!(met(&table, 7, 5000, &mut ties), None);
+            assert_eq!(met(&table, 7, 5001, &mut ties), None);
+            assert_eq!(met(&table, 7, 5000 + span, &mut ties), expected, "span of {span} ticks");
+        }
+    }
+
+    #[test]
+    fn an_attempt_out_of_order_counts_at_the_newest_time_of_its_source() {
+        let table = table(&[limit(3, 1)], 8);
+        let mut ties = Ties::new(1);
+        for tick in [20_000, 30_001, 24_000] {
+            assert_eq!(met(&table, 7, tick, &mut ties), None, "counted at 30001, not at 24000");
+        }
+        assert_eq!(met(&table, 7, 40_001, &mut ties), Some(0));
+    }
+
+    #[test]
+    fn the_window_is_the_attempts_that_met_the_limit() {
+        let table = table(&[limit(5, 10), limit(3, 1)], 8);
+        let mut ties = Ties::new(1);
+        for n in 0..20 {
+            let recorded = table.record(tag(7), Ticks(1000 + n * 10), 100 + n as u16, &mut ties);
+            if n < 4 {
+                continue;
+            }
+            for (limit, attempts) in [(0, 5), (1, 3)] {
+                let window: Vec<_> = table.window(&recorded, limit).map(|a| (a.time.0, a.port)).collect();
+                let expected: Vec<_> =
+                    (n + 1 - attempts..=n).map(|i| (1000 + i * 10, 100 + i as u16)).collect();
+                assert_eq!(window, expected);
+                assert_eq!(table.span(&recorded, limit), Some((attempts - 1) * 10));
+            }
+        }
+    }
+
+    #[test]
+    fn an_idle_slot_is_taken_before_a_live_one_and_inherits_nothing() {
+        let table = table(&[limit(3, 10)], 8);
+        assert_eq!(table.slots(), 8);
+        let mut ties = Ties::new(1);
+        for n in 0..8 {
+            let recorded = table.record(tag(n), Ticks(1), 25, &mut ties);
+            assert_eq!(recorded.claimed, Some(Claim::Free));
+        }
+        // All but source 3 come again, much later: 3 is the one that is idle.
+        let later = Ticks(14 * SECOND);
+        for n in (0..8).filter(|n| *n != 3) {
+            assert_eq!(table.record(tag(n), later, 25, &mut ties).claimed, None);
+        }
+        assert_eq!(table.record(tag(100), later, 25, &mut ties).claimed, Some(Claim::Free));
+        assert_eq!(table.find(tag(3)), None);
+        assert_eq!(table.record(tag(3), later, 25, &mut ties).claimed, Some(Claim::Evicted));
+    }
+
+    #[test]
+    fn what_an_earlier_source_left_in_the_ring_does_not_count() {
+        let table = table(&[limit(3, 10)], 8);
+        let mut ties = Ties::new(1);
+        for round in 0..40 {
+            for n in 0..8 {
+                // Two attempts each: one more would meet the limit, and the next source finds these two in its ring.
+                for _ in 0..2 {
+                    assert_eq!(met(&table, 100 + round * 8 + n, 50_000 + round, &mut ties), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_flagged_source_gives_way_last_and_keeps_its_flag() {
+        let table = table(&[limit(3, 10)], 8);
+        let mut ties = Ties::new(1);
+        let slot = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
+        table.flag(slot, true);
+        for n in 1..1000 {
+            table.record(tag(n), Ticks(1), 25, &mut ties);
+        }
+        assert_eq!(table.find(tag(0)), Some((slot, true)));
+        assert!(table.record(tag(0), Ticks(2), 25, &mut ties).flagged);
+        table.flag(slot, false);
+        assert_eq!(table.find(tag(0)), Some((slot, false)));
+    }
+
+    #[test]
+    fn a_flag_for_an_earlier_claim_is_not_set() {
+        let table = table(&[limit(3, 10)], 8);
+        let mut ties = Ties::new(1);
+        let old = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
+        for n in 1..1000 {
+            table.record(tag(n), Ticks(1), 25, &mut ties);
+            if table.find(tag(0)).is_none() {
+                break;
+            }
+        }
+        assert_eq!(table.find(tag(0)), None);
+        table.flag(old, true);
+        assert!((1..1000).filter_map(|n| table.find(tag(n))).all(|(_, flagged)| !flagged));
+    }
+
+    #[test]
+    fn hosts_that_keep_coming_rise_above_one_off_sources_that_send_twice() {
+        // 64 slots; 20 one-off sources with two attempts each between two attempts of the one that keeps coming.
+        let table = table(&[limit(30, 10)], 64);
+        let mut ties = Ties::new(1);
+        let mut one_off = 1000;
+        let mut found = None;
+        for n in 0..2000u64 {
+            let now = 10_000 + n * 2000;
+            if met(&table, 1, now, &mut ties).is_some() {
+                found = Some(n);
+                break;
+            }
+            for _ in 0..20 {
+                one_off += 1;
+                for _ in 0..2 {
+                    assert_eq!(
+                        met(&table, one_off, now, &mut ties),
+                        None,
+                        "a one-off source is never over a limit"
+                    );
+                }
+            }
+        }
+        assert!(found.is_some_and(|n| n < 1000), "found after {found:?} attempts");
+    }
+
+    #[test]
+    fn a_cleared_table_knows_nothing() {
+        let table = table(&[limit(2, 10)], 8);
+        let mut ties = Ties::new(1);
+        assert_eq!(met(&table, 1, 10, &mut ties), None);
+        table.clear();
+        assert_eq!(table.find(tag(1)), None);
+        assert_eq!(met(&table, 1, 10, &mut ties), None);
+        assert_eq!(met(&table, 1, 10, &mut ties), Some(0));
+    }
+
+    #[test]
+    fn a_table_takes_no_more_memory_than_it_is_given() {
+        for (memory, attempts) in [(1 << 20, 60), (1 << 20, 4096), (3_000_000, 1), (1_000_001, 2)] {
+            let table = Table::new(&[limit(attempts, 10)], memory).unwrap();
+            assert!(Table::memory_for(table.slots(), attempts) <= memory);
+            assert!(Table::memory_for(table.slots() + 1, attempts) > memory);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_thread_finds_exactly_what_a_plain_map_finds(
+            limits in prop::collection::vec((1u16..70, 1u64..30), 1..4),
+            attempts in prop::collection::vec((0u64..6, 0u64..40_000), 1..600),
+        ) {
+            let limits: Vec<_> = limits.iter().map(|&(attempts, seconds)| limit(attempts, seconds)).collect();
+            let table = table(&limits, 4096);
+            let mut ties = Ties::new(1);
+            let mut oracle: HashMap<u64, Vec<u64>> = HashMap::new();
+            let mut now = 20_000;
+            for (source, step) in attempts {
+                now += step * step / 40_000;
+                let times = oracle.entry(source).or_default();
+                times.push(now);
+                let expected = limits.iter().position(|limit| {
+                    let n = usize::from(limit.attempts);
+                    times.len() >= n
+                        && times[times.len() - 1] - times[times.len() - n] <= limit.window.as_secs() * SECOND
+                });
+                prop_assert_eq!(met(&table, source, now, &mut ties), expected);
+            }
+        }
+    }
+
+    const SECOND: u64 = 10_000;
+}

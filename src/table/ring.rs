@@ -1,0 +1,75 @@
+//! A slot's ring: its last N-1 attempts, one 64-bit entry each.
+//!
+//! ```text
+//!   63                        20 19         4 3    0
+//!  ┌────────────────────────────┬────────────┬──────┐
+//!  │        time in ticks       │    port    │ gen  │
+//!  └────────────────────────────┴────────────┴──────┘
+//! ```
+//!
+//! An entry carries the generation of the slot's claim: what a writer of an earlier claim leaves behind, late or long
+//! ago, is never taken for an attempt of the present source. 44 bits of 0.1 ms are 55 years, more than a slot's word
+//! can tell; the clock starts anew before either ends.
+
+use crate::clock::Ticks;
+
+/// A ring entry. 0 is none: no claim has generation 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry(pub(super) u64);
+
+const PORT_SHIFT: u32 = 4;
+const TIME_SHIFT: u32 = PORT_SHIFT + 16;
+
+impl Entry {
+    pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
+        Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
+    }
+
+    pub(super) fn time(self) -> Ticks {
+        Ticks(self.0 >> TIME_SHIFT)
+    }
+
+    pub(super) fn port(self) -> u16 {
+        #[expect(clippy::cast_possible_truncation, reason = "the port's 16 bits")]
+        let port = (self.0 >> PORT_SHIFT) as u16;
+        port
+    }
+
+    /// Itself, when it was written under this claim of the slot.
+    pub(super) fn of(self, generation: u64) -> Option<Self> {
+        (self.0 & ((1 << PORT_SHIFT) - 1) == generation).then_some(self)
+    }
+}
+
+/// Where the entry of the attempt `back` before the one that goes to `count` is: an index into the ring.
+///
+/// `back` is at most the ring's length: the attempt that many before is the one that the new entry replaces.
+pub(super) fn position(count: u32, back: u32, ring: u32) -> usize {
+    ((count + ring - back) % ring) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_its_parts_apart() {
+        let entry = Entry::new(Ticks((1 << 44) - 1), u16::MAX, 15);
+        assert_eq!(entry.0, u64::MAX);
+        let entry = Entry::new(Ticks(123_456_789), 25, 9);
+        assert_eq!((entry.time(), entry.port()), (Ticks(123_456_789), 25));
+        assert_eq!(entry.of(9), Some(entry));
+        assert_eq!(entry.of(10), None);
+        assert_eq!(Entry(0).of(1), None);
+    }
+
+    #[test]
+    fn going_back_a_whole_ring_is_the_entry_to_be_replaced() {
+        for ring in [1, 2, 59, 4095] {
+            for count in 0..2 * ring {
+                assert_eq!(position(count, ring, ring), position(count, 0, ring));
+                assert_eq!(position(count, 1, ring), ((count + ring - 1) % ring) as usize);
+            }
+        }
+    }
+}
