@@ -17,8 +17,8 @@ pub struct Segment {
     pub dst_port: u16,
     /// The sequence number.
     pub seq: u32,
-    /// The acknowledgment number; `None` where the capture ends before it.
-    pub ack: Option<u32>,
+    /// The acknowledgment number, whatever the ACK flag says.
+    pub ack: u32,
     /// The control bits.
     pub flags: Flags,
     /// Bytes of payload by the IP header's length, whether captured or not; `None` where it cannot be told.
@@ -36,8 +36,8 @@ pub struct Place {
     pub interface: InterfaceId,
     /// The kernel's interface index, where the link layer tells it (Linux cooked v2, NFLOG); else 0.
     pub ifindex: u32,
-    /// The VLAN identifiers, 12 bits each: the innermost lowest, the outer ones above it (the fifth inwards
-    /// is folded in by XOR). 0 without tags.
+    /// The VLAN identifiers, 12 bits each: the innermost lowest, the outer ones above it (from the sixth tag on, the
+    /// outermost wrap around and are folded in by XOR). 0 without tags.
     pub vlan: u64,
     /// The direction, where the link layer tells it.
     pub direction: Direction,
