@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod clock;
+pub mod connections;
 pub mod decode;
 pub mod hash;
 pub mod packet;

@@ -309,7 +309,8 @@ fn nonzero(tag: u64) -> u64 {
     tag.max(slot::BUSY + 1)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use std::collections::HashMap;
 
