@@ -1,0 +1,175 @@
+//! Open episodes, as capture threads see them: where to add what they count.
+//!
+//! This is the one lock that a capture thread takes, and only for a source whose slot is flagged: a `get` in the map,
+//! held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it formats
+//! or sends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::one::Ref;
+
+use super::collect::{AddressSet, PortCounts};
+use super::event::{Attempt, Crossing, Key};
+use crate::time::Timestamp;
+
+/// The open episodes.
+#[derive(Debug, Default)]
+pub struct Episodes {
+    open: DashMap<Key, Arc<Episode>>,
+    /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
+    full: AtomicBool,
+    /// Written by the detector, read by capture threads: how many crossings and late attempts it has dealt with.
+    /// `Release`, partner: the `Acquire` in [`Episodes::handled`]. Who sees a crossing counted finds its episode.
+    handled: AtomicU64,
+}
+
+impl Episodes {
+    /// The open episode of a source. Other threads cannot open or close some episodes while it is held.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Ref<'_, Key, Arc<Episode>>> {
+        self.open.get(key)
+    }
+
+    /// Whether no further episode can be opened.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// How many crossings and late attempts the detector has dealt with.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Acquire)
+    }
+
+    pub(super) fn open(&self, key: Key, episode: Arc<Episode>) {
+        self.open.insert(key, episode);
+    }
+
+    pub(super) fn close(&self, key: &Key) {
+        self.open.remove(key);
+    }
+
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_handled(&self) {
+        self.handled.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// What is counted of an open episode. Capture threads add, the detector reads; each counter stands for itself, so
+/// all are `Relaxed`: in replay the two take turns, live a report may miss what is being counted at that moment.
+#[derive(Debug)]
+pub struct Episode {
+    limit: u16,
+    quiet_time: Duration,
+    attempts: AtomicU64,
+    copies: AtomicU64,
+    retransmissions: AtomicU64,
+    last_seen: AtomicI64,
+    last_met: AtomicI64,
+    /// The shortest span of N attempts, in ticks, N being that of the limit.
+    shortest: AtomicU64,
+    /// Attempts by port.
+    pub(super) ports: PortCounts,
+    /// Where they went.
+    pub(super) destinations: AddressSet,
+    /// The hosts that they came from.
+    pub(super) hosts: AddressSet,
+}
+
+impl Episode {
+    /// The episode that a crossing opens: the window's attempts are counted.
+    #[must_use]
+    pub fn new(crossing: &Crossing, attempts: u16, quiet_time: Duration) -> Self {
+        let Crossing { attempt, limit, span, ports: window, .. } = crossing;
+        let time = attempt.time.nanos();
+        let ports = PortCounts::default();
+        window.iter().for_each(|(port, attempts)| ports.add(port, attempts));
+        ports.add_others(window.others());
+        let (destinations, hosts) = (AddressSet::default(), AddressSet::default());
+        destinations.add(attempt.dst);
+        hosts.add(attempt.src);
+        Self {
+            limit: *limit,
+            quiet_time,
+            attempts: AtomicU64::new(attempts.into()),
+            copies: AtomicU64::new(0),
+            retransmissions: AtomicU64::new(0),
+            last_seen: AtomicI64::new(time),
+            last_met: AtomicI64::new(time),
+            shortest: AtomicU64::new(*span),
+            ports,
+            destinations,
+            hosts,
+        }
+    }
+
+    /// The limit that opened it, by its place among the watch's limits.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit.into()
+    }
+
+    /// Whether it still lasts at this time: the quiet time has not passed since the last attempt that met a limit.
+    #[must_use]
+    pub fn lasts_at(&self, time: Timestamp) -> bool {
+        time <= self.over_after()
+    }
+
+    /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
+    /// a limit.
+    pub fn count(&self, attempt: &Attempt, span: Option<u64>, met: bool) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        self.last_seen.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
+        if met {
+            self.last_met.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
+        }
+        if let Some(span) = span {
+            self.shortest.fetch_min(span, Ordering::Relaxed);
+        }
+        self.ports.add(attempt.dst_port, 1);
+        self.destinations.add(attempt.dst);
+        self.hosts.add(attempt.src);
+    }
+
+    /// Counts a copy of an attempt.
+    pub fn count_copy(&self) {
+        self.copies.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a retransmission of an attempt.
+    pub fn count_retransmission(&self) {
+        self.retransmissions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The time after which it is over, if no further attempt meets a limit.
+    pub(super) fn over_after(&self) -> Timestamp {
+        Timestamp::from_nanos(self.last_met.load(Ordering::Relaxed)).after(self.quiet_time)
+    }
+
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn copies(&self) -> u64 {
+        self.copies.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn retransmissions(&self) -> u64 {
+        self.retransmissions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn last_seen(&self) -> Timestamp {
+        Timestamp::from_nanos(self.last_seen.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn shortest(&self) -> u64 {
+        self.shortest.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,114 @@
+//! What capture threads tell the detector: small values of fixed size, over one bounded channel.
+
+use std::net::IpAddr;
+
+use crate::alert::Source;
+use crate::packet::InterfaceId;
+use crate::stats::Stats;
+use crate::time::Timestamp;
+
+/// One message to the detector.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An attempt met a limit, and its source had no episode that the capture thread knew of.
+    Crossing(Crossing),
+    /// An attempt of a source whose crossing is still on its way: it counts for the episode, if that opens.
+    Late(Attempt),
+    /// One of the addresses of the live interfaces themselves is over a limit.
+    Own(IpAddr),
+    /// It is now this time: what was due by then is to be done.
+    Tick(Timestamp, Stats),
+    /// The clock stepped back, from the first time to the second.
+    Step(Timestamp, Timestamp),
+    /// Log files are to be opened again.
+    Reopen,
+    /// The statistics are to be shown.
+    Show(Stats),
+    /// There are no more packets; the time of the last one.
+    End(Option<Timestamp>, Stats),
+}
+
+/// Whose episode: a source, in a watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The watch, by its place among the watches.
+    pub watch: u16,
+    /// The source.
+    pub source: Source,
+}
+
+/// One attempt, as far as reports tell of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whose it is.
+    pub key: Key,
+    /// When it was.
+    pub time: Timestamp,
+    /// Its source address.
+    pub src: IpAddr,
+    /// Its source port.
+    pub src_port: u16,
+    /// Its destination address.
+    pub dst: IpAddr,
+    /// Its destination port.
+    pub dst_port: u16,
+    /// Where it was captured.
+    pub interface: InterfaceId,
+}
+
+/// An attempt that met a limit, and the window that it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Crossing {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The limit, by its place among the watch's limits.
+    pub limit: u16,
+    /// The window's first attempt.
+    pub first: Timestamp,
+    /// The window's length in ticks.
+    pub span: u64,
+    /// The ports of the N attempts in the window.
+    pub ports: WindowPorts,
+}
+
+/// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WindowPorts {
+    counts: [(u16, u16); Self::KEPT],
+    used: usize,
+    others: u16,
+}
+
+impl WindowPorts {
+    /// How many ports are told apart.
+    pub const KEPT: usize = 16;
+
+    /// Each port with its count, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.counts[..self.used].iter().map(|&(port, count)| (port, u64::from(count)))
+    }
+
+    /// Attempts to further ports.
+    #[must_use]
+    pub fn others(&self) -> u64 {
+        u64::from(self.others)
+    }
+}
+
+impl FromIterator<u16> for WindowPorts {
+    fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
+        let mut window = Self::default();
+        for port in ports {
+            let known = window.counts[..window.used].iter_mut().find(|(known, _)| *known == port);
+            match known {
+                Some((_, count)) => *count += 1,
+                None if window.used < Self::KEPT => {
+                    window.counts[window.used] = (port, 1);
+                    window.used += 1;
+                }
+                None => window.others += 1,
+            }
+        }
+        window
+    }
+}

@@ -1,0 +1,357 @@
+//! Crossings and time in, episodes and alerts out.
+//!
+//! The detector's thread owns the decisions: it opens, updates and closes episodes. It knows no packets and no clock;
+//! it is told the time by ticks on the channel that crossings come by. What was due by a tick is done in order of due
+//! time, whether the tick is a second or decades after the one before.
+//!
+//! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed since the
+//! last attempt that met one. It is reported at its start, at each update time while it lasts (once, where several
+//! have passed at once), and at its end.
+
+mod collect;
+mod episode;
+mod event;
+mod schedule;
+mod vigil;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+pub use episode::{Episode, Episodes};
+pub use event::{Attempt, Crossing, Event, Key, WindowPorts};
+
+use crate::alert::{Addresses, Alert, Ended, Losses, State, Trigger};
+use crate::clock::Ticks;
+use crate::packet::{Interfaces, Origin};
+use crate::sink::Sink;
+use crate::stats::Stats;
+use crate::time::Timestamp;
+use crate::watch::Limit;
+use schedule::{Due, EpisodeId, Schedule, What};
+use vigil::Vigil;
+
+/// A watch, as far as reports tell of it.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its signature id.
+    pub signature: u32,
+    /// Its limits.
+    pub limits: Vec<Limit>,
+}
+
+/// When the detector reports, and of how much.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// An episode is over when this has passed since the last attempt that met a limit.
+    pub quiet_time: Duration,
+    /// An episode that lasts is reported this often.
+    pub update: Duration,
+    /// The most episodes that are open at once.
+    pub max_episodes: usize,
+    /// The statistics are recorded this often.
+    pub stats_interval: Option<Duration>,
+}
+
+/// The detector: see the module's text.
+pub struct Detector<S> {
+    rules: Rules,
+    watches: Vec<Watched>,
+    interfaces: Interfaces,
+    sink: S,
+    episodes: Arc<Episodes>,
+    open: BTreeMap<EpisodeId, Open>,
+    by_key: HashMap<Key, EpisodeId>,
+    schedule: Schedule,
+    next_id: EpisodeId,
+    /// The time of the newest tick, and what was counted then.
+    now: Option<Timestamp>,
+    stats: Stats,
+    stats_due: Option<Timestamp>,
+    refused: u64,
+    own_seen: HashSet<IpAddr>,
+    vigil: Vigil,
+}
+
+/// What the detector alone knows of an open episode.
+struct Open {
+    key: Key,
+    trigger: Trigger,
+    first_seen: Timestamp,
+    losses: Losses,
+    episode: Arc<Episode>,
+}
+
+impl<S: Sink> Detector<S> {
+    /// A detector that reports to this sink.
+    pub fn new(
+        rules: Rules,
+        watches: Vec<Watched>,
+        interfaces: Interfaces,
+        episodes: Arc<Episodes>,
+        sink: S,
+    ) -> Self {
+        Self {
+            rules,
+            watches,
+            interfaces,
+            sink,
+            episodes,
+            open: BTreeMap::new(),
+            by_key: HashMap::new(),
+            schedule: Schedule::default(),
+            next_id: EpisodeId::default(),
+            now: None,
+            stats: Stats::default(),
+            stats_due: None,
+            refused: 0,
+            own_seen: HashSet::new(),
+            vigil: Vigil::default(),
+        }
+    }
+
+    /// Does what it is told until the end, and gives the final counters. In replay each event is acknowledged: the
+    /// capture thread waits, so that the two take turns.
+    pub fn run(mut self, events: &Receiver<Event>, acknowledge: Option<&Sender<()>>) -> (Stats, S) {
+        for event in events {
+            let is_end = matches!(event, Event::End(..));
+            self.handle(event);
+            if events.is_empty() {
+                self.sink.flush();
+            }
+            if let Some(acknowledge) = acknowledge {
+                // A capture thread that is gone no longer waits.
+                let _ = acknowledge.send(());
+            }
+            if is_end {
+                break;
+            }
+        }
+        (self.counted(), self.sink)
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Crossing(crossing) => {
+                self.cross(&crossing);
+                self.episodes.count_handled();
+            }
+            Event::Late(attempt) => {
+                if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
+                    open.episode.count(&attempt, None, false);
+                }
+                self.episodes.count_handled();
+            }
+            Event::Own(address) => self.warn_of_own(address),
+            Event::Tick(now, stats) => self.tick(now, stats),
+            Event::Step(from, to) => self.step(from, to),
+            Event::Reopen => self.sink.reopen(),
+            Event::Show(stats) => {
+                self.stats = stats;
+                let counted = self.counted();
+                self.sink.summary(&counted);
+            }
+            Event::End(now, stats) => self.end(now, stats),
+        }
+    }
+
+    fn cross(&mut self, crossing: &Crossing) {
+        let attempt = &crossing.attempt;
+        self.advance(attempt.time);
+        if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
+            // Sent before the capture thread could know of the episode: one more attempt of it.
+            let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
+            open.episode.count(attempt, span, true);
+            return;
+        }
+        if self.open.len() >= self.rules.max_episodes {
+            self.refused += 1;
+            return;
+        }
+        self.start(crossing);
+    }
+
+    fn start(&mut self, crossing: &Crossing) {
+        let attempt = &crossing.attempt;
+        let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
+        let id = self.next_id;
+        self.next_id = EpisodeId(id.0 + 1);
+        let origin = self
+            .interfaces
+            .interface(attempt.interface)
+            .map_or_else(|| Origin::Interface("?".into()), |interface| interface.origin);
+        let open = Open {
+            key: attempt.key,
+            trigger: Trigger {
+                src: attempt.src,
+                src_port: attempt.src_port,
+                dst: attempt.dst,
+                dst_port: attempt.dst_port,
+                origin,
+            },
+            first_seen: crossing.first,
+            losses: self.stats.losses,
+            episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
+        };
+        self.episodes.open(open.key, Arc::clone(&open.episode));
+        self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
+        let update = attempt.time.after(self.rules.update);
+        self.schedule.push(Due { time: update, what: What::Update, episode: id });
+        self.report(&open, attempt.time, State::Start);
+        self.by_key.insert(open.key, id);
+        self.open.insert(id, open);
+        self.note_full();
+    }
+
+    fn tick(&mut self, now: Timestamp, stats: Stats) {
+        self.stats = stats;
+        self.advance(now);
+        self.now = Some(now);
+        let counted = self.counted();
+        self.vigil.look(now, &counted);
+        if let Some(interval) = self.rules.stats_interval {
+            let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
+            if due <= now {
+                self.sink.stats(now, &counted);
+                self.stats_due = Some(now.after(interval));
+            }
+        }
+        self.sink.tick(now);
+    }
+
+    /// Does what is due by now.
+    fn advance(&mut self, now: Timestamp) {
+        while let Some(due) = self.schedule.pop(now) {
+            let Some(open) = self.open.get(&due.episode) else { continue };
+            let over_after = open.episode.over_after();
+            match due.what {
+                What::End if over_after < now => self.close(due.episode, over_after, Ended::Quiet),
+                What::End => self.schedule.push(Due { time: over_after, ..due }),
+                What::Update => {
+                    let latest = latest(due.time, self.rules.update, now.min(over_after));
+                    if latest <= over_after {
+                        self.report_open(due.episode, latest, State::Update);
+                    }
+                    self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, from: Timestamp, to: Timestamp) {
+        log::warn!(
+            "the capture's clock stepped back by {:.1} s: open episodes end, and counting starts anew",
+            from.since(to).as_secs_f64()
+        );
+        self.advance(from);
+        self.close_all(from, Ended::Clock);
+        self.now = Some(to);
+        self.stats_due = None;
+        self.vigil = Vigil::default();
+        self.sink.tick(to);
+    }
+
+    fn end(&mut self, now: Option<Timestamp>, stats: Stats) {
+        self.stats = stats;
+        let now = now.or(self.now).unwrap_or_default();
+        self.advance(now);
+        self.close_all(now, Ended::Capture);
+        let counted = self.counted();
+        self.vigil.look_last(&counted);
+        self.sink.stats(now, &counted);
+        self.sink.finish(now);
+    }
+
+    fn close_all(&mut self, now: Timestamp, ended: Ended) {
+        while let Some((&id, _)) = self.open.first_key_value() {
+            self.close(id, now, ended);
+        }
+        self.schedule.clear();
+    }
+
+    fn close(&mut self, id: EpisodeId, time: Timestamp, ended: Ended) {
+        self.report_open(id, time, State::End(ended));
+        if let Some(open) = self.open.remove(&id) {
+            self.by_key.remove(&open.key);
+            self.episodes.close(&open.key);
+        }
+        self.note_full();
+    }
+
+    fn note_full(&self) {
+        self.episodes.set_full(self.open.len() >= self.rules.max_episodes);
+    }
+
+    fn report_open(&mut self, id: EpisodeId, time: Timestamp, state: State) {
+        if let Some(open) = self.open.remove(&id) {
+            self.report(&open, time, state);
+            self.open.insert(id, open);
+        }
+    }
+
+    fn report(&mut self, open: &Open, time: Timestamp, state: State) {
+        let Some(limit) = self.limit(open.key, open.episode.limit()) else { return };
+        let Some(watch) = self.watches.get(usize::from(open.key.watch)) else { return };
+        let episode = &open.episode;
+        let source = open.key.source;
+        let alert = Alert {
+            time,
+            state,
+            watch: Arc::clone(&watch.name),
+            signature: watch.signature,
+            source,
+            limit,
+            trigger: open.trigger.clone(),
+            attempts: episode.attempts(),
+            copies: episode.copies(),
+            retransmissions: episode.retransmissions(),
+            first_seen: open.first_seen,
+            last_seen: episode.last_seen(),
+            peak: rate(limit, episode.shortest()),
+            ports: episode.ports.ports(),
+            destinations: episode.destinations.addresses(),
+            hosts: if source.is_network() { episode.hosts.addresses() } else { Addresses::default() },
+            losses: self.stats.losses.since(&open.losses),
+        };
+        self.sink.alert(&alert);
+    }
+
+    fn limit(&self, key: Key, limit: usize) -> Option<Limit> {
+        self.watches.get(usize::from(key.watch))?.limits.get(limit).copied()
+    }
+
+    fn warn_of_own(&mut self, address: IpAddr) {
+        if self.own_seen.insert(address) {
+            log::warn!(
+                "{address} is over a limit: an own address: hosts behind it may be masqueraded, watch the inner \
+                 interface (--no-allow-self reports own addresses)"
+            );
+        }
+    }
+
+    /// What the capture side counted, with the detector's own counts.
+    fn counted(&self) -> Stats {
+        Stats {
+            episodes: self.next_id.0,
+            episodes_refused: self.stats.episodes_refused + self.refused,
+            held_back: self.sink.held_back(),
+            ..self.stats
+        }
+    }
+}
+
+/// The latest of `first`, `first + step`, … that is not after `by`, or `first` itself.
+fn latest(first: Timestamp, step: Duration, by: Timestamp) -> Timestamp {
+    let steps = by.since(first).as_nanos() / step.as_nanos().max(1);
+    first.after(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)))
+}
+
+/// N attempts in so many ticks, per second. Attempts within one tick are taken to be a tick apart at the most.
+fn rate(limit: Limit, span: u64) -> f64 {
+    f64::from(limit.attempts) / Ticks::span(span.max(1)).as_secs_f64()
+}
