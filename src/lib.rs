@@ -10,4 +10,5 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod time;
+pub mod units;
 pub mod watch;
