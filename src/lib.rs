@@ -3,6 +3,8 @@
 //! The modules stand in the order in which a packet travels.
 
 pub mod alert;
+pub mod cli;
+pub mod config;
 pub mod decode;
 pub mod packet;
 pub mod segment;
