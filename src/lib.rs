@@ -1,18 +1,36 @@
-//! synwatch notices hosts that open TCP connections too fast.
+//! synwatch notices hosts that open TCP connections too fast, from the packets themselves.
 //!
-//! The modules stand in the order in which a packet travels.
+//! The story of one packet, in the order of the modules below: a **source** learns of it, live or from a capture file,
+//! and hands it over as bytes. **Decode** finds the TCP segment in it. **Count** asks **connections** whether it is a
+//! connection attempt or the repeat of one, and records attempts in the **table** of each **watch** that they concern.
+//! An attempt that meets a limit crosses over to the **detector**, on its own thread, which opens, updates and closes
+//! episodes. What it reports is an **alert**; **sinks** say it. The **pipeline** starts and stops the threads.
+//!
+//! A module imports from those above it in this list, and from the nouns, never from those below.
 
-pub mod alert;
+// Nouns and tools that every room may use.
+pub mod time;
 pub mod clock;
-pub mod connections;
-pub mod decode;
+pub mod sync;
 pub mod hash;
+pub mod units;
+pub mod warn;
 pub mod packet;
 pub mod segment;
-pub mod sink;
+
+// The way of a packet.
 pub mod source;
-pub mod stats;
-pub mod sync;
-pub mod table;
-pub mod time;
+pub mod decode;
+pub mod connections;
 pub mod watch;
+pub mod table;
+pub mod alert;
+pub mod stats;
+pub mod sink;
+pub mod detector;
+pub mod count;
+
+// What holds it together.
+pub mod cli;
+pub mod config;
+pub mod pipeline;

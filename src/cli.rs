@@ -1,0 +1,344 @@
+//! The command line: its options, their help text, and what is said when they cannot be understood.
+//!
+//! Opens nothing and judges no value: values stay as they were written until [`crate::config`] reads them, so that
+//! every complaint about a value is worded in one place. Defaults stand here, as they would be written.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, Parser};
+
+mod help;
+
+/// Notices hosts that open TCP connections too fast: counts SYNs per source, live or from capture files.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "synwatch",
+    version,
+    long_about = help::ABOUT,
+    override_usage = help::USAGE,
+    after_help = help::EXAMPLES,
+    after_long_help = help::AFTER,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Cli {
+    /// Watch this interface (repeatable; "any" is all of them)
+    ///
+    /// A connection that is seen on several interfaces counts once. Needs root, or the capability cap_net_raw.
+    #[arg(short, long, value_name = "IF", help_heading = INPUT)]
+    pub interface: Vec<String>,
+
+    /// Read this capture file (repeatable; "-" is standard input)
+    ///
+    /// pcap or pcapng, plain, gzip or zstd: told by content, not by name. Several files are merged by time.
+    #[arg(short, long, value_name = "FILE", help_heading = INPUT)]
+    pub read: Vec<PathBuf>,
+
+    /// List the interfaces that can be watched, and exit
+    #[arg(short = 'D', long, help_heading = INPUT)]
+    pub list_interfaces: bool,
+
+    /// Look only at packets that match this filter, as for tcpdump
+    ///
+    /// All words after the first one that is no option are the expression (see pcap-filter(7)), so options come
+    /// before it. Quote what the shell would take for its own, such as parentheses.
+    #[arg(value_name = "EXPRESSION", trailing_var_arg = true, help_heading = INPUT)]
+    pub expression: Vec<String>,
+
+    /// See what is addressed to other hosts, too (promiscuous mode)
+    ///
+    /// A gateway sees what it forwards without this; a host at a mirror port needs it.
+    #[arg(long, help_heading = INPUT)]
+    pub promisc: bool,
+
+    /// Bytes to capture of each packet
+    ///
+    /// From 64 to 262144. The default holds what precedes and includes a TCP header: Ethernet, eight tags, PPPoE, IPv6 with extension
+    /// headers, one tunnel with the same inside it. What is cut off cannot be counted.
+    #[arg(long, value_name = "BYTES", default_value = "512", help_heading = INPUT, hide_short_help = true)]
+    pub snap_length: String,
+
+    /// How long the kernel may hold packets back, to hand over many at once
+    ///
+    /// From 1ms to 10s.
+    #[arg(long, value_name = "TIME", default_value = "10ms", help_heading = INPUT, hide_short_help = true)]
+    pub read_timeout: String,
+
+    /// Ports to count: numbers, ranges, names, "mail", "any"
+    ///
+    /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143, 465, 587, 993 and 995, and "any" is every
+    /// port; names beyond the usual ones are looked up in /etc/services. Reports name the watch "mail" when these are
+    /// its ports, otherwise "custom".
+    #[arg(short, long, value_name = "LIST", default_value = "mail", help_heading = COUNTED)]
+    pub ports: String,
+
+    /// Report N attempts of a source in any W (repeatable)
+    ///
+    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s, 60/1m, 500/1h. The window slides: a limit
+    /// is met whenever an attempt and the N-1 before it lie within W. Say a higher rate with a shorter window.
+    #[arg(short, long, value_name = "N/W", default_values = ["30/10s", "60/60s"], help_heading = COUNTED)]
+    pub limit: Vec<String>,
+
+    /// Count IPv4 sources by networks of this prefix length
+    ///
+    /// From 1 to 32; 32 counts each address for itself.
+    #[arg(long, value_name = "BITS", default_value = "32", help_heading = COUNTED)]
+    pub prefix4: String,
+
+    /// Count IPv6 sources by networks of this prefix length
+    ///
+    /// From 1 to 128. One customer holds at least a /64, and can send from each of its addresses.
+    #[arg(long, value_name = "BITS", default_value = "64", help_heading = COUNTED)]
+    pub prefix6: String,
+
+    /// Never report this network or address (repeatable)
+    ///
+    /// Its attempts are still counted in the summary. A bare address is a network of its own.
+    #[arg(long, value_name = "CIDR", help_heading = COUNTED)]
+    pub allow: Vec<String>,
+
+    /// Never report the networks in this file (repeatable)
+    ///
+    /// One a line, as for --allow; # begins a comment.
+    #[arg(long, value_name = "FILE", help_heading = COUNTED)]
+    pub allow_file: Vec<PathBuf>,
+
+    /// Report the addresses of the watched interfaces too
+    ///
+    /// Without this they are allowed, and one of them that is over a limit is warned of once.
+    #[arg(long, help_heading = COUNTED, hide_short_help = true)]
+    pub no_allow_self: bool,
+
+    /// Look into tunnels: IP in IP, 6in4, 4in6, GRE, VXLAN
+    ///
+    /// Anyone can send an encapsulated packet that names someone else as its source, so this is off by default.
+    #[arg(long, help_heading = COUNTED)]
+    pub tunnels: bool,
+
+    /// Write reports as JSON Lines, too ("-" is standard output)
+    ///
+    /// In Suricata's EVE form, so that Wazuh, Filebeat and EveBox read them. The text on standard error stays as it is.
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub json: Option<PathBuf>,
+
+    /// Write the statistics to the JSON file so often
+    ///
+    /// From 1s to 7d. There is always one such record at the end, and without this option no other.
+    #[arg(long, value_name = "TIME", requires = "json", help_heading = REPORTS, hide_short_help = true)]
+    pub stats_interval: Option<String>,
+
+    /// Write the attempts of reported sources to a capture file
+    ///
+    /// pcapng, from the first report on; tcpdump and Wireshark read it.
+    #[arg(short, long, value_name = "FILE", help_heading = REPORTS)]
+    pub write: Option<PathBuf>,
+
+    /// Let that capture file grow to this size at most
+    ///
+    /// From 64KiB to 16TiB. What is not written any more is counted and said.
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "write", help_heading = REPORTS)]
+    pub write_max: String,
+
+    /// End an episode when its source met no limit for this long
+    ///
+    /// From 1s to 7d.
+    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS)]
+    pub quiet_time: String,
+
+    /// Report an episode again so often while it lasts
+    ///
+    /// From 1s to 7d.
+    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS)]
+    pub update: String,
+
+    /// Show times in UTC instead of local time
+    #[arg(long, help_heading = REPORTS)]
+    pub utc: bool,
+
+    /// Exit with 3 when anything was reported
+    #[arg(long, help_heading = REPORTS)]
+    pub fail_on_alert: bool,
+
+    /// Memory for the tables of sources and connections
+    ///
+    /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give way; that is
+    /// counted and said.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RESOURCES)]
+    pub memory: String,
+
+    /// Episodes that can be open at once
+    ///
+    /// From 1 to 1000000. Sources over a limit beyond these are counted, and said in one line.
+    #[arg(long, value_name = "N", default_value = "4096", help_heading = RESOURCES)]
+    pub max_episodes: String,
+
+    /// The kernel's buffer for each interface
+    ///
+    /// From 64KiB to 1GiB. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and said.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
+    pub buffer: String,
+
+    /// Leave out warnings and the summary
+    ///
+    /// Reports and errors are shown all the same.
+    #[arg(short, long, conflicts_with = "verbose", help_heading = DIAGNOSTICS)]
+    pub quiet: bool,
+
+    /// Say more: -v what happens, -vv details, -vvv everything
+    #[arg(short, long, action = ArgAction::Count, help_heading = DIAGNOSTICS)]
+    pub verbose: u8,
+
+    #[arg(short, long, action = ArgAction::Help, help_heading = DIAGNOSTICS,
+        help = "Print help: -h the short one, --help all of it")]
+    help: Option<bool>,
+
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = DIAGNOSTICS, help = "Print the version")]
+    version: Option<bool>,
+}
+
+const INPUT: &str = "Input";
+const COUNTED: &str = "What is counted";
+const REPORTS: &str = "Reports";
+const RESOURCES: &str = "Resources";
+const DIAGNOSTICS: &str = "Diagnostics";
+
+impl Cli {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    /// Help or the version is asked for, or the arguments cannot be understood: see [`Stop`].
+    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
+        Self::try_parse_from(arguments).map_err(|error| Stop(Box::new(error)))
+    }
+}
+
+/// Whether a word is one of the options: `-q`, `--utc`, `--limit=30/10s`.
+pub(crate) fn is_option(word: &str) -> bool {
+    let command = Cli::command();
+    let mut options = command.get_arguments();
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next();
+        options.any(|option| option.get_long().is_some() && option.get_long() == name)
+    } else if let Some(short) = word.strip_prefix('-') {
+        let mut letters = short.chars();
+        let (letter, rest) = (letters.next(), letters.next());
+        rest.is_none() && options.any(|option| option.get_short().is_some() && option.get_short() == letter)
+    } else {
+        false
+    }
+}
+
+/// Why there is nothing to run: help or the version was asked for, or the arguments cannot be understood.
+#[derive(Debug)]
+pub struct Stop(Box<clap::Error>);
+
+impl Stop {
+    /// 0 for help and version, 2 for wrong usage.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.0.use_stderr() { 2 } else { 0 }
+    }
+
+    /// Shows it: help and version on standard output, a complaint on standard error. A reader that has gone away is
+    /// no failure.
+    pub fn show(&self) {
+        let _ = match self.0.use_stderr() {
+            true => write!(io::stderr(), "{}", self.complaint()),
+            false => self.0.print(),
+        };
+    }
+
+    /// What is wrong, beginning as all messages of this program do.
+    fn complaint(&self) -> String {
+        let text = self.0.render().to_string();
+        format!("synwatch: {}", text.strip_prefix("error: ").unwrap_or(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &str) -> Result<Cli, Stop> {
+        Cli::read(std::iter::once("synwatch").chain(arguments.split_whitespace()))
+    }
+
+    fn complaint(arguments: &str) -> String {
+        let stop = read(arguments).unwrap_err();
+        assert_eq!(stop.exit_code(), 2, "{arguments}");
+        stop.complaint().lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_after_the_options_are_an_expression() {
+        for (arguments, expression) in [
+            ("-i eth0", ""),
+            ("-i eth0 host 192.0.2.1 and not port 25", "host 192.0.2.1 and not port 25"),
+            ("-r - tcp[13] & 2 != 0", "tcp[13] & 2 != 0"),
+            ("-qi eth0 ip[2:2] - 20 > -1", "ip[2:2] - 20 > -1"),
+            ("-i eth0 -- port 25", "port 25"),
+            ("-i eth0 port 25 -q", "port 25 -q"),
+        ] {
+            assert_eq!(read(arguments).unwrap().expression.join(" "), expression, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn options_can_be_repeated() {
+        let cli =
+            read("-i eth0 --interface any -l 5/1s -l6/1m -l=7/1h --allow ::1 --allow 192.0.2.1 -vv").unwrap();
+        assert_eq!(cli.interface, ["eth0", "any"]);
+        assert_eq!(cli.limit, ["5/1s", "6/1m", "7/1h"]);
+        assert_eq!(cli.allow, ["::1", "192.0.2.1"]);
+        assert_eq!(cli.verbose, 2);
+        let cli = read("-r a -r - --json -").unwrap();
+        assert_eq!(cli.read, [PathBuf::from("a"), PathBuf::from("-")]);
+        assert_eq!(cli.json, Some(PathBuf::from("-")));
+        assert_eq!(cli.limit, ["30/10s", "60/60s"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        for (arguments, first_line) in [
+            ("--port 25", "synwatch: unexpected argument '--port' found"),
+            ("-i", "synwatch: a value is required for '--interface <IF>' but none was supplied"),
+            ("-q -v -i eth0", "synwatch: the argument '--quiet' cannot be used with '--verbose...'"),
+            ("-i eth0 --stats-interval 60s", "synwatch: the following required arguments were not provided:"),
+            ("-i eth0 --write-max 1G", "synwatch: the following required arguments were not provided:"),
+        ] {
+            assert_eq!(complaint(arguments), first_line, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn options_are_known_by_either_name() {
+        for word in ["-q", "-i", "-h", "-V", "--utc", "--limit=30/10s", "--help"] {
+            assert!(is_option(word), "{word}");
+        }
+        for word in ["-", "--", "-1", "-x", "-qv", "--limits", "q", "port", ""] {
+            assert!(!is_option(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn help_is_no_error_and_names_every_option() {
+        let stop = read("--help").unwrap_err();
+        assert_eq!(stop.exit_code(), 0);
+        let text = stop.0.render().to_string();
+        for option in Cli::command().get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(text.contains(&format!("--{option}")), "{option}");
+        }
+        assert_eq!(
+            read("-V").unwrap_err().0.render().to_string(),
+            concat!("synwatch ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+    }
+}

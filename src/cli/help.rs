@@ -1,0 +1,63 @@
+//! What the help says beside the options.
+
+/// How the command line is built.
+pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
+       synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
+       synwatch -D";
+
+/// The first paragraphs of the long help.
+pub(super) const ABOUT: &str = "\
+Notices hosts that open TCP connections too fast: counts SYNs per source, live or from capture files.
+
+An attempt is a TCP segment with SYN set and ACK clear, to a watched port. Copies and retransmissions of it are told \
+apart and not counted. A source that makes N attempts within any time W is over the limit N/W: an episode begins. It \
+is reported on standard error at its start, every minute while it lasts, and at its end, with the times of the \
+packets. Nothing is blocked.";
+
+/// The end of the short help.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  synwatch -i eth0                          watch mail ports on an interface
+  synwatch -r monday.pcap.gz -l 20/10s      look through a capture file
+  synwatch -i eth0 not net 192.0.2.0/24     leave packets out, as in tcpdump
+
+See --help for the whole story.";
+
+/// The end of the long help.
+pub(super) const AFTER: &str = "\
+Examples:
+  Watch the mail ports on an interface, as root:
+      synwatch -i eth0
+  The same without root, once the program has been given the right to capture:
+      sudo setcap cap_net_raw=ep \"$(command -v synwatch)\"
+  Look through capture files, with limits of your own:
+      synwatch -r monday.pcap.gz -r tuesday.pcap.zst -l 20/10s -l 500/1h
+  Read from another program:
+      ssh gateway tcpdump -i eth0 -U -w - tcp | synwatch -r -
+  Watch SSH instead of mail, except from your own networks:
+      synwatch -i eth0 -p ssh --allow 192.0.2.0/24 --allow 2001:db8::/32
+  Narrow what is looked at by an expression, as in tcpdump:
+      synwatch -i eth0 'dst net 198.51.100.0/24 and not src host 192.0.2.1'
+  List the sources and their attempts by means of jq:
+      synwatch -q -r monday.pcap --json - |
+          jq -r 'select(.synwatch.state == \"end\") | [.src_ip, .synwatch.attempts] | @tsv'
+
+Times are a number and a unit: ms, s, m, h, d (500ms, 60s, 7d).
+Sizes are a number and a unit: B, KiB, MiB, GiB, TiB, or K, M, G, T, in powers of 1024 (64MiB, 1G).
+
+Exit codes:
+  0  done, also when stopped by SIGINT or SIGTERM
+  1  a failure, or a damaged capture file
+  2  wrong usage
+  3  with --fail-on-alert: done, and something was reported
+
+Signals:
+  SIGINT, SIGTERM  report the end of open episodes, print the summary, exit
+  SIGUSR1          print the statistics
+  SIGHUP           open the files of --json and -w anew, after their rotation
+
+Logging:
+  Reports, warnings, errors and the summary go to standard error.
+  -q leaves reports and errors; -v adds what happens. The environment variable
+  RUST_LOG (error, warn, info, debug, trace) overrides both for the log.
+  NO_COLOR turns colours off.";

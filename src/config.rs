@@ -1,0 +1,127 @@
+//! What a run is to do: the options, read and checked.
+//!
+//! [`Settings`] hold values in their own types, each within its range, and contradict themselves in nothing. Whatever is
+//! wrong with an option is found here, before anything else is opened; only allow files and the names of services are
+//! read meanwhile.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::units::Bytes;
+use crate::watch::{AllowList, Limit, PortSet};
+
+mod check;
+mod error;
+mod files;
+
+pub use error::UsageError;
+
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where packets come from.
+    pub input: Input,
+    /// The filter expression that packets have to match, if there is one.
+    pub expression: Option<String>,
+    /// What is counted and when it is too much; at least one.
+    pub watches: Vec<WatchSettings>,
+    /// Networks that are never reported.
+    pub allow: AllowList,
+    /// Whether the addresses of the live interfaces are not reported either.
+    pub allow_self: bool,
+    /// Whether the inside of tunnels is counted.
+    pub tunnels: bool,
+    /// How long a source must have met no limit for its episode to end.
+    pub quiet_time: Duration,
+    /// How often an episode is reported while it lasts.
+    pub update: Duration,
+    /// The size of all tables together.
+    pub memory: Bytes,
+    /// How many episodes can be open at once.
+    pub max_episodes: usize,
+    /// Where JSON goes, if anywhere.
+    pub json: Option<Output>,
+    /// How often statistics are written there, beside the record at the end.
+    pub stats_interval: Option<Duration>,
+    /// The capture file to write, if there is one.
+    pub write: Option<WriteSettings>,
+    /// Whether times are shown in UTC instead of local time.
+    pub utc: bool,
+    /// Whether the program exits with 3 when anything was reported.
+    pub fail_on_alert: bool,
+    /// Whether the summary is shown.
+    pub summary: bool,
+    /// What is logged, unless `RUST_LOG` says otherwise.
+    pub verbosity: LevelFilter,
+}
+
+/// Where packets come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// From interfaces, as they pass.
+    Live(LiveSettings),
+    /// From capture files, at least one, in the order in which they were given.
+    Replay(Vec<ReplayInput>),
+    /// From nowhere: the interfaces are listed.
+    ListInterfaces,
+}
+
+/// How interfaces are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Their names, each once, at least one; `any` is all of them.
+    pub interfaces: Vec<String>,
+    /// How many bytes of each packet are captured: fits an `i32`, as libpcap wants it.
+    pub snap_length: u32,
+    /// The kernel's buffer for each interface: fits an `i32`, too.
+    pub buffer: Bytes,
+    /// Whether packets addressed to other hosts are seen.
+    pub promisc: bool,
+    /// How long the kernel may hold packets back: whole milliseconds, never zero.
+    pub read_timeout: Duration,
+}
+
+/// A capture to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayInput {
+    /// Standard input; given once at most.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// A watch: what is counted, for whom, and when it is too much.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchSettings {
+    /// Its name in reports: `mail` for the ports of mail, otherwise `custom`.
+    pub name: Arc<str>,
+    /// The destination ports that count; at least one.
+    pub ports: PortSet,
+    /// When it is too much; at least one, no two alike, in the order in which they were given.
+    pub limits: Vec<Limit>,
+    /// The prefix length by which IPv4 sources are grouped, from 1 to 32.
+    pub prefix4: u8,
+    /// The prefix length by which IPv6 sources are grouped, from 1 to 128.
+    pub prefix6: u8,
+}
+
+/// Where lines of output go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+/// The capture file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteSettings {
+    /// Its name.
+    pub path: PathBuf,
+    /// The size at which writing stops.
+    pub max: Bytes,
+}

@@ -1,0 +1,297 @@
+//! The ports of a watch: which destination ports count, answered with one load per packet.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::watch::services;
+
+/// A set of TCP ports: one bit for each of the 65,536.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PortSet {
+    /// Port p is bit p % 64 of word p / 64.
+    words: Box<[u64; 1024]>,
+}
+
+impl PortSet {
+    /// The ports of mail: smtp, pop3, imap, submissions, submission, imaps, pop3s.
+    pub const MAIL: [u16; 7] = [25, 110, 143, 465, 587, 993, 995];
+
+    /// No port at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { words: Box::new([0; 1024]) }
+    }
+
+    /// Every port, 0 included.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { words: Box::new([u64::MAX; 1024]) }
+    }
+
+    /// The ports of mail.
+    #[must_use]
+    pub fn mail() -> Self {
+        Self::MAIL.into_iter().collect()
+    }
+
+    /// Reads a list: numbers, ranges, names of services, `mail`, `any`, separated by commas (`mail,2525,8000-8010`).
+    ///
+    /// `service` gives the port of a name; the names `mail` and `any` never reach it.
+    ///
+    /// # Errors
+    /// An entry is none of these.
+    pub fn parse(list: &str, service: impl Fn(&str) -> Option<u16>) -> Result<Self, PortsError> {
+        let mut ports = Self::empty();
+        for entry in list.split(',').map(str::trim) {
+            if entry.is_empty() {
+                return Err(PortsError::EmptyEntry);
+            } else if entry.eq_ignore_ascii_case("any") {
+                ports.insert(0..=u16::MAX);
+            } else if entry.eq_ignore_ascii_case("mail") {
+                Self::MAIL.into_iter().for_each(|port| ports.insert(port..=port));
+            } else if let Some(range) = numbers(entry)? {
+                ports.insert(range);
+            } else {
+                let port = service(entry).ok_or_else(|| PortsError::Unknown(entry.to_owned()))?;
+                ports.insert(port..=port);
+            }
+        }
+        Ok(ports)
+    }
+
+    /// Adds a range of ports.
+    pub fn insert(&mut self, range: RangeInclusive<u16>) {
+        for port in range {
+            self.words[usize::from(port / 64)] |= 1 << (port % 64);
+        }
+    }
+
+    /// Whether a port is one of them.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        self.words[usize::from(port / 64)] >> (port % 64) & 1 == 1
+    }
+
+    /// How many there are, from 0 to 65,536.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
+    }
+
+    /// Whether there is every one, so that a filter need not name them.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.words.iter().all(|word| *word == u64::MAX)
+    }
+
+    /// The ports, lowest first.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        (0..=u16::MAX).filter(|port| self.contains(*port))
+    }
+
+    /// The ports in as few ranges as will do, lowest first.
+    pub fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
+        let mut ports = self.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = ports.next()?;
+            let mut last = first;
+            while let Some(next) = ports.next_if(|port| port - last == 1) {
+                last = next;
+            }
+            Some(first..=last)
+        })
+    }
+}
+
+/// A number or a range of numbers; `None` for what may be a name.
+fn numbers(entry: &str) -> Result<Option<RangeInclusive<u16>>, PortsError> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |text: &str| text.parse::<u16>().map_err(|_| PortsError::TooLarge(text.to_owned()));
+    if is_number(entry) {
+        let port = number(entry)?;
+        return Ok(Some(port..=port));
+    }
+    let Some((first, last)) = entry.split_once('-').map(|(first, last)| (first.trim(), last.trim())) else {
+        return Ok(None);
+    };
+    if !is_number(first) || !is_number(last) {
+        return Ok(None);
+    }
+    let (first, last) = (number(first)?, number(last)?);
+    if first > last {
+        return Err(PortsError::Backwards { first, last });
+    }
+    Ok(Some(first..=last))
+}
+
+impl FromIterator<u16> for PortSet {
+    fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
+        let mut set = Self::empty();
+        ports.into_iter().for_each(|port| set.insert(port..=port));
+        set
+    }
+}
+
+impl FromStr for PortSet {
+    type Err = PortsError;
+
+    /// Reads a list, with the names of the usual services.
+    fn from_str(list: &str) -> Result<Self, PortsError> {
+        Self::parse(list, services::well_known)
+    }
+}
+
+impl fmt::Display for PortSet {
+    /// As it would be given: `25,110,8000-8010`, or `any`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_any() {
+            return f.write_str("any");
+        }
+        for (index, range) in self.ranges().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            match (range.start(), range.end()) {
+                (port, last) if port == last => write!(f, "{comma}{port}")?,
+                (first, last) => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PortSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PortSet({self})")
+    }
+}
+
+/// Why a text is no list of ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PortsError {
+    /// Nothing stands between two commas, or there is nothing at all.
+    #[error("an entry is empty (25,110,8000-8010)")]
+    EmptyEntry,
+    /// A number that no port has.
+    #[error("{0} is no port: they end at 65535")]
+    TooLarge(String),
+    /// A range whose end comes before its start.
+    #[error("{first}-{last} runs backwards ({last}-{first})")]
+    Backwards {
+        /// Its start.
+        first: u16,
+        /// Its end.
+        last: u16,
+    },
+    /// Neither a number, nor a range, nor a name that is known.
+    #[error("{0:?} is no number, range or known service (25, 8000-8010, smtp, mail, any)")]
+    Unknown(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_list_mixes_numbers_ranges_and_names() {
+        for (list, shown) in [
+            ("mail", "25,110,143,465,587,993,995"),
+            ("MAIL", "25,110,143,465,587,993,995"),
+            ("smtp,pop3,imap,smtps,submission,imaps,pop3s", "25,110,143,465,587,993,995"),
+            ("0", "0"),
+            ("65535", "65535"),
+            ("110,25,25", "25,110"),
+            (" 8000 - 8010 , smtp ", "25,8000-8010"),
+            ("63-64,65", "63-65"),
+            ("0-65534", "0-65534"),
+            ("0-65535", "any"),
+            ("any", "any"),
+            ("mail,any", "any"),
+            ("ms-sql-s", "1433"),
+            ("0025", "25"),
+        ] {
+            assert_eq!(list.parse::<PortSet>().unwrap().to_string(), shown, "{list}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_says_why() {
+        for (list, cause) in [
+            ("", "an entry is empty (25,110,8000-8010)"),
+            ("25,,110", "an entry is empty (25,110,8000-8010)"),
+            ("25,", "an entry is empty (25,110,8000-8010)"),
+            ("65536", "65536 is no port: they end at 65535"),
+            ("1-65536", "65536 is no port: they end at 65535"),
+            ("99999999999999999999", "99999999999999999999 is no port: they end at 65535"),
+            ("110-25", "110-25 runs backwards (25-110)"),
+            ("-25", r#""-25" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#),
+            ("25-", r#""25-" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#),
+            ("25 110", r#""25 110" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#),
+            (
+                "25,nosuch",
+                r#""nosuch" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#,
+            ),
+        ] {
+            assert_eq!(list.parse::<PortSet>().unwrap_err().to_string(), cause, "{list}");
+        }
+    }
+
+    #[test]
+    fn the_caller_knows_other_names() {
+        let ports = PortSet::parse("zabbix-agent,25", |name| (name == "zabbix-agent").then_some(10050));
+        assert_eq!(ports.unwrap().to_string(), "25,10050");
+    }
+
+    #[test]
+    fn a_port_is_in_the_set_and_its_neighbours_are_not() {
+        for port in PortSet::MAIL.into_iter().chain([0, 63, 64, 127, 65535]) {
+            let set = PortSet::from_iter([port]);
+            assert!(set.contains(port));
+            assert!(!set.contains(port.wrapping_add(1)));
+            assert!(!set.contains(port.wrapping_sub(1)));
+            assert_eq!(set.len(), 1);
+        }
+    }
+
+    #[test]
+    fn only_all_ports_are_any() {
+        let all_but_one: PortSet = (1..=u16::MAX).collect();
+        assert!(!all_but_one.is_any());
+        assert_eq!(all_but_one.len(), 65_535);
+        assert!(PortSet::any().is_any());
+        assert_eq!(PortSet::any().len(), 65_536);
+        assert_eq!(PortSet::any().ranges().collect::<Vec<_>>(), [0..=u16::MAX]);
+        assert!(PortSet::empty().is_empty());
+        assert_eq!(PortSet::empty().ranges().count(), 0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_shown_reads_back_the_same(ports in proptest::collection::btree_set(any::<u16>(), 1..300)) {
+            let set: PortSet = ports.iter().copied().collect();
+            prop_assert_eq!(set.len(), ports.len());
+            prop_assert!(set.iter().eq(ports.iter().copied()));
+            prop_assert_eq!(set.to_string().parse(), Ok(set));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*") {
+            let _ = text.parse::<PortSet>();
+        }
+
+        #[test]
+        fn text_that_is_nearly_right_is_read_or_refused(text in "[0-9, -]{0,30}(smtp|mail)?") {
+            let _ = text.parse::<PortSet>();
+        }
+    }
+}
