@@ -99,6 +99,12 @@ impl Clock {
         self.now
     }
 
+    /// The newest time of a lane; `None` before its first.
+    #[must_use]
+    pub fn newest(&self, lane: usize) -> Option<Timestamp> {
+        self.lanes[lane]
+    }
+
     /// Takes note of a time on a lane: a packet's, or one that no later packet will be older than.
     pub fn observe(&mut self, lane: usize, time: Timestamp) -> Seen {
         let Some(newest) = self.lanes[lane] else {
@@ -174,15 +180,11 @@ impl Clock {
     }
 
     fn step_back(&mut self, time: Timestamp) {
-        if let Some(before) = self.newest() {
+        if let Some(before) = self.lanes.iter().copied().flatten().max() {
             self.begin_stretch(time, before);
         }
         self.lanes.fill(Some(time));
         self.now = Some(time);
-    }
-
-    fn newest(&self) -> Option<Timestamp> {
-        self.lanes.iter().copied().flatten().max()
     }
 
     /// Ticks at `time` go on so far after those at `before` that nothing before counts.

@@ -4,7 +4,7 @@
 //! next attempt crosses again) and a tick is left out (the next one does its work). In replay it waits until the
 //! detector has dealt with each event, so that the two take turns and a replay gives the same result each time.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::detector::Event;
 
@@ -29,6 +29,12 @@ impl Handoff {
         Self { events, turns: Some(turns) }
     }
 
+    /// Whether the capture thread and the detector take turns.
+    #[must_use]
+    pub fn is_in_turns(&self) -> bool {
+        self.turns.is_some()
+    }
+
     /// Whether something that may be dropped would be dropped now.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -39,7 +45,7 @@ impl Handoff {
     pub fn offer(&self, event: Event) -> bool {
         match &self.turns {
             Some(_) => self.deliver(event),
-            None => !matches!(self.events.try_send(event), Err(TrySendError::Full(_) | TrySendError::Disconnected(_))),
+            None => self.events.try_send(event).is_ok(),
         }
     }
 

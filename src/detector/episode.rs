@@ -21,8 +21,10 @@ pub struct Episodes {
     open: DashMap<Key, Arc<Episode>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
-    /// Written by the detector, read by capture threads: how many crossings and late attempts it has dealt with.
-    /// `Release`, partner: the `Acquire` in [`Episodes::handled`]. Who sees a crossing counted finds its episode.
+    /// How many crossings and late attempts capture threads have sent; `Relaxed`, it is compared with the next only.
+    sent: AtomicU64,
+    /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
+    /// Who sees a crossing counted here finds its episode.
     handled: AtomicU64,
 }
 
@@ -39,10 +41,21 @@ impl Episodes {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// How many crossings and late attempts the detector has dealt with.
+    /// Whether nothing that was sent still has to be dealt with.
     #[must_use]
-    pub fn handled(&self) -> u64 {
-        self.handled.load(Ordering::Acquire)
+    pub fn are_settled(&self) -> bool {
+        let handled = self.handled.load(Ordering::Acquire);
+        handled == self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Counts a crossing or a late attempt that is about to be sent.
+    pub fn count_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one that was dealt with, or could not be sent.
+    pub fn count_handled(&self) {
+        self.handled.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn open(&self, key: Key, episode: Arc<Episode>) {
@@ -55,10 +68,6 @@ impl Episodes {
 
     pub(super) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_handled(&self) {
-        self.handled.fetch_add(1, Ordering::Release);
     }
 }
 

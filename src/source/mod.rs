@@ -1,6 +1,8 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
-use crate::packet::Packet;
+use std::net::IpAddr;
+
+use crate::packet::{InterfaceId, Packet};
 use crate::time::Timestamp;
 
 /// A source of packets: live and replay differ here and nowhere else.
@@ -9,20 +11,48 @@ pub trait Source {
     ///
     /// Trouble after the start is logged and counted (see [`Source::failures`]), it does not end the run: what can
     /// still be read is read.
-    fn read(&mut self, each: impl FnMut(&Packet<'_>)) -> Step;
+    fn read(&mut self, receiver: &mut impl Receiver) -> Step;
 
     /// How many times something could not be read, so that the run has to end in failure: a damaged file, an
     /// interface in a file whose link type is not known.
     fn failures(&self) -> u64;
+
+    /// What it has received and lost so far.
+    fn received(&self) -> Received {
+        Received::default()
+    }
+
+    /// The addresses of its interfaces, when they have changed since they were asked for.
+    fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
+        None
+    }
+}
+
+/// Who takes packets from a source.
+pub trait Receiver {
+    /// Takes a packet.
+    fn packet(&mut self, packet: &Packet<'_>);
+
+    /// No packet older than this will come from this interface.
+    fn idle(&mut self, interface: InterfaceId, now: Timestamp);
 }
 
 /// How a source stands after [`Source::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// There may be more at once.
+    /// There may be more.
     More,
-    /// Nothing more is there now, and no packet older than this will come.
-    Idle(Timestamp),
     /// There will be nothing more.
     End,
+}
+
+/// What a live source has received and lost; zero for replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Received {
+    /// Packets that the kernel handed over.
+    pub packets: u64,
+    /// Packets that the kernel dropped: no room in the capture buffer.
+    pub kernel_drops: u64,
+    /// Packets that the interface or its driver dropped.
+    pub interface_drops: u64,
 }

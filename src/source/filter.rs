@@ -1,0 +1,204 @@
+//! Filter expressions: what the kernel passes on a live capture, and what the user wants looked at.
+//!
+//! The kernel's filter is a superset of what decode counts. Plain IPv4 and IPv6 segments are judged exactly: SYN set,
+//! ACK clear, a watched port. Whatever the kernel cannot judge goes up: tags, PPPoE and MPLS, which are neither `ip`
+//! nor `ip6` to it, IPv6 extension headers, and tunnels when asked for. One text compiles for every link type that can
+//! be filtered, because it names neither `vlan` nor `mpls`, which would move the offsets of all that follows them.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+use pcap::{BpfProgram, Capture, Linktype};
+
+use crate::packet::{LinkType, Packet};
+
+/// The most instructions that Linux takes (`BPF_MAXINSNS`, linux/bpf_common.h).
+const MOST_INSTRUCTIONS: usize = 4096;
+
+/// IPv6 next headers that may hide a segment from the kernel's filter: hop-by-hop options, routing, fragment,
+/// authentication, destination options, mobility, HIP, Shim6 (IANA, IPv6 Extension Header Types).
+const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
+
+/// IP protocols of tunnels: IPv4 (RFC 2003), IPv6 (RFC 4213), GRE (RFC 2784); 17 stands for VXLAN over UDP.
+const TUNNELS: &str = "ip proto 4 or ip proto 41 or ip proto 47 or (ip and udp dst port 4789) or (ip6 and (ip6[6] = 4 \
+                       or ip6[6] = 41 or ip6[6] = 47 or ip6[6] = 17))";
+
+/// An expression that libpcap does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use filter expression {expression:?} on link type {link}: {cause} (see pcap-filter(7))")]
+pub struct FilterError {
+    /// The expression.
+    pub expression: String,
+    /// The link type that it was compiled for.
+    pub link: LinkType,
+    /// What libpcap says.
+    pub cause: String,
+}
+
+/// The text of the kernel's filter for these ports; `None` where the link type cannot be filtered.
+///
+/// # Errors
+///
+/// When the user's expression does not compile.
+pub fn kernel_filter(
+    link: LinkType,
+    ports: &[RangeInclusive<u16>],
+    tunnels: bool,
+    expression: Option<&str>,
+) -> Result<Option<String>, FilterError> {
+    if link == LinkType::NFLOG {
+        return match expression {
+            Some(expression) => Err(FilterError {
+                expression: expression.to_owned(),
+                link,
+                cause: "packets from NFLOG cannot be filtered".to_owned(),
+            }),
+            None => Ok(None),
+        };
+    }
+    if let Some(expression) = expression {
+        compile(link, expression)?;
+    }
+    let with_ports = join(&superset(ports, tunnels), expression);
+    match compile(link, &with_ports) {
+        Ok(program) if program.get_instructions().len() <= MOST_INSTRUCTIONS => Ok(Some(with_ports)),
+        // Too many ports for the kernel, or for libpcap itself: decode judges them.
+        _ => Ok(Some(join(&superset(&[], tunnels), expression))),
+    }
+}
+
+/// The user's expression over the packets of a capture file, where no kernel has judged it.
+#[derive(Default)]
+pub struct Expression {
+    text: String,
+    /// A program for each link type that was met; `None` where the expression makes no sense on it.
+    programs: HashMap<LinkType, Option<BpfProgram>>,
+}
+
+impl Expression {
+    /// An expression that makes sense at least on Ethernet or on raw IP.
+    ///
+    /// # Errors
+    ///
+    /// When libpcap does not take it for either.
+    pub fn new(text: &str) -> Result<Self, FilterError> {
+        if let Err(error) = compile(LinkType::ETHERNET, text) {
+            if compile(LinkType::RAW, text).is_err() {
+                return Err(error);
+            }
+        }
+        Ok(Self { text: text.to_owned(), programs: HashMap::new() })
+    }
+
+    /// Whether the packet matches. On a link type that the expression makes no sense on, nothing does; that is warned
+    /// of once.
+    pub fn matches(&mut self, packet: &Packet<'_>) -> bool {
+        let program = self.programs.entry(packet.link).or_insert_with(|| match compile(packet.link, &self.text) {
+            Ok(program) => Some(program),
+            Err(error) => {
+                log::warn!("{error}: no packet of this link type is looked at");
+                None
+            }
+        });
+        program.as_ref().is_some_and(|program| program.filter(packet.bytes))
+    }
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.text).finish()
+    }
+}
+
+fn compile(link: LinkType, expression: &str) -> Result<BpfProgram, FilterError> {
+    let fail = |error: pcap::Error| FilterError {
+        expression: expression.to_owned(),
+        link,
+        cause: match error {
+            pcap::Error::PcapError(text) => text,
+            other => other.to_string(),
+        },
+    };
+    Capture::dead(Linktype(i32::from(link.0))).map_err(fail)?.compile(expression, true).map_err(fail)
+}
+
+fn join(ours: &str, theirs: Option<&str>) -> String {
+    theirs.map_or_else(|| ours.to_owned(), |theirs| format!("({ours}) and ({theirs})"))
+}
+
+/// What may be counted: without ports, to any port.
+fn superset(ports: &[RangeInclusive<u16>], tunnels: bool) -> String {
+    let mut text = format!(
+        "(ip and tcp[13] & 0x12 = 2{}) or (ip6 and ip6[6] = 6 and ip6[53] & 0x12 = 2{})",
+        among("tcp[2:2]", ports),
+        among("ip6[42:2]", ports)
+    );
+    let extensions: Vec<_> = IPV6_EXTENSIONS.iter().map(|next| format!("ip6[6] = {next}")).collect();
+    let _ = write!(text, " or (ip6 and ({})) or not (ip or ip6 or arp)", extensions.join(" or "));
+    if tunnels {
+        let _ = write!(text, " or {TUNNELS}");
+    }
+    text
+}
+
+/// ` and (field is one of these ports)`, or nothing when there are none to choose from.
+fn among(field: &str, ports: &[RangeInclusive<u16>]) -> String {
+    if ports.is_empty() {
+        return String::new();
+    }
+    let ranges: Vec<_> = ports
+        .iter()
+        .map(|range| match (range.start(), range.end()) {
+            (first, last) if first == last => format!("{field} = {first}"),
+            (first, last) => format!("({field} >= {first} and {field} <= {last})"),
+        })
+        .collect();
+    format!(" and ({})", ranges.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAIL: [RangeInclusive<u16>; 7] =
+        [25..=25, 110..=110, 143..=143, 465..=465, 587..=587, 993..=993, 995..=995];
+
+    #[test]
+    fn one_text_compiles_for_every_link_type_that_can_be_filtered() {
+        for tunnels in [false, true] {
+            let text = superset(&MAIL, tunnels);
+            for (link, name) in LinkType::SUPPORTED.iter().filter(|(link, _)| *link != LinkType::NFLOG) {
+                assert!(compile(*link, &text).is_ok(), "{name}: {:?}", compile(*link, &text).err());
+            }
+        }
+    }
+
+    #[test]
+    fn more_ports_than_the_kernel_takes_are_left_to_decode() {
+        let few: Vec<_> = (0..10).map(|n| n * 97..=n * 97).collect();
+        let many: Vec<_> = (0..667).map(|n| n * 97..=n * 97).collect();
+        let text = |ports: &[_]| kernel_filter(LinkType::ETHERNET, ports, false, None).unwrap().unwrap();
+        assert!(text(&few).contains("tcp[2:2] = 873"));
+        assert!(!text(&many).contains("tcp[2:2]"));
+        let program = compile(LinkType::ETHERNET, &text(&many)).unwrap();
+        assert!(program.get_instructions().len() <= MOST_INSTRUCTIONS);
+    }
+
+    #[test]
+    fn the_users_expression_narrows_ours() {
+        let text = kernel_filter(LinkType::ETHERNET, &MAIL, false, Some("host 192.0.2.1 or port 7")).unwrap().unwrap();
+        assert!(text.ends_with(") and (host 192.0.2.1 or port 7)"), "{text}");
+    }
+
+    #[test]
+    fn an_expression_that_makes_no_sense_is_named_with_its_cause() {
+        let error = kernel_filter(LinkType::ETHERNET, &MAIL, false, Some("host and")).unwrap_err();
+        assert!(error.to_string().starts_with(r#"cannot use filter expression "host and" on link type 1 (EN10MB): "#));
+        assert!(Expression::new("port 99999").is_err());
+        assert!(Expression::new("ether host 02:00:00:00:00:01").is_ok());
+        assert!(Expression::new("host 192.0.2.1").is_ok());
+        assert!(kernel_filter(LinkType::NFLOG, &MAIL, false, Some("host 192.0.2.1")).is_err());
+        assert_eq!(kernel_filter(LinkType::NFLOG, &MAIL, false, None), Ok(None));
+    }
+}

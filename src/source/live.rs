@@ -1,0 +1,319 @@
+//! Packets from interfaces, as they pass.
+//!
+//! One thread serves all interfaces: it waits until one of them has packets, then takes what each has. An interface
+//! that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the others go on
+//! meanwhile. What kernel and interfaces lost is asked for once a second.
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use pcap::{Active, Capture, Device, Linktype};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{Receiver, Received, Source, Step};
+use crate::error::{Error, InterfaceFault};
+use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
+use crate::source::filter::kernel_filter;
+use crate::time::Timestamp;
+
+/// The most packets taken from one interface before the next one has its turn.
+const TURN: usize = 4096;
+/// How long a read waits at most, so that a stop is noticed.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often kernel and interfaces are asked what they lost.
+const LOSSES_EVERY: Duration = Duration::from_secs(1);
+/// The first and the longest time between two attempts to open an interface again.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How much later than the read time-out the kernel may hand a packet over: its timers are coarse.
+const SLACK: Duration = Duration::from_millis(20);
+
+/// How interfaces are opened.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// How many bytes of each packet are captured.
+    pub snap_length: i32,
+    /// The kernel's buffer for each interface, in bytes.
+    pub buffer: i32,
+    /// Whether packets addressed to other hosts are seen.
+    pub promisc: bool,
+    /// How long the kernel may hold packets back.
+    pub read_timeout: Duration,
+    /// What the kernel passes, for a link type.
+    pub filter: Filter,
+}
+
+/// What the kernel passes: what decode counts, narrowed by the user's expression.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The watched ports; none are any.
+    pub ports: Vec<std::ops::RangeInclusive<u16>>,
+    /// Whether tunnels pass.
+    pub tunnels: bool,
+    /// The user's expression.
+    pub expression: Option<String>,
+}
+
+/// Live interfaces.
+pub struct Live {
+    lanes: Vec<Lane>,
+    opening: Opening,
+    interfaces: Interfaces,
+    stop: Arc<AtomicBool>,
+    /// Whether an interface had more packets than its turn allowed: there is no need to wait.
+    more: bool,
+    losses_at: Instant,
+    /// Whether the own addresses have to be looked up again.
+    own_changed: bool,
+}
+
+/// One interface.
+struct Lane {
+    name: String,
+    id: InterfaceId,
+    link: LinkType,
+    state: State,
+    /// What it has received and lost, over all times that it was open.
+    received: Received,
+    /// What libpcap said last: it counts in 32 bits, from zero each time.
+    stats: Option<pcap::Stat>,
+}
+
+enum State {
+    Open(Capture<Active>),
+    Down { since: Instant, retry_at: Instant, delay: Duration },
+}
+
+impl Live {
+    /// Opens all interfaces.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be opened: it does not exist, it is down, the right to capture is missing, its link
+    /// type is not known, or the filter expression does not compile for it.
+    pub fn open(
+        names: &[String],
+        opening: Opening,
+        interfaces: &Interfaces,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
+        let mut lanes = Vec::new();
+        for name in names {
+            let (capture, link) = open(name, &opening)?;
+            let origin = Origin::Interface(name.as_str().into());
+            let id = interfaces.add(Interface { origin, link });
+            let state = State::Open(capture);
+            lanes.push(Lane { name: name.clone(), id, link, state, received: Received::default(), stats: None });
+        }
+        Ok(Self {
+            lanes,
+            opening,
+            interfaces: interfaces.clone(),
+            stop,
+            more: false,
+            losses_at: Instant::now(),
+            own_changed: true,
+        })
+    }
+
+    /// Waits until an interface has packets, or one that is down is to be tried again.
+    fn wait(&self) {
+        let patience = self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
+            State::Open(_) => patience,
+            State::Down { retry_at, .. } => patience.min(retry_at.saturating_duration_since(Instant::now())),
+        });
+        let mut ready: Vec<_> = self
+            .lanes
+            .iter()
+            .filter_map(|lane| match &lane.state {
+                State::Open(capture) => Some(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)),
+                State::Down { .. } => None,
+            })
+            .collect();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
+        // An interrupted wait is a short one.
+        let _ = poll(&mut ready, Some(&timeout));
+    }
+
+    fn reopen(&mut self) {
+        for lane in &mut self.lanes {
+            let State::Down { since, retry_at, delay } = lane.state else { continue };
+            let now = Instant::now();
+            if now < retry_at {
+                continue;
+            }
+            match open(&lane.name, &self.opening) {
+                Ok((capture, link)) => {
+                    log::warn!(
+                        "interface {:?} is back after {:.1} s",
+                        lane.name,
+                        now.saturating_duration_since(since).as_secs_f64()
+                    );
+                    let origin = Origin::Interface(lane.name.as_str().into());
+                    self.interfaces.set(lane.id, Interface { origin, link });
+                    lane.link = link;
+                    lane.state = State::Open(capture);
+                    self.own_changed = true;
+                }
+                Err(error) => {
+                    log::debug!("{error}");
+                    let delay = (delay * 2).min(BACK_OFF.1);
+                    lane.state = State::Down { since, retry_at: now + delay, delay };
+                }
+            }
+        }
+    }
+}
+
+impl Source for Live {
+    fn read(&mut self, receiver: &mut impl Receiver) -> Step {
+        if self.stop.load(Ordering::Relaxed) {
+            return Step::End;
+        }
+        self.reopen();
+        if !self.more {
+            self.wait();
+        }
+        // Whatever came before this has been handed over once an interface has no more.
+        let horizon = now().before(self.opening.read_timeout + SLACK);
+        self.more = false;
+        for lane in &mut self.lanes {
+            match lane.take(receiver) {
+                Taken::All => receiver.idle(lane.id, horizon),
+                Taken::Some => self.more = true,
+            }
+        }
+        if self.losses_at.elapsed() >= LOSSES_EVERY {
+            self.losses_at = Instant::now();
+            self.lanes.iter_mut().for_each(Lane::ask);
+        }
+        Step::More
+    }
+
+    /// None: an interface that is away comes back, or the run goes on without it.
+    fn failures(&self) -> u64 {
+        0
+    }
+
+    fn received(&self) -> Received {
+        self.lanes.iter().map(|lane| lane.received).fold(Received::default(), sum)
+    }
+
+    fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
+        if !std::mem::take(&mut self.own_changed) {
+            return None;
+        }
+        let is_ours = |device: &Device| self.lanes.iter().any(|lane| lane.name == "any" || lane.name == device.name);
+        let devices = Device::list().unwrap_or_default();
+        Some(devices.iter().filter(|d| is_ours(d)).flat_map(|d| d.addresses.iter().map(|a| a.addr)).collect())
+    }
+}
+
+/// How much of what an interface had was taken.
+enum Taken {
+    /// All that was there.
+    All,
+    /// As much as one turn allows.
+    Some,
+}
+
+impl Lane {
+    fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
+        let State::Open(capture) = &mut self.state else { return Taken::All };
+        let (id, link) = (self.id, self.link);
+        let taken = capture.dispatch(Some(TURN), |packet| {
+            let time = &packet.header.ts;
+            receiver.packet(&Packet {
+                time: Timestamp::new(time.tv_sec, time.tv_usec.saturating_mul(1000)),
+                link,
+                interface: id,
+                bytes: packet.data,
+                wire_length: packet.header.len,
+            });
+        });
+        match taken {
+            Ok(TURN) => Taken::Some,
+            Ok(_) => Taken::All,
+            Err(error) => {
+                self.lose(&error);
+                Taken::All
+            }
+        }
+    }
+
+    fn lose(&mut self, error: &pcap::Error) {
+        self.ask();
+        log::warn!("interface {:?} went away: {}; trying to open it again", self.name, text(error));
+        self.stats = None;
+        let now = Instant::now();
+        self.state = State::Down { since: now, retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
+    }
+
+    /// Asks what was received and lost. The counters are of 32 bits and wrap.
+    fn ask(&mut self) {
+        let State::Open(capture) = &mut self.state else { return };
+        let Ok(stats) = capture.stats() else { return };
+        let last = self.stats.replace(stats);
+        let grown = |value: fn(&pcap::Stat) -> u32| {
+            u64::from(value(&stats).wrapping_sub(last.as_ref().map_or(0, value)))
+        };
+        self.received.packets += grown(|stats| stats.received);
+        self.received.kernel_drops += grown(|stats| stats.dropped);
+        self.received.interface_drops += grown(|stats| stats.if_dropped);
+    }
+}
+
+fn sum(a: Received, b: Received) -> Received {
+    Received {
+        packets: a.packets + b.packets,
+        kernel_drops: a.kernel_drops + b.kernel_drops,
+        interface_drops: a.interface_drops + b.interface_drops,
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().after(since)
+}
+
+fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Error> {
+    let fail = |cause| Error::Interface { name: name.to_owned(), cause };
+    let libpcap = |error: pcap::Error| fail(InterfaceFault::from_text(&text(&error)));
+    let timeout = i32::try_from(opening.read_timeout.as_millis()).unwrap_or(i32::MAX);
+    let mut capture = Capture::from_device(name)
+        .map_err(libpcap)?
+        .snaplen(opening.snap_length)
+        .buffer_size(opening.buffer)
+        .timeout(timeout)
+        // libpcap warns that `any` cannot be promiscuous, which the crate takes for an error.
+        .promisc(opening.promisc && name != "any")
+        .open()
+        .map_err(libpcap)?;
+    // The second version of Linux's cooked header tells the interface, the first one does not.
+    let cooked2 = Linktype(i32::from(LinkType::LINUX_SLL2.0));
+    if capture.get_datalink() == Linktype::LINUX_SLL
+        && capture.list_datalinks().is_ok_and(|links| links.contains(&cooked2))
+    {
+        capture.set_datalink(cooked2).map_err(libpcap)?;
+    }
+    let link = LinkType(u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX));
+    if !link.is_supported() {
+        return Err(fail(InterfaceFault::LinkType(link)));
+    }
+    let Filter { ports, tunnels, expression } = &opening.filter;
+    if let Some(filter) = kernel_filter(link, ports, *tunnels, expression.as_deref())? {
+        log::debug!("filter on {name:?}: {filter}");
+        capture.filter(&filter, true).map_err(libpcap)?;
+    }
+    Ok((capture.setnonblock().map_err(libpcap)?, link))
+}
+
+/// What libpcap says, without the crate's prefix.
+fn text(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.replace('\n', " "),
+        other => other.to_string(),
+    }
+}
