@@ -10,4 +10,6 @@ pub mod sink;
 pub mod source;
 pub mod stats;
 pub mod time;
+pub mod warn;
 pub mod watch;
+pub mod zone;
