@@ -3,6 +3,7 @@
 //! Both forms hold the offset, so that a line tells the instant whatever the zone. An offset is rounded to whole
 //! minutes (local mean times of the 19th century have seconds), and the time shown with it is still exact.
 
+use std::env;
 use std::fmt;
 
 use jiff::civil::DateTime;
@@ -21,11 +22,13 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// The zone of the `TZ` variable or of the system; UTC, with a warning, where neither can be told.
+    /// The zone of the `TZ` variable or of the system. Where neither can be told it is UTC, as it is for the C library;
+    /// a `TZ` that names no zone is warned of.
     #[must_use]
     pub fn local() -> Self {
         Self(TimeZone::try_system().unwrap_or_else(|error| {
-            log::warn!("the local time zone is not known, times are in UTC: {error}");
+            let level = if env::var_os("TZ").is_some() { log::Level::Warn } else { log::Level::Debug };
+            log::log!(level, "the local time zone is not known, times are in UTC: {error}");
             TimeZone::UTC
         }))
     }
@@ -93,21 +96,30 @@ impl fmt::Display for Shown {
 mod tests {
     use super::*;
 
-    fn zone(name: &str) -> Zone {
-        Zone::from(TimeZone::get(name).unwrap())
+    fn fixed(seconds: i32) -> Zone {
+        Zone::from(TimeZone::fixed(Offset::from_seconds(seconds).unwrap()))
     }
 
     #[test]
     fn shows_local_time_with_its_offset() {
         let time = Timestamp::new(1_385_359_902, 310_999_999);
-        for (name, text, eve) in [
-            ("Asia/Tokyo", "2013-11-25T15:11:42.310+09:00", "2013-11-25T15:11:42.310999+0900"),
-            ("America/St_Johns", "2013-11-25T02:41:42.310-03:30", "2013-11-25T02:41:42.310999-0330"),
-            ("UTC", "2013-11-25T06:11:42.310+00:00", "2013-11-25T06:11:42.310999+0000"),
+        let newfoundland = Zone::from(TimeZone::posix("NST3:30NDT,M3.2.0,M11.1.0").unwrap());
+        for (zone, text, eve) in [
+            (fixed(32_400), "2013-11-25T15:11:42.310+09:00", "2013-11-25T15:11:42.310999+0900"),
+            (newfoundland, "2013-11-25T02:41:42.310-03:30", "2013-11-25T02:41:42.310999-0330"),
+            (Zone::utc(), "2013-11-25T06:11:42.310+00:00", "2013-11-25T06:11:42.310999+0000"),
         ] {
-            assert_eq!(zone(name).text(time).to_string(), text);
-            assert_eq!(zone(name).eve(time).to_string(), eve);
+            assert_eq!(zone.text(time).to_string(), text);
+            assert_eq!(zone.eve(time).to_string(), eve);
         }
+    }
+
+    #[test]
+    fn the_offset_is_that_of_the_moment() {
+        let berlin = Zone::from(TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap());
+        let change = 1_382_835_600; // 2013-10-27 01:00 UTC
+        assert_eq!(berlin.text(Timestamp::new(change, -1)).to_string(), "2013-10-27T02:59:59.999+02:00");
+        assert_eq!(berlin.text(Timestamp::new(change, 0)).to_string(), "2013-10-27T02:00:00.000+01:00");
     }
 
     #[test]
@@ -118,17 +130,18 @@ mod tests {
 
     #[test]
     fn an_offset_with_seconds_is_rounded_and_the_instant_stays() {
-        // Tokyo's local mean time until 1887 is 9:18:59 ahead.
+        // 9:18:59, as in Tokyo until 1887.
         let time = Timestamp::new(-3_000_000_000, 0);
         assert_eq!(Zone::utc().text(time).to_string(), "1874-12-07T18:40:00.000+00:00");
-        assert_eq!(zone("Asia/Tokyo").text(time).to_string(), "1874-12-08T03:59:00.000+09:19");
+        assert_eq!(fixed(33_539).text(time).to_string(), "1874-12-08T03:59:00.000+09:19");
+        assert_eq!(fixed(-33_539).text(time).to_string(), "1874-12-07T09:21:00.000-09:19");
     }
 
     #[test]
     fn shows_the_earliest_and_the_latest() {
-        for name in ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC"] {
-            assert!(zone(name).text(Timestamp::MIN).to_string().starts_with("1677-09-2"));
-            assert!(zone(name).text(Timestamp::MAX).to_string().starts_with("2262-04-1"));
+        for hours in [-25, 0, 25] {
+            assert!(fixed(hours * 3_600).text(Timestamp::MIN).to_string().starts_with("1677-09-"));
+            assert!(fixed(hours * 3_600).text(Timestamp::MAX).to_string().starts_with("2262-04-1"));
         }
     }
 }

@@ -105,7 +105,7 @@ impl CaptureHandle {
     }
 
     /// Packets that were not written, as far as is known: no room in the queue, the file has reached its size, the
-    /// disk is full. Final once the writer has ended.
+    /// disk is full. The writer may be behind; what it returns at its end is final.
     #[must_use]
     pub fn not_written(&self) -> u64 {
         self.shared.not_written.load(Ordering::Relaxed)
@@ -125,7 +125,6 @@ pub struct CaptureWriter {
     interfaces: Interfaces,
     queue: Receiver<Kept>,
     shared: Arc<Shared>,
-    /// The file as it was opened; kept for [`PcapngFile::is_at`] after writing has stopped.
     file: PcapngFile,
     /// Nothing more is written into this file: it has reached its size, or could not be written.
     stopped: bool,
@@ -150,8 +149,9 @@ impl CaptureWriter {
         Ok((Self { path, max_bytes, interfaces, queue, shared, file, stopped: false }, handle))
     }
 
-    /// Writes packets until all handles are dropped. Trouble is warned of once a file, and counted.
-    pub fn run(mut self) {
+    /// Writes packets until all handles are dropped, and tells how many could not be written in all. Trouble is warned
+    /// of once a file.
+    pub fn run(mut self) -> u64 {
         loop {
             match self.queue.recv_timeout(IDLE) {
                 Ok(packet) => self.write(&packet),
@@ -166,6 +166,7 @@ impl CaptureWriter {
             }
         }
         self.flush();
+        self.shared.not_written.load(Ordering::Relaxed)
     }
 
     fn write(&mut self, packet: &Kept) {
@@ -246,7 +247,7 @@ mod tests {
         drop(handle);
         assert!(second.keep(packet(b"last")));
         drop(second);
-        thread.join().unwrap();
+        assert_eq!(thread.join().unwrap(), 0);
         let found = read(&path).packets;
         assert_eq!(found.len(), 2 * QUEUE + 1);
         assert!((0..2 * QUEUE).all(|index| found[index].2 == index.to_le_bytes()));
@@ -263,7 +264,7 @@ mod tests {
         }
         assert_eq!(handle.not_written(), 2);
         drop(handle);
-        writer.run();
+        assert_eq!(writer.run(), 2);
         assert_eq!(read(&path).packets.len(), QUEUE);
     }
 
@@ -282,16 +283,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.pcapng");
         let (writer, handle) = create(&path, 1000);
-        let counter = handle.clone();
         for _ in 0..100 {
             assert!(handle.keep(packet(&[0; 60])));
         }
-        let shared = Arc::clone(&counter.shared);
-        drop((handle, counter));
-        writer.run();
+        drop(handle);
+        let not_written = writer.run();
         let written = read(&path).packets.len();
         assert!((1..100).contains(&written));
-        assert_eq!(shared.not_written.load(Ordering::Relaxed), 100 - written as u64);
+        assert_eq!(not_written, 100 - written as u64);
         assert!(fs::metadata(&path).unwrap().len() <= 1000);
     }
 

@@ -234,7 +234,7 @@ pub(super) mod tests {
     use crate::watch::Limit;
 
     pub(in crate::sink) fn tokyo() -> Zone {
-        Zone::from(TimeZone::get("Asia/Tokyo").unwrap())
+        Zone::from(TimeZone::fixed(jiff::tz::offset(9)))
     }
 
     /// Milliseconds after 15:11:36 in Tokyo, when the attack of the seed begins.
