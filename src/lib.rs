@@ -10,11 +10,13 @@
 
 // Nouns and tools that every room may use.
 pub mod time;
+pub mod zone;
 pub mod clock;
 pub mod sync;
 pub mod hash;
 pub mod units;
 pub mod warn;
+pub mod error;
 pub mod packet;
 pub mod segment;
 

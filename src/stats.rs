@@ -36,6 +36,8 @@ pub struct Stats {
     pub episodes_refused: u64,
     /// Report lines held back because there were too many in a second.
     pub held_back: u64,
+    /// Reports that could not be written: the disk is full, or nobody reads them.
+    pub reports_lost: u64,
     /// Attempts not written to the `-w` file because its queue was full or the file had reached its size.
     pub not_written: u64,
 }

@@ -1,0 +1,430 @@
+//! Reports as text: one line each, for people and for grep.
+//!
+//! `TIME flood STATE key=value …`, the keys in a fixed order, no space in a value. A key that has nothing to say is
+//! left out; the README lists them all.
+
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Sink;
+use super::console::{Console, Style};
+use super::escape::Escaped;
+use super::governor::Governor;
+use crate::alert::{Addresses, Alert, Losses, State};
+use crate::time::Timestamp;
+use crate::zone::Zone;
+
+/// Report lines on standard error, at most 100 in a second of capture time.
+#[derive(Debug)]
+pub struct Text {
+    console: Console,
+    zone: Zone,
+    governor: Governor,
+    lost: u64,
+}
+
+impl Text {
+    /// Lines go to `console`, with their times in `zone`.
+    #[must_use]
+    pub fn new(console: Console, zone: Zone) -> Self {
+        Self { console, zone, governor: Governor::default(), lost: 0 }
+    }
+
+    fn line(&mut self, line: &str) {
+        if !self.console.line(line) {
+            self.lost += 1;
+        }
+    }
+
+    fn say_held_back(&mut self, now: Timestamp, reports: Option<u64>) {
+        if let Some(reports) = reports {
+            let state = Style::Notice.paint("flood held-back", self.console.colour());
+            self.line(&format!("{} {state} reports={reports}", self.zone.text(now)));
+        }
+    }
+}
+
+impl Sink for Text {
+    fn alert(&mut self, alert: &Alert) {
+        self.tick(alert.time);
+        if self.governor.grant() {
+            let line = Line { alert, zone: &self.zone, colour: self.console.colour() }.to_string();
+            self.line(&line);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        let held_back = self.governor.tick(now);
+        self.say_held_back(now, held_back);
+    }
+
+    fn finish(&mut self, now: Timestamp) {
+        let held_back = self.governor.rest();
+        self.say_held_back(now, held_back);
+    }
+
+    fn held_back(&self) -> u64 {
+        self.governor.total()
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// The line of one report.
+struct Line<'a> {
+    alert: &'a Alert,
+    zone: &'a Zone,
+    colour: bool,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { alert, zone, colour } = *self;
+        let (style, state) = match alert.state {
+            State::Start => (Style::Bad, "flood start"),
+            State::Update => (Style::Notice, "flood update"),
+            State::End(_) => (Style::Good, "flood end"),
+        };
+        let watch = Escaped::value(&alert.watch);
+        write!(f, "{} {}", zone.text(alert.time), style.paint(state, colour))?;
+        write!(f, " src={} watch={watch} limit={} attempts={}", alert.source, alert.limit, alert.attempts)?;
+        write_pace(f, alert)?;
+        write_ports(f, alert)?;
+        if alert.state == State::Start {
+            write!(f, " dst={}", alert.trigger.dst)?;
+        } else {
+            write_destinations(f, &alert.destinations)?;
+        }
+        if alert.source.is_network() {
+            write_hosts(f, &alert.hosts)?;
+        }
+        write_count(f, "copies", alert.copies)?;
+        write_count(f, "retransmissions", alert.retransmissions)?;
+        write_losses(f, &alert.losses)?;
+        match alert.state {
+            State::End(ended) => write!(f, " ended={}", ended.name()),
+            State::Start | State::Update => Ok(()),
+        }
+    }
+}
+
+/// A start says how long the limit's attempts took, the other reports how it went on.
+fn write_pace(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
+    let duration = Span(alert.duration());
+    if alert.state == State::Start {
+        return write!(f, " in={duration}");
+    }
+    write!(f, " duration={duration}")?;
+    // At one and the same time there is no rate; a file whose clock stands still brings such episodes.
+    for (key, rate) in [("rate", alert.rate()), ("peak", Some(alert.peak))] {
+        if let Some(rate) = rate.filter(|rate| rate.is_finite()) {
+            write!(f, " {key}={}", Rate(rate))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_ports(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
+    let ports = &alert.ports;
+    if !ports.counts.is_empty() {
+        write!(
+            f,
+            " ports={}",
+            Commas(ports.counts.iter().map(|(port, attempts)| format!("{port}:{attempts}")))
+        )?;
+    }
+    write_count(f, "ports-others", ports.others)
+}
+
+fn write_destinations(f: &mut fmt::Formatter<'_>, destinations: &Addresses) -> fmt::Result {
+    if !destinations.kept.is_empty() {
+        write!(f, " dst={}", Commas(destinations.kept.iter().map(IpAddr::to_string)))?;
+    }
+    write_count(f, "dst-others", destinations.others)
+}
+
+/// How many hosts of a network there are; a plus says that there are more.
+fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &Addresses) -> fmt::Result {
+    write!(f, " hosts={}{}", hosts.kept.len(), if hosts.others > 0 { "+" } else { "" })
+}
+
+fn write_losses(f: &mut fmt::Formatter<'_>, losses: &Losses) -> fmt::Result {
+    if losses.is_zero() {
+        return Ok(());
+    }
+    let Losses { kernel, interface, crossings, evictions } = *losses;
+    let kinds =
+        [("kernel", kernel), ("interface", interface), ("crossings", crossings), ("evictions", evictions)];
+    let lost = kinds.into_iter().filter(|&(_, count)| count > 0);
+    write!(f, " lost={}", Commas(lost.map(|(kind, count)| format!("{kind}:{count}"))))
+}
+
+fn write_count(f: &mut fmt::Formatter<'_>, key: &str, count: u64) -> fmt::Result {
+    if count > 0 { write!(f, " {key}={count}") } else { Ok(()) }
+}
+
+/// What an iterator yields, with commas between.
+struct Commas<I>(I);
+
+impl<I: Iterator<Item = String> + Clone> fmt::Display for Commas<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.0.clone().enumerate() {
+            if index > 0 {
+                f.write_char(',')?;
+            }
+            f.write_str(&item)?;
+        }
+        Ok(())
+    }
+}
+
+/// A duration, rounded down so that it never claims more than there was: `0.003s`, `5.9s`, `5m57s`, `2d1h`.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
+        match seconds {
+            0 => return write!(f, "0.{millis:03}s"),
+            1..60 => return write!(f, "{seconds}.{}s", millis / 100),
+            _ => {}
+        }
+        let parts = [
+            (seconds / 86_400, 'd'),
+            (seconds / 3_600 % 24, 'h'),
+            (seconds / 60 % 60, 'm'),
+            (seconds % 60, 's'),
+        ];
+        parts
+            .into_iter()
+            .filter(|&(count, _)| count > 0)
+            .try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+    }
+}
+
+/// Attempts per second: one decimal, and more below 1, so that a slow rate does not read as none.
+struct Rate(f64);
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = match self.0 {
+            rate if rate >= 1.0 => 1,
+            rate if rate >= 0.1 => 2,
+            rate if rate >= 0.01 => 3,
+            _ => 5,
+        };
+        write!(f, "{:.decimals$}/s", self.0)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use crate::alert::{Ended, Ports, Source, Trigger};
+    use crate::packet::Origin;
+    use crate::sink::console::tests::Paper;
+    use crate::watch::Limit;
+
+    pub(in crate::sink) fn tokyo() -> Zone {
+        Zone::from(TimeZone::fixed(jiff::tz::offset(9)))
+    }
+
+    /// Milliseconds after 15:11:36 in Tokyo, when the attack of the seed begins.
+    pub(in crate::sink) fn at(millis: i64) -> Timestamp {
+        Timestamp::new(1_385_359_896, millis * 1_000_000)
+    }
+
+    pub(in crate::sink) fn start() -> Alert {
+        Alert {
+            time: at(6_310),
+            state: State::Start,
+            watch: Arc::from("mail"),
+            signature: 1_000_001,
+            source: Source("49.212.10.42/32".parse().unwrap()),
+            limit: Limit { attempts: 30, window: Duration::from_secs(10) },
+            trigger: Trigger {
+                src: "49.212.10.42".parse().unwrap(),
+                src_port: 60_001,
+                dst: "116.58.172.107".parse().unwrap(),
+                dst_port: 25,
+                origin: Origin::File(Arc::from("seed-attack.pcap")),
+            },
+            attempts: 30,
+            copies: 0,
+            retransmissions: 0,
+            first_seen: at(370),
+            last_seen: at(6_310),
+            peak: 30.0 / 5.94,
+            ports: Ports { counts: vec![(25, 15), (110, 15)], others: 0 },
+            destinations: Addresses { kept: vec!["116.58.172.107".parse().unwrap()], others: 0 },
+            hosts: Addresses::default(),
+            losses: Losses::default(),
+        }
+    }
+
+    pub(in crate::sink) fn end() -> Alert {
+        Alert {
+            time: at(417_470),
+            state: State::End(Ended::Quiet),
+            attempts: 1_788,
+            last_seen: at(357_470),
+            peak: 6.25,
+            ports: Ports { counts: vec![(110, 900), (25, 888)], others: 0 },
+            ..start()
+        }
+    }
+
+    /// A network whose report has everything a report can have.
+    pub(in crate::sink) fn full() -> Alert {
+        Alert {
+            time: at(62_000),
+            state: State::Update,
+            watch: Arc::from("my mail"),
+            source: Source("2001:db8:0:1::/64".parse().unwrap()),
+            attempts: 330,
+            copies: 2,
+            retransmissions: 3,
+            first_seen: at(0),
+            last_seen: at(61_500),
+            ports: Ports { counts: vec![(25, 200), (110, 120)], others: 10 },
+            destinations: Addresses {
+                kept: vec!["2001:db8:2::25".parse().unwrap(), "2001:db8:2::26".parse().unwrap()],
+                others: 120,
+            },
+            hosts: Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap(); 16], others: 7 },
+            losses: Losses { kernel: 12, interface: 3, crossings: 4, evictions: 5 },
+            ..start()
+        }
+    }
+
+    fn line(alert: &Alert) -> String {
+        Line { alert, zone: &tokyo(), colour: false }.to_string()
+    }
+
+    #[test]
+    fn the_line_of_each_report() {
+        let limit = start().limit;
+        for (alert, expected) in [
+            (
+                start(),
+                format!(
+                    "2013-11-25T15:11:42.310+09:00 flood start src=49.212.10.42 watch=mail limit={limit} attempts=30 \
+                     in=5.9s ports=25:15,110:15 dst=116.58.172.107"
+                ),
+            ),
+            (
+                end(),
+                format!(
+                    "2013-11-25T15:18:33.470+09:00 flood end src=49.212.10.42 watch=mail limit={limit} attempts=1788 \
+                     duration=5m57s rate=5.0/s peak=6.2/s ports=110:900,25:888 dst=116.58.172.107 ended=quiet"
+                ),
+            ),
+            (
+                full(),
+                format!(
+                    "2013-11-25T15:12:38.000+09:00 flood update src=2001:db8:0:1::/64 watch=my\\u{{20}}mail \
+                     limit={limit} attempts=330 duration=1m1s rate=5.4/s peak=5.1/s ports=25:200,110:120 \
+                     ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=16+ copies=2 \
+                     retransmissions=3 lost=kernel:12,interface:3,crossings:4,evictions:5"
+                ),
+            ),
+        ] {
+            assert_eq!(line(&alert), expected);
+        }
+    }
+
+    #[test]
+    fn a_start_of_a_network_counts_its_hosts_and_names_one_destination() {
+        let hosts = Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap()], others: 0 };
+        let alert = Alert { hosts, state: State::Start, losses: Losses::default(), ..full() };
+        assert!(line(&alert).contains(" dst=116.58.172.107 hosts=1 copies=2 "));
+    }
+
+    #[test]
+    fn attempts_at_one_and_the_same_time_have_no_rate() {
+        let alert = Alert { last_seen: at(370), peak: f64::INFINITY, ..end() };
+        assert!(line(&alert).contains(" duration=0.000s ports="));
+    }
+
+    #[test]
+    fn losses_that_did_not_happen_are_not_said() {
+        let alert = Alert { losses: Losses { interface: 1, ..Losses::default() }, ..end() };
+        assert!(line(&alert).contains(" lost=interface:1 "));
+    }
+
+    #[test]
+    fn colour_marks_the_state_and_nothing_else() {
+        for (alert, marked) in [
+            (start(), " \x1b[1;31mflood start\x1b[0m "),
+            (full(), " \x1b[33mflood update\x1b[0m "),
+            (end(), " \x1b[32mflood end\x1b[0m "),
+        ] {
+            let coloured = Line { alert: &alert, zone: &tokyo(), colour: true }.to_string();
+            assert!(coloured.contains(marked));
+            assert_eq!(coloured.matches('\x1b').count(), 2);
+        }
+    }
+
+    #[test]
+    fn durations_are_rounded_down() {
+        for (millis, shown) in [
+            (0, "0.000s"),
+            (3, "0.003s"),
+            (999, "0.999s"),
+            (1_000, "1.0s"),
+            (9_999, "9.9s"),
+            (59_999, "59.9s"),
+            (60_000, "1m"),
+            (61_999, "1m1s"),
+            (3_600_000, "1h"),
+            (3_605_000, "1h5s"),
+            (86_399_000, "23h59m59s"),
+            (90_000_000, "1d1h"),
+        ] {
+            assert_eq!(Span(Duration::from_millis(millis)).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn slow_rates_have_more_decimals() {
+        for (rate, shown) in
+            [(5.0, "5.0/s"), (1.0, "1.0/s"), (0.3333, "0.33/s"), (0.01, "0.010/s"), (0.0001, "0.00010/s")]
+        {
+            assert_eq!(Rate(rate).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn lines_over_the_budget_are_held_back_and_said() {
+        let paper = Paper::default();
+        let mut text = Text::new(Console::new(paper.clone(), false), tokyo());
+        (0..101).for_each(|_| text.alert(&start()));
+        text.tick(at(6_999));
+        assert_eq!(paper.text().lines().count(), 100);
+        text.tick(at(7_000));
+        assert!(paper.text().ends_with("\n2013-11-25T15:11:43.000+09:00 flood held-back reports=1\n"));
+        assert_eq!((text.held_back(), text.lost()), (1, 0));
+        (0..102).for_each(|_| text.alert(&Alert { time: at(7_000), ..start() }));
+        text.finish(at(7_001));
+        assert!(paper.text().ends_with("\n2013-11-25T15:11:43.001+09:00 flood held-back reports=2\n"));
+        assert_eq!(text.held_back(), 3);
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_counted() {
+        let (end_of_pipe, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        drop(other);
+        let mut text = Text::new(Console::new(end_of_pipe, false), tokyo());
+        text.alert(&start());
+        text.alert(&end());
+        assert_eq!(text.lost(), 2);
+    }
+}
