@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod decode;
+pub mod error;
 pub mod packet;
 pub mod segment;
 pub mod sink;

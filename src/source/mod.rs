@@ -1,5 +1,17 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
+mod merge;
+mod open;
+mod progress;
+pub mod reader;
+mod replay;
+#[cfg(test)]
+mod sample;
+
+pub use open::Input;
+pub use progress::Progress;
+pub use replay::Replay;
+
 use crate::packet::Packet;
 use crate::time::Timestamp;
 
