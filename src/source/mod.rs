@@ -1,6 +1,22 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
+mod filter;
+mod live;
+mod merge;
+mod open;
+mod progress;
+pub mod reader;
+mod replay;
+#[cfg(test)]
+mod sample;
+
 use std::net::IpAddr;
+
+pub use filter::{Expression, FilterError, kernel_filter};
+pub use live::{Filter, Live, Opening};
+pub use open::Input;
+pub use progress::Progress;
+pub use replay::Replay;
 
 use crate::packet::{InterfaceId, Packet};
 use crate::time::Timestamp;

@@ -1,0 +1,204 @@
+//! Packets from capture files, several of them merged by time.
+//!
+//! Every file is opened and looked at before the first packet is handed over, so that what cannot be read at all is
+//! an error at the start. Regular files are then closed and opened again when their turn comes: a thousand rotated
+//! files need no more memory or descriptors than those that overlap. A pipe is read only once and stays open; looking
+//! at it waits for its first packet.
+//!
+//! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::merge::Turns;
+use super::open::{self, Input, Shared};
+use super::progress::Progress;
+use super::reader::{Pumped, Reader};
+use super::{Source, Step};
+use crate::error::{Damage, Error, Unreadable};
+use crate::packet::{Interfaces, Packet};
+use crate::time::Timestamp;
+
+/// Packets after which [`Source::read`] returns, where files take turns. A file alone returns when what has been read
+/// of it is used up, which is some thousand packets too.
+const BATCH: usize = 4096;
+
+/// Replays capture files as one source of packets.
+pub struct Replay {
+    files: Vec<File>,
+    turns: Turns,
+    /// The file whose next packet is not known yet, because it has to be read.
+    dry: Option<usize>,
+    interfaces: Interfaces,
+    shared: Shared,
+    progress: Progress,
+    failures: u64,
+}
+
+/// A file of the replay.
+struct File {
+    input: Input,
+    name: Arc<str>,
+    /// There is none before the file's turn and after its end.
+    open: Option<Open>,
+}
+
+/// A file that is being read.
+struct Open {
+    reader: Reader<Box<dyn Read + Send>>,
+    is_packed: bool,
+    /// How many interfaces with a link type that is not read have been warned of.
+    warned: usize,
+}
+
+impl Replay {
+    /// Opens all files and looks at the first packet of each. `stop` ends the replay, and any waiting, when it is set.
+    pub fn open(
+        inputs: &[Input],
+        interfaces: &Interfaces,
+        stop: Arc<AtomicBool>,
+        progress: Progress,
+    ) -> Result<Self, Error> {
+        let mut replay = Self {
+            files: Vec::with_capacity(inputs.len()),
+            turns: Turns::default(),
+            dry: None,
+            interfaces: interfaces.clone(),
+            shared: Shared { stop, read: progress.read() },
+            progress,
+            failures: 0,
+        };
+        let mut sizes = Some(0_u64);
+        for input in inputs {
+            let size = replay.add(input).map_err(|cause| Error::Read { file: input.to_string(), cause })?;
+            sizes = sizes.zip(size).map(|(all, one)| all.saturating_add(one));
+        }
+        replay.progress.begin(sizes);
+        Ok(replay)
+    }
+
+    /// Looks at an input and gives it its first turn. Tells the size of a regular file.
+    fn add(&mut self, input: &Input) -> Result<Option<u64>, Unreadable> {
+        let size = input.size()?;
+        let is_regular = size.is_some();
+        let index = self.files.len();
+        let mut file = File { input: input.clone(), name: input.name(), open: None };
+        // A regular file's interfaces are registered when it is opened again.
+        let interfaces = if is_regular { &Interfaces::default() } else { &self.interfaces };
+        let mut open = match Open::new(&file, interfaces, &self.shared) {
+            Err(_) if self.shared.is_stopped() => return Ok(size),
+            opened => opened?,
+        };
+        match open.reader.peek() {
+            Err(damage) if damage.offset == 0 && !self.shared.is_stopped() => {
+                return Err(Unreadable::Damaged(damage));
+            }
+            _ if open.reader.is_unsupported() => {
+                let links = open.reader.unsupported().iter().map(|(_, link)| *link);
+                return Err(Unreadable::LinkTypes(links.collect()));
+            }
+            Ok(Some(first)) if is_regular => {
+                self.turns.wait(first, index);
+                self.files.push(file);
+            }
+            next => {
+                file.open = Some(open);
+                self.files.push(file);
+                self.place(index, next);
+            }
+        }
+        Ok(size)
+    }
+
+    /// Gives a file its next turn, or ends it, by what it says of its next packet.
+    fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>) {
+        let is_stopped = self.shared.is_stopped();
+        let file = &mut self.files[index];
+        if let Some(open) = &mut file.open {
+            self.failures += open.warn_of_link_types(&file.input);
+        }
+        match next {
+            Ok(Some(time)) => return self.turns.wait(time, index),
+            Ok(None) => {}
+            // A stop ends a pipe anywhere, also within a packet.
+            Err(_) if is_stopped => {}
+            Err(damage) => {
+                let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
+                let counted = if is_packed { " (bytes are counted unpacked)" } else { "" };
+                log::warn!("cannot read on in {}: {damage}{counted}", file.input);
+                self.failures += 1;
+            }
+        }
+        file.open = None;
+    }
+
+    /// The file of this index, opened if it is not; if that fails, its turns are over.
+    fn opened(&mut self, index: usize) -> Option<&mut Open> {
+        let file = &mut self.files[index];
+        if file.open.is_none() {
+            match Open::new(file, &self.interfaces, &self.shared) {
+                Ok(open) => file.open = Some(open),
+                Err(_) if self.shared.is_stopped() => {}
+                Err(cause) => {
+                    log::warn!("cannot read {} again: {cause}", file.input);
+                    self.failures += 1;
+                }
+            }
+        }
+        file.open.as_mut()
+    }
+}
+
+impl Open {
+    fn new(file: &File, interfaces: &Interfaces, shared: &Shared) -> Result<Self, Unreadable> {
+        let stream = open::stream(&file.input, shared)?;
+        let reader = Reader::new(stream.bytes, &file.name, interfaces)?;
+        Ok(Self { reader, is_packed: stream.is_packed, warned: 0 })
+    }
+
+    /// Warns of the interfaces that cannot be understood, each once, and says how many that were.
+    fn warn_of_link_types(&mut self, input: &Input) -> u64 {
+        let new = &self.reader.unsupported()[self.warned..];
+        for (interface, link) in new {
+            log::warn!("{input}: interface {interface} is skipped: link type {link} is not supported");
+        }
+        self.warned += new.len();
+        new.len() as u64
+    }
+}
+
+impl Source for Replay {
+    fn read(&mut self, mut each: impl FnMut(&Packet<'_>)) -> Step {
+        self.progress.show();
+        let mut handed = 0;
+        while !self.shared.is_stopped() {
+            if let Some(index) = self.dry.take() {
+                let next = self.files[index].open.as_mut().map_or(Ok(None), |open| open.reader.peek());
+                self.place(index, next);
+            }
+            let Some((index, through)) = self.turns.take() else { break };
+            let Some(open) = self.opened(index) else { continue };
+            let pumped = open.reader.pump(through, |packet| {
+                handed += 1;
+                each(packet);
+            });
+            match pumped {
+                Pumped::Later(next) => self.turns.wait(next, index),
+                Pumped::Dry => self.dry = Some(index),
+            }
+            if pumped == Pumped::Dry || handed >= BATCH {
+                return Step::More;
+            }
+        }
+        self.dry = None;
+        self.turns.clear();
+        self.files.clear();
+        self.progress.end();
+        Step::End
+    }
+
+    fn failures(&self) -> u64 {
+        self.failures
+    }
+}
