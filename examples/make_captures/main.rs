@@ -5,7 +5,7 @@
 
 mod catalogue;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,12 +14,8 @@ fn main() -> ExitCode {
     match write_all(&directory) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut stderr = io::stderr().lock();
             // Nobody is left to tell when stderr is closed; the exit code says it.
-            drop(io::Write::write_fmt(
-                &mut stderr,
-                format_args!("make_captures: cannot write to {directory:?}: {error}\n"),
-            ));
+            let _ = writeln!(io::stderr(), "make_captures: cannot write to {directory:?}: {error}");
             ExitCode::FAILURE
         }
     }

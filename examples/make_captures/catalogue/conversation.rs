@@ -59,15 +59,15 @@ impl<'a> Conversation<'a> {
 
     pub(crate) fn handshake(&mut self) {
         self.client_seq = self.client_seq.wrapping_add(1);
-        self.from_server(SYN | ACK, b"");
-        self.from_client(ACK, b"");
+        self.server_sends(SYN | ACK, b"");
+        self.client_sends(ACK, b"");
     }
 
     /// The server's port is closed.
     pub(crate) fn refuse(&mut self) {
         self.client_seq = self.client_seq.wrapping_add(1);
         self.server_seq = 0;
-        self.from_server(RST | ACK, b"");
+        self.server_sends(RST | ACK, b"");
     }
 
     pub(crate) fn wait(&mut self, time: Nanos) {
@@ -75,37 +75,37 @@ impl<'a> Conversation<'a> {
     }
 
     pub(crate) fn server_says(&mut self, bytes: &[u8]) {
-        self.from_server(PSH | ACK, bytes);
-        self.from_client(ACK, b"");
+        self.server_sends(PSH | ACK, bytes);
+        self.client_sends(ACK, b"");
     }
 
     pub(crate) fn client_says(&mut self, bytes: &[u8]) {
-        self.from_client(PSH | ACK, bytes);
-        self.from_server(ACK, b"");
+        self.client_sends(PSH | ACK, bytes);
+        self.server_sends(ACK, b"");
     }
 
     /// Command and answer, the answer acknowledging the command.
     pub(crate) fn asks(&mut self, command: &str, answer: &str) {
-        self.from_client(PSH | ACK, command.as_bytes());
+        self.client_sends(PSH | ACK, command.as_bytes());
         self.wait(3 * MS);
-        self.from_server(PSH | ACK, answer.as_bytes());
+        self.server_sends(PSH | ACK, answer.as_bytes());
     }
 
     /// The client leaves; the server, which has nothing to add, follows.
     pub(crate) fn client_closes(mut self) {
-        self.from_client(FIN | ACK, b"");
-        self.from_server(FIN | ACK, b"");
-        self.from_client(ACK, b"");
+        self.client_sends(FIN | ACK, b"");
+        self.server_sends(FIN | ACK, b"");
+        self.client_sends(ACK, b"");
     }
 
     /// The server leaves first, as it does after QUIT.
     pub(crate) fn server_closes(mut self) {
-        self.from_server(FIN | ACK, b"");
-        self.from_client(FIN | ACK, b"");
-        self.from_server(ACK, b"");
+        self.server_sends(FIN | ACK, b"");
+        self.client_sends(FIN | ACK, b"");
+        self.server_sends(ACK, b"");
     }
 
-    fn from_server(&mut self, flags: u16, payload: &[u8]) {
+    fn server_sends(&mut self, flags: u16, payload: &[u8]) {
         self.now += self.server_time;
         let (seq, ack) = (self.server_seq, self.client_seq);
         self.server_seq = self.server_seq.wrapping_add(length(flags, payload));
@@ -113,7 +113,7 @@ impl<'a> Conversation<'a> {
         self.trace.push(self.now, Segment { from, to, seq, ack, flags, payload: payload.to_vec() });
     }
 
-    fn from_client(&mut self, flags: u16, payload: &[u8]) {
+    fn client_sends(&mut self, flags: u16, payload: &[u8]) {
         self.now += self.client_time;
         let (seq, ack) = (self.client_seq, self.server_seq);
         self.client_seq = self.client_seq.wrapping_add(length(flags, payload));

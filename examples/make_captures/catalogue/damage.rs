@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use super::Capture;
 use super::bytes::Order;
 use super::link;
-use super::links::{ATTACKER, BOTH, frames};
 use super::packet::{MONDAY, MS, server};
 use super::pcap::{Frame, Pcap};
 use super::pcapng::{Clock, Pcapng};
+use super::small_story::{ATTACKER, BOTH, frames};
 use super::trace::Trace;
 
 /// How many of the flood's 35 SYNs lie before the damage.

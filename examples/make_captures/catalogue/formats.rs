@@ -8,10 +8,10 @@ use flate2::{Compression, Crc};
 use super::Capture;
 use super::bytes::Order;
 use super::link;
-use super::links::{BOTH, frames, small_story};
 use super::packet::Packet;
 use super::pcap::{Frame, Pcap, Variant};
 use super::pcapng::{Clock, Pcapng};
+use super::small_story::{BOTH, frames, small_story};
 
 pub(crate) fn captures() -> Vec<Capture> {
     let pcap = |order, variant| Pcap { order, variant, link: link::ETHERNET.into() }.file(&on_ethernet());

@@ -7,12 +7,25 @@ use std::net::IpAddr;
 use super::bytes::{Bytes, Order};
 use super::packet::{Packet, is_inside, octets16};
 
+// Link types as files number them (https://www.tcpdump.org/linktypes.html).
+pub(crate) const NULL: u16 = 0;
 pub(crate) const ETHERNET: u16 = 1;
+pub(crate) const PPP: u16 = 9;
+pub(crate) const RAW_LINUX: u16 = 12;
+pub(crate) const RAW_OPENBSD: u16 = 14;
+pub(crate) const PPP_HDLC: u16 = 50;
+pub(crate) const PPP_ETHER: u16 = 51;
 pub(crate) const RAW: u16 = 101;
+pub(crate) const C_HDLC: u16 = 104;
 pub(crate) const IEEE802_11: u16 = 105;
+pub(crate) const LOOP: u16 = 108;
 pub(crate) const LINUX_SLL: u16 = 113;
+pub(crate) const RAW_IPV4: u16 = 228;
+pub(crate) const RAW_IPV6: u16 = 229;
+pub(crate) const NFLOG: u16 = 239;
 pub(crate) const LINUX_SLL2: u16 = 276;
 
+// Ethertypes.
 pub(crate) const IPV4: u16 = 0x0800;
 pub(crate) const IPV6: u16 = 0x86dd;
 

@@ -7,6 +7,7 @@ mod damage;
 mod encapsulation;
 mod floods;
 mod formats;
+mod forms;
 mod gateway;
 mod link;
 mod links;
@@ -18,6 +19,7 @@ mod pcapng;
 mod random;
 mod repeats;
 mod seed_attack;
+mod small_story;
 mod trace;
 mod tunnels;
 
@@ -98,7 +100,9 @@ on 2024-05-06 at 07:00 UTC, and the packets are Ethernet in a little-endian pcap
 
 *Attempts* are what is counted with default options; *over* are the sources over a default limit (30 in 10 s, or 60 in
 60 s). The *small story*: 192.0.2.66 sends 35 SYNs to port 25 of the server within 6.8 s, 2001:db8:66::66 does likewise
-over IPv6, and an innocent client delivers three mails. It makes 73 attempts; 38 over one IP version alone.
+over IPv6, and an innocent client delivers three mails. It makes 73 attempts; 38 over one IP version alone. The files
+named `damaged-*` and `unknown-link*`, and `empty-file.pcap`, make synwatch end with exit code 1; what could be read
+counts all the same.
 
 | file | story | attempts | over |
 |---|---|---|---|

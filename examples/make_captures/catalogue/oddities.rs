@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::PacketBuilder;
 
 use super::Capture;
-use super::encapsulation::Forms;
+use super::forms::Forms;
 use super::link::{self, IPV4, IPV6, ethernet, ethernet_frame};
 use super::packet::{
     ACK, CWR, ECE, FIN, MONDAY, MS, NS, PSH, Packet, RST, SYN, Segment, URG, server, server6,

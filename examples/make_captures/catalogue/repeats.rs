@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::Capture;
 use super::link;
-use super::links::frames;
 use super::packet::{MONDAY, MS, Nanos, Packet, SECOND, Segment, server};
 use super::pcap::{Frame, Pcap};
 use super::random::Random;
+use super::small_story::frames;
 
 pub(crate) fn captures() -> Vec<Capture> {
     vec![copies_and_retransmissions(), mirrored()]

@@ -4,7 +4,7 @@ use etherparse::checksum::Sum16BitWords;
 use etherparse::{IpNumber, Ipv4Header, Ipv6Header, PacketBuilder};
 
 use super::Capture;
-use super::encapsulation::Forms;
+use super::forms::Forms;
 use super::link::{IPV6, ethernet, ethernet_frame, ethertype};
 use super::packet::{Packet, octets16, server6};
 
