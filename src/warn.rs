@@ -1,6 +1,7 @@
 //! Warnings that may recur: each kind once a minute, with its count.
 //!
-//! What a sender can enlarge must not fill the log. A [`Throttle`] stands beside each such warning; it is told the time.
+//! What a sender can enlarge must not fill the log. A [`Throttle`] stands beside each such warning; it is told the
+//! time.
 
 use std::time::Duration;
 

@@ -128,7 +128,8 @@ impl PcapngFile {
         let first = *self.link.get_or_insert(link);
         if first != link && self.interfaces.keys().filter(|(_, known)| *known != first).count() == 1 {
             log::warn!(
-                "the written packets have different link types ({first} and {link}): Wireshark reads them, tcpdump does not"
+                "the written packets have different link types ({first} and {link}): \
+                 Wireshark reads them all, tcpdump stops at the second"
             );
         }
     }
