@@ -6,10 +6,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::packet::LinkType;
+use crate::units::Bytes;
 
 /// A step that failed, so that the run cannot start.
 #[derive(Debug, Error)]
@@ -23,6 +25,102 @@ pub enum Error {
         #[source]
         cause: Unreadable,
     },
+    /// An interface cannot be opened.
+    #[error("cannot open interface {name:?}: {cause}")]
+    Interface {
+        /// Its name, as it was given.
+        name: String,
+        /// Why not.
+        #[source]
+        cause: InterfaceFault,
+    },
+    /// The interfaces cannot be listed.
+    #[error("cannot list interfaces: {0}")]
+    List(String),
+    /// The filter expression cannot be used.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] OpenError),
+    /// There is not enough memory for the tables.
+    #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
+    Memory(Bytes),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {}", Cause(.0))]
+    Thread(#[source] io::Error),
+}
+
+impl Error {
+    /// The program's exit code: 2 where the usage is wrong, 1 for everything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Filter(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Why an interface cannot be opened.
+#[derive(Debug, Error)]
+pub enum InterfaceFault {
+    /// There is none of this name.
+    #[error("no such device (-D lists interfaces)")]
+    Missing,
+    /// It is down.
+    #[error("the interface is down (ip link set it up)")]
+    Down,
+    /// The right to capture is missing.
+    #[error(
+        "the capability CAP_NET_RAW is missing (run as root, or: setcap cap_net_raw=ep /path/to/synwatch)"
+    )]
+    NotAllowed,
+    /// Its link type is not read.
+    #[error("link type {0} is not supported")]
+    LinkType(LinkType),
+    /// libpcap says why.
+    #[error("{0}")]
+    Libpcap(String),
+}
+
+impl InterfaceFault {
+    /// Tells the fault from what libpcap says.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if says(&["No such device", "doesn't exist"]) {
+            Self::Missing
+        } else if says(&["permission", "Operation not permitted"]) {
+            Self::NotAllowed
+        } else if says(&["not up", "Network is down", "went down"]) {
+            Self::Down
+        } else {
+            Self::Libpcap(text.to_owned())
+        }
+    }
+}
+
+/// An expression that libpcap does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot use filter expression {expression:?} on link type {link}: {cause} (see pcap-filter(7))")]
+pub struct FilterError {
+    /// The expression.
+    pub expression: String,
+    /// The link type that it was compiled for.
+    pub link: LinkType,
+    /// What libpcap says.
+    pub cause: String,
+}
+
+/// A file for reports or packets cannot be opened.
+#[derive(Debug, Error)]
+#[error("cannot write {path:?}: {}", Cause(source))]
+pub struct OpenError {
+    /// The file, as it was given.
+    pub path: PathBuf,
+    /// Why not.
+    pub source: io::Error,
 }
 
 /// Why a capture file cannot be read at all.

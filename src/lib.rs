@@ -35,4 +35,5 @@ pub mod count;
 // What holds it together.
 pub mod cli;
 pub mod config;
+pub mod signals;
 pub mod pipeline;

@@ -1,3 +1,69 @@
 //! The command line program: parse, call, report, exit code.
 
-fn main() {}
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use synwatch::cli::Cli;
+use synwatch::config::{Input, Settings, UsageError};
+use synwatch::pipeline;
+use synwatch::signals::Signals;
+use synwatch::sink::{Console, summary};
+use synwatch::source;
+
+/// Something could not be opened, or not be read whole.
+const FAILURE: u8 = 1;
+/// With `--fail-on-alert`: something was reported.
+const ALERTED: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(stop) => {
+            stop.show();
+            return stop.exit_code().into();
+        }
+    };
+    let console = Console::stderr();
+    let settings = match Settings::new(cli) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&console, &error, UsageError::EXIT_CODE),
+    };
+    if settings.input == Input::ListInterfaces {
+        return list_interfaces(&console);
+    }
+    // There is no logger yet, so there is none to be in the way.
+    let _ = console.log(settings.verbosity);
+    let signals = match Signals::register() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&console, &format!("cannot handle signals: {error}"), FAILURE),
+    };
+    match pipeline::run(&settings, &console, &signals) {
+        Ok(outcome) => {
+            if settings.summary {
+                summary::lines(&outcome.stats).iter().for_each(|line| {
+                    console.line(line);
+                });
+            }
+            match outcome {
+                _ if outcome.failures > 0 => FAILURE.into(),
+                _ if settings.fail_on_alert && outcome.stats.episodes > 0 => ALERTED.into(),
+                _ => ExitCode::SUCCESS,
+            }
+        }
+        Err(error) => fail(&console, &error, error.exit_code()),
+    }
+}
+
+fn list_interfaces(console: &Console) -> ExitCode {
+    match source::list_interfaces() {
+        // Who asked has gone: there is nothing left to do.
+        Ok(list) => drop(io::stdout().write_all(list.as_bytes())),
+        Err(error) => return fail(console, &error, error.exit_code()),
+    }
+    ExitCode::SUCCESS
+}
+
+fn fail(console: &Console, error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    console.line(&format!("synwatch: {error}"));
+    code.into()
+}

@@ -21,7 +21,7 @@ use crate::detector::{Attempt, Crossing, Episodes, Event, Key};
 use crate::hash;
 use crate::packet::{InterfaceId, Packet};
 use crate::sink::{CaptureHandle, Kept};
-use crate::source::{Expression, Receiver, Received};
+use crate::source::{Expression, Received, Receiver};
 use crate::stats::Stats;
 use crate::table::{Claim, Recorded, Table, Ties};
 use crate::time::Timestamp;
@@ -180,7 +180,10 @@ impl Counting {
         }
         let Self { key, watches, own, clock, .. } = self;
         let tags = watches.iter().map(|watch| {
-            watch.ports.contains(segment.dst_port).then(|| key.address(source(watch, own, segment.src).0.addr()))
+            watch
+                .ports
+                .contains(segment.dst_port)
+                .then(|| key.address(source(watch, own, segment.src).0.addr()))
         });
         let pending = Pending {
             segment,
@@ -276,7 +279,14 @@ impl Counting {
     }
 
     /// Tells the detector of an attempt that met a limit, unless it could do nothing with it.
-    fn cross(&mut self, index: usize, limit: usize, attempt: Attempt, pending: &Pending, recorded: &Recorded) {
+    fn cross(
+        &mut self,
+        index: usize,
+        limit: usize,
+        attempt: Attempt,
+        pending: &Pending,
+        recorded: &Recorded,
+    ) {
         let table = &self.watches[usize::from(attempt.key.watch)].table;
         if self.own.contains(&attempt.src) {
             if !recorded.flagged && self.handoff.offer(Event::Own(attempt.src)) {

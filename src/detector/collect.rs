@@ -11,7 +11,7 @@ use crate::alert::{Addresses, Ports};
 
 /// Attempts by port: the first [`PortCounts::KEPT`] ports that come are kept, attempts to others are counted together.
 #[derive(Debug, Default)]
-pub struct PortCounts {
+pub(super) struct PortCounts {
     /// Port in the upper 16 bits, count below; 0 where there is none yet: a port that is there was counted.
     cells: [AtomicU64; Self::KEPT],
     others: AtomicU64,
@@ -21,10 +21,10 @@ const PORT_SHIFT: u32 = 48;
 
 impl PortCounts {
     /// How many ports are kept.
-    pub const KEPT: usize = 16;
+    pub(super) const KEPT: usize = 16;
 
     /// Adds so many attempts to a port.
-    pub fn add(&self, port: u16, attempts: u64) {
+    pub(super) fn add(&self, port: u16, attempts: u64) {
         let first = u64::from(port) << PORT_SHIFT | attempts;
         for cell in &self.cells {
             let mut value = cell.load(Ordering::Relaxed);
@@ -43,13 +43,13 @@ impl PortCounts {
     }
 
     /// Adds attempts to ports that are not told apart.
-    pub fn add_others(&self, attempts: u64) {
+    pub(super) fn add_others(&self, attempts: u64) {
         self.others.fetch_add(attempts, Ordering::Relaxed);
     }
 
     /// What was counted: most attempts first, then the lower port.
     #[must_use]
-    pub fn ports(&self) -> Ports {
+    pub(super) fn ports(&self) -> Ports {
         let mut counts: Vec<_> = self
             .cells
             .iter()
@@ -68,17 +68,17 @@ impl PortCounts {
 
 /// Addresses that were seen: the first [`AddressSet::KEPT`] are kept, attempts that concern others are counted.
 #[derive(Debug, Default)]
-pub struct AddressSet {
+pub(super) struct AddressSet {
     cells: [OnceLock<IpAddr>; Self::KEPT],
     others: AtomicU64,
 }
 
 impl AddressSet {
     /// How many addresses are kept.
-    pub const KEPT: usize = 16;
+    pub(super) const KEPT: usize = 16;
 
     /// Takes note of an address.
-    pub fn add(&self, address: IpAddr) {
+    pub(super) fn add(&self, address: IpAddr) {
         // Empty cells are at the end: the first one takes a new address, or holds the one that was faster.
         if !self.cells.iter().any(|cell| *cell.get_or_init(|| address) == address) {
             self.others.fetch_add(1, Ordering::Relaxed);
@@ -87,7 +87,7 @@ impl AddressSet {
 
     /// What was seen.
     #[must_use]
-    pub fn addresses(&self) -> Addresses {
+    pub(super) fn addresses(&self) -> Addresses {
         Addresses {
             kept: self.cells.iter().map_while(|cell| cell.get().copied()).collect(),
             others: self.others.load(Ordering::Relaxed),

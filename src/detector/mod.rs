@@ -121,9 +121,6 @@ impl<S: Sink> Detector<S> {
         for event in events {
             let is_end = matches!(event, Event::End(..));
             self.handle(event);
-            if events.is_empty() {
-                self.sink.flush();
-            }
             if let Some(acknowledge) = acknowledge {
                 // A capture thread that is gone no longer waits.
                 let _ = acknowledge.send(());
@@ -154,7 +151,7 @@ impl<S: Sink> Detector<S> {
             Event::Show(stats) => {
                 self.stats = stats;
                 let counted = self.counted();
-                self.sink.summary(&counted);
+                self.sink.show(&counted);
             }
             Event::End(now, stats) => self.end(now, stats),
         }
@@ -252,7 +249,6 @@ impl<S: Sink> Detector<S> {
         self.close_all(from, Ended::Clock);
         self.now = Some(to);
         self.stats_due = None;
-        self.vigil = Vigil::default();
         self.sink.tick(to);
     }
 
@@ -262,7 +258,7 @@ impl<S: Sink> Detector<S> {
         self.advance(now);
         self.close_all(now, Ended::Capture);
         let counted = self.counted();
-        self.vigil.look_last(&counted);
+        self.vigil.look_last(now, &counted);
         self.sink.stats(now, &counted);
         self.sink.finish(now);
     }
@@ -340,6 +336,7 @@ impl<S: Sink> Detector<S> {
             episodes: self.next_id.0,
             episodes_refused: self.stats.episodes_refused + self.refused,
             held_back: self.sink.held_back(),
+            reports_lost: self.sink.lost(),
             ..self.stats
         }
     }

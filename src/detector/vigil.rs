@@ -2,13 +2,9 @@
 //!
 //! Each kind of warning comes once a minute at most, with what has gone missing since the last one.
 
-use std::time::Duration;
-
 use crate::stats::Stats;
 use crate::time::Timestamp;
-
-/// The shortest time between two warnings of one kind.
-const BETWEEN: Duration = Duration::from_secs(60);
+use crate::warn::Throttle;
 
 /// Watches the counters of what goes missing.
 #[derive(Debug, Default)]
@@ -16,10 +12,8 @@ pub(super) struct Vigil([Kind; KINDS.len()]);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Kind {
-    /// What has been said.
-    said: u64,
-    /// When.
-    at: Option<Timestamp>,
+    seen: u64,
+    throttle: Throttle,
 }
 
 type Counter = fn(&Stats) -> u64;
@@ -28,7 +22,9 @@ type Wording = fn(u64) -> String;
 const KINDS: [(Counter, Wording); 7] = [
     (
         |stats| stats.losses.kernel,
-        |n| format!("{n} packets dropped by the kernel: counts are too low (give it more room with --buffer)"),
+        |n| {
+            format!("{n} packets dropped by the kernel: counts are too low (give it more room with --buffer)")
+        },
     ),
     (|stats| stats.losses.interface, |n| format!("{n} packets dropped by the interface: counts are too low")),
     (
@@ -50,7 +46,11 @@ const KINDS: [(Counter, Wording); 7] = [
     ),
     (
         |stats| stats.episodes_refused,
-        |n| format!("{n} more sources over a limit are not reported: too many episodes are open (--max-episodes)"),
+        |n| {
+            format!(
+                "{n} more sources over a limit are not reported: too many episodes are open (--max-episodes)"
+            )
+        },
     ),
     (
         |stats| stats.not_written,
@@ -59,64 +59,24 @@ const KINDS: [(Counter, Wording); 7] = [
 ];
 
 impl Vigil {
-    /// Warns of what has grown.
+    /// Warns of what has grown, if it is time to.
     pub(super) fn look(&mut self, now: Timestamp, stats: &Stats) {
-        for line in self.due(Some(now), stats) {
-            log::warn!("{line}");
-        }
+        self.say(stats, |throttle, grown| throttle.count(now, grown));
     }
 
     /// Warns of all that has not been said yet.
-    pub(super) fn look_last(&mut self, stats: &Stats) {
-        for line in self.due(None, stats) {
-            log::warn!("{line}");
-        }
+    pub(super) fn look_last(&mut self, now: Timestamp, stats: &Stats) {
+        self.say(stats, |throttle, grown| throttle.count(now, grown).or_else(|| throttle.rest()));
     }
 
-    /// What is to be said now; without a time, all that is left.
-    fn due(&mut self, now: Option<Timestamp>, stats: &Stats) -> Vec<String> {
-        let mut lines = Vec::new();
+    fn say(&mut self, stats: &Stats, due: impl Fn(&mut Throttle, u64) -> Option<u64>) {
         for (kind, (counter, wording)) in self.0.iter_mut().zip(KINDS) {
-            let grown = counter(stats).saturating_sub(kind.said);
-            let too_soon = now.is_some_and(|now| kind.at.is_some_and(|at| now.since(at) < BETWEEN));
-            if grown > 0 && !too_soon {
-                lines.push(wording(grown));
-                *kind = Kind { said: counter(stats), at: now };
+            let now = counter(stats);
+            let grown = now.saturating_sub(kind.seen);
+            kind.seen = now;
+            if let Some(missing) = due(&mut kind.throttle, grown) {
+                log::warn!("{}", wording(missing));
             }
         }
-        lines
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::alert::Losses;
-
-    fn dropped(kernel: u64) -> Stats {
-        Stats { losses: Losses { kernel, ..Losses::default() }, ..Stats::default() }
-    }
-
-    #[test]
-    fn a_kind_is_said_once_a_minute_with_what_has_come_since() {
-        let mut vigil = Vigil::default();
-        let at = |seconds| Some(Timestamp::new(seconds, 0));
-        assert!(vigil.due(at(0), &dropped(0)).is_empty());
-        assert!(vigil.due(at(1), &dropped(3))[0].starts_with("3 packets dropped by the kernel"));
-        assert!(vigil.due(at(1), &dropped(3)).is_empty());
-        assert!(vigil.due(at(60), &dropped(8)).is_empty());
-        assert!(vigil.due(at(61), &dropped(9))[0].starts_with("6 packets"));
-        assert!(vigil.due(at(62), &dropped(10)).is_empty());
-        assert!(vigil.due(None, &dropped(10))[0].starts_with("1 packets"));
-        assert!(vigil.due(None, &dropped(10)).is_empty());
-    }
-
-    #[test]
-    fn kinds_do_not_wait_for_one_another() {
-        let mut vigil = Vigil::default();
-        let now = Some(Timestamp::new(0, 0));
-        assert_eq!(vigil.due(now, &dropped(1)).len(), 1);
-        let both = Stats { episodes_refused: 1, ..dropped(1) };
-        assert_eq!(vigil.due(now, &both).len(), 1);
     }
 }

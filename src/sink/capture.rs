@@ -16,7 +16,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::pcapng::PcapngFile;
-use super::{OpenError, cause};
+use crate::error::{Cause, OpenError};
 use crate::packet::{InterfaceId, Interfaces, LinkType, Packet};
 use crate::time::Timestamp;
 
@@ -195,7 +195,7 @@ impl CaptureWriter {
 
     fn fail(&mut self, error: &io::Error) {
         self.shared.miss(self.file.give_up());
-        self.stop(&format!("cannot write to {:?}: {}", self.path, cause(error)));
+        self.stop(&format!("cannot write to {:?}: {}", self.path, Cause(&error)));
     }
 
     fn stop(&mut self, why: &str) {
@@ -215,7 +215,7 @@ impl CaptureWriter {
                 self.stopped = false;
             }
             Err(error) => {
-                log::warn!("cannot open {:?} again: {} (the old file is used on)", self.path, cause(&error));
+                log::warn!("cannot open {:?} again: {} (the old file is used on)", self.path, Cause(&error));
             }
         }
     }

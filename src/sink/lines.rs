@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{OpenError, cause};
+use crate::error::{Cause, OpenError};
 
 /// The access rights of a file that is created: it names other people's hosts.
 pub(super) const FILE_MODE: u32 = 0o640;
@@ -81,7 +81,7 @@ impl Lines {
                 self.warned = false;
             }
             Err(error) => {
-                log::warn!("cannot open {} again: {} (the old file is used on)", self.name, cause(&error));
+                log::warn!("cannot open {} again: {} (the old file is used on)", self.name, Cause(&error));
             }
         }
     }
@@ -106,7 +106,7 @@ impl Lines {
             log::warn!(
                 "cannot write to {}: {} (said once; lost records are counted)",
                 self.name,
-                cause(error)
+                Cause(&error)
             );
         }
     }

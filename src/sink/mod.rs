@@ -14,9 +14,6 @@ mod record;
 pub mod summary;
 mod text;
 
-use std::io;
-use std::path::PathBuf;
-
 pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
@@ -35,6 +32,9 @@ pub trait Sink: Send {
 
     /// Records the counters as they stand at `now`.
     fn stats(&mut self, _now: Timestamp, _stats: &Stats) {}
+
+    /// Shows the counters as they stand, because somebody asked.
+    fn show(&mut self, _stats: &Stats) {}
 
     /// Writes out what waits: all that happened before the second of `now` has been reported.
     fn tick(&mut self, _now: Timestamp) {}
@@ -76,6 +76,10 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.stats(now, stats));
     }
 
+    fn show(&mut self, stats: &Stats) {
+        self.0.iter_mut().for_each(|sink| sink.show(stats));
+    }
+
     fn tick(&mut self, now: Timestamp) {
         self.0.iter_mut().for_each(|sink| sink.tick(now));
     }
@@ -94,40 +98,5 @@ impl Sink for Sinks {
 
     fn lost(&self) -> u64 {
         self.0.iter().map(|sink| sink.lost()).sum()
-    }
-}
-
-/// A file for reports or packets could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {path:?}: {}", cause(source))]
-pub struct OpenError {
-    /// The file, as it was given.
-    pub path: PathBuf,
-    /// Why not.
-    pub source: io::Error,
-}
-
-/// What went wrong, as the end of a sentence: `no space left on device`, without the number that std appends.
-fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error ").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_ends_a_sentence() {
-        assert_eq!(cause(&io::Error::from_raw_os_error(28)), "no space left on device");
-        assert_eq!(cause(&io::Error::other("Gone")), "gone");
-    }
-
-    #[test]
-    fn an_open_error_names_the_file_and_the_cause() {
-        let error = OpenError { path: "/no such/x".into(), source: io::Error::from_raw_os_error(2) };
-        assert_eq!(error.to_string(), r#"cannot write "/no such/x": no such file or directory"#);
     }
 }

@@ -11,7 +11,9 @@ use super::Sink;
 use super::console::{Console, Style};
 use super::escape::Escaped;
 use super::governor::Governor;
+use super::summary;
 use crate::alert::{Addresses, Alert, Losses, State};
+use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
@@ -50,6 +52,12 @@ impl Sink for Text {
         self.tick(alert.time);
         if self.governor.grant() {
             let line = Line { alert, zone: &self.zone, colour: self.console.colour() }.to_string();
+            self.line(&line);
+        }
+    }
+
+    fn show(&mut self, stats: &Stats) {
+        for line in summary::lines(stats) {
             self.line(&line);
         }
     }

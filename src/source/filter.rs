@@ -11,6 +11,7 @@ use std::ops::RangeInclusive;
 
 use pcap::{BpfProgram, Capture, Linktype};
 
+use crate::error::FilterError;
 use crate::packet::{LinkType, Packet};
 
 /// The most instructions that Linux takes (`BPF_MAXINSNS`, linux/bpf_common.h).
@@ -23,18 +24,6 @@ const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 /// IP protocols of tunnels: IPv4 (RFC 2003), IPv6 (RFC 4213), GRE (RFC 2784); 17 stands for VXLAN over UDP.
 const TUNNELS: &str = "ip proto 4 or ip proto 41 or ip proto 47 or (ip and udp dst port 4789) or (ip6 and (ip6[6] = 4 \
                        or ip6[6] = 41 or ip6[6] = 47 or ip6[6] = 17))";
-
-/// An expression that libpcap does not take.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot use filter expression {expression:?} on link type {link}: {cause} (see pcap-filter(7))")]
-pub struct FilterError {
-    /// The expression.
-    pub expression: String,
-    /// The link type that it was compiled for.
-    pub link: LinkType,
-    /// What libpcap says.
-    pub cause: String,
-}
 
 /// The text of the kernel's filter for these ports; `None` where the link type cannot be filtered.
 ///
@@ -94,13 +83,14 @@ impl Expression {
     /// Whether the packet matches. On a link type that the expression makes no sense on, nothing does; that is warned
     /// of once.
     pub fn matches(&mut self, packet: &Packet<'_>) -> bool {
-        let program = self.programs.entry(packet.link).or_insert_with(|| match compile(packet.link, &self.text) {
-            Ok(program) => Some(program),
-            Err(error) => {
-                log::warn!("{error}: no packet of this link type is looked at");
-                None
-            }
-        });
+        let program =
+            self.programs.entry(packet.link).or_insert_with(|| match compile(packet.link, &self.text) {
+                Ok(program) => Some(program),
+                Err(error) => {
+                    log::warn!("{error}: no packet of this link type is looked at");
+                    None
+                }
+            });
         program.as_ref().is_some_and(|program| program.filter(packet.bytes))
     }
 }
@@ -187,14 +177,20 @@ mod tests {
 
     #[test]
     fn the_users_expression_narrows_ours() {
-        let text = kernel_filter(LinkType::ETHERNET, &MAIL, false, Some("host 192.0.2.1 or port 7")).unwrap().unwrap();
+        let text = kernel_filter(LinkType::ETHERNET, &MAIL, false, Some("host 192.0.2.1 or port 7"))
+            .unwrap()
+            .unwrap();
         assert!(text.ends_with(") and (host 192.0.2.1 or port 7)"), "{text}");
     }
 
     #[test]
     fn an_expression_that_makes_no_sense_is_named_with_its_cause() {
         let error = kernel_filter(LinkType::ETHERNET, &MAIL, false, Some("host and")).unwrap_err();
-        assert!(error.to_string().starts_with(r#"cannot use filter expression "host and" on link type 1 (EN10MB): "#));
+        assert!(
+            error
+                .to_string()
+                .starts_with(r#"cannot use filter expression "host and" on link type 1 (EN10MB): "#)
+        );
         assert!(Expression::new("port 99999").is_err());
         assert!(Expression::new("ether host 02:00:00:00:00:01").is_ok());
         assert!(Expression::new("host 192.0.2.1").is_ok());

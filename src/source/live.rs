@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pcap::{Active, Capture, Device, Linktype};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Receiver, Received, Source, Step};
+use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 use crate::source::filter::kernel_filter;
@@ -105,7 +105,14 @@ impl Live {
             let origin = Origin::Interface(name.as_str().into());
             let id = interfaces.add(Interface { origin, link });
             let state = State::Open(capture);
-            lanes.push(Lane { name: name.clone(), id, link, state, received: Received::default(), stats: None });
+            lanes.push(Lane {
+                name: name.clone(),
+                id,
+                link,
+                state,
+                received: Received::default(),
+                stats: None,
+            });
         }
         Ok(Self {
             lanes,
@@ -170,6 +177,7 @@ impl Live {
 impl Source for Live {
     fn read(&mut self, receiver: &mut impl Receiver) -> Step {
         if self.stop.load(Ordering::Relaxed) {
+            self.lanes.iter_mut().for_each(Lane::ask);
             return Step::End;
         }
         self.reopen();
@@ -205,7 +213,8 @@ impl Source for Live {
         if !std::mem::take(&mut self.own_changed) {
             return None;
         }
-        let is_ours = |device: &Device| self.lanes.iter().any(|lane| lane.name == "any" || lane.name == device.name);
+        let is_ours =
+            |device: &Device| self.lanes.iter().any(|lane| lane.name == "any" || lane.name == device.name);
         let devices = Device::list().unwrap_or_default();
         Some(devices.iter().filter(|d| is_ours(d)).flat_map(|d| d.addresses.iter().map(|a| a.addr)).collect())
     }
@@ -308,6 +317,28 @@ fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Er
         capture.filter(&filter, true).map_err(libpcap)?;
     }
     Ok((capture.setnonblock().map_err(libpcap)?, link))
+}
+
+/// The interfaces that can be opened, a line each: name, state, addresses, description.
+///
+/// # Errors
+///
+/// When libpcap cannot list them.
+pub fn list_interfaces() -> Result<String, Error> {
+    let devices = Device::list().map_err(|error| Error::List(text(&error)))?;
+    let mut list = String::new();
+    for Device { name, desc, addresses, flags } in devices {
+        let state = match (flags.is_up(), flags.is_running()) {
+            (true, true) => "up",
+            (true, false) => "up, no link",
+            (false, _) => "down",
+        };
+        let addresses: Vec<_> = addresses.iter().map(|address| address.addr.to_string()).collect();
+        let line = format!("{name}\t{state}\t{}\t{}", addresses.join(" "), desc.unwrap_or_default());
+        list.push_str(line.trim_end());
+        list.push('\n');
+    }
+    Ok(list)
 }
 
 /// What libpcap says, without the crate's prefix.

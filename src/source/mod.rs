@@ -12,8 +12,8 @@ mod sample;
 
 use std::net::IpAddr;
 
-pub use filter::{Expression, FilterError, kernel_filter};
-pub use live::{Filter, Live, Opening};
+pub use filter::{Expression, kernel_filter};
+pub use live::{Filter, Live, Opening, list_interfaces};
 pub use open::Input;
 pub use progress::Progress;
 pub use replay::Replay;

@@ -15,9 +15,9 @@ use super::merge::Turns;
 use super::open::{self, Input, Shared};
 use super::progress::Progress;
 use super::reader::{Pumped, Reader};
-use super::{Source, Step};
+use super::{Receiver, Source, Step};
 use crate::error::{Damage, Error, Unreadable};
-use crate::packet::{Interfaces, Packet};
+use crate::packet::Interfaces;
 use crate::time::Timestamp;
 
 /// Packets after which [`Source::read`] returns, where files take turns. A file alone returns when what has been read
@@ -169,7 +169,7 @@ impl Open {
 }
 
 impl Source for Replay {
-    fn read(&mut self, mut each: impl FnMut(&Packet<'_>)) -> Step {
+    fn read(&mut self, receiver: &mut impl Receiver) -> Step {
         self.progress.show();
         let mut handed = 0;
         while !self.shared.is_stopped() {
@@ -181,7 +181,7 @@ impl Source for Replay {
             let Some(open) = self.opened(index) else { continue };
             let pumped = open.reader.pump(through, |packet| {
                 handed += 1;
-                each(packet);
+                receiver.packet(packet);
             });
             match pumped {
                 Pumped::Later(next) => self.turns.wait(next, index),

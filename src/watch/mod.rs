@@ -47,7 +47,9 @@ mod tests {
     #[test]
     fn a_group_is_the_first_bits_of_an_address() {
         let grouping = Grouping { prefix4: 24, prefix6: 64 };
-        for (address, group) in [("192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")] {
+        for (address, group) in
+            [("192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
+        {
             assert_eq!(grouping.group(address.parse().unwrap()), group.parse::<IpNet>().unwrap());
             let host = Grouping::HOSTS.group(address.parse().unwrap());
             assert_eq!(host, IpNet::from(address.parse::<IpAddr>().unwrap()));

@@ -1,0 +1,266 @@
+//! The threads: started, stopped and joined here, and nowhere else.
+//!
+//! ```text
+//!   capture ──Event──▶ detector ──Alert──▶ sinks
+//!      └────────Kept──▶ writer (with -w)
+//! ```
+//!
+//! Everything that can fail is opened before the first thread starts.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings, WatchSettings};
+use crate::connections::{self, Connections};
+use crate::count::{Counting, Handoff, Parts, Watching};
+use crate::decode::Tunnels;
+use crate::detector::{Detector, Episodes, Rules, Watched};
+use crate::error::Error;
+use crate::hash::Key;
+use crate::packet::Interfaces;
+use crate::signals::Signals;
+use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
+use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
+use crate::stats::Stats;
+use crate::table::Table;
+use crate::units::Bytes;
+use crate::watch::Grouping;
+use crate::zone::Zone;
+
+/// Events on their way to the detector.
+const CHANNEL: usize = 4096;
+/// The part of the memory that recent attempts get: a quarter. The watches share the rest evenly.
+const CONNECTIONS_SHARE: usize = 4;
+/// A table with room for fewer sources is warned of.
+const FEW_SOURCES: usize = 10_000;
+/// Signature ids start here: one for each watch, in the order in which they are given. Suricata leaves the range to
+/// local rules (1,000,000 to 1,999,999).
+const FIRST_SIGNATURE: u32 = 1_000_025;
+
+/// How a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was counted.
+    pub stats: Stats,
+    /// How many inputs could not be read whole.
+    pub failures: u64,
+}
+
+/// Runs until the capture files end, or until it is stopped.
+///
+/// # Errors
+///
+/// When something cannot be opened, or there is not enough memory. Afterwards nothing is fatal.
+pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<Outcome, Error> {
+    let interfaces = Interfaces::default();
+    match &settings.input {
+        Input::Live(live) => {
+            let opening = opening(live, settings);
+            let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
+            let run =
+                Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
+            run.run(source, settings, console, signals, interfaces)
+        }
+        Input::Replay(files) => {
+            let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
+            let progress = Progress::stderr();
+            console.attach(progress.bar());
+            let files: Vec<_> = files.iter().map(input).collect();
+            let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
+            let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
+            let outcome = run.run(source, settings, console, signals, interfaces);
+            console.detach();
+            outcome
+        }
+        Input::ListInterfaces => Ok(Outcome { stats: Stats::default(), failures: 0 }),
+    }
+}
+
+/// In what live and replay differ, but for their source.
+struct Run {
+    lanes: usize,
+    is_live: bool,
+    expression: Option<Expression>,
+    key: Key,
+}
+
+impl Run {
+    fn run(
+        self,
+        source: impl Source + Send + 'static,
+        settings: &Settings,
+        console: &Console,
+        signals: &Signals,
+        interfaces: Interfaces,
+    ) -> Result<Outcome, Error> {
+        let sinks = sinks(settings, console)?;
+        let writer = match &settings.write {
+            Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
+            None => None,
+        };
+        let (writer, handle) = writer.unzip();
+        let (connections, watches) = tables(settings)?;
+
+        let (events, inbox) = bounded(CHANNEL);
+        let (acknowledge, turns) = bounded(1);
+        let handoff = if self.is_live { Handoff::live(events) } else { Handoff::in_turns(events, turns) };
+        let episodes = Arc::new(Episodes::default());
+        let detector =
+            Detector::new(rules(settings), watched(settings), interfaces, Arc::clone(&episodes), sinks);
+        let counting = Counting::new(Parts {
+            lanes: self.lanes,
+            looks_back: looks_back(settings),
+            tunnels: if settings.tunnels { Tunnels::Enter } else { Tunnels::Skip },
+            expression: self.expression,
+            connections,
+            watches,
+            allow: settings.allow.clone(),
+            key: self.key,
+            writer: handle.clone(),
+            handoff,
+            episodes,
+        });
+
+        let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
+        let is_live = self.is_live;
+        let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
+        let (signals, allow_self) = (signals.clone(), settings.allow_self);
+        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self))?;
+
+        let failures = join(capture);
+        let (mut stats, sinks) = join(detector);
+        drop(handle);
+        if let Some(writer) = writer {
+            stats.not_written = join(writer);
+        }
+        stats.reports_lost = sinks.lost();
+        Ok(Outcome { stats, failures })
+    }
+}
+
+/// The capture thread: from the first packet to the last.
+fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, allow_self: bool) -> u64 {
+    loop {
+        if let Some(own) = source.own_addresses().filter(|_| allow_self) {
+            counting.set_own(own);
+        }
+        let step = source.read(&mut counting);
+        counting.note(source.received());
+        if signals.take_reopen() {
+            counting.reopen();
+        }
+        if signals.take_show() {
+            counting.show();
+        }
+        if step == Step::End {
+            break;
+        }
+    }
+    counting.finish();
+    source.failures()
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
+    let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+    let mut sinks = Sinks::default();
+    sinks.push(Text::new(console.clone(), zone.clone()));
+    match &settings.json {
+        Some(Output::Stdout) => sinks.push(Eve::new(Lines::stdout(), zone)),
+        Some(Output::File(path)) => sinks.push(Eve::new(Lines::append(path)?, zone)),
+        None => {}
+    }
+    Ok(sinks)
+}
+
+fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
+    let no_memory = |_| Error::Memory(settings.memory);
+    let memory = usize::try_from(settings.memory.0).map_err(|_| Error::Memory(settings.memory))?;
+    let connections = Connections::new(memory / CONNECTIONS_SHARE).map_err(no_memory)?;
+    let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
+    let watches = settings
+        .watches
+        .iter()
+        .map(|watch| {
+            let table = Table::new(&watch.limits, share).map_err(no_memory)?;
+            warn_of_few_sources(&table, watch, settings.watches.len());
+            let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
+            Ok(Watching { ports: watch.ports.clone(), grouping, table: Arc::new(table) })
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok((connections, watches))
+}
+
+fn warn_of_few_sources(table: &Table, watch: &WatchSettings, watches: usize) {
+    let most = watch.limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
+    let (slots, name) = (table.slots(), &watch.name);
+    if slots < FEW_SOURCES {
+        let share = Table::memory_for(FEW_SOURCES, most) * watches;
+        let enough = share.div_ceil(CONNECTIONS_SHARE - 1) * CONNECTIONS_SHARE;
+        let enough = Bytes(enough.next_multiple_of(1 << 20) as u64);
+        log::warn!(
+            "watch {name}: a limit of {most} attempts leaves room for {slots} sources (--memory {enough} for {FEW_SOURCES})"
+        );
+    }
+}
+
+fn looks_back(settings: &Settings) -> Duration {
+    let windows = settings.watches.iter().flat_map(|watch| &watch.limits).map(|limit| limit.window);
+    windows.max().unwrap_or_default().max(connections::LOOKS_BACK)
+}
+
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        quiet_time: settings.quiet_time,
+        update: settings.update,
+        max_episodes: settings.max_episodes,
+        stats_interval: settings.stats_interval,
+    }
+}
+
+fn watched(settings: &Settings) -> Vec<Watched> {
+    (FIRST_SIGNATURE..)
+        .zip(&settings.watches)
+        .map(|(signature, watch)| Watched {
+            name: Arc::clone(&watch.name),
+            signature,
+            limits: watch.limits.clone(),
+        })
+        .collect()
+}
+
+fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
+    let has_any = settings.watches.iter().any(|watch| watch.ports.is_any());
+    let ports = settings.watches.iter().flat_map(|watch| watch.ports.ranges());
+    Opening {
+        snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
+        buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),
+        promisc: live.promisc,
+        read_timeout: live.read_timeout,
+        filter: Filter {
+            ports: if has_any { Vec::new() } else { ports.collect() },
+            tunnels: settings.tunnels,
+            expression: settings.expression.clone(),
+        },
+    }
+}
+
+fn input(file: &ReplayInput) -> source::Input {
+    match file {
+        ReplayInput::Stdin => source::Input::Stdin,
+        ReplayInput::File(path) => source::Input::Path(path.clone()),
+    }
+}
