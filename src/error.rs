@@ -181,7 +181,7 @@ pub struct Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            fault @ Fault::Read(_) => write!(f, "cannot be read beyond byte {}: {fault}", self.offset),
+            fault @ Fault::Read(_) => write!(f, "unreadable beyond byte {}: {fault}", self.offset),
             fault => write!(f, "damaged at byte {}: {fault}", self.offset),
         }
     }

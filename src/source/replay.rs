@@ -7,6 +7,9 @@
 //!
 //! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,6 +26,9 @@ use crate::time::Timestamp;
 /// Packets after which [`Source::read`] returns, where files take turns. A file alone returns when what has been read
 /// of it is used up, which is some thousand packets too.
 const BATCH: usize = 4096;
+
+/// Interfaces of a file whose unsupported link type is warned of by name: a file can have thousands.
+const MAX_NAMED: usize = 8;
 
 /// Replays capture files as one source of packets.
 pub struct Replay {
@@ -125,8 +131,8 @@ impl Replay {
             Err(_) if is_stopped => {}
             Err(damage) => {
                 let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
-                let counted = if is_packed { " (bytes are counted unpacked)" } else { "" };
-                log::warn!("cannot read on in {}: {damage}{counted}", file.input);
+                let counted = if is_packed { " (counted in unpacked bytes)" } else { "" };
+                log::warn!("{} is {damage}{counted}; what comes before it counts", file.input);
                 self.failures += 1;
             }
         }
@@ -159,12 +165,16 @@ impl Open {
 
     /// Warns of the interfaces that cannot be understood, each once, and says how many that were.
     fn warn_of_link_types(&mut self, input: &Input) -> u64 {
-        let new = &self.reader.unsupported()[self.warned..];
-        for (interface, link) in new {
-            log::warn!("{input}: interface {interface} is skipped: link type {link} is not supported");
+        let all = self.reader.unsupported();
+        for (interface, link) in all.iter().take(MAX_NAMED).skip(self.warned) {
+            log::warn!("interface {interface} of {input} is skipped: link type {link} is not supported");
         }
-        self.warned += new.len();
-        new.len() as u64
+        if all.len() > MAX_NAMED && self.warned <= MAX_NAMED {
+            log::warn!("more interfaces of {input} are skipped, for the same reason");
+        }
+        let new = all.len() - self.warned;
+        self.warned = all.len();
+        new as u64
     }
 }
 

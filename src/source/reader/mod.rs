@@ -6,6 +6,7 @@
 mod buffer;
 mod catalog;
 mod clock;
+mod order;
 mod pcap;
 mod pcapng;
 #[cfg(test)]

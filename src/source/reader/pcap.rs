@@ -95,7 +95,9 @@ impl Format for Pcap {
                 },
                 data.len() - rest.len(),
             ),
-            Err(nom::Err::Incomplete(Needed::Size(more))) if more.get() <= MAX_RECORD - data.len() => {
+            Err(nom::Err::Incomplete(Needed::Size(more)))
+                if data.len().saturating_add(more.get()) <= MAX_RECORD =>
+            {
                 Next::Need(data.len() + more.get())
             }
             Err(_) => Next::Fault(Fault::RecordLength(self.captured_length(data))),

@@ -13,6 +13,7 @@ use pcap_parser::{parse_interfacedescriptionblock_be, parse_interfacedescription
 
 use super::catalog::Catalog;
 use super::clock::Clock;
+use super::order::Order;
 use super::{Format, MAX_RECORD, Next};
 use crate::error::Fault;
 use crate::packet::{InterfaceId, Interfaces, LinkType, Packet};
@@ -235,45 +236,5 @@ impl Format for Pcapng {
             _ => self.timed_packet(kind, body),
         };
         packet.map_or_else(Next::Fault, |packet| Next::Packet(packet, whole))
-    }
-}
-
-/// The byte order of a section.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Little,
-    Big,
-}
-
-impl Order {
-    const MAGIC: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
-
-    /// The order in which a section's byte-order magic is written.
-    fn of_section(magic: &[u8]) -> Option<Self> {
-        let mut reversed = Self::MAGIC;
-        reversed.reverse();
-        match magic.first_chunk()? {
-            bytes if *bytes == Self::MAGIC => Some(Self::Big),
-            bytes if *bytes == reversed => Some(Self::Little),
-            _ => None,
-        }
-    }
-
-    #[inline]
-    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let bytes = *bytes.get(at..)?.first_chunk()?;
-        Some(if self == Self::Big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-    }
-
-    #[inline]
-    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let bytes = *bytes.get(at..)?.first_chunk()?;
-        Some(if self == Self::Big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-    }
-
-    /// A number that fills all of `bytes`.
-    fn i64(self, bytes: &[u8]) -> Option<i64> {
-        let bytes = bytes.try_into().ok()?;
-        Some(if self == Self::Big { i64::from_be_bytes(bytes) } else { i64::from_le_bytes(bytes) })
     }
 }

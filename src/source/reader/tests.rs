@@ -420,7 +420,7 @@ fn a_failing_read_is_told_with_its_place_and_cause() {
     let (bytes, _) = small_pcap();
     let (seen, end) = read_all(bytes[..50].chain(Failing));
     assert_eq!(seen.len(), 1);
-    assert_eq!(end.unwrap_err().to_string(), "cannot be read beyond byte 50: input/output error");
+    assert_eq!(end.unwrap_err().to_string(), "unreadable beyond byte 50: input/output error");
 }
 
 #[test]
@@ -428,7 +428,7 @@ fn pump_stops_at_the_time_it_is_given_and_tells_the_next() {
     let file = sample::Pcap::ethernet().record(1, 0, 1, b"a").record(2, 0, 1, b"b").record(1, 0, 1, b"c");
     let mut reader = reader(&file.bytes[..]).unwrap();
     let second = |s| Timestamp::new(s, 0);
-    let mut pump = |reader: &mut Reader<_>, through| {
+    let pump = |reader: &mut Reader<_>, through| {
         let mut count = 0;
         (reader.pump(through, |_| count += 1), count)
     };
