@@ -42,15 +42,20 @@ pub(super) fn ether_type(ether_type: u16) -> Result<Next, Skip> {
     const MPLS_UNICAST: u16 = 0x8847;
     const MPLS_MULTICAST: u16 = 0x8848;
     const PPPOE_SESSION: u16 = 0x8864;
-    /// MACsec, 802.1ah, `FabricPath`, TRILL, NSH: frames within frames that are not read.
-    const TUNNELS: [u16; 5] = [0x88e5, 0x88e7, 0x8903, 0x22f3, 0x894f];
+    /// IEEE 802.1ah: a provider backbone's service tag.
+    const BACKBONE: u16 = 0x88e7;
+    const FABRIC_PATH: u16 = 0x8903;
+    /// `MACsec`, TRILL, NSH: not read.
+    const OTHER_TUNNELS: [u16; 3] = [0x88e5, 0x22f3, 0x894f];
     match ether_type {
         IPV4 => Ok(Next::Ip(Version::Four)),
         IPV6 => Ok(Next::Ip(Version::Six)),
         MPLS_UNICAST | MPLS_MULTICAST => Ok(Next::Mpls),
         PPPOE_SESSION => Ok(Next::Pppoe),
         tag if TAGS.contains(&tag) => Ok(Next::Tag),
-        tunnel if TUNNELS.contains(&tunnel) => Err(Skip::Tunnel),
+        BACKBONE => Ok(Next::Tunnel(Tunnel::Frame { header: 4 })),
+        FABRIC_PATH => Ok(Next::Tunnel(Tunnel::Frame { header: 2 })),
+        tunnel if OTHER_TUNNELS.contains(&tunnel) => Err(Skip::Tunnel),
         _ => Err(Skip::NotTcp),
     }
 }
@@ -68,7 +73,7 @@ pub(super) fn llc(rest: &mut Rest<'_>) -> Result<Next, Skip> {
 /// An MPLS label stack (RFC 3032), and what is under it.
 ///
 /// Nothing in the stack names that; its first four bits tell (RFC 4385): an IP version, or 0 for the control word
-/// of a pseudowire, or 1 for its associated channel. Anything else may be a pseudowire without a control word.
+/// of a pseudowire, taken for one that carries Ethernet (RFC 4448), or 1 for its associated channel. Anything else may be a pseudowire without a control word.
 pub(super) fn mpls(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     const BOTTOM_OF_STACK: u8 = 0x01;
     for _ in 0..MAX_LABELS {
@@ -77,7 +82,7 @@ pub(super) fn mpls(rest: &mut Rest<'_>) -> Result<Next, Skip> {
             return match rest.peek()? >> 4 {
                 4 => Ok(Next::Ip(Version::Four)),
                 6 => Ok(Next::Ip(Version::Six)),
-                0 => Ok(Next::Tunnel(Tunnel::Pseudowire)),
+                0 => Ok(Next::Tunnel(Tunnel::Frame { header: 4 })),
                 1 => Err(Skip::NotTcp),
                 _ => Err(Skip::Tunnel),
             };

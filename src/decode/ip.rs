@@ -55,8 +55,9 @@ pub(super) fn read(version: Version, rest: &mut Rest<'_>) -> Result<Header, Skip
     }
 }
 
+/// Reads an IPv4 header.
 #[inline]
-fn read_v4(rest: &mut Rest<'_>) -> Result<Header, Skip> {
+pub(super) fn read_v4(rest: &mut Rest<'_>) -> Result<Header, Skip> {
     let ip = Ipv4HeaderSlice::from_slice(rest.captured()).map_err(|error| match error {
         ipv4::HeaderSliceError::Len(error) => lacks(rest, &error),
         ipv4::HeaderSliceError::Content(_) => Skip::Malformed,
@@ -140,7 +141,7 @@ fn pass_extensions(first: IpNumber, rest: &mut Rest<'_>) -> Result<IpNumber, Ski
 }
 
 /// Why a header is not all there.
-#[cold]
+#[inline]
 fn lacks(rest: &Rest<'_>, error: &LenError) -> Skip {
     rest.lacks(error.required_len)
 }

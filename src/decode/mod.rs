@@ -30,7 +30,7 @@ pub use skip::{Skip, Skipped};
 
 use etherparse::ip_number;
 
-use crate::packet::Packet;
+use crate::packet::{LinkType, Packet};
 use crate::segment::{Place, Segment};
 use ip::Version;
 use rest::Rest;
@@ -80,6 +80,23 @@ enum Next {
 /// [`Skip::Tunnel`], [`Skip::Malformed`] or [`Skip::LinkType`].
 #[inline]
 pub fn decode(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
+    // Nearly all packets are Ethernet, IPv4 and TCP and nothing else: these go straight through, in registers.
+    if packet.link == LinkType::ETHERNET {
+        let mut rest = Rest::new(packet.bytes);
+        if ether::mac(&mut rest)? == Next::Ip(Version::Four) {
+            let header = ip::read_v4(&mut rest)?;
+            if header.protocol == ip_number::TCP {
+                let place = Place { interface: packet.interface, ..Place::default() };
+                return tcp::read(&header, rest, place);
+            }
+        }
+    }
+    walk(packet, tunnels)
+}
+
+/// Goes from header to header, whatever they are.
+#[inline(never)]
+fn walk(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
     let mut rest = Rest::new(packet.bytes);
     let mut place = Place { interface: packet.interface, ..Place::default() };
     let mut tags = 0;

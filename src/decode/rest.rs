@@ -61,7 +61,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Why `count` bytes cannot be had: the headers leave no room for them, or they were not captured.
-    #[cold]
+    #[inline]
     pub(super) fn lacks(&self, count: usize) -> Skip {
         if count > self.length { Skip::Malformed } else { Skip::Truncated }
     }

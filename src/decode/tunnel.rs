@@ -1,6 +1,6 @@
 //! Tunnels: packets in packets.
 //!
-//! Read are IP in IP (IPv4 and IPv6, any in any), GRE, VXLAN, and Ethernet pseudowires over MPLS. ESP is a tunnel that
+//! Read are IP in IP (IPv4 and IPv6, any in any), GRE, VXLAN, and Ethernet in IEEE 802.1ah, `FabricPath` and MPLS. ESP is a tunnel that
 //! nobody can read; ERSPAN, PPTP and GRE with source routing are known and not read. What is carried in UDP other than
 //! VXLAN on its own port cannot be told from other UDP and is not TCP.
 
@@ -16,8 +16,10 @@ pub(super) enum Tunnel {
     Ip(Version),
     Gre,
     Vxlan,
-    /// Ethernet over MPLS, with a control word (RFC 4448).
-    Pseudowire,
+    /// A frame in a frame: Ethernet again, behind so many bytes of the tunnel's own.
+    Frame {
+        header: usize,
+    },
 }
 
 /// The tunnel that an IP protocol other than TCP stands for.
@@ -47,8 +49,8 @@ impl Tunnel {
             Self::Ip(version) => Ok(Next::Ip(version)),
             Self::Gre => gre(rest),
             Self::Vxlan => vxlan(rest),
-            Self::Pseudowire => {
-                let _control_word: &[u8; 4] = rest.take()?;
+            Self::Frame { header } => {
+                rest.pass(header)?;
                 Ok(Next::Ethernet)
             }
         }

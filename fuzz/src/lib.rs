@@ -1,0 +1,4 @@
+//! What the fuzz targets do with a fuzzer's bytes. The plain test `corpora` does the same with the seeds, so that they
+//! hold where no fuzzer can be had.
+
+pub mod decode;
