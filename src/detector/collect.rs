@@ -56,7 +56,6 @@ impl PortCounts {
             .map(|cell| cell.load(Ordering::Relaxed))
             .filter(|value| *value != 0)
             .map(|value| {
-                #[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
                 let port = (value >> PORT_SHIFT) as u16;
                 (port, value & ((1 << PORT_SHIFT) - 1))
             })

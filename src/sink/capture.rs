@@ -195,7 +195,7 @@ impl CaptureWriter {
 
     fn fail(&mut self, error: &io::Error) {
         self.shared.miss(self.file.give_up());
-        self.stop(&format!("cannot write to {:?}: {}", self.path, Cause(&error)));
+        self.stop(&format!("cannot write to {:?}: {}", self.path, Cause(error)));
     }
 
     fn stop(&mut self, why: &str) {

@@ -106,7 +106,7 @@ impl Lines {
             log::warn!(
                 "cannot write to {}: {} (said once; lost records are counted)",
                 self.name,
-                Cause(&error)
+                Cause(error)
             );
         }
     }

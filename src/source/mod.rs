@@ -53,6 +53,15 @@ pub trait Receiver {
     fn idle(&mut self, interface: InterfaceId, now: Timestamp);
 }
 
+/// A closure takes packets, and does not care for the time when there are none.
+impl<F: FnMut(&Packet<'_>)> Receiver for F {
+    fn packet(&mut self, packet: &Packet<'_>) {
+        self(packet);
+    }
+
+    fn idle(&mut self, _interface: InterfaceId, _now: Timestamp) {}
+}
+
 /// How a source stands after [`Source::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {

@@ -9,7 +9,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 
 use super::*;
-use crate::packet::{InterfaceId, LinkType, Origin};
+use crate::packet::{InterfaceId, LinkType, Origin, Packet};
 use crate::source::sample;
 
 /// A directory with files in it.
@@ -53,7 +53,9 @@ fn refused(input: &Input) -> String {
 /// The first byte of each packet, in order, and the failures.
 fn read(replay: &mut Replay) -> (Vec<u8>, u64) {
     let mut seen = Vec::new();
-    while replay.read(|packet| seen.push(packet.bytes.first().copied().unwrap_or_default())) == Step::More {}
+    while replay.read(&mut |packet: &Packet<'_>| seen.push(packet.bytes.first().copied().unwrap_or_default()))
+        == Step::More
+    {}
     (seen, replay.failures())
 }
 
@@ -109,7 +111,7 @@ fn a_compressed_file_cut_anywhere_fails_and_counts_as_far_as_it_goes() {
         for cut in 1..packed.len() {
             let input = files.write("cut", &packed[..cut]);
             match open(&[input]) {
-                Err(Error::Read { .. }) => {}
+                Err(error) => assert!(matches!(error, Error::Read { .. }), "{error}"),
                 Ok(mut replay) => {
                     let (seen, failures) = read(&mut replay);
                     assert_eq!(failures, 1, "{cut}");
@@ -231,7 +233,7 @@ fn every_packet_comes_once_and_in_order_when_files_take_turns_often() {
     let mut most = 0;
     loop {
         let before = count;
-        let step = replay.read(|packet| {
+        let step = replay.read(&mut |packet: &Packet<'_>| {
             assert_eq!(packet.time, Timestamp::new(count, 0));
             count += 1;
         });
@@ -251,7 +253,9 @@ fn each_interface_is_registered_once_with_its_files_name() {
     let interfaces = Interfaces::default();
     let mut replay = Replay::open(&inputs, &interfaces, Arc::default(), Progress::none()).unwrap();
     let mut origins = Vec::new();
-    while replay.read(|packet| origins.extend(interfaces.interface(packet.interface))) == Step::More {}
+    while replay.read(&mut |packet: &Packet<'_>| origins.extend(interfaces.interface(packet.interface)))
+        == Step::More
+    {}
     let names: Vec<_> = origins.into_iter().map(|interface| interface.origin).collect();
     assert_eq!(names, [Origin::File(inputs[1].name()), Origin::File(inputs[0].name())]);
     assert_eq!(interfaces.interface(InterfaceId(2)), None);
@@ -275,7 +279,7 @@ fn a_thousand_files_that_follow_each_other_need_few_descriptors() {
     let mut replay = open(&inputs).unwrap();
     assert_eq!(descriptors(files.0.path()), 0);
     let (mut most, mut seen) = (0, Vec::new());
-    while replay.read(|packet| seen.push(packet.bytes[0])) == Step::More {
+    while replay.read(&mut |packet: &Packet<'_>| seen.push(packet.bytes[0])) == Step::More {
         most = most.max(descriptors(files.0.path()));
     }
     assert!((1..=3).contains(&most), "{most} descriptors");
@@ -314,7 +318,7 @@ fn packets_of_a_pipe_are_handed_over_as_they_come() {
     let mut seen = 0;
     loop {
         let before = seen;
-        let step = replay.read(|_| seen += 1);
+        let step = replay.read(&mut |_: &Packet<'_>| seen += 1);
         if seen > before {
             send.send(()).unwrap();
         }
@@ -354,7 +358,7 @@ fn a_stop_ends_a_pipe_that_waits_and_is_no_failure() {
     let interfaces = Interfaces::default();
     let mut replay = Replay::open(&[Input::Path(path)], &interfaces, stop.clone(), Progress::none()).unwrap();
     let mut seen = 0;
-    while replay.read(|_| {
+    while replay.read(&mut |_: &Packet<'_>| {
         seen += 1;
         stop.store(true, Ordering::Relaxed);
     }) == Step::More
