@@ -4,7 +4,7 @@
 //! the same. It allocates nothing, never panics, and looks at each byte only after checking that it was captured.
 //!
 //! A packet is a row of headers, each of which says what comes next. Each kind of header is read by one small
-//! function that gives the [`Next`] one; the loop in [`decode`] goes from header to header until it stands before
+//! function that gives the next one; the loop in `walk` goes from header to header until it stands before
 //! TCP:
 //!
 //! ```text

@@ -307,3 +307,14 @@ fn netfilter_attributes_must_make_sense() {
     skips(nflog(7, &[]), Skip::NotTcp);
     assert!(nflog(7, &attribute(true, 1, &[0x08, 0, 2, 0])).is_ok());
 }
+
+#[test]
+fn netfilter_copies_less_than_the_packet_when_told_to() {
+    let copied = |bytes: usize| {
+        let packet = attribute(true, 9, &v4(TCP, &tcp())[..bytes]);
+        let log = join(&[&[2, 0, 0, 0], &packet, &attribute(true, 3, &[0x02; 20])]);
+        decode_as(LinkType::NFLOG, &log, Tunnels::Enter)
+    };
+    skips(copied(33), Skip::Truncated);
+    assert!(copied(34).is_ok());
+}
