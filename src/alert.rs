@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::outcome::{Mix, Outcome};
 use crate::packet::Origin;
 use crate::time::Timestamp;
 use crate::watch::Limit;
@@ -47,11 +48,40 @@ pub struct Alert {
     pub destinations: Addresses,
     /// The hosts seen from the start on, where the source is a network.
     pub hosts: Addresses,
+    /// What became of the attempts: it sums to `attempts`.
+    pub outcomes: Mix,
+    /// Bytes from the clients of connections that closed since the start.
+    pub sent: u64,
+    /// Bytes from the servers of connections that closed since the start.
+    pub received: u64,
     /// Packets and attempts that were lost while the episode lasted, so that its counts are too low.
     pub losses: Losses,
 }
 
 impl Alert {
+    /// How many connections of an episode must prove their client's address: one may be a lucky guess.
+    pub const PROOFS: u64 = 3;
+
+    /// Whether the source is real: so many of its connections have proven that it received the server's answers. The
+    /// address may be forged otherwise.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.outcomes.proofs >= Self::PROOFS
+    }
+
+    /// How bad it is, from 1, the worst, to 3: 3 while the address may be forged, 2 when most connections spoke,
+    /// 1 otherwise.
+    #[must_use]
+    pub fn severity(&self) -> u8 {
+        let spoke = self.outcomes.count(Outcome::Spoke);
+        let closed: u64 = self.outcomes.iter().filter(|(o, _)| o.is_settled()).map(|(_, count)| count).sum();
+        match () {
+            () if !self.is_verified() => 3,
+            () if spoke * 2 > closed => 2,
+            () => 1,
+        }
+    }
+
     /// From the first attempt to the last.
     #[must_use]
     pub fn duration(&self) -> Duration {

@@ -40,23 +40,22 @@ impl Key {
         }
     }
 
-    /// The hash of an attempt's identity: both addresses, both ports and the sequence number.
+    /// The hash of a connection: both addresses and both ports, the same for both directions.
     #[must_use]
-    pub fn identity(&self, src: (IpAddr, u16), dst: (IpAddr, u16), seq: u32) -> u64 {
-        let mut bytes = [0; 2 * (16 + 2) + 4];
+    pub fn connection(&self, one: (IpAddr, u16), other: (IpAddr, u16)) -> u64 {
+        let mut bytes = [0; 2 * (16 + 2)];
         let mut used = 0;
         let mut put = |part: &[u8]| {
             bytes[used..used + part.len()].copy_from_slice(part);
             used += part.len();
         };
-        for (address, port) in [src, dst] {
+        for (address, port) in [one.min(other), one.max(other)] {
             match address {
                 IpAddr::V4(v4) => put(&v4.octets()),
                 IpAddr::V6(v6) => put(&v6.octets()),
             }
             put(&port.to_be_bytes());
         }
-        put(&seq.to_be_bytes());
         self.0.hash(&bytes[..used])
     }
 }
@@ -66,22 +65,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_an_identity_changes_its_hash() {
+    fn every_part_of_a_connection_changes_its_hash_and_its_direction_does_not() {
         let key = Key::fixed();
         let (a, b): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let (c, d): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
         let hashes = [
-            key.identity((a, 1), (b, 25), 7),
-            key.identity((b, 1), (a, 25), 7),
-            key.identity((a, 2), (b, 25), 7),
-            key.identity((a, 1), (b, 26), 7),
-            key.identity((a, 1), (b, 25), 8),
-            key.identity((c, 1), (d, 25), 7),
-            key.identity((d, 1), (c, 25), 7),
+            key.connection((a, 1), (b, 25)),
+            key.connection((a, 25), (b, 1)),
+            key.connection((a, 2), (b, 25)),
+            key.connection((a, 1), (b, 26)),
+            key.connection((c, 1), (d, 25)),
+            key.connection((c, 25), (d, 1)),
         ];
         for (i, one) in hashes.iter().enumerate() {
-            assert!(!hashes[..i].contains(one), "identity {i} has the hash of another");
+            assert!(!hashes[..i].contains(one), "connection {i} has the hash of another");
         }
+        assert_eq!(key.connection((b, 25), (a, 1)), hashes[0]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod warn;
 pub mod error;
 pub mod packet;
 pub mod segment;
+pub mod outcome;
 
 // The way of a packet.
 pub mod source;

@@ -29,6 +29,15 @@ pub struct Segment {
     pub place: Place,
 }
 
+/// The link-layer addresses of a frame: one hop of a segment's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Hop {
+    /// The sender's, in the lower 48 bits.
+    pub from: u64,
+    /// The receiver's, in the lower 48 bits.
+    pub to: u64,
+}
+
 /// Where a packet was seen: a copy of a segment at another place is the same segment, forwarded or mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Place {
@@ -41,6 +50,8 @@ pub struct Place {
     pub vlan: u64,
     /// The direction, where the link layer tells it.
     pub direction: Direction,
+    /// The link layer's addresses, where there are two; else zero. They tell the way of a segment, not its copies.
+    pub hop: Hop,
 }
 
 /// The direction of a packet as its link layer tells it.

@@ -1,7 +1,12 @@
-//! Which SYNs are attempts, and which repeat one.
+//! Which SYNs are attempts, which repeat one, and what became of the attempts.
 //!
-//! A table of fixed size with one small entry per recent attempt, found by the keyed hash of its identity: both
-//! addresses, both ports and the sequence number. A SYN of the same identity as an entry is
+//! A table of fixed size with one small entry per recent attempt, found by the keyed hash of both addresses and both
+//! ports, and by the client's initial sequence number. It is fed by SYN, SYN-ACK, FIN and RST segments of the watched
+//! ports in both directions and by the client's empty ACKs; no data packet is needed.
+//!
+//! # Repeats
+//!
+//! A SYN of the same identity (addresses, ports, sequence number) as an entry is
 //!
 //! - a **copy** when it comes within 100 ms at another place (interface, VLAN or direction), or within 1 ms with the
 //!   same IPv4 identification: a forwarding gateway's `any` shows every packet twice, a mirror port may;
@@ -11,16 +16,33 @@
 //!
 //! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most [`MOST_COPIES`].
 //!
+//! # Outcomes
+//!
+//! Segments add facts to the entry (`facts.rs`), and the outcome follows from the facts. What shows only by time, that
+//! no answer came or no ACK, is settled by [`Connections::expire`] from a queue (`timers.rs`).
+//!
+//! # Bounds
+//!
 //! The table belongs to one thread: all segments of one connection meet in it, whichever interface they were seen on.
-//! So its entries are plain memory, two to a cache line, and nothing here is atomic. It allocates nothing after it was
-//! made; in a full set the entry whose SYN is the oldest gives way. An entry that gives way while a retransmission
-//! could still come is counted: that retransmission will be an attempt.
+//! So its entries are plain memory, and nothing here is atomic. It allocates nothing after it was made. In a full set
+//! the entry whose SYN is the oldest gives way, those of established connections last.
+
+mod facts;
+mod timers;
+mod way;
+
+use std::net::IpAddr;
 
 use zerocopy::{FromZeros, Immutable, KnownLayout};
 
 use crate::clock::Ticks;
-use crate::segment::{Direction, Place, Segment};
+use crate::outcome::{Life, Outcome};
+use crate::packet::InterfaceId;
+use crate::segment::Segment;
 use crate::sync::{OutOfMemory, zeroed};
+use facts::Facts;
+use timers::{Timer, Timers};
+use way::Way;
 
 /// A copy at another place comes within this many ticks: 100 ms.
 const COPY_ELSEWHERE: u64 = 1000;
@@ -38,13 +60,16 @@ const MOST_COPIES: u8 = 15;
 /// How far back an entry counts.
 pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 
-/// Entries of a set: two cache lines.
-const WAYS: usize = 4;
+/// Entries of a set: as many as their hashes fit a cache line.
+const WAYS: usize = 8;
+/// The part of the memory that the queue of timers gets.
+const TIMERS_SHARE: usize = 4;
 
 /// Recent attempts.
 #[derive(Debug)]
 pub struct Connections {
-    sets: Box<[[Entry; WAYS]]>,
+    sets: Box<[Set]>,
+    timers: Timers,
     evicted: u64,
 }
 
@@ -59,26 +84,83 @@ pub enum Syn {
     Retransmission,
 }
 
+/// The two ends of a connection, and where its attempt was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// The address and port that it was made from.
+    pub client: (IpAddr, u16),
+    /// The address and port that it was made to.
+    pub server: (IpAddr, u16),
+    /// Where what is told of it was seen.
+    pub interface: InterfaceId,
+}
+
+/// News of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// Between whom it was.
+    pub ends: Ends,
+    /// When its first SYN came.
+    pub started: Ticks,
+    /// What was known of it before; `None` when that has been forgotten.
+    pub before: Option<Life>,
+    /// What is known of it now.
+    pub after: Life,
+}
+
+#[derive(Debug, FromZeros, KnownLayout)]
+#[repr(C, align(64))]
+struct Set {
+    /// Hashes of addresses and ports; 0 where there is no entry.
+    connections: [u64; WAYS],
+    /// When the newest SYN came that is no copy, and whether the connection is established.
+    newest: [Newest; WAYS],
+    entries: [Entry; WAYS],
+}
+
+/// A time in the upper 63 bits, and in the lowest whether the connection is established.
+#[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
+#[repr(transparent)]
+struct Newest(u64);
+
+impl Newest {
+    fn new(time: Ticks) -> Self {
+        Self(time.0 << 1)
+    }
+
+    fn time(self) -> Ticks {
+        Ticks(self.0 >> 1)
+    }
+
+    fn is_established(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    fn established(self) -> Self {
+        Self(self.0 | 1)
+    }
+}
+
+/// There is an IPv4 identification.
+const HAS_IP_ID: u8 = 1;
+/// The client's address and port are the lower ones of the two ends.
+const CLIENT_IS_LOWER: u8 = 2;
+
 /// One recent attempt.
-#[derive(Debug, Clone, Copy, FromZeros, Immutable, KnownLayout)]
+#[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
 #[repr(C)]
 struct Entry {
-    /// The hash of its identity; 0 where there is none.
-    identity: u64,
-    /// When its newest SYN came that is no copy.
-    newest: u64,
-    /// Ticks from its first SYN to that one.
+    facts: Facts,
+    /// Ticks from its first SYN to the newest.
     age: u32,
-    /// Where that one was seen, mixed to 32 bits.
-    place: u32,
+    /// The way that the newest SYN came.
+    way: Way,
     /// That one's IPv4 identification.
     ip_id: u16,
-    /// 1 when there is one: IPv6 has none.
-    has_ip_id: u8,
-    retransmissions: u8,
-    /// Copies of the newest SYN.
-    copies: u8,
-    unused: [u8; 3],
+    /// [`HAS_IP_ID`] and [`CLIENT_IS_LOWER`].
+    marks: u8,
+    /// Copies of the newest SYN in the lower four bits, retransmissions in the upper ones.
+    repeats: u8,
 }
 
 impl Connections {
@@ -88,135 +170,221 @@ impl Connections {
     ///
     /// When there is not that much memory.
     pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self { sets: zeroed((memory / size_of::<[Entry; WAYS]>()).max(1))?, evicted: 0 })
+        let timers = memory / TIMERS_SHARE;
+        let sets = ((memory - timers) / size_of::<Set>()).max(1);
+        Ok(Self { sets: zeroed(sets)?, timers: Timers::new(timers), evicted: 0 })
     }
 
-    /// Entries that gave way although a retransmission of their attempt could still come.
+    /// Entries that gave way although a retransmission of their attempt could still come, or their connection was
+    /// established.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// Brings an identity's set into the cache. The result is of no use but to be kept from being optimised away.
+    /// SYNs for whose answer nothing waits: the queue was full.
     #[must_use]
-    pub fn touch(&self, identity: u64) -> u64 {
-        let set = &self.sets[self.set_of(identity)];
-        set[0].identity ^ set[WAYS / 2].identity
+    pub fn untimed(&self) -> u64 {
+        self.timers.refused()
     }
 
-    /// Says what a SYN with this identity is, and remembers it.
-    pub fn judge(&mut self, identity: u64, time: Ticks, segment: &Segment) -> Syn {
-        let at = self.set_of(identity);
-        let identity = identity.max(1);
+    /// Brings the hashes of a connection's set into the cache. The result is of no use but to be kept from being
+    /// optimised away.
+    #[must_use]
+    pub fn touch(&self, connection: u64) -> u64 {
+        let set = &self.sets[self.set_of(connection)];
+        set.connections[0] ^ set.newest[0].0
+    }
+
+    /// Brings a connection's entry into the cache, once its set is there.
+    #[must_use]
+    pub fn touch_entry(&self, connection: u64) -> u64 {
+        let set = &self.sets[self.set_of(connection)];
+        set.find(connection).map_or(0, |way| set.entries[way].age.into())
+    }
+
+    /// Says what a SYN is, and remembers it.
+    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Syn {
+        let at = self.set_of(connection);
+        let connection = connection.max(1);
         let set = &mut self.sets[at];
-        let Some(entry) = set.iter_mut().find(|entry| entry.identity == identity) else {
-            let oldest = oldest(set);
-            let gives_way =
-                oldest.identity != 0 && time.0.saturating_sub(oldest.newest) <= RETRANSMISSION_WITHIN;
+        let Some(way) = set.find_attempt(connection, segment.seq) else {
+            let way = set.oldest();
+            let gives_way = set.connections[way] != 0
+                && (set.newest[way].is_established()
+                    || time.since(set.newest[way].time()) <= RETRANSMISSION_WITHIN);
             self.evicted += u64::from(gives_way);
-            *oldest = Entry::attempt(identity, time, segment);
+            set.connections[way] = connection;
+            set.newest[way] = Newest::new(time);
+            set.entries[way] = Entry::attempt(segment);
+            self.wait(connection, time, time, segment);
             return Syn::Attempt;
         };
-        entry.judge(time, segment)
+        let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment);
+        if syn != Syn::Copy {
+            set.newest[way] = Newest::new(newest);
+            let age = u64::from(set.entries[way].age);
+            self.wait(connection, newest, Ticks(newest.0 - age), segment);
+        }
+        syn
+    }
+
+    /// Adds what another segment of a connection says: news, when that changes what is known.
+    pub fn follow(&mut self, connection: u64, segment: &Segment) -> Option<News> {
+        let at = self.set_of(connection);
+        let set = &mut self.sets[at];
+        let way = set.find_newest(connection.max(1))?;
+        let entry = &mut set.entries[way];
+        let before = entry.facts.life();
+        let from_client = (entry.marks & CLIENT_IS_LOWER != 0) == is_from_lower(segment);
+        if from_client {
+            entry.facts.client(segment);
+        } else {
+            let opposite = entry.way.is_opposite(segment);
+            entry.facts.server(segment, opposite);
+        }
+        let after = entry.facts.life();
+        if before == after {
+            return None;
+        }
+        let newest = set.newest[way].time();
+        let started = Ticks(newest.0 - u64::from(entry.age));
+        if after.outcome == Outcome::Open {
+            set.newest[way] = set.newest[way].established();
+        }
+        Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
+    }
+
+    /// Settles the next SYN that has been waited for long enough; `None` when there is none, the news inside it when
+    /// that changes what is known.
+    pub fn expire(&mut self, now: Ticks) -> Option<Option<News>> {
+        let Timer { connection, client_isn, syn, started, ends } = self.timers.pop(now)?;
+        let at = self.set_of(connection);
+        let set = &mut self.sets[at];
+        let news = |before, after| News { ends, started, before, after };
+        let Some(way) = set.find_attempt(connection, client_isn) else {
+            // It had to give way: what became of it will not be known.
+            let after = Life { outcome: Outcome::Unknown, ..Life::default() };
+            return Some(Some(news(None, after)));
+        };
+        // A later SYN of the attempt stands in the queue for itself.
+        if set.newest[way].time() != syn {
+            return Some(None);
+        }
+        let facts = &mut set.entries[way].facts;
+        let before = facts.life();
+        facts.expire();
+        let after = facts.life();
+        Some((before != after).then(|| news(Some(before), after)))
+    }
+
+    /// Waits for nothing any more: the clock was set.
+    pub fn stop_waiting(&mut self) {
+        self.timers.clear();
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.sets.fill([Entry::NONE; WAYS]);
+        for set in &mut self.sets {
+            set.connections = [0; WAYS];
+            set.newest = [Newest::default(); WAYS];
+        }
+        self.timers.clear();
     }
 
-    fn set_of(&self, identity: u64) -> usize {
+    fn wait(&mut self, connection: u64, syn: Ticks, started: Ticks, segment: &Segment) {
+        let ends = Ends::of(segment, true);
+        self.timers.push(Timer { connection, client_isn: segment.seq, syn, started, ends });
+    }
+
+    fn set_of(&self, connection: u64) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
-        let set = ((u128::from(identity) * self.sets.len() as u128) >> 64) as usize;
+        let set = ((u128::from(connection) * self.sets.len() as u128) >> 64) as usize;
         set
     }
 }
 
-/// An empty entry, or the one whose newest SYN is the oldest.
-fn oldest(set: &mut [Entry; WAYS]) -> &mut Entry {
-    let mut oldest = 0;
-    for way in 1..WAYS {
-        // An empty entry has time 0.
-        if set[way].newest < set[oldest].newest {
-            oldest = way;
-        }
+impl Set {
+    fn find(&self, connection: u64) -> Option<usize> {
+        self.connections.iter().position(|known| *known == connection)
     }
-    &mut set[oldest]
+
+    fn find_attempt(&self, connection: u64, client_isn: u32) -> Option<usize> {
+        (0..WAYS).find(|&way| {
+            self.connections[way] == connection && self.entries[way].facts.client_isn == client_isn
+        })
+    }
+
+    /// The entry of a connection: of several, for ports that were used again, the newest.
+    fn find_newest(&self, connection: u64) -> Option<usize> {
+        (0..WAYS)
+            .filter(|&way| self.connections[way] == connection)
+            .max_by_key(|&way| self.newest[way].time())
+    }
+
+    /// An empty entry, or the one whose newest SYN is the oldest, of those not established if there are any.
+    fn oldest(&self) -> usize {
+        // An empty entry has time 0.
+        let age = |way: &usize| (self.newest[*way].is_established(), self.newest[*way].time());
+        (0..WAYS).min_by_key(age).unwrap_or(0)
+    }
+}
+
+impl Ends {
+    fn of(segment: &Segment, from_client: bool) -> Self {
+        let (from, to) = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
+        let (client, server) = if from_client { (from, to) } else { (to, from) };
+        Self { client, server, interface: segment.place.interface }
+    }
+}
+
+/// Whether the sender is the lower one of the two ends.
+fn is_from_lower(segment: &Segment) -> bool {
+    (segment.src, segment.src_port) < (segment.dst, segment.dst_port)
 }
 
 impl Entry {
-    const NONE: Self = Self {
-        identity: 0,
-        newest: 0,
-        age: 0,
-        place: 0,
-        ip_id: 0,
-        has_ip_id: 0,
-        retransmissions: 0,
-        copies: 0,
-        unused: [0; 3],
-    };
-
-    fn attempt(identity: u64, time: Ticks, segment: &Segment) -> Self {
+    fn attempt(segment: &Segment) -> Self {
         Self {
-            identity,
-            newest: time.0,
-            place: mix(segment.place),
+            facts: Facts::attempt(segment.seq),
+            way: Way::of(segment),
             ip_id: segment.ip_id.unwrap_or(0),
-            has_ip_id: u8::from(segment.ip_id.is_some()),
-            ..Self::NONE
+            marks: if segment.ip_id.is_some() { HAS_IP_ID } else { 0 }
+                | if is_from_lower(segment) { CLIENT_IS_LOWER } else { 0 },
+            ..Self::default()
         }
     }
 
-    /// What a SYN of this entry's identity is.
-    fn judge(&mut self, time: Ticks, segment: &Segment) -> Syn {
-        if self.copies < MOST_COPIES && self.is_copied_by(time, segment) {
-            self.copies += 1;
-            return Syn::Copy;
+    /// What a SYN of this entry's identity is, and the time of the newest SYN after it.
+    fn judge(&mut self, newest: Ticks, time: Ticks, segment: &Segment) -> (Syn, Ticks) {
+        let (copies, retransmissions) = (self.repeats & 0xf, self.repeats >> 4);
+        if copies < MOST_COPIES && self.is_copied_by(newest, time, segment) {
+            self.repeats += 1;
+            return (Syn::Copy, newest);
         }
-        let since = time.0.saturating_sub(self.newest);
+        let since = time.since(newest);
         let age = u64::from(self.age) + since;
-        let again = Self::attempt(self.identity, time, segment);
+        let again = Self::attempt(segment);
         if since >= RETRANSMISSION_AFTER
             && age <= RETRANSMISSION_WITHIN
-            && self.retransmissions < MOST_RETRANSMISSIONS
+            && retransmissions < MOST_RETRANSMISSIONS
         {
             #[expect(clippy::cast_possible_truncation, reason = "at most 130 s of ticks")]
             let age = age as u32;
-            *self = Self { age, retransmissions: self.retransmissions + 1, ..again };
-            return Syn::Retransmission;
+            *self = Self { facts: self.facts, age, repeats: (retransmissions + 1) << 4, ..again };
+            return (Syn::Retransmission, time);
         }
         // A SYN a little older than the newest leaves the time of the newest as it is.
-        *self = Self { newest: self.newest.max(time.0), ..again };
-        Syn::Attempt
+        *self = again;
+        (Syn::Attempt, newest.max(time))
     }
 
-    fn is_copied_by(&self, time: Ticks, segment: &Segment) -> bool {
+    fn is_copied_by(&self, newest: Ticks, time: Ticks, segment: &Segment) -> bool {
         // Two interfaces deliver their packets when they please: a copy may be the earlier of the two.
-        let apart = time.0.abs_diff(self.newest);
-        let elsewhere = mix(segment.place) != self.place;
-        let same_id = self.has_ip_id == 1 && segment.ip_id == Some(self.ip_id);
-        (elsewhere && apart <= COPY_ELSEWHERE) || (same_id && apart <= COPY_SAME_ID)
+        let apart = time.0.abs_diff(newest.0);
+        let same_id = self.marks & HAS_IP_ID != 0 && segment.ip_id == Some(self.ip_id);
+        (apart <= COPY_ELSEWHERE && self.way.is_elsewhere(segment)) || (apart <= COPY_SAME_ID && same_id)
     }
-}
-
-/// A place in 32 bits, so that an entry stays small. A host has few places; that two of them are mixed to the same
-/// value is as good as impossible, and would count a copy as an attempt.
-fn mix(place: Place) -> u32 {
-    let direction = match place.direction {
-        Direction::Unknown => 0,
-        Direction::In => 1,
-        Direction::Out => 2,
-        Direction::Hook(hook) => 3 + u64::from(hook),
-    };
-    let mut mixed = 0u64;
-    for part in [u64::from(place.interface.0) << 32 | u64::from(place.ifindex), place.vlan, direction] {
-        // Odd constant of 2^64 over the golden ratio (Knuth, 6.4): spreads small numbers over all bits.
-        mixed = (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "32 bits of it are wanted")]
-    let mixed = (mixed >> 16) as u32;
-    mixed
 }
 
 #[cfg(test)]

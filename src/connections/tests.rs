@@ -1,11 +1,11 @@
 use super::*;
 use crate::packet::InterfaceId;
-use crate::segment::Flags;
+use crate::segment::{Direction, Flags, Place};
 
 const MS: u64 = 10;
 const START: u64 = 20_000;
 
-fn syn() -> Segment {
+pub(super) fn syn() -> Segment {
     Segment {
         src: "192.0.2.1".parse().unwrap(),
         dst: "198.51.100.25".parse().unwrap(),
@@ -31,7 +31,7 @@ fn elsewhere(interface: u32) -> Segment {
 /// Judges SYNs of one identity at these times in ticks after the start, one after the other.
 fn judge(syns: &[(u64, Segment)]) -> Vec<Syn> {
     let mut connections = Connections::new(1 << 16).unwrap();
-    syns.iter().map(|(tick, segment)| connections.judge(42, Ticks(START + tick), segment)).collect()
+    syns.iter().map(|(tick, segment)| connections.syn(42, Ticks(START + tick), segment)).collect()
 }
 
 fn second(tick: u64, segment: Segment) -> Syn {
@@ -39,8 +39,8 @@ fn second(tick: u64, segment: Segment) -> Syn {
 }
 
 #[test]
-fn an_entry_is_half_a_cache_line() {
-    assert_eq!(size_of::<Entry>(), 32);
+fn a_set_is_eight_cache_lines() {
+    assert_eq!(size_of::<Set>(), 512);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn the_fifteenth_copy_of_a_syn_is_the_last() {
 fn another_identity_is_an_attempt() {
     let mut connections = Connections::new(1 << 16).unwrap();
     for identity in 0..1000 {
-        assert_eq!(connections.judge(identity << 50, Ticks(START), &syn()), Syn::Attempt);
+        assert_eq!(connections.syn(identity << 50, Ticks(START), &syn()), Syn::Attempt);
     }
 }
 
@@ -153,16 +153,16 @@ fn the_oldest_gives_way_and_is_counted_while_it_could_be_repeated() {
     let mut connections = Connections::new(1).unwrap();
     let entries = WAYS as u64;
     for n in 0..entries {
-        connections.judge(n + 1, Ticks(START + n), &syn());
+        connections.syn(n + 1, Ticks(START + n), &syn());
     }
     assert_eq!(connections.evicted(), 0);
-    connections.judge(100, Ticks(START + entries), &syn());
+    connections.syn(100, Ticks(START + entries), &syn());
     assert_eq!(connections.evicted(), 1);
-    assert_eq!(connections.judge(1, Ticks(START + 5000), &syn()), Syn::Attempt, "forgotten");
-    assert_eq!(connections.judge(4, Ticks(START + 5000), &syn()), Syn::Retransmission, "remembered");
+    assert_eq!(connections.syn(1, Ticks(START + 5000), &syn()), Syn::Attempt, "forgotten");
+    assert_eq!(connections.syn(4, Ticks(START + 5000), &syn()), Syn::Retransmission, "remembered");
     let evicted = connections.evicted();
     for n in 0..entries {
-        connections.judge(200 + n, Ticks(START + 5000 + RETRANSMISSION_WITHIN + 1), &syn());
+        connections.syn(200 + n, Ticks(START + 5000 + RETRANSMISSION_WITHIN + 1), &syn());
     }
     assert_eq!(connections.evicted(), evicted, "too old to be repeated");
 }
@@ -170,7 +170,7 @@ fn the_oldest_gives_way_and_is_counted_while_it_could_be_repeated() {
 #[test]
 fn a_cleared_table_knows_nothing() {
     let mut connections = Connections::new(1 << 16).unwrap();
-    connections.judge(42, Ticks(START), &syn());
+    connections.syn(42, Ticks(START), &syn());
     connections.clear();
-    assert_eq!(connections.judge(42, Ticks(START), &syn()), Syn::Attempt);
+    assert_eq!(connections.syn(42, Ticks(START), &syn()), Syn::Attempt);
 }

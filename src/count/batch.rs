@@ -1,28 +1,34 @@
-//! Attempts that wait to be counted together.
+//! Segments that wait to be counted together.
 //!
-//! One attempt alone waits for memory several times over. A batch touches the places of all its attempts first, whose
+//! One segment alone waits for memory several times over. A batch touches the places of all its segments first, whose
 //! loads overlap, and counts them after that.
 
 use crate::clock::Ticks;
 use crate::segment::Segment;
 use crate::time::Timestamp;
 
-/// Attempts in a batch.
+/// Segments in a batch.
 pub(super) const SIZE: usize = 64;
 
-/// An attempt, or the repeat of one, that is to be counted.
+/// A SYN that is to be counted, or another segment that tells what became of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pending {
     pub(super) segment: Segment,
+    pub(super) now: Now,
+    /// The hash of its connection.
+    pub(super) connection: u64,
+}
+
+/// A moment of capture time, as it was captured and as the tables count it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
     pub(super) time: Timestamp,
     /// The time at the beginning of its tick.
     pub(super) floor: Timestamp,
     pub(super) ticks: Ticks,
-    /// The hash of its identity.
-    pub(super) identity: u64,
 }
 
-/// The batch: a fixed number of places, and for each watch the tag of each attempt's source.
+/// The batch: a fixed number of places, and for each watch the tag of each SYN's source.
 #[derive(Debug)]
 pub(super) struct Batch {
     pending: Vec<Pending>,
@@ -35,7 +41,7 @@ impl Batch {
         Self { pending: Vec::with_capacity(SIZE), tags: vec![Vec::with_capacity(SIZE); watches] }
     }
 
-    /// Adds an attempt, with its source's tag in each watch that it concerns; says whether the batch is full now.
+    /// Adds a segment, with its source's tag in each watch that it concerns if it is a SYN; says whether the batch is full now.
     pub(super) fn push(&mut self, pending: Pending, tags: impl Iterator<Item = Option<u64>>) -> bool {
         self.pending.push(pending);
         for (row, tag) in self.tags.iter_mut().zip(tags) {
@@ -56,8 +62,8 @@ impl Batch {
         self.pending[index]
     }
 
-    pub(super) fn identities(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pending.iter().map(|pending| pending.identity)
+    pub(super) fn connections(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pending.iter().map(|pending| pending.connection)
     }
 
     pub(super) fn tag(&self, watch: usize, index: usize) -> Option<u64> {

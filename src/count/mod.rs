@@ -4,8 +4,11 @@
 //! episodes that attempts of a flagged source need. Attempts are counted in batches (see `batch.rs`); a batch is
 //! flushed before the clock moves to another second, so that a tick comes after all that happened before it.
 
+mod attempts;
 mod batch;
+mod crossing;
 mod handoff;
+mod outcomes;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,19 +17,21 @@ use std::time::Duration;
 pub use handoff::Handoff;
 
 use crate::alert::Source as Counted;
-use crate::clock::{Clock, Seen, Ticks};
+use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};
 use crate::decode::{Skip, Tunnels, decode};
-use crate::detector::{Attempt, Crossing, Episodes, Event, Key};
+use crate::detector::{Episodes, Event, Key};
 use crate::hash;
+use crate::outcome::Outcome;
 use crate::packet::{InterfaceId, Packet};
+use crate::segment::{Flags, Segment};
 use crate::sink::{CaptureHandle, Kept};
 use crate::source::{Expression, Received, Receiver};
 use crate::stats::Stats;
 use crate::table::{Claim, Recorded, Table, Ties};
 use crate::time::Timestamp;
 use crate::watch::{AllowList, Grouping, PortSet};
-use batch::{Batch, Pending};
+use batch::{Batch, Now, Pending};
 
 /// One watch, as it is counted for.
 #[derive(Debug)]
@@ -35,8 +40,20 @@ pub struct Watching {
     pub ports: PortSet,
     /// How sources are grouped.
     pub grouping: Grouping,
-    /// The counters; capture threads share them.
+    /// The counters of attempts.
+    pub attempts: Counter,
+    /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
+    /// is settled.
+    pub outcomes: Vec<(Outcome, Counter)>,
+}
+
+/// The counters for some of a watch's limits.
+#[derive(Debug)]
+pub struct Counter {
+    /// The counters themselves; capture threads share them.
     pub table: Arc<Table>,
+    /// Which limits they are for, by their places among the watch's limits.
+    pub limits: Vec<usize>,
 }
 
 /// What a capture thread counts with.
@@ -91,7 +108,8 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let slots = parts.watches.iter().map(|watch| watch.table.slots() as u64).sum();
+        let counters = parts.watches.iter().flat_map(Watching::counters);
+        let slots = counters.map(|counter| counter.table.slots() as u64).sum();
         Self {
             lanes: parts.lanes,
             clock: Clock::new(parts.lanes, parts.looks_back),
@@ -172,29 +190,48 @@ impl Counting {
             return Err(Skip::Filtered);
         }
         let segment = decode(packet, self.tunnels)?;
-        if !segment.flags.is_attempt() {
-            return Err(Skip::OtherFlags);
+        if segment.flags.is_attempt() {
+            if !self.is_watched(segment.dst_port) {
+                return Err(Skip::PortNotWatched);
+            }
+            self.take(packet, &segment);
+            return Ok(());
         }
-        if !self.watches.iter().any(|watch| watch.ports.contains(segment.dst_port)) {
-            return Err(Skip::PortNotWatched);
+        if self.tells_of_an_attempt(&segment) {
+            self.take(packet, &segment);
         }
+        Err(Skip::OtherFlags)
+    }
+
+    /// Whether a segment that is no attempt tells what became of one: SYN-ACK, FIN and RST of the watched ports, and
+    /// the client's empty ACKs. The kernel's filter passes no others, so that live and replay say the same.
+    #[inline]
+    fn tells_of_an_attempt(&self, segment: &Segment) -> bool {
+        let Segment { flags, src_port, dst_port, .. } = *segment;
+        if flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) != 0 {
+            return self.is_watched(src_port) || self.is_watched(dst_port);
+        }
+        flags.has(Flags::ACK) && segment.payload == Some(0) && self.is_watched(dst_port)
+    }
+
+    #[inline]
+    fn is_watched(&self, port: u16) -> bool {
+        self.watches.iter().any(|watch| watch.ports.contains(port))
+    }
+
+    /// Has a segment wait in the batch.
+    #[inline]
+    fn take(&mut self, packet: &Packet<'_>, segment: &Segment) {
         let Self { key, watches, own, clock, .. } = self;
+        let is_attempt = segment.flags.is_attempt();
         let tags = watches.iter().map(|watch| {
-            watch
-                .ports
-                .contains(segment.dst_port)
-                .then(|| key.address(source(watch, own, segment.src).0.addr()))
+            let concerns = is_attempt && watch.ports.contains(segment.dst_port);
+            concerns.then(|| key.address(source(watch, own, segment.src).0.addr()))
         });
         let pending = Pending {
-            segment,
-            time: packet.time,
-            floor: clock.floor(packet.time),
-            ticks: clock.ticks(packet.time),
-            identity: key.identity(
-                (segment.src, segment.src_port),
-                (segment.dst, segment.dst_port),
-                segment.seq,
-            ),
+            segment: *segment,
+            now: Now { time: packet.time, floor: clock.floor(packet.time), ticks: clock.ticks(packet.time) },
+            connection: key.connection((segment.src, segment.src_port), (segment.dst, segment.dst_port)),
         };
         let is_full = self.batch.push(pending, tags);
         if self.writer.is_some() {
@@ -203,164 +240,47 @@ impl Counting {
         if is_full {
             self.flush();
         }
-        Ok(())
     }
 
-    /// Brings all that the batch needs into the cache: first the sets, then the ring entries that they point to.
+    /// Brings all that the batch needs into the cache: first the sets, then what they point to.
     fn touch(&self) {
         let mut touched = 0;
-        for identity in self.batch.identities() {
-            touched ^= self.connections.touch(identity);
+        for connection in self.batch.connections() {
+            touched ^= self.connections.touch(connection);
         }
         for (index, watch) in self.watches.iter().enumerate() {
             for tag in self.batch.tags(index) {
-                touched ^= watch.table.touch(tag);
+                touched ^= watch.attempts.table.touch(tag);
             }
         }
+        for connection in self.batch.connections() {
+            touched ^= self.connections.touch_entry(connection);
+        }
         for (index, watch) in self.watches.iter().enumerate() {
             for tag in self.batch.tags(index) {
-                touched ^= watch.table.touch_ring(tag);
+                touched ^= watch.attempts.table.touch_ring(tag);
             }
         }
         std::hint::black_box(touched);
     }
 
     fn count(&mut self, index: usize) {
-        let pending = self.batch.pending(index);
-        match self.connections.judge(pending.identity, pending.ticks, &pending.segment) {
-            Syn::Attempt => {
-                self.stats.attempts += 1;
-                if self.allow.contains(pending.segment.src) {
-                    self.stats.allowed += 1;
-                    return;
-                }
-                for watch in 0..self.watches.len() {
-                    if let Some(tag) = self.batch.tag(watch, index) {
-                        self.record(index, watch, tag, &pending);
-                    }
-                }
+        let Pending { segment, now, connection } = self.batch.pending(index);
+        if !segment.flags.is_attempt() {
+            if let Some(news) = self.connections.follow(connection, &segment) {
+                self.tell(&news, &now);
             }
+            return;
+        }
+        match self.connections.syn(connection, now.ticks, &segment) {
+            Syn::Attempt => self.count_attempt(index, &segment, &now),
             Syn::Copy => {
                 self.stats.copies += 1;
-                self.count_repeat(index, &pending, Syn::Copy);
+                self.count_repeat(index, &segment, &now, Syn::Copy);
             }
             Syn::Retransmission => {
                 self.stats.retransmissions += 1;
-                self.count_repeat(index, &pending, Syn::Retransmission);
-            }
-        }
-    }
-
-    /// Records an attempt for a watch, and tells whoever has to know.
-    fn record(&mut self, index: usize, watch: usize, tag: u64, pending: &Pending) {
-        let watching = &self.watches[watch];
-        let segment = &pending.segment;
-        let recorded = watching.table.record(tag, pending.ticks, segment.dst_port, &mut self.ties);
-        self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
-        self.stats.losses.evictions += u64::from(recorded.claimed == Some(Claim::Evicted));
-        let attempt = attempt(watch, source(watching, &self.own, segment.src), pending);
-        let met = watching.table.met(&recorded);
-        if recorded.flagged {
-            if let Some(episode) = self.episodes.get(&attempt.key) {
-                // One that is over is closed by the detector at its next tick, or by the crossing below.
-                if episode.lasts_at(attempt.time) {
-                    let span = watching.table.span(&recorded, episode.limit());
-                    episode.count(&attempt, span, met.is_some());
-                    drop(episode);
-                    return self.keep(index);
-                }
-            }
-        }
-        match met {
-            Some(limit) => self.cross(index, limit, attempt, pending, &recorded),
-            None if recorded.flagged => self.settle_flag(attempt, &recorded),
-            None => {}
-        }
-    }
-
-    /// Tells the detector of an attempt that met a limit, unless it could do nothing with it.
-    fn cross(
-        &mut self,
-        index: usize,
-        limit: usize,
-        attempt: Attempt,
-        pending: &Pending,
-        recorded: &Recorded,
-    ) {
-        let table = &self.watches[usize::from(attempt.key.watch)].table;
-        if self.own.contains(&attempt.src) {
-            if !recorded.flagged && self.handoff.offer(Event::Own(attempt.src)) {
-                table.flag(recorded.slot, true);
-            }
-            return;
-        }
-        if self.episodes.is_full() {
-            // The flag has each such source counted once, and costs the same as for one that has an episode.
-            self.stats.episodes_refused += u64::from(!recorded.flagged);
-            table.flag(recorded.slot, true);
-            return;
-        }
-        if self.handoff.is_full() {
-            self.stats.losses.crossings += 1;
-            return;
-        }
-        let span = table.span(recorded, limit).unwrap_or(0);
-        // Where it counted at a later time than its own (disorder), the window ends there.
-        let end = pending.floor.after(Ticks::span(recorded.time.since(pending.ticks)));
-        #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
-        let crossing = Crossing {
-            attempt,
-            limit: limit as u16,
-            first: end.before(Ticks::span(span)),
-            span,
-            ports: table.window(recorded, limit).map(|attempt| attempt.port).collect(),
-        };
-        table.flag(recorded.slot, true);
-        self.episodes.count_sent();
-        if self.handoff.offer(Event::Crossing(crossing)) {
-            self.keep(index);
-        } else {
-            self.episodes.count_handled();
-            self.stats.losses.crossings += 1;
-        }
-    }
-
-    /// An attempt that met no limit, of a source that is flagged but has no episode: it may be on its way, or over.
-    fn settle_flag(&mut self, attempt: Attempt, recorded: &Recorded) {
-        if self.episodes.are_settled() {
-            self.watches[usize::from(attempt.key.watch)].table.flag(recorded.slot, false);
-            return;
-        }
-        self.episodes.count_sent();
-        if !self.handoff.offer(Event::Late(attempt)) {
-            self.episodes.count_handled();
-            self.stats.losses.crossings += 1;
-        }
-    }
-
-    /// Counts a copy or a retransmission for the episode of its source, if there is one.
-    fn count_repeat(&self, index: usize, pending: &Pending, repeat: Syn) {
-        for (watch, watching) in self.watches.iter().enumerate() {
-            let Some(tag) = self.batch.tag(watch, index) else { continue };
-            let Some((_, true)) = watching.table.find(tag) else { continue };
-            let key = key(watch, source(watching, &self.own, pending.segment.src));
-            let Some(episode) = self.episodes.get(&key) else { continue };
-            if episode.lasts_at(pending.time) {
-                match repeat {
-                    Syn::Copy => episode.count_copy(),
-                    _ => episode.count_retransmission(),
-                }
-            }
-        }
-    }
-
-    /// Has the packet of an attempt written.
-    fn keep(&self, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, self.kept.get(index)) {
-            if self.handoff.is_in_turns() {
-                writer.keep(*kept);
-            } else {
-                writer.try_keep(*kept);
+                self.count_repeat(index, &segment, &now, Syn::Retransmission);
             }
         }
     }
@@ -371,19 +291,41 @@ impl Counting {
         let Some(now) = self.clock.now() else { return };
         if seen == Seen::SteppedBack {
             self.stats.clock_steps += 1;
+            self.connections.stop_waiting();
             self.handoff.deliver(Event::Step(before.unwrap_or(now), now));
         } else {
+            self.expire(now);
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if self.clock.is_used_up() {
             self.connections.clear();
-            self.watches.iter().for_each(|watch| watch.table.clear());
+            self.watches.iter().flat_map(Watching::counters).for_each(|counter| counter.table.clear());
             self.clock.restart();
         }
     }
 
     fn lane(&self, interface: InterfaceId) -> usize {
         if self.lanes == 1 { 0 } else { (interface.0 as usize).min(self.lanes - 1) }
+    }
+
+    /// Takes note of how a slot was come by.
+    fn note_claim(&mut self, recorded: &Recorded) {
+        self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
+        self.stats.losses.evictions += u64::from(recorded.claimed == Some(Claim::Evicted));
+    }
+}
+
+impl Watching {
+    /// The counters of attempts, or of those that became something.
+    fn counter(&self, outcome: Option<Outcome>) -> Option<&Counter> {
+        match outcome {
+            None => Some(&self.attempts),
+            Some(outcome) => self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter),
+        }
+    }
+
+    fn counters(&self) -> impl Iterator<Item = &Counter> {
+        std::iter::once(&self.attempts).chain(self.outcomes.iter().map(|(_, counter)| counter))
     }
 }
 
@@ -425,17 +367,4 @@ fn source(watch: &Watching, own: &[IpAddr], address: IpAddr) -> Counted {
 fn key(watch: usize, source: Counted) -> Key {
     #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
     Key { watch: watch as u16, source }
-}
-
-fn attempt(watch: usize, source: Counted, pending: &Pending) -> Attempt {
-    let segment = &pending.segment;
-    Attempt {
-        key: key(watch, source),
-        time: pending.time,
-        src: segment.src,
-        src_port: segment.src_port,
-        dst: segment.dst,
-        dst_port: segment.dst_port,
-        interface: segment.place.interface,
-    }
 }

@@ -1,17 +1,27 @@
 //! What stands between the link layer and IP: Ethernet, VLAN tags, LLC/SNAP, MPLS.
 
-use super::rest::{Rest, be16};
+use super::rest::{Rest, be16, be32};
 use super::{Next, Skip, Tunnel, Version};
+use crate::segment::Hop;
 
 /// The most labels in an MPLS stack.
 const MAX_LABELS: usize = 16;
 
 /// An Ethernet header: two addresses, then a type, or a length as in IEEE 802.3.
 #[inline]
-pub(super) fn mac(rest: &mut Rest<'_>) -> Result<Next, Skip> {
+pub(super) fn mac(rest: &mut Rest<'_>) -> Result<(Hop, Next), Skip> {
+    const TO: usize = 0;
+    const FROM: usize = 6;
     const TYPE: usize = 12;
     let header: &[u8; 14] = rest.take()?;
-    type_or_length(be16(header, TYPE))
+    let hop = Hop { from: be48(header, FROM), to: be48(header, TO) };
+    Ok((hop, type_or_length(be16(header, TYPE))?))
+}
+
+/// A link-layer address.
+#[inline]
+fn be48(bytes: &[u8; 14], at: usize) -> u64 {
+    u64::from(be32(bytes, at)) << 16 | u64::from(be16(bytes, at + 4))
 }
 
 /// A VLAN tag: three bits of priority, one of drop eligibility, twelve of VLAN identifier; then what follows.

@@ -9,7 +9,7 @@ use crate::segment::{Direction, Place};
 #[inline]
 pub(super) fn read(link: LinkType, rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
     match link {
-        LinkType::ETHERNET => ether::mac(rest),
+        LinkType::ETHERNET => Ok(Next::Ethernet),
         LinkType::RAW | LinkType::RAW_LINUX | LinkType::RAW_OPENBSD => Ok(Next::Ip(Version::Any)),
         LinkType::IPV4 => Ok(Next::Ip(Version::Four)),
         LinkType::IPV6 => Ok(Next::Ip(Version::Six)),

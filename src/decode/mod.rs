@@ -83,10 +83,11 @@ pub fn decode(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
     // Nearly all packets are Ethernet, IPv4 and TCP and nothing else: these go straight through, in registers.
     if packet.link == LinkType::ETHERNET {
         let mut rest = Rest::new(packet.bytes);
-        if ether::mac(&mut rest)? == Next::Ip(Version::Four) {
+        let (hop, next) = ether::mac(&mut rest)?;
+        if next == Next::Ip(Version::Four) {
             let header = ip::read_v4(&mut rest)?;
             if header.protocol == ip_number::TCP {
-                let place = Place { interface: packet.interface, ..Place::default() };
+                let place = Place { interface: packet.interface, hop, ..Place::default() };
                 return tcp::read(&header, rest, place);
             }
         }
@@ -132,7 +133,13 @@ fn walk(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
                 }
                 inner
             }
-            Next::Ethernet => ether::mac(&mut rest)?,
+            Next::Ethernet => {
+                let (hop, inner) = ether::mac(&mut rest)?;
+                if depth == 0 {
+                    place.hop = hop;
+                }
+                inner
+            }
             Next::Llc => ether::llc(&mut rest)?,
             Next::Mpls => ether::mpls(&mut rest)?,
             Next::Pppoe => ppp::pppoe(&mut rest)?,

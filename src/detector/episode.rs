@@ -13,6 +13,8 @@ use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
 use super::event::{Attempt, Crossing, Key};
+use crate::clock::Ticks;
+use crate::outcome::{Code, Life, Mix, Outcome};
 use crate::time::Timestamp;
 
 /// The open episodes.
@@ -84,6 +86,14 @@ pub struct Episode {
     last_met: AtomicI64,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     shortest: AtomicU64,
+    /// The tick from which on attempts are the episode's.
+    since: Ticks,
+    /// Attempts by outcome; those that are pending are the rest.
+    outcomes: [AtomicI64; Outcome::ALL.len()],
+    greeted: AtomicI64,
+    proofs: AtomicI64,
+    sent: AtomicU64,
+    received: AtomicU64,
     /// Attempts by port.
     pub(super) ports: PortCounts,
     /// Where they went.
@@ -113,6 +123,12 @@ impl Episode {
             last_seen: AtomicI64::new(time),
             last_met: AtomicI64::new(time),
             shortest: AtomicU64::new(*span),
+            since: crossing.since,
+            outcomes: Outcome::BY_NUMBER.map(|outcome| signed(crossing.outcomes.count(outcome))),
+            greeted: signed(crossing.outcomes.greeted),
+            proofs: signed(crossing.outcomes.proofs),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             ports,
             destinations,
             hosts,
@@ -147,6 +163,32 @@ impl Episode {
         self.hosts.add(attempt.src);
     }
 
+    /// Whether an attempt whose first SYN came at this tick is the episode's.
+    #[must_use]
+    pub fn has(&self, started: Ticks) -> bool {
+        started >= self.since
+    }
+
+    /// Takes note of what became of one of its attempts.
+    pub fn change(&self, before: Life, after: Life) {
+        if before.outcome != after.outcome {
+            self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
+            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        let greeted = |life| i64::from(Code::from(life).life().1);
+        self.greeted.fetch_add(greeted(after) - greeted(before), Ordering::Relaxed);
+        self.proofs.fetch_add(i64::from(after.proven) - i64::from(before.proven), Ordering::Relaxed);
+        // Wrapping is how a smaller number is added.
+        self.sent.fetch_add(u64::from(after.sent).wrapping_sub(before.sent.into()), Ordering::Relaxed);
+        self.received
+            .fetch_add(u64::from(after.received).wrapping_sub(before.received.into()), Ordering::Relaxed);
+    }
+
+    /// Takes note that a limit by outcome was met at this time.
+    pub fn meet(&self, time: Timestamp) {
+        self.last_met.fetch_max(time.nanos(), Ordering::Relaxed);
+    }
+
     /// Counts a copy of an attempt.
     pub fn count_copy(&self) {
         self.copies.fetch_add(1, Ordering::Relaxed);
@@ -160,6 +202,26 @@ impl Episode {
     /// The time after which it is over, if no further attempt meets a limit.
     pub(super) fn over_after(&self) -> Timestamp {
         Timestamp::from_nanos(self.last_met.load(Ordering::Relaxed)).after(self.quiet_time)
+    }
+
+    /// What became of so many attempts.
+    pub(super) fn outcomes(&self, attempts: u64) -> Mix {
+        let mut mix = Mix::default();
+        let mut known = 0;
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending) {
+            let count = unsigned(&self.outcomes[outcome as usize]);
+            known += count;
+            mix.set(outcome, count);
+        }
+        // Live, an outcome may be counted after the attempts were looked at.
+        mix.set(Outcome::Pending, attempts.saturating_sub(known));
+        mix.greeted = unsigned(&self.greeted);
+        mix.proofs = unsigned(&self.proofs);
+        mix
+    }
+
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
     }
 
     pub(super) fn attempts(&self) -> u64 {
@@ -181,4 +243,14 @@ impl Episode {
     pub(super) fn shortest(&self) -> u64 {
         self.shortest.load(Ordering::Relaxed)
     }
+}
+
+fn signed(count: u64) -> AtomicI64 {
+    AtomicI64::new(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// A count of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was
+/// out of order), one more may have gone than came.
+fn unsigned(count: &AtomicI64) -> u64 {
+    u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(0)
 }

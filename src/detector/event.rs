@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use crate::alert::Source;
+use crate::clock::Ticks;
+use crate::outcome::Mix;
 use crate::packet::InterfaceId;
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -69,6 +71,10 @@ pub struct Crossing {
     pub span: u64,
     /// The ports of the N attempts in the window.
     pub ports: WindowPorts,
+    /// What became of them so far.
+    pub outcomes: Mix,
+    /// The tick of the first attempt whose outcome still concerns the episode.
+    pub since: Ticks,
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

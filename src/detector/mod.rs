@@ -300,6 +300,8 @@ impl<S: Sink> Detector<S> {
         let Some(watch) = self.watches.get(usize::from(open.key.watch)) else { return };
         let episode = &open.episode;
         let source = open.key.source;
+        let attempts = episode.attempts();
+        let (sent, received) = episode.bytes();
         let alert = Alert {
             time,
             state,
@@ -308,7 +310,7 @@ impl<S: Sink> Detector<S> {
             source,
             limit,
             trigger: open.trigger.clone(),
-            attempts: episode.attempts(),
+            attempts,
             copies: episode.copies(),
             retransmissions: episode.retransmissions(),
             first_seen: open.first_seen,
@@ -317,6 +319,9 @@ impl<S: Sink> Detector<S> {
             ports: episode.ports.ports(),
             destinations: episode.destinations.addresses(),
             hosts: if source.is_network() { episode.hosts.addresses() } else { Addresses::default() },
+            outcomes: episode.outcomes(attempts),
+            sent,
+            received,
             losses: self.stats.losses.since(&open.losses),
         };
         self.sink.alert(&alert);

@@ -12,6 +12,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::alert::{Alert, Losses, Ports, State};
 use crate::decode::{Skip, Skipped};
+use crate::outcome::Mix;
 use crate::packet::Origin;
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -23,9 +24,8 @@ const GENERATOR: u32 = 1;
 /// Of all signatures; it grows when what they report changes.
 const REVISION: u32 = 1;
 
-/// Suricata's classification `attempted-dos`, and its priority: 1 is high, 3 low.
+/// Suricata's classification `attempted-dos`.
 const CATEGORY: &str = "Attempted Denial of Service";
-const SEVERITY: u8 = 2;
 
 /// `event_type: alert`.
 #[derive(Serialize)]
@@ -84,6 +84,12 @@ struct Episode<'a> {
     hosts_count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hosts_others: Option<u64>,
+    #[serde(serialize_with = "outcomes")]
+    outcomes: Mix,
+    greeted: u64,
+    sent: u64,
+    received: u64,
+    verified: bool,
     losses: LossCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
@@ -111,7 +117,7 @@ impl<'a> AlertRecord<'a> {
                 rev: REVISION,
                 signature: format!("synwatch: connection flood ({})", alert.watch),
                 category: CATEGORY,
-                severity: SEVERITY,
+                severity: alert.severity(),
             },
             synwatch: Episode::new(alert, zone),
             pcap_filename,
@@ -143,6 +149,11 @@ impl<'a> Episode<'a> {
             hosts: hosts.map(|hosts| &*hosts.kept),
             hosts_count: hosts.map(|hosts| hosts.kept.len()),
             hosts_others: hosts.map(|hosts| hosts.others),
+            outcomes: alert.outcomes,
+            greeted: alert.outcomes.greeted,
+            sent: alert.sent,
+            received: alert.received,
+            verified: alert.is_verified(),
             losses: LossCounts::from(alert.losses),
             ended: match alert.state {
                 State::End(ended) => Some(ended.name()),
@@ -244,6 +255,14 @@ impl From<Losses> for LossCounts {
 /// Seconds, or attempts per second, to the sixth decimal: beyond it are the traces of binary arithmetic.
 fn micros(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
+}
+
+fn outcomes<S: Serializer>(outcomes: &Mix, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (outcome, attempts) in outcomes.iter() {
+        map.serialize_entry(outcome.name(), &attempts)?;
+    }
+    map.end()
 }
 
 fn ports<S: Serializer>(ports: &Ports, serializer: S) -> Result<S::Ok, S::Error> {

@@ -109,6 +109,7 @@ impl fmt::Display for Line<'_> {
         if alert.source.is_network() {
             write_hosts(f, &alert.hosts)?;
         }
+        write_outcomes(f, alert)?;
         write_count(f, "copies", alert.copies)?;
         write_count(f, "retransmissions", alert.retransmissions)?;
         write_losses(f, &alert.losses)?;
@@ -157,6 +158,18 @@ fn write_destinations(f: &mut fmt::Formatter<'_>, destinations: &Addresses) -> f
 /// How many hosts of a network there are; a plus says that there are more.
 fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &Addresses) -> fmt::Result {
     write!(f, " hosts={}{}", hosts.kept.len(), if hosts.others > 0 { "+" } else { "" })
+}
+
+/// What became of the attempts, and whether the source is real.
+fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
+    let outcomes = alert.outcomes.iter().filter(|(_, count)| *count > 0);
+    write!(f, " outcomes={}", Commas(outcomes.map(|(outcome, count)| format!("{outcome}:{count}"))))?;
+    write_count(f, "greeted", alert.outcomes.greeted)?;
+    if alert.state != State::Start {
+        write!(f, " sent={} received={}", alert.sent, alert.received)?;
+    }
+    let verified = if alert.is_verified() { "yes" } else { "no" };
+    write!(f, " verified={verified} severity={}", alert.severity())
 }
 
 fn write_losses(f: &mut fmt::Formatter<'_>, losses: &Losses) -> fmt::Result {

@@ -36,11 +36,15 @@ use std::time::Duration;
 pub use claim::Ties;
 
 use crate::clock::Ticks;
+use crate::outcome::Code;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::watch::Limit;
 use claim::Claimed;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
+
+/// How many attempts within one tick are told apart when one of them is settled.
+const MOST_IN_A_TICK: usize = 64;
 
 /// The counters of one watch.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct Recorded {
     pub time: Ticks,
     /// The attempt's destination port.
     pub port: u16,
+    /// What is known of it.
+    pub code: Code,
     /// Whether the source was flagged as having an episode.
     pub flagged: bool,
     /// Whether the slot was claimed for this attempt.
@@ -100,6 +106,8 @@ pub struct Attempt {
     pub time: Ticks,
     /// Its destination port.
     pub port: u16,
+    /// What became of it, as far as is known.
+    pub code: Code,
 }
 
 impl Table {
@@ -172,8 +180,8 @@ impl Table {
         Some((Slot { set: at, way, generation: word.generation() }, word.is_flagged()))
     }
 
-    /// Records an attempt of the source with this hash.
-    pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
+    /// Records an attempt of the source with this hash, and what is known of it.
+    pub fn record(&self, tag: u64, time: Ticks, port: u16, code: Code, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
         let tag = nonzero(tag);
@@ -205,10 +213,10 @@ impl Table {
             let slot = Slot { set: at, way, generation: word.generation() };
             let count = word.count();
             let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
-            let entry = Entry::new(time, port, slot.generation);
+            let entry = Entry::new(time, port, slot.generation).with_code(code);
             let place = self.entry(at, way, position(count, 0, self.ring));
             let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
-            return Recorded { slot, time, port, flagged: word.is_flagged(), claimed, count, replaced };
+            return Recorded { slot, time, port, code, flagged: word.is_flagged(), claimed, count, replaced };
         }
     }
 
@@ -240,7 +248,7 @@ impl Table {
     fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
         let Recorded { slot, count, replaced, .. } = *recorded;
         if back == 0 {
-            return Some(Attempt { time: recorded.time, port: recorded.port });
+            return Some(Attempt { time: recorded.time, port: recorded.port, code: recorded.code });
         }
         if back > count.min(self.ring) {
             return None;
@@ -250,7 +258,41 @@ impl Table {
         } else {
             self.attempt(slot, position(count, back, self.ring))?
         };
-        Some(Attempt { time: entry.time(), port: entry.port() })
+        Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code() })
+    }
+
+    /// Notes what became of an attempt of the slot's source, if the ring still holds it, and gives what was noted
+    /// before. Of attempts to one port within one tick, the first that is pending is taken.
+    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, code: Code) -> Option<Code> {
+        let count = Word(self.sets[slot.set].words[slot.way].load(Ordering::Acquire)).count();
+        let held = count.min(self.ring);
+        let place = |back: u32| self.entry(slot.set, slot.way, position(count, back, self.ring));
+        let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation);
+        // Times fall with the distance from the newest: find the newest that is not after `time`.
+        let (mut near, mut far) = (1, held + 1);
+        while near < far {
+            let middle = near.midpoint(far);
+            if entry(middle).is_some_and(|entry| entry.time() > time) {
+                near = middle + 1;
+            } else {
+                far = middle;
+            }
+        }
+        let same = (near..=held)
+            .map_while(|back| entry(back).filter(|entry| entry.time() == time).map(|e| (back, e)));
+        let candidates = same.take(MOST_IN_A_TICK).filter(|(_, entry)| entry.port() == port);
+        let (back, found) = candidates.min_by_key(|(_, entry)| entry.code().life().0.is_settled())?;
+        let noted = found.with_code(code);
+        // An entry that was replaced meanwhile is no longer in the ring.
+        let swapped = place(back).compare_exchange(found.0, noted.0, Ordering::AcqRel, Ordering::Relaxed);
+        swapped.is_ok().then(|| found.code())
+    }
+
+    /// Whether a slot is flagged, if it is still under the same claim.
+    #[must_use]
+    pub fn is_flagged(&self, slot: Slot) -> bool {
+        let word = Word(self.sets[slot.set].words[slot.way].load(Ordering::Relaxed));
+        word.generation() == slot.generation && word.is_flagged()
     }
 
     /// Sets or clears the flag of a slot, if it is still under the same claim.
@@ -332,7 +374,7 @@ mod tests {
     }
 
     fn met(table: &Table, n: u64, tick: u64, ties: &mut Ties) -> Option<usize> {
-        let recorded = table.record(tag(n), Ticks(tick), 25, ties);
+        let recorded = table.record(tag(n), Ticks(tick), 25, Code::default(), ties);
         table.met(&recorded)
     }
 
@@ -374,7 +416,8 @@ mod tests {
         let table = table(&[limit(5, 10), limit(3, 1)], 8);
         let mut ties = Ties::new(1);
         for n in 0..20 {
-            let recorded = table.record(tag(7), Ticks(1000 + n * 10), 100 + n as u16, &mut ties);
+            let recorded =
+                table.record(tag(7), Ticks(1000 + n * 10), 100 + n as u16, Code::default(), &mut ties);
             if n < 4 {
                 continue;
             }
@@ -394,17 +437,17 @@ mod tests {
         assert_eq!(table.slots(), 8);
         let mut ties = Ties::new(1);
         for n in 0..8 {
-            let recorded = table.record(tag(n), Ticks(1), 25, &mut ties);
+            let recorded = table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
             assert_eq!(recorded.claimed, Some(Claim::Free));
         }
         // All but source 3 come again, much later: 3 is the one that is idle.
         let later = Ticks(14 * SECOND);
         for n in (0..8).filter(|n| *n != 3) {
-            assert_eq!(table.record(tag(n), later, 25, &mut ties).claimed, None);
+            assert_eq!(table.record(tag(n), later, 25, Code::default(), &mut ties).claimed, None);
         }
-        assert_eq!(table.record(tag(100), later, 25, &mut ties).claimed, Some(Claim::Free));
+        assert_eq!(table.record(tag(100), later, 25, Code::default(), &mut ties).claimed, Some(Claim::Free));
         assert_eq!(table.find(tag(3)), None);
-        assert_eq!(table.record(tag(3), later, 25, &mut ties).claimed, Some(Claim::Evicted));
+        assert_eq!(table.record(tag(3), later, 25, Code::default(), &mut ties).claimed, Some(Claim::Evicted));
     }
 
     #[test]
@@ -425,13 +468,13 @@ mod tests {
     fn a_flagged_source_gives_way_last_and_keeps_its_flag() {
         let table = table(&[limit(3, 10)], 8);
         let mut ties = Ties::new(1);
-        let slot = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
+        let slot = table.record(tag(0), Ticks(1), 25, Code::default(), &mut ties).slot;
         table.flag(slot, true);
         for n in 1..1000 {
-            table.record(tag(n), Ticks(1), 25, &mut ties);
+            table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
         }
         assert_eq!(table.find(tag(0)), Some((slot, true)));
-        assert!(table.record(tag(0), Ticks(2), 25, &mut ties).flagged);
+        assert!(table.record(tag(0), Ticks(2), 25, Code::default(), &mut ties).flagged);
         table.flag(slot, false);
         assert_eq!(table.find(tag(0)), Some((slot, false)));
     }
@@ -440,9 +483,9 @@ mod tests {
     fn a_flag_for_an_earlier_claim_is_not_set() {
         let table = table(&[limit(3, 10)], 8);
         let mut ties = Ties::new(1);
-        let old = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
+        let old = table.record(tag(0), Ticks(1), 25, Code::default(), &mut ties).slot;
         for n in 1..1000 {
-            table.record(tag(n), Ticks(1), 25, &mut ties);
+            table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
             if table.find(tag(0)).is_none() {
                 break;
             }

@@ -1,28 +1,35 @@
 //! A slot's ring: its last N-1 attempts, one 64-bit entry each.
 //!
 //! ```text
-//!   63                        20 19         4 3    0
-//!  ┌────────────────────────────┬────────────┬──────┐
-//!  │        time in ticks       │    port    │ gen  │
-//!  └────────────────────────────┴────────────┴──────┘
+//!   63                    24 23         8 7    4 3    0
+//!  ┌────────────────────────┬────────────┬──────┬──────┐
+//!  │      time in ticks     │    port    │ code │ gen  │
+//!  └────────────────────────┴────────────┴──────┴──────┘
 //! ```
 //!
-//! An entry carries the generation of the slot's claim: what a writer of an earlier claim leaves behind, late or long
-//! ago, is never taken for an attempt of the present source. 44 bits of 0.1 ms are 55 years, more than a slot's word
-//! can tell; the clock starts anew before either ends.
+//! The code says what became of the attempt, as far as is known. An entry carries the generation of the slot's claim:
+//! what a writer of an earlier claim leaves behind, late or long ago, is never taken for an attempt of the present
+//! source. 40 bits of 0.1 ms are three and a half years; the clock starts anew before they end.
 
 use crate::clock::Ticks;
+use crate::outcome::Code;
 
 /// A ring entry. 0 is none: no claim has generation 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u64);
 
-const PORT_SHIFT: u32 = 4;
+const CODE_SHIFT: u32 = 4;
+const PORT_SHIFT: u32 = CODE_SHIFT + 4;
 const TIME_SHIFT: u32 = PORT_SHIFT + 16;
 
 impl Entry {
+    /// The entry of an attempt of which nothing is known yet.
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
+    }
+
+    pub(super) fn with_code(self, code: Code) -> Self {
+        Self(self.0 & !(0xf << CODE_SHIFT) | code.bits() << CODE_SHIFT)
     }
 
     pub(super) fn time(self) -> Ticks {
@@ -35,9 +42,13 @@ impl Entry {
         port
     }
 
+    pub(super) fn code(self) -> Code {
+        Code::from_bits(self.0 >> CODE_SHIFT & 0xf)
+    }
+
     /// Itself, when it was written under this claim of the slot.
     pub(super) fn of(self, generation: u64) -> Option<Self> {
-        (self.0 & ((1 << PORT_SHIFT) - 1) == generation).then_some(self)
+        (self.0 & ((1 << CODE_SHIFT) - 1) == generation).then_some(self)
     }
 }
 
@@ -54,10 +65,12 @@ mod tests {
 
     #[test]
     fn an_entry_keeps_its_parts_apart() {
-        let entry = Entry::new(Ticks((1 << 44) - 1), u16::MAX, 15);
-        assert_eq!(entry.0, u64::MAX);
-        let entry = Entry::new(Ticks(123_456_789), 25, 9);
-        assert_eq!((entry.time(), entry.port()), (Ticks(123_456_789), 25));
+        let entry = Entry::new(Ticks((1 << 40) - 1), u16::MAX, 15);
+        assert_eq!(entry.0, u64::MAX & !0xf0);
+        let entry = Entry::new(Ticks(123_456_789), 25, 9)
+            .with_code(Code::from_bits(12))
+            .with_code(Code::from_bits(5));
+        assert_eq!((entry.time(), entry.port(), entry.code()), (Ticks(123_456_789), 25, Code::from_bits(5)));
         assert_eq!(entry.of(9), Some(entry));
         assert_eq!(entry.of(10), None);
         assert_eq!(Entry(0).of(1), None);

@@ -1,11 +1,13 @@
 //! A limit: N attempts in any W.
 //!
-//! Written `N/W`, as in `30/10s`. W needs its unit: "30/10" would be ten of what its reader is used to.
+//! Written `N/W`, as in `30/10s`. W needs its unit: "30/10" would be ten of what its reader is used to. With an outcome
+//! behind it, as in `10/60s:silent`, it counts attempts that became that, when that shows, instead of all at once.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::outcome::Outcome;
 use crate::units::{self, Span, UnitError};
 
 /// N attempts in any window of W: met when an attempt and the N-1 before it from the same source lie within W,
@@ -16,6 +18,8 @@ pub struct Limit {
     pub attempts: u16,
     /// W, from [`Limit::MIN_WINDOW`] to [`Limit::MAX_WINDOW`].
     pub window: Duration,
+    /// What is counted: attempts that became this, at the time at which it is settled; all attempts without one.
+    pub outcome: Option<Outcome>,
 }
 
 impl Limit {
@@ -30,15 +34,20 @@ impl Limit {
 impl fmt::Display for Limit {
     /// As it is given on the command line, in the largest unit that is whole: `30/10s`, `60/1m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.attempts, Span(self.window))
+        write!(f, "{}/{}", self.attempts, Span(self.window))?;
+        self.outcome.map_or(Ok(()), |outcome| write!(f, ":{outcome}"))
     }
 }
 
 impl FromStr for Limit {
     type Err = LimitError;
 
-    /// Reads `N/W`: `30/10s`, `60/1m`, `500/1h`.
+    /// Reads `N/W` or `N/W:OUTCOME`: `30/10s`, `60/1m`, `500/1h`, `10/60s:silent`.
     fn from_str(text: &str) -> Result<Self, LimitError> {
+        let (text, outcome) = match text.split_once(':') {
+            Some((text, name)) => (text, Some(settled(name.trim())?)),
+            None => (text, None),
+        };
         let (attempts, window) = text.split_once('/').ok_or(LimitError::Form)?;
         let (attempts, window) = (attempts.trim(), window.trim());
         if attempts.is_empty() || !attempts.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -57,8 +66,10 @@ impl FromStr for Limit {
         let many = attempts.parse().unwrap_or(u64::MAX);
         match u16::try_from(many) {
             Ok(0) => Err(LimitError::NoAttempts),
-            Ok(attempts) if attempts <= Self::MAX_ATTEMPTS => Ok(Self { attempts, window }),
-            _ => Err(LimitError::TooMany { instead: same_rate(many, window) }),
+            Ok(attempts) if attempts <= Self::MAX_ATTEMPTS => Ok(Self { attempts, window, outcome }),
+            _ => Err(LimitError::TooMany {
+                instead: same_rate(many, window).map(|limit| Self { outcome, ..limit }),
+            }),
         }
     }
 }
@@ -72,7 +83,13 @@ fn same_rate(attempts: u64, window: Duration) -> Option<Limit> {
     let divides = |parts: &u64| attempts % parts == 0 && millis % parts == 0;
     let parts = (fewest..=millis.min(MOST_PARTS)).find(divides)?;
     let attempts = u16::try_from(attempts / parts).ok()?;
-    Some(Limit { attempts, window: Duration::from_millis(millis / parts) })
+    Some(Limit { attempts, window: Duration::from_millis(millis / parts), outcome: None })
+}
+
+/// An outcome that a limit can count: one that is settled at some time.
+fn settled(name: &str) -> Result<Outcome, LimitError> {
+    let outcome = name.parse().map_err(|()| LimitError::Outcome(name.to_owned()))?;
+    if Outcome::is_settled(outcome) { Ok(outcome) } else { Err(LimitError::Outcome(name.to_owned())) }
 }
 
 /// Why a text is no limit.
@@ -81,6 +98,9 @@ pub enum LimitError {
     /// There is no slash.
     #[error("not N/W, so many attempts in a window (30/10s)")]
     Form,
+    /// What stands behind the colon is no outcome that is settled.
+    #[error("{0:?} is no outcome to count (silent, spoke, refused, half-open, unanswered, unknown)")]
+    Outcome(String),
     /// What stands before the slash is no number.
     #[error("{0:?} is no number of attempts (30/10s)")]
     Attempts(String),
@@ -123,7 +143,7 @@ mod tests {
     use super::*;
 
     fn limit(attempts: u16, millis: u64) -> Limit {
-        Limit { attempts, window: Duration::from_millis(millis) }
+        Limit { attempts, window: Duration::from_millis(millis), outcome: None }
     }
 
     #[test]

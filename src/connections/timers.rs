@@ -1,0 +1,64 @@
+//! When to stop waiting: a queue of fixed size.
+//!
+//! Each SYN that may still be answered stands in it once, in order of time, so that what is due stands in front: ticks
+//! take from the front, and the table is never scanned. A queue that is full takes no more; those attempts stay
+//! pending, and are counted.
+
+use std::collections::VecDeque;
+
+use super::Ends;
+use crate::clock::Ticks;
+
+/// How long an attempt waits for its answer, and for the client's ACK of that, after its last SYN: 30 s in ticks.
+pub(super) const PATIENCE: u64 = 300_000;
+
+/// One SYN that is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timer {
+    pub(super) connection: u64,
+    pub(super) client_isn: u32,
+    /// When this SYN came.
+    pub(super) syn: Ticks,
+    /// When the attempt's first SYN came.
+    pub(super) started: Ticks,
+    pub(super) ends: Ends,
+}
+
+/// SYNs that are waited for, in order of time.
+#[derive(Debug)]
+pub(super) struct Timers {
+    queue: VecDeque<Timer>,
+    room: usize,
+    refused: u64,
+}
+
+impl Timers {
+    /// A queue that takes at most this many bytes, and holds one SYN at least.
+    pub(super) fn new(memory: usize) -> Self {
+        let room = (memory / size_of::<Timer>()).max(1);
+        Self { queue: VecDeque::with_capacity(room), room, refused: 0 }
+    }
+
+    pub(super) fn push(&mut self, timer: Timer) {
+        if self.queue.len() < self.room {
+            self.queue.push_back(timer);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// The next one whose time is over.
+    pub(super) fn pop(&mut self, now: Ticks) -> Option<Timer> {
+        let is_due = now.since(self.queue.front()?.syn) > PATIENCE;
+        if is_due { self.queue.pop_front() } else { None }
+    }
+
+    /// How many SYNs found no room.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+    }
+}

@@ -1,0 +1,76 @@
+//! From a limit that was met to the detector.
+
+use crate::clock::Ticks;
+use crate::detector::{Attempt, Crossing, Event};
+use crate::outcome::{Mix, Outcome};
+use crate::table::{Recorded, Slot};
+
+use super::batch::Now;
+use super::{Counter, Counting};
+
+/// A limit that was met: in which counters of a watch, and with which record.
+pub(super) struct Met {
+    pub(super) watch: usize,
+    /// The outcome whose counters they are; `None` for those of attempts.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) recorded: Recorded,
+    /// The limit, by its place among those of the counters.
+    pub(super) limit: usize,
+}
+
+impl Counting {
+    /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
+    /// slot is that of the source's attempts: it is flagged.
+    pub(super) fn cross(&mut self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> bool {
+        let table = &self.watches[met.watch].attempts.table;
+        let is_flagged = table.is_flagged(slot);
+        if self.own.contains(&attempt.src) {
+            if !is_flagged && self.handoff.offer(Event::Own(attempt.src)) {
+                table.flag(slot, true);
+            }
+            return false;
+        }
+        // From here on the work grows with the limit's N: what would be dropped is not begun.
+        if self.episodes.is_full() {
+            // The flag has each such source counted once, and costs the same as for one that has an episode.
+            self.stats.episodes_refused += u64::from(!is_flagged);
+            table.flag(slot, true);
+            return false;
+        }
+        if self.handoff.is_full() {
+            self.stats.losses.crossings += 1;
+            return false;
+        }
+        table.flag(slot, true);
+        let Some(crossing) = self.crossing(met, attempt, now) else { return false };
+        self.episodes.count_sent();
+        let is_sent = self.handoff.offer(Event::Crossing(crossing));
+        if !is_sent {
+            self.episodes.count_handled();
+            self.stats.losses.crossings += 1;
+        }
+        is_sent
+    }
+
+    /// What the detector is to know.
+    fn crossing(&self, met: &Met, attempt: Attempt, now: &Now) -> Option<Crossing> {
+        let Counter { table, limits } = self.watches[met.watch].counter(met.outcome)?;
+        let Met { recorded, limit, .. } = met;
+        let span = table.span(recorded, *limit)?;
+        // Where it counted at a later time than its own (disorder), the window ends there.
+        let end = now.floor.after(Ticks::span(recorded.time.since(now.ticks)));
+        let mut outcomes = Mix::default();
+        table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
+        #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
+        Some(Crossing {
+            attempt,
+            limit: limits[*limit] as u16,
+            first: end.before(Ticks::span(span)),
+            span,
+            ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
+            outcomes,
+            // What became something was an attempt before that. Only later ones are still to be counted.
+            since: if met.outcome.is_some() { Ticks(now.ticks.0 + 1) } else { Ticks(recorded.time.0 - span) },
+        })
+    }
+}
