@@ -114,6 +114,9 @@ impl Live {
                 stats: None,
             });
         }
+        for Lane { name, link, .. } in &lanes {
+            log::info!("capturing on {name:?}, link type {link}");
+        }
         Ok(Self {
             lanes,
             opening,
