@@ -128,12 +128,31 @@ impl Live {
         })
     }
 
-    /// Waits until an interface has packets, or one that is down is to be tried again.
-    fn wait(&self) {
-        let patience = self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
+    /// Takes what came before the stop: the kernel may hold it back for as long as the read time-out.
+    fn take_rest(&mut self, receiver: &mut impl Receiver) {
+        let until = Instant::now() + self.opening.read_timeout + SLACK;
+        loop {
+            let rest = until.saturating_duration_since(Instant::now());
+            self.wait(rest.min(PATIENCE));
+            for lane in &mut self.lanes {
+                lane.take(receiver);
+            }
+            if rest.is_zero() {
+                break;
+            }
+        }
+    }
+
+    /// How long to wait for packets: until an interface that is down is to be tried again.
+    fn patience(&self) -> Duration {
+        self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
             State::Open(_) => patience,
             State::Down { retry_at, .. } => patience.min(retry_at.saturating_duration_since(Instant::now())),
-        });
+        })
+    }
+
+    /// Waits until an interface has packets.
+    fn wait(&self, patience: Duration) {
         let mut ready: Vec<_> = self
             .lanes
             .iter()
@@ -180,12 +199,13 @@ impl Live {
 impl Source for Live {
     fn read(&mut self, receiver: &mut impl Receiver) -> Step {
         if self.stop.load(Ordering::Relaxed) {
+            self.take_rest(receiver);
             self.lanes.iter_mut().for_each(Lane::ask);
             return Step::End;
         }
         self.reopen();
         if !self.more {
-            self.wait();
+            self.wait(self.patience());
         }
         // Whatever came before this has been handed over once an interface has no more.
         let horizon = now().before(self.opening.read_timeout + SLACK);
