@@ -56,7 +56,8 @@ impl Program {
     /// Waits until it has counted so many attempts, as its statistics tell.
     pub(crate) fn wait_for_attempts(&mut self, attempts: usize) {
         let until = Instant::now() + PATIENCE;
-        for asked in 1.. {
+        let told = self.err.seen.iter().filter(|line| line.text.starts_with("summary packets=")).count();
+        for asked in told + 1.. {
             assert!(Instant::now() < until, "not {attempts} attempts: {:?}", self.err.seen.last());
             self.signal(Signal::USR1);
             let told = self.err.wait_for_several("summary packets=", asked).text;
