@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pcap::{Active, Capture, Device, Linktype};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::address_watch::AddressWatch;
 use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
@@ -68,8 +69,9 @@ pub struct Live {
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
-    /// Whether the own addresses have to be looked up again.
+    /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
+    address_watch: Option<AddressWatch>,
 }
 
 /// One interface.
@@ -131,6 +133,7 @@ impl Live {
             more: false,
             asked_at: Instant::now(),
             own_changed: true,
+            address_watch: AddressWatch::open(),
         })
     }
 
@@ -157,7 +160,7 @@ impl Live {
         })
     }
 
-    /// Waits until an interface has packets.
+    /// Waits until an interface has packets, or addresses have changed.
     fn wait(&self, patience: Duration) {
         let mut ready: Vec<_> = self
             .lanes
@@ -166,6 +169,9 @@ impl Live {
                 State::Open(capture) => Some(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)),
                 State::Down { .. } => None,
             })
+            .chain(
+                self.address_watch.iter().map(|watch| PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)),
+            )
             .collect();
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
         // An interrupted wait is a short one.
@@ -209,6 +215,11 @@ impl Source for Live {
         if !self.more {
             self.wait(self.patience());
         }
+        if self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
+            // Packets from a new address must not be taken before it is known.
+            self.own_changed = true;
+            return Step::More;
+        }
         // Whatever came before this has been handed over once an interface has no more.
         let horizon = now().before(self.opening.read_timeout + SLACK);
         self.more = false;
@@ -222,8 +233,7 @@ impl Source for Live {
             self.asked_at = Instant::now();
             for lane in &mut self.lanes {
                 lane.ask();
-                // The kernel takes IPv6 addresses away from an interface that goes down.
-                self.own_changed |= lane.look();
+                lane.look();
             }
         }
         Step::More
@@ -290,21 +300,19 @@ impl Lane {
         self.state = State::Down { since, retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
     }
 
-    /// Looks whether it is up while it is open, and says whether that has changed.
-    fn look(&mut self) -> bool {
-        let State::Open(_) = self.state else { return false };
+    /// Looks whether it is up while it is open, and says when that has changed.
+    fn look(&mut self) {
+        let State::Open(_) = self.state else { return };
         match (self.down_since, is_up(&self.name)) {
             (None, Some(false)) => {
                 log::warn!("interface {:?} is down; it is counted on when it is up again", self.name);
                 self.down_since = Some(Instant::now());
-                true
             }
             (Some(since), Some(true)) => {
                 self.say_back(since);
                 self.down_since = None;
-                true
             }
-            _ => false,
+            _ => {}
         }
     }
 
