@@ -9,7 +9,7 @@
 //!   at most (Linux sends six in 127 s by default, `tcp_syn_retries`; RFC 6298 starts at 1 s, and older stacks at 3 s);
 //! - an attempt of its own otherwise. The caps keep a sender from hiding a flood behind repeats.
 //!
-//! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most [`MOST_COPIES`].
+//! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most fifteen.
 //!
 //! The table belongs to one thread: all segments of one connection meet in it, whichever interface they were seen on.
 //! So its entries are plain memory, two to a cache line, and nothing here is atomic. It allocates nothing after it was
