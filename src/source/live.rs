@@ -122,9 +122,6 @@ impl Live {
                 stats: None,
             });
         }
-        for Lane { name, link, .. } in &lanes {
-            log::info!("capturing on {name:?}, link type {link}");
-        }
         Ok(Self {
             lanes,
             opening,
@@ -396,10 +393,16 @@ pub fn list_interfaces() -> Result<String, Error> {
     let devices = Device::list().map_err(|error| Error::List(text(&error)))?;
     let mut list = String::new();
     for Device { name, desc, addresses, flags } in devices {
-        let state = match (flags.is_up(), flags.is_running()) {
-            (true, true) => "up",
-            (true, false) => "up, no link",
-            (false, _) => "down",
+        // Their link types carry no IP that could be counted.
+        if ["bluetooth", "dbus", "nfqueue", "usbmon"].iter().any(|kind| name.starts_with(kind)) {
+            continue;
+        }
+        let is_network = name != "any" && std::path::Path::new("/sys/class/net").join(&name).exists();
+        let state = match (is_network, flags.is_up(), flags.is_running()) {
+            (false, ..) => "-",
+            (true, true, true) => "up",
+            (true, true, false) => "up, no link",
+            (true, false, _) => "down",
         };
         let addresses: Vec<_> = addresses.iter().map(|address| address.addr.to_string()).collect();
         let line = format!("{name}\t{state}\t{}\t{}", addresses.join(" "), desc.unwrap_or_default());
