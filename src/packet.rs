@@ -140,9 +140,23 @@ impl Interfaces {
         }
     }
 
+    /// All interfaces, in the order of their ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<Interface> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The interface of this id, if there is one.
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> Option<Interface> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(id.0 as usize).cloned()
+    }
+}
+
+impl fmt::Display for Interface {
+    /// Its name, quoted, and its link type: `"eth0", link type 1 (EN10MB)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Origin::Interface(name) | Origin::File(name)) = &self.origin;
+        write!(f, "{name:?}, link type {}", self.link)
     }
 }

@@ -105,6 +105,11 @@ impl Run {
         };
         let (writer, handle) = writer.unzip();
         let (connections, watches) = tables(settings)?;
+        if self.is_live && settings.summary {
+            for interface in interfaces.all() {
+                console.line(&format!("synwatch: capturing on {interface}"));
+            }
+        }
 
         let (events, inbox) = bounded(CHANNEL);
         let (acknowledge, turns) = bounded(1);

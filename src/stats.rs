@@ -14,7 +14,7 @@ pub struct Stats {
     pub copies: u64,
     /// Retransmissions of attempts.
     pub retransmissions: u64,
-    /// Attempts of allow-listed sources: part of `attempts`, never reported.
+    /// Attempts of allow-listed sources and own addresses: part of `attempts`, never reported.
     pub allowed: u64,
     /// Packets that are no attempts, by reason.
     pub skipped: Skipped,

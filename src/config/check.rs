@@ -84,7 +84,7 @@ fn expression(cli: &Cli) -> Result<Option<String>, UsageError> {
         if is_option(word) {
             return Err(wrong("expression", word, "an option (give options before the expression)"));
         }
-        if !cli.read.is_empty() && CAPTURES.iter().any(|suffix| word.ends_with(suffix)) {
+        if cli.interface.is_empty() && CAPTURES.iter().any(|suffix| word.ends_with(suffix)) {
             return Err(wrong("expression", word, "a capture file (give each after an -r of its own)"));
         }
     }

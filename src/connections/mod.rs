@@ -14,7 +14,7 @@
 //!   at most (Linux sends six in 127 s by default, `tcp_syn_retries`; RFC 6298 starts at 1 s, and older stacks at 3 s);
 //! - an attempt of its own otherwise. The caps keep a sender from hiding a flood behind repeats.
 //!
-//! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most [`MOST_COPIES`].
+//! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most fifteen.
 //!
 //! # Outcomes
 //!

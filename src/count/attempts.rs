@@ -18,6 +18,8 @@ impl Counting {
             self.stats.allowed += 1;
             return;
         }
+        // Allowed too, but counted: one that is over a limit is warned of.
+        self.stats.allowed += u64::from(self.own.contains(&segment.src));
         for watch in 0..self.watches.len() {
             if let Some(tag) = self.batch.tag(watch, index) {
                 self.record(index, watch, tag, segment, now);

@@ -234,7 +234,9 @@ impl<S: Sink> Detector<S> {
                 What::Update => {
                     let latest = latest(due.time, self.rules.update, now.min(over_after));
                     if latest <= over_after {
-                        self.report_open(due.episode, latest, State::Update);
+                        // What is counted by now may be a little newer than what was due.
+                        let time = latest.max(open.episode.last_seen());
+                        self.report_open(due.episode, time, State::Update);
                     }
                     self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
                 }

@@ -2,10 +2,13 @@
 //!
 //! One thread serves all interfaces: it waits until one of them has packets, then takes what each has. An interface
 //! that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the others go on
-//! meanwhile. What kernel and interfaces lost is asked for once a second.
+//! meanwhile. One that is taken down stays open, since the kernel goes on with it by itself when it is up again; that
+//! is reported too. Whether interfaces are up, and what they and the kernel lost, is asked for once a second.
 
+use std::fs;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pcap::{Active, Capture, Device, Linktype};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::address_watch::AddressWatch;
 use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
@@ -23,8 +27,8 @@ use crate::time::Timestamp;
 const TURN: usize = 4096;
 /// How long a read waits at most, so that a stop is noticed.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often kernel and interfaces are asked what they lost.
-const LOSSES_EVERY: Duration = Duration::from_secs(1);
+/// How often kernel and interfaces are asked what they lost, and whether they are up.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 /// The first and the longest time between two attempts to open an interface again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How much later than the read time-out the kernel may hand a packet over: its timers are coarse.
@@ -64,9 +68,10 @@ pub struct Live {
     stop: Arc<AtomicBool>,
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
-    losses_at: Instant,
-    /// Whether the own addresses have to be looked up again.
+    asked_at: Instant,
+    /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
+    address_watch: Option<AddressWatch>,
 }
 
 /// One interface.
@@ -75,6 +80,8 @@ struct Lane {
     id: InterfaceId,
     link: LinkType,
     state: State,
+    /// Since when it is down although it is open.
+    down_since: Option<Instant>,
     /// What it has received and lost, over all times that it was open.
     received: Received,
     /// What libpcap said last: it counts in 32 bits, from zero each time.
@@ -110,6 +117,7 @@ impl Live {
                 id,
                 link,
                 state,
+                down_since: None,
                 received: Received::default(),
                 stats: None,
             });
@@ -120,17 +128,37 @@ impl Live {
             interfaces: interfaces.clone(),
             stop,
             more: false,
-            losses_at: Instant::now(),
+            asked_at: Instant::now(),
             own_changed: true,
+            address_watch: AddressWatch::open(),
         })
     }
 
-    /// Waits until an interface has packets, or one that is down is to be tried again.
-    fn wait(&self) {
-        let patience = self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
+    /// Takes what came before the stop: the kernel may hold it back for as long as the read time-out.
+    fn take_rest(&mut self, receiver: &mut impl Receiver) {
+        let until = Instant::now() + self.opening.read_timeout + SLACK;
+        loop {
+            let rest = until.saturating_duration_since(Instant::now());
+            self.wait(rest.min(PATIENCE));
+            for lane in &mut self.lanes {
+                lane.take(receiver);
+            }
+            if rest.is_zero() {
+                break;
+            }
+        }
+    }
+
+    /// How long to wait for packets: until an interface that is down is to be tried again.
+    fn patience(&self) -> Duration {
+        self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
             State::Open(_) => patience,
             State::Down { retry_at, .. } => patience.min(retry_at.saturating_duration_since(Instant::now())),
-        });
+        })
+    }
+
+    /// Waits until an interface has packets, or addresses have changed.
+    fn wait(&self, patience: Duration) {
         let mut ready: Vec<_> = self
             .lanes
             .iter()
@@ -138,6 +166,9 @@ impl Live {
                 State::Open(capture) => Some(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)),
                 State::Down { .. } => None,
             })
+            .chain(
+                self.address_watch.iter().map(|watch| PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)),
+            )
             .collect();
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
         // An interrupted wait is a short one.
@@ -153,11 +184,7 @@ impl Live {
             }
             match open(&lane.name, &self.opening) {
                 Ok((capture, link)) => {
-                    log::warn!(
-                        "interface {:?} is back after {:.1} s",
-                        lane.name,
-                        now.saturating_duration_since(since).as_secs_f64()
-                    );
+                    lane.say_back(since);
                     let origin = Origin::Interface(lane.name.as_str().into());
                     self.interfaces.set(lane.id, Interface { origin, link });
                     lane.link = link;
@@ -177,12 +204,18 @@ impl Live {
 impl Source for Live {
     fn read(&mut self, receiver: &mut impl Receiver) -> Step {
         if self.stop.load(Ordering::Relaxed) {
+            self.take_rest(receiver);
             self.lanes.iter_mut().for_each(Lane::ask);
             return Step::End;
         }
         self.reopen();
         if !self.more {
-            self.wait();
+            self.wait(self.patience());
+        }
+        if self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
+            // Packets from a new address must not be taken before it is known.
+            self.own_changed = true;
+            return Step::More;
         }
         // Whatever came before this has been handed over once an interface has no more.
         let horizon = now().before(self.opening.read_timeout + SLACK);
@@ -193,9 +226,12 @@ impl Source for Live {
                 Taken::Some => self.more = true,
             }
         }
-        if self.losses_at.elapsed() >= LOSSES_EVERY {
-            self.losses_at = Instant::now();
-            self.lanes.iter_mut().for_each(Lane::ask);
+        if self.asked_at.elapsed() >= ASK_EVERY {
+            self.asked_at = Instant::now();
+            for lane in &mut self.lanes {
+                lane.ask();
+                lane.look();
+            }
         }
         Step::More
     }
@@ -257,7 +293,28 @@ impl Lane {
         log::warn!("interface {:?} went away: {}; trying to open it again", self.name, text(error));
         self.stats = None;
         let now = Instant::now();
-        self.state = State::Down { since: now, retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
+        let since = self.down_since.take().unwrap_or(now);
+        self.state = State::Down { since, retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
+    }
+
+    /// Looks whether it is up while it is open, and says when that has changed.
+    fn look(&mut self) {
+        let State::Open(_) = self.state else { return };
+        match (self.down_since, is_up(&self.name)) {
+            (None, Some(false)) => {
+                log::warn!("interface {:?} is down; it is counted on when it is up again", self.name);
+                self.down_since = Some(Instant::now());
+            }
+            (Some(since), Some(true)) => {
+                self.say_back(since);
+                self.down_since = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn say_back(&self, since: Instant) {
+        log::warn!("interface {:?} is back after {:.1} s", self.name, since.elapsed().as_secs_f64());
     }
 
     /// Asks what was received and lost. The counters are of 32 bits and wrap.
@@ -272,6 +329,14 @@ impl Lane {
         self.received.kernel_drops += grown(|stats| stats.dropped);
         self.received.interface_drops += grown(|stats| stats.if_dropped);
     }
+}
+
+/// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
+fn is_up(name: &str) -> Option<bool> {
+    const IFF_UP: u32 = 1;
+    let flags = fs::read_to_string(Path::new("/sys/class/net").join(name).join("flags")).ok()?;
+    let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
+    Some(flags & IFF_UP != 0)
 }
 
 fn sum(a: Received, b: Received) -> Received {
@@ -328,10 +393,16 @@ pub fn list_interfaces() -> Result<String, Error> {
     let devices = Device::list().map_err(|error| Error::List(text(&error)))?;
     let mut list = String::new();
     for Device { name, desc, addresses, flags } in devices {
-        let state = match (flags.is_up(), flags.is_running()) {
-            (true, true) => "up",
-            (true, false) => "up, no link",
-            (false, _) => "down",
+        // Their link types carry no IP that could be counted.
+        if ["bluetooth", "dbus", "nfqueue", "usbmon"].iter().any(|kind| name.starts_with(kind)) {
+            continue;
+        }
+        let is_network = name != "any" && std::path::Path::new("/sys/class/net").join(&name).exists();
+        let state = match (is_network, flags.is_up(), flags.is_running()) {
+            (false, ..) => "-",
+            (true, true, true) => "up",
+            (true, true, false) => "up, no link",
+            (true, false, _) => "down",
         };
         let addresses: Vec<_> = addresses.iter().map(|address| address.addr.to_string()).collect();
         let line = format!("{name}\t{state}\t{}\t{}", addresses.join(" "), desc.unwrap_or_default());

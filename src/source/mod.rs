@@ -1,5 +1,6 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
+mod address_watch;
 mod filter;
 mod live;
 mod merge;

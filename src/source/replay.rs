@@ -132,7 +132,7 @@ impl Replay {
             Err(damage) => {
                 let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
                 let counted = if is_packed { " (counted in unpacked bytes)" } else { "" };
-                log::warn!("{} is {damage}{counted}; what comes before it counts", file.input);
+                log::error!("{} is {damage}{counted}; what comes before it counts", file.input);
                 self.failures += 1;
             }
         }
@@ -147,7 +147,7 @@ impl Replay {
                 Ok(open) => file.open = Some(open),
                 Err(_) if self.shared.is_stopped() => {}
                 Err(cause) => {
-                    log::warn!("cannot read {} again: {cause}", file.input);
+                    log::error!("cannot read {} again: {cause}", file.input);
                     self.failures += 1;
                 }
             }
@@ -167,10 +167,10 @@ impl Open {
     fn warn_of_link_types(&mut self, input: &Input) -> u64 {
         let all = self.reader.unsupported();
         for (interface, link) in all.iter().take(MAX_NAMED).skip(self.warned) {
-            log::warn!("interface {interface} of {input} is skipped: link type {link} is not supported");
+            log::error!("interface {interface} of {input} is skipped: link type {link} is not supported");
         }
         if all.len() > MAX_NAMED && self.warned <= MAX_NAMED {
-            log::warn!("more interfaces of {input} are skipped, for the same reason");
+            log::error!("more interfaces of {input} are skipped, for the same reason");
         }
         let new = all.len() - self.warned;
         self.warned = all.len();

@@ -349,8 +349,8 @@ fn a_stop_ends_a_pipe_that_waits_and_is_no_failure() {
         move || {
             let mut pipe = fs::OpenOptions::new().write(true).open(path)?;
             pipe.write_all(&first)?;
-            // The rest of the second packet never comes, and the pipe stays open.
-            pipe.write_all(&second[..10])?;
+            // The rest of the second packet never comes, and the pipe stays open. The replay may have ended by now.
+            let _ = pipe.write_all(&second[..10]);
             let _ = wait.recv();
             io::Result::Ok(())
         }

@@ -1,0 +1,77 @@
+//! What counts in a capture file counts on a wire: frames of the committed captures, injected by a packet socket.
+//!
+//! The kernel takes tags off and puts its own filter before the program, so this is not what replay tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pcap::Capture;
+use rustix::process::Signal;
+
+use crate::program::{Ended, Program};
+use crate::scene::Scene;
+
+#[test]
+fn vlan_tags() {
+    assert_wire_is_as_file("encap-vlan.pcap");
+}
+
+#[test]
+fn pppoe_sessions() {
+    assert_wire_is_as_file("encap-pppoe.pcap");
+}
+
+#[test]
+fn mpls_labels() {
+    assert_wire_is_as_file("encap-mpls.pcap");
+}
+
+#[test]
+fn ipv4_options_and_fragments() {
+    assert_wire_is_as_file("encap-ipv4.pcap");
+}
+
+#[test]
+fn ipv6_extension_headers_and_fragments() {
+    assert_wire_is_as_file("encap-ipv6.pcap");
+}
+
+#[test]
+fn llc_and_snap() {
+    assert_wire_is_as_file("link-llc-snap.pcap");
+}
+
+/// Replays the file, then sends its frames to an interface that is watched.
+fn assert_wire_is_as_file(name: &str) {
+    let Some(scene) = Scene::set() else { return };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name);
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_synwatch"));
+    replay.arg("-r").arg(&path).env_remove("RUST_LOG");
+    let file = Program::start(replay).end();
+    assert_eq!(file.code, Some(0), "{file:#?}");
+    assert_ne!(file.sources("start"), [""; 0], "a capture of floods");
+
+    let program = Program::watch(&scene.gateway, "-i outer");
+    scene.outside.enter(|| inject(&path));
+    let wire = program.stop(Signal::TERM);
+    assert_eq!(counted(&wire), counted(&file), "live (left) and replayed (right)");
+}
+
+/// Who is reported, with how many attempts each, and how many there were in all.
+fn counted(ended: &Ended) -> (Vec<&str>, usize, usize) {
+    (ended.sources("end"), ended.summary("episodes"), ended.summary("attempts"))
+}
+
+/// Sends all packets of a capture of Ethernet frames.
+fn inject(path: &PathBuf) {
+    let mut wire = Capture::from_device("eth0").unwrap().open().unwrap();
+    let mut file = Capture::from_file(path).unwrap();
+    assert_eq!(file.get_datalink(), pcap::Linktype::ETHERNET);
+    loop {
+        match file.next_packet() {
+            Ok(packet) => wire.sendpacket(packet.data).unwrap(),
+            Err(pcap::Error::NoMorePackets) => break,
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The program under test: started in a namespace, listened to, signalled, ended.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::namespace::Namespace;
+
+/// How long a line, or the end of the program, may take before the test has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running program. It is killed when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) out: Lines,
+    pub(crate) err: Lines,
+}
+
+/// The program under test in a namespace, as a shell there would start it. Arguments are separated by spaces.
+pub(crate) fn synwatch(namespace: &Namespace, arguments: &str) -> Command {
+    let mut command = namespace.command(env!("CARGO_BIN_EXE_synwatch"));
+    command.args(arguments.split_whitespace()).env_remove("RUST_LOG");
+    command
+}
+
+impl Program {
+    /// Starts it, and listens to what it says.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::adopt(command.spawn().unwrap())
+    }
+
+    /// Listens to what one that runs already says, as far as it can be heard.
+    pub(crate) fn adopt(mut child: Child) -> Self {
+        let out = child.stdout.take().map_or_else(Lines::none, Lines::read);
+        let err = child.stderr.take().map_or_else(Lines::none, Lines::read);
+        Self { child, out, err }
+    }
+
+    /// Starts synwatch, and waits until it captures on each of its interfaces.
+    pub(crate) fn watch(namespace: &Namespace, arguments: &str) -> Self {
+        let mut program = Self::start(synwatch(namespace, &format!("-v --utc {arguments}")));
+        let interfaces = arguments.split_whitespace().filter(|word| *word == "-i").count();
+        program.err.wait_for_several("capturing on", interfaces);
+        program
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until it has counted so many attempts, as its statistics tell.
+    pub(crate) fn wait_for_attempts(&mut self, attempts: usize) {
+        let until = Instant::now() + PATIENCE;
+        let told = self.err.seen.iter().filter(|line| line.text.starts_with("summary packets=")).count();
+        for asked in told + 1.. {
+            assert!(Instant::now() < until, "not {attempts} attempts: {:?}", self.err.seen.last());
+            self.signal(Signal::USR1);
+            let told = self.err.wait_for_several("summary packets=", asked).text;
+            if value(&told, "attempts") == attempts.to_string() {
+                return;
+            }
+        }
+    }
+
+    /// Stops it with a signal, and hears it out.
+    pub(crate) fn stop(self, signal: Signal) -> Ended {
+        self.signal(signal);
+        self.end()
+    }
+
+    /// Hears it out, and waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        self.err.wait_for_end();
+        self.out.wait_for_end();
+        let status = self.child.wait().unwrap();
+        let [out, err] = [&mut self.out, &mut self.err].map(|lines| std::mem::take(&mut lines.seen));
+        let text = |lines: Vec<Line>| lines.into_iter().map(|line| line.text).collect();
+        Ended { code: status.code(), out: text(out), err: text(err) }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Nothing to do where it has ended: its pid is kept for it until it was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A line, and when it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) time: SystemTime,
+    pub(crate) text: String,
+}
+
+/// What a program says, line by line.
+pub(crate) struct Lines {
+    incoming: Receiver<Line>,
+    seen: Vec<Line>,
+}
+
+impl Lines {
+    fn read(from: impl Read + Send + 'static) -> Self {
+        let (sender, incoming) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(from).lines() {
+                let Ok(text) = line else { break };
+                if sender.send(Line { time: SystemTime::now(), text }).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { incoming, seen: Vec::new() }
+    }
+
+    /// Of a stream that nobody can hear.
+    fn none() -> Self {
+        Self::read(io::empty())
+    }
+
+    /// Waits for a line that contains this, unless there was one.
+    pub(crate) fn wait_for(&mut self, text: &str) -> Line {
+        self.wait_for_several(text, 1)
+    }
+
+    /// Waits until so many lines have contained this, and gives the last of them.
+    pub(crate) fn wait_for_several(&mut self, text: &str, times: usize) -> Line {
+        self.try_wait_for(text, times).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same; an error where they do not come in time.
+    pub(crate) fn try_wait_for(&mut self, text: &str, times: usize) -> Result<Line, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.seen.iter().filter(|line| line.text.contains(text)).nth(times - 1);
+            if let Some(line) = found {
+                return Ok(line.clone());
+            }
+            match self.incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(error) => {
+                    return Err(format!(
+                        "not {times} lines with {text:?}: {error}; there were: {:#?}",
+                        self.seen
+                    ));
+                }
+            }
+        }
+    }
+
+    fn wait_for_end(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while let Ok(line) = self.incoming.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.seen.push(line);
+        }
+        assert!(Instant::now() < until, "it does not end; it said: {:#?}", self.seen);
+    }
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Its exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) out: Vec<String>,
+    pub(crate) err: Vec<String>,
+}
+
+impl Ended {
+    /// The reports of this state, in order.
+    pub(crate) fn reports(&self, state: &str) -> Vec<&str> {
+        let state = format!(" flood {state} ");
+        self.err.iter().filter(|line| line.contains(&state)).map(String::as_str).collect()
+    }
+
+    /// The sources of the reports of this state, sorted.
+    pub(crate) fn sources(&self, state: &str) -> Vec<&str> {
+        let mut sources: Vec<_> = self.reports(state).into_iter().map(|line| value(line, "src")).collect();
+        sources.sort_unstable();
+        sources
+    }
+
+    /// A number of the last summary.
+    pub(crate) fn summary(&self, key: &str) -> usize {
+        let key = format!(" {key}=");
+        let line = self.err.iter().rfind(|line| line.starts_with("summary ") && line.contains(&key));
+        let line = line.unwrap_or_else(|| panic!("no{key} in {self:#?}"));
+        value(line, key.trim_matches([' ', '='])).parse().unwrap()
+    }
+
+    /// Lines that contain this.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.err.iter().filter(|line| line.contains(text)).count()
+    }
+}
+
+/// The value of `key=value` in a line.
+pub(crate) fn value<'a>(line: &'a str, key: &str) -> &'a str {
+    let found = line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
+}
