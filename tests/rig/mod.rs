@@ -226,7 +226,7 @@ impl Found {
 
 fn line(alert: &Alert) -> String {
     let Alert { time, state, source, attempts, .. } = alert;
-    let seconds = format!("{:.4}", time.since(Timestamp::new(syn::EPOCH, 0)).as_secs_f64());
+    let seconds = format!("{:.5}", time.since(Timestamp::new(syn::EPOCH, 0)).as_secs_f64());
     let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
     let how = match state {
         State::End(ended) => format!(" ({})", ended.name()),
