@@ -120,6 +120,21 @@ fn a_source_that_was_refused_is_reported_once_there_is_room() {
 }
 
 #[test]
+fn an_episode_that_pauses_keeps_its_slot_while_others_are_idle() {
+    // A table of eight slots. After a few seconds every one of them is idle, HOST's too, but its episode lasts a
+    // minute: newcomers take the others' slots, and HOST's attempts go on to count.
+    let others = |second: f64, from: u32| (from..from + 7).map(move |n| syn(second, &format!("192.0.2.{n}")));
+    let syns = every(0.1, 3, 0.0, HOST)
+        .chain(others(1.0, 100))
+        .chain(others(20.0, 200))
+        .chain([syn(30.0, HOST)])
+        .chain(later(100.0));
+    let found = Setup::with(&["3/1s"]).room(8).update(86_400).run(syns);
+    found.is(&["0.2 start 198.51.100.7 3", "60.2 end 198.51.100.7 4 (quiet)"]);
+    assert_eq!(found.stats.losses.evictions, 0);
+}
+
+#[test]
 fn ports_and_destinations_are_those_of_the_attempts() {
     let to = |syn: Syn, i: usize| syn.port([25, 110, 110, 143][i % 4]);
     let found = Setup::with(&["4/10s"]).run(every(0.5, 10, 0.0, HOST).enumerate().map(|(i, s)| to(s, i)));
