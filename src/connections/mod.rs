@@ -61,6 +61,7 @@ pub enum Syn {
 
 /// One recent attempt.
 #[derive(Debug, Clone, Copy, FromZeros, Immutable, KnownLayout)]
+#[cfg_attr(loom, derive(Default))]
 #[repr(C)]
 struct Entry {
     /// The hash of its identity; 0 where there is none.

@@ -260,7 +260,8 @@ impl Counting {
         let recorded = watching.table.record(tag, pending.ticks, segment.dst_port, &mut self.ties);
         self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
         self.stats.losses.evictions += u64::from(recorded.claimed == Some(Claim::Evicted));
-        let attempt = attempt(watch, source(watching, &self.own, segment.src), pending);
+        let time = pending.time.max(counted_at(pending, &recorded));
+        let attempt = Attempt { time, ..attempt(watch, source(watching, &self.own, segment.src), pending) };
         let met = watching.table.met(&recorded);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
@@ -307,13 +308,11 @@ impl Counting {
             return;
         }
         let span = table.span(recorded, limit).unwrap_or(0);
-        // Where it counted at a later time than its own (disorder), the window ends there.
-        let end = pending.floor.after(Ticks::span(recorded.time.since(pending.ticks)));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
         let crossing = Crossing {
             attempt,
             limit: limit as u16,
-            first: end.before(Ticks::span(span)),
+            first: counted_at(pending, recorded).before(Ticks::span(span)),
             span,
             ports: table.window(recorded, limit).map(|attempt| attempt.port).collect(),
         };
@@ -427,6 +426,12 @@ fn source(watch: &Watching, own: &[IpAddr], address: IpAddr) -> Counted {
 fn key(watch: usize, source: Counted) -> Key {
     #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
     Key { watch: watch as u16, source }
+}
+
+/// The beginning of the tick that an attempt counts at: its own, or where that is later (disorder) the newest of its
+/// source. Reports tell no earlier time either, or a flood could start before its first attempt.
+fn counted_at(pending: &Pending, recorded: &Recorded) -> Timestamp {
+    pending.floor.after(Ticks::span(recorded.time.since(pending.ticks)))
 }
 
 fn attempt(watch: usize, source: Counted, pending: &Pending) -> Attempt {

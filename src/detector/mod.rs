@@ -228,17 +228,18 @@ impl<S: Sink> Detector<S> {
         while let Some(due) = self.schedule.pop(now) {
             let Some(open) = self.open.get(&due.episode) else { continue };
             let over_after = open.episode.over_after();
+            // What has moved to a later time has its turn then, so that reports are in the order of their times.
             match due.what {
-                What::End if over_after < now => self.close(due.episode, over_after, Ended::Quiet),
-                What::End => self.schedule.push(Due { time: over_after, ..due }),
+                What::End if due.time < over_after => self.schedule.push(Due { time: over_after, ..due }),
+                What::End => self.close(due.episode, over_after, Ended::Quiet),
                 What::Update => {
                     let latest = latest(due.time, self.rules.update, now.min(over_after));
-                    if latest <= over_after {
-                        // What is counted by now may be a little newer than what was due.
-                        let time = latest.max(open.episode.last_seen());
-                        self.report_open(due.episode, time, State::Update);
+                    if due.time < latest {
+                        self.schedule.push(Due { time: latest, ..due });
+                    } else {
+                        self.report_open(due.episode, latest, State::Update);
+                        self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
                     }
-                    self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
                 }
             }
         }
