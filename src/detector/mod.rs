@@ -199,8 +199,7 @@ impl<S: Sink> Detector<S> {
         };
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
-        let update = attempt.time.after(self.rules.update);
-        self.schedule.push(Due { time: update, what: What::Update, episode: id });
+        self.schedule_update(id, attempt.time);
         self.report(&open, attempt.time, State::Start);
         self.by_key.insert(open.key, id);
         self.open.insert(id, open);
@@ -238,10 +237,19 @@ impl<S: Sink> Detector<S> {
                         self.schedule.push(Due { time: latest, ..due });
                     } else {
                         self.report_open(due.episode, latest, State::Update);
-                        self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
+                        self.schedule_update(due.episode, latest);
                     }
                 }
             }
+        }
+    }
+
+    /// Has an episode reported again when the update time has passed since its last report. At the latest time there
+    /// is (a damaged file says it) nothing is later, and what is due by now would be due again for ever.
+    fn schedule_update(&mut self, episode: EpisodeId, last: Timestamp) {
+        let time = last.after(self.rules.update);
+        if time > last {
+            self.schedule.push(Due { time, what: What::Update, episode });
         }
     }
 
@@ -360,3 +368,6 @@ fn latest(first: Timestamp, step: Duration, by: Timestamp) -> Timestamp {
 fn rate(limit: Limit, span: u64) -> f64 {
     f64::from(limit.attempts) / Ticks::span(span.max(1)).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;
