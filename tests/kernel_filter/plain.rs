@@ -32,7 +32,7 @@ fn behind_link_layer(link: LinkType, bytes: &[u8]) -> Option<Behind<'_>> {
         LinkType::LINUX_SLL2 => (20, ether_type(bytes, 0)?),
         LinkType::C_HDLC => (4, ether_type(bytes, 2)?),
         LinkType::PPP | LinkType::PPP_HDLC if bytes.starts_with(&[0xff, 0x03]) => (4, ppp(bytes, 2)?),
-        LinkType::PPP_ETHER => (8, ppp(bytes, 6)?),
+        LinkType::PPP_ETHER if bytes.starts_with(&[0x11, 0x00]) => (8, ppp(bytes, 6)?),
         LinkType::NULL => (4, family(u32::from_ne_bytes(*bytes.first_chunk()?))?),
         LinkType::LOOP => (4, family(u32::from_be_bytes(*bytes.first_chunk()?))?),
         LinkType::RAW | LinkType::RAW_LINUX | LinkType::RAW_OPENBSD => (0, bytes.first()? >> 4),
