@@ -403,13 +403,13 @@ impl Receiver for Counting {
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
         self.flush();
-        // Time that passes without packets starts no clock and turns none back.
-        let Some(before) = self.clock.now() else { return };
+        let before = self.clock.now();
         let lane = self.lane(interface);
+        // A time that a packet was newer than says nothing new, and is no step back.
         if self.clock.newest(lane).is_none_or(|newest| now > newest) {
             let seen = self.clock.observe(lane, now);
             if seen != Seen::SameSecond {
-                self.turn(seen, Some(before));
+                self.turn(seen, before);
             }
         }
     }

@@ -75,6 +75,7 @@ pub struct Detector<S> {
     stats_due: Option<Timestamp>,
     refused: u64,
     own_seen: HashSet<IpAddr>,
+    has_warned_of_step: bool,
     vigil: Vigil,
 }
 
@@ -111,6 +112,7 @@ impl<S: Sink> Detector<S> {
             stats_due: None,
             refused: 0,
             own_seen: HashSet::new(),
+            has_warned_of_step: false,
             vigil: Vigil::default(),
         }
     }
@@ -241,10 +243,13 @@ impl<S: Sink> Detector<S> {
     }
 
     fn step(&mut self, from: Timestamp, to: Timestamp) {
-        log::warn!(
-            "the capture's clock stepped back by {:.1} s: open episodes end, and counting starts anew",
-            from.since(to).as_secs_f64()
-        );
+        // Once: a damaged file steps back all the time. The summary counts the steps.
+        if !std::mem::replace(&mut self.has_warned_of_step, true) {
+            log::warn!(
+                "the capture's clock stepped back by {:.1} s: open episodes end, and counting starts anew",
+                from.since(to).as_secs_f64()
+            );
+        }
         self.advance(from);
         self.close_all(from, Ended::Clock);
         self.now = Some(to);
