@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::clock::Ticks;
 use crate::outcome::{Mix, Outcome};
 use crate::packet::Origin;
 use crate::time::Timestamp;
@@ -88,12 +89,13 @@ impl Alert {
         self.last_seen.since(self.first_seen)
     }
 
-    /// Attempts per second from the first to the last; `None` while they are at one and the same time.
+    /// Attempts per second from the first to the last; `None` while they are at one and the same time, as far as that
+    /// is known: the first one's is rounded down to a tick.
     #[must_use]
     pub fn rate(&self) -> Option<f64> {
-        let seconds = self.duration().as_secs_f64();
+        let duration = self.duration();
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
-        (seconds > 0.0).then(|| self.attempts as f64 / seconds)
+        (duration >= Ticks::span(1)).then(|| self.attempts as f64 / duration.as_secs_f64())
     }
 }
 

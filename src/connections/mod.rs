@@ -108,7 +108,7 @@ pub struct News {
     pub after: Life,
 }
 
-#[derive(Debug, FromZeros, KnownLayout)]
+#[derive(Debug, Default, FromZeros, KnownLayout)]
 #[repr(C, align(64))]
 struct Set {
     /// Hashes of addresses and ports; 0 where there is no entry.

@@ -5,6 +5,7 @@ use crate::detector::{Attempt, Event};
 use crate::outcome::Code;
 use crate::segment::Segment;
 use crate::table::Recorded;
+use crate::time::Timestamp;
 
 use super::batch::Now;
 use super::crossing::Met;
@@ -33,7 +34,8 @@ impl Counting {
         let recorded = table.record(tag, now.ticks, segment.dst_port, Code::default(), &mut self.ties);
         self.note_claim(&recorded);
         let counter = &self.watches[watch].attempts;
-        let attempt = attempt(watch, source(&self.watches[watch], &self.own, segment.src), segment, now);
+        let time = now.time.max(now.counted_at(&recorded));
+        let attempt = attempt(watch, source(&self.watches[watch], &self.own, segment.src), segment, time);
         let met = counter.table.met(&recorded);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
@@ -100,10 +102,10 @@ impl Counting {
     }
 }
 
-fn attempt(watch: usize, source: Counted, segment: &Segment, now: &Now) -> Attempt {
+fn attempt(watch: usize, source: Counted, segment: &Segment, time: Timestamp) -> Attempt {
     Attempt {
         key: key(watch, source),
-        time: now.time,
+        time,
         src: segment.src,
         src_port: segment.src_port,
         dst: segment.dst,

@@ -5,6 +5,7 @@
 
 use crate::clock::Ticks;
 use crate::segment::Segment;
+use crate::table::Recorded;
 use crate::time::Timestamp;
 
 /// Segments in a batch.
@@ -26,6 +27,14 @@ pub(super) struct Now {
     /// The time at the beginning of its tick.
     pub(super) floor: Timestamp,
     pub(super) ticks: Ticks,
+}
+
+impl Now {
+    /// The beginning of the tick that an attempt at this moment counts at: its own, or where that is later (disorder)
+    /// the newest of its source. Reports tell no earlier time either, or a flood could start before its first attempt.
+    pub(super) fn counted_at(&self, recorded: &Recorded) -> Timestamp {
+        self.floor.after(Ticks::span(recorded.time.since(self.ticks)))
+    }
 }
 
 /// The batch: a fixed number of places, and for each watch the tag of each SYN's source.

@@ -57,15 +57,13 @@ impl Counting {
         let Counter { table, limits } = self.watches[met.watch].counter(met.outcome)?;
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
-        // Where it counted at a later time than its own (disorder), the window ends there.
-        let end = now.floor.after(Ticks::span(recorded.time.since(now.ticks)));
         let mut outcomes = Mix::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
         Some(Crossing {
             attempt,
             limit: limits[*limit] as u16,
-            first: end.before(Ticks::span(span)),
+            first: now.counted_at(recorded).before(Ticks::span(span)),
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,

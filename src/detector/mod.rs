@@ -199,8 +199,7 @@ impl<S: Sink> Detector<S> {
         };
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
-        let update = attempt.time.after(self.rules.update);
-        self.schedule.push(Due { time: update, what: What::Update, episode: id });
+        self.schedule_update(id, attempt.time);
         self.report(&open, attempt.time, State::Start);
         self.by_key.insert(open.key, id);
         self.open.insert(id, open);
@@ -228,19 +227,29 @@ impl<S: Sink> Detector<S> {
         while let Some(due) = self.schedule.pop(now) {
             let Some(open) = self.open.get(&due.episode) else { continue };
             let over_after = open.episode.over_after();
+            // What has moved to a later time has its turn then, so that reports are in the order of their times.
             match due.what {
-                What::End if over_after < now => self.close(due.episode, over_after, Ended::Quiet),
-                What::End => self.schedule.push(Due { time: over_after, ..due }),
+                What::End if due.time < over_after => self.schedule.push(Due { time: over_after, ..due }),
+                What::End => self.close(due.episode, over_after, Ended::Quiet),
                 What::Update => {
                     let latest = latest(due.time, self.rules.update, now.min(over_after));
-                    if latest <= over_after {
-                        // What is counted by now may be a little newer than what was due.
-                        let time = latest.max(open.episode.last_seen());
-                        self.report_open(due.episode, time, State::Update);
+                    if due.time < latest {
+                        self.schedule.push(Due { time: latest, ..due });
+                    } else {
+                        self.report_open(due.episode, latest, State::Update);
+                        self.schedule_update(due.episode, latest);
                     }
-                    self.schedule.push(Due { time: latest.after(self.rules.update), ..due });
                 }
             }
+        }
+    }
+
+    /// Has an episode reported again when the update time has passed since its last report. At the latest time there
+    /// is (a damaged file says it) nothing is later, and what is due by now would be due again for ever.
+    fn schedule_update(&mut self, episode: EpisodeId, last: Timestamp) {
+        let time = last.after(self.rules.update);
+        if time > last {
+            self.schedule.push(Due { time, what: What::Update, episode });
         }
     }
 
@@ -364,3 +373,6 @@ fn latest(first: Timestamp, step: Duration, by: Timestamp) -> Timestamp {
 fn rate(limit: Limit, span: u64) -> f64 {
     f64::from(limit.attempts) / Ticks::span(span.max(1)).as_secs_f64()
 }
+
+#[cfg(test)]
+mod tests;

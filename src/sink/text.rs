@@ -373,6 +373,9 @@ pub(super) mod tests {
     fn attempts_at_one_and_the_same_time_have_no_rate() {
         let alert = Alert { last_seen: at(370), peak: f64::INFINITY, ..end() };
         assert!(line(&alert).contains(" duration=0.000s ports="));
+        // The first attempt's time is rounded down to 0.1 ms: less than that is no time between two attempts.
+        let within_a_tick = Alert { last_seen: at(370).after(Duration::from_micros(99)), ..alert };
+        assert!(line(&within_a_tick).contains(" duration=0.000s ports="));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! ACK clear, a watched port. Whatever the kernel cannot judge goes up: tags, PPPoE and MPLS, which are neither `ip`
 //! nor `ip6` to it, IPv6 extension headers, and tunnels when asked for. One text compiles for every link type that can
 //! be filtered, because it names neither `vlan` nor `mpls`, which would move the offsets of all that follows them.
+//! Serial lines alone get a few words more: libpcap knows one of the forms that PPP has there.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -27,6 +28,10 @@ const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 /// IP protocols of tunnels: IPv4 (RFC 2003), IPv6 (RFC 4213), GRE (RFC 2784); 17 stands for VXLAN over UDP.
 const TUNNELS: &str = "ip proto 4 or ip proto 41 or ip proto 47 or (ip and udp dst port 4789) or (ip6 and (ip6[6] = 4 \
                        or ip6[6] = 41 or ip6[6] = 47 or ip6[6] = 17))";
+
+/// libpcap looks for PPP's protocol behind an address (0xff) and control byte. Where these are left out, and the
+/// protocol is compressed to one byte (RFC 1661, 6.5 and 6.6), it would take part of the IP header for it.
+const UNFRAMED: &str = "link[0] != 0xff or ";
 
 /// The text of the kernel's filter for these ports; `None` where the link type cannot be filtered.
 ///
@@ -52,11 +57,11 @@ pub fn kernel_filter(
     if let Some(expression) = expression {
         compile(link, expression)?;
     }
-    let with_ports = join(&superset(ports, tunnels), expression);
+    let with_ports = join(&superset(link, ports, tunnels), expression);
     let fits = ports.len() <= MOST_RANGES
         && compile(link, &with_ports)
             .is_ok_and(|program| program.get_instructions().len() <= MOST_INSTRUCTIONS);
-    Ok(Some(if fits { with_ports } else { join(&superset(&[], tunnels), expression) }))
+    Ok(Some(if fits { with_ports } else { join(&superset(link, &[], tunnels), expression) }))
 }
 
 /// The user's expression over the packets of a capture file, where no kernel has judged it.
@@ -122,9 +127,14 @@ fn join(ours: &str, theirs: Option<&str>) -> String {
 }
 
 /// What may be counted: without ports, to any port.
-fn superset(ports: &[RangeInclusive<u16>], tunnels: bool) -> String {
+fn superset(link: LinkType, ports: &[RangeInclusive<u16>], tunnels: bool) -> String {
+    // First, because a look beyond the end of a packet rejects it, whatever would follow.
+    let unframed = match link {
+        LinkType::PPP | LinkType::PPP_HDLC => UNFRAMED,
+        _ => "",
+    };
     let mut text = format!(
-        "(ip and tcp[13] & 0x12 = 2{}) or (ip6 and ip6[6] = 6 and ip6[53] & 0x12 = 2{})",
+        "{unframed}(ip and tcp[13] & 0x12 = 2{}) or (ip6 and ip6[6] = 6 and ip6[53] & 0x12 = 2{})",
         among("tcp[2:2]", ports),
         among("ip6[42:2]", ports)
     );
@@ -159,10 +169,10 @@ mod tests {
         [25..=25, 110..=110, 143..=143, 465..=465, 587..=587, 993..=993, 995..=995];
 
     #[test]
-    fn one_text_compiles_for_every_link_type_that_can_be_filtered() {
+    fn the_text_compiles_for_every_link_type_that_can_be_filtered() {
         for tunnels in [false, true] {
-            let text = superset(&MAIL, tunnels);
             for (link, name) in LinkType::SUPPORTED.iter().filter(|(link, _)| *link != LinkType::NFLOG) {
+                let text = superset(*link, &MAIL, tunnels);
                 assert!(compile(*link, &text).is_ok(), "{name}: {:?}", compile(*link, &text).err());
             }
         }

@@ -1,7 +1,8 @@
 //! Who gives way in a full set.
 //!
-//! An empty slot is taken first, then an idle one, then the one with the lowest priority, ties broken at random; a
-//! source that has an episode gives way last. The newcomer inherits the victim's priority, and each attempt adds one
+//! An empty slot is taken first, then an idle one, then the one with the lowest priority, ties broken at random. Among
+//! the idle and among the rest, a source that has an episode gives way last: an episode may outlast the windows, and
+//! its attempts are counted by way of its slot. The newcomer inherits the victim's priority, and each attempt adds one
 //! (the Space-Saving algorithm of Metwally, Agrawal and El Abbadi, within a set): hosts that keep coming rise above
 //! one-off sources, even when each of these sends twice. Priorities of a set are halved before they reach their top,
 //! so that the difference survives a flood of any length.
@@ -62,6 +63,7 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
 struct Victim {
     way: usize,
     tag: u64,
+    /// Live, flagged, priority: the lowest gives way.
     rank: (bool, bool, u32),
 }
 
@@ -75,8 +77,11 @@ fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<Vi
         }
         let word = Word(set.words[way].load(Ordering::Acquire));
         let is_live = tag != EMPTY && !is_idle(word, second, idle_after);
-        let rank =
-            if is_live { (true, word.is_flagged(), word.priority()) } else { (false, tag != EMPTY, 0) };
+        let rank = match (tag, is_live) {
+            (EMPTY, _) => (false, false, 0),
+            (_, false) => (false, word.is_flagged(), 1),
+            (_, true) => (true, word.is_flagged(), word.priority()),
+        };
         let newcomer = Victim { way, tag, rank };
         victim = match victim {
             None => Some(newcomer),

@@ -1,0 +1,246 @@
+//! The real path in one process: packets in, reports out.
+//!
+//! Decode, connections, the tables and the detector on its thread, wired as a replay wires them; only the reading of a
+//! file and the forms of a report are left out. Memory is ample unless a test says otherwise.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod syn;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use ipnet::IpNet;
+
+use synwatch::alert::{Alert, State};
+use synwatch::connections::{self, Connections};
+use synwatch::count::{Counting, Handoff, Parts, Watching};
+use synwatch::decode::Tunnels;
+use synwatch::detector::{Detector, Episodes, Rules, Watched};
+use synwatch::hash::Key;
+use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
+use synwatch::sink::Sink;
+use synwatch::source::Receiver as _;
+use synwatch::stats::Stats;
+use synwatch::table::Table;
+use synwatch::time::Timestamp;
+use synwatch::watch::{Grouping, Limit, PortSet};
+
+use syn::Syn;
+
+/// What a run is made of.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) rules: Rules,
+    pub(crate) allow: Vec<IpNet>,
+    pub(crate) own: Vec<IpAddr>,
+    /// Sources that each table has room for.
+    pub(crate) room: usize,
+}
+
+/// A watch: what counts, for whom, and how much is too much.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) ports: PortSet,
+    pub(crate) grouping: Grouping,
+    pub(crate) limits: Vec<Limit>,
+}
+
+impl Setup {
+    /// The program's defaults, but for the limits.
+    pub(crate) fn with(limits: &[&str]) -> Self {
+        Self {
+            watches: vec![Watch::with(limits)],
+            rules: Rules {
+                quiet_time: Duration::from_secs(60),
+                update: Duration::from_secs(60),
+                max_episodes: 4096,
+                stats_interval: None,
+            },
+            allow: Vec::new(),
+            own: Vec::new(),
+            room: 4096,
+        }
+    }
+
+    pub(crate) fn quiet_time(mut self, seconds: u64) -> Self {
+        self.rules.quiet_time = Duration::from_secs(seconds);
+        self
+    }
+
+    pub(crate) fn update(mut self, seconds: u64) -> Self {
+        self.rules.update = Duration::from_secs(seconds);
+        self
+    }
+
+    pub(crate) fn max_episodes(mut self, most: usize) -> Self {
+        self.rules.max_episodes = most;
+        self
+    }
+
+    pub(crate) fn room(mut self, sources: usize) -> Self {
+        self.room = sources;
+        self
+    }
+
+    pub(crate) fn allow(mut self, network: &str) -> Self {
+        self.allow.push(network.parse().expect("a network"));
+        self
+    }
+
+    pub(crate) fn own(mut self, address: &str) -> Self {
+        self.own.push(address.parse().expect("an address"));
+        self
+    }
+
+    /// What is found in these packets.
+    pub(crate) fn run(&self, syns: impl IntoIterator<Item = Syn>) -> Found {
+        let mut run = self.start();
+        syns.into_iter().for_each(|syn| run.see(&syn));
+        run.finish()
+    }
+
+    pub(crate) fn start(&self) -> Run {
+        let interfaces = Interfaces::default();
+        for name in ["one", "two"] {
+            interfaces.add(Interface { origin: Origin::Interface(name.into()), link: LinkType::RAW });
+        }
+        let episodes = Arc::new(Episodes::default());
+        let (events, inbox) = bounded(64);
+        let (acknowledge, turns) = bounded(1);
+        let detector = Detector::new(
+            self.rules.clone(),
+            self.watches.iter().zip(1..).map(|(watch, number)| watch.watched(number)).collect(),
+            interfaces,
+            Arc::clone(&episodes),
+            Collect::default(),
+        );
+        let mut counting = Counting::new(Parts {
+            lanes: 1,
+            looks_back: self.longest_window().max(connections::LOOKS_BACK),
+            tunnels: Tunnels::Skip,
+            expression: None,
+            connections: Connections::new(4 << 20).expect("memory for the connections"),
+            watches: self.watches.iter().map(|watch| watch.watching(self.room)).collect(),
+            allow: self.allow.iter().copied().collect(),
+            key: Key::fixed(),
+            writer: None,
+            handoff: Handoff::in_turns(events, turns),
+            episodes,
+        });
+        counting.set_own(self.own.clone());
+        let detector = thread::spawn(move || detector.run(&inbox, Some(&acknowledge)));
+        Run { counting, detector, number: 0 }
+    }
+
+    fn longest_window(&self) -> Duration {
+        let windows = self.watches.iter().flat_map(|watch| &watch.limits).map(|limit| limit.window);
+        windows.max().unwrap_or_default()
+    }
+}
+
+impl Watch {
+    /// The mail ports, hosts over IPv4 and networks of 64 bits over IPv6.
+    pub(crate) fn with(limits: &[&str]) -> Self {
+        Self {
+            ports: PortSet::mail(),
+            grouping: Grouping { prefix4: 32, prefix6: 64 },
+            limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
+        }
+    }
+
+    pub(crate) fn grouping(mut self, prefix4: u8, prefix6: u8) -> Self {
+        self.grouping = Grouping { prefix4, prefix6 };
+        self
+    }
+
+    pub(crate) fn ports(mut self, ports: &str) -> Self {
+        self.ports = PortSet::parse(ports, |_| None).expect("ports");
+        self
+    }
+
+    fn watched(&self, number: u32) -> Watched {
+        Watched { name: format!("{number}").into(), signature: number, limits: self.limits.clone() }
+    }
+
+    fn watching(&self, room: usize) -> Watching {
+        let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
+        let table = Table::new(&self.limits, Table::memory_for(room, most)).expect("memory for the table");
+        Watching { ports: self.ports.clone(), grouping: self.grouping, table: Arc::new(table) }
+    }
+}
+
+/// A run under way.
+pub(crate) struct Run {
+    counting: Counting,
+    detector: JoinHandle<(Stats, Collect)>,
+    number: u32,
+}
+
+impl Run {
+    pub(crate) fn see(&mut self, syn: &Syn) {
+        self.number += 1;
+        let bytes = syn.bytes(self.number);
+        self.counting.packet(&Packet {
+            time: syn.time,
+            link: LinkType::RAW,
+            interface: InterfaceId(syn.interface),
+            bytes: &bytes,
+            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
+        });
+    }
+
+    pub(crate) fn finish(self) -> Found {
+        self.counting.finish();
+        let (stats, Collect(alerts)) = self.detector.join().expect("the detector ends in peace");
+        Found { alerts, stats }
+    }
+}
+
+/// What was found.
+pub(crate) struct Found {
+    pub(crate) alerts: Vec<Alert>,
+    pub(crate) stats: Stats,
+}
+
+impl Found {
+    /// The reports, a line each: seconds, state, source, and the attempts counted by then.
+    #[track_caller]
+    pub(crate) fn is(&self, expected: &[&str]) {
+        let lines: Vec<_> = self.alerts.iter().map(line).collect();
+        assert_eq!(lines, expected);
+    }
+
+    /// The one report of this kind.
+    #[track_caller]
+    pub(crate) fn only(&self, state: &str) -> &Alert {
+        let all: Vec<_> = self.alerts.iter().filter(|alert| alert.state.name() == state).collect();
+        assert_eq!(all.len(), 1, "one {state} among {:?}", self.alerts.iter().map(line).collect::<Vec<_>>());
+        all[0]
+    }
+}
+
+fn line(alert: &Alert) -> String {
+    let Alert { time, state, source, attempts, .. } = alert;
+    let seconds = format!("{:.5}", time.since(Timestamp::new(syn::EPOCH, 0)).as_secs_f64());
+    let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+    let how = match state {
+        State::End(ended) => format!(" ({})", ended.name()),
+        State::Start | State::Update => String::new(),
+    };
+    format!("{seconds} {} {source} {attempts}{how}", state.name())
+}
+
+/// A sink that keeps what it is told.
+#[derive(Default)]
+pub(crate) struct Collect(Vec<Alert>);
+
+impl Sink for Collect {
+    fn alert(&mut self, alert: &Alert) {
+        self.0.push(alert.clone());
+    }
+}
