@@ -15,18 +15,16 @@ use crossbeam_channel::bounded;
 
 use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counter, Counting, Handoff, Parts, Watching};
+use crate::count::{Counting, Handoff, Parts, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::Error;
 use crate::hash::Key;
-use crate::outcome;
 use crate::packet::Interfaces;
 use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
-use crate::sync::OutOfMemory;
 use crate::table::Table;
 use crate::units::Bytes;
 use crate::watch::Grouping;
@@ -202,32 +200,14 @@ fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
         .watches
         .iter()
         .map(|watch| {
-            let mut counted: Vec<_> = watch.limits.iter().filter_map(|limit| limit.outcome).collect();
-            counted.sort_by_key(|outcome| *outcome as usize);
-            counted.dedup();
-            let share = share / (1 + counted.len());
-            let counter = |outcome| counter(watch, outcome, share);
-            let attempts = counter(None).map_err(no_memory)?;
-            let outcomes = counted.into_iter().map(|outcome| Ok((outcome, counter(Some(outcome))?)));
-            let outcomes = outcomes.collect::<Result<_, OutOfMemory>>().map_err(no_memory)?;
-            warn_of_few_sources(&attempts.table, watch, settings.watches.len());
             let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-            Ok(Watching { ports: watch.ports.clone(), grouping, attempts, outcomes })
+            let watching =
+                Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
+            warn_of_few_sources(&watching.attempts.table, watch, settings.watches.len());
+            Ok(watching)
         })
         .collect::<Result<_, Error>>()?;
     Ok((connections, watches))
-}
-
-/// The counters for those of a watch's limits that count attempts, or attempts that became something.
-fn counter(
-    watch: &WatchSettings,
-    outcome: Option<outcome::Outcome>,
-    memory: usize,
-) -> Result<Counter, OutOfMemory> {
-    let limits: Vec<_> =
-        (0..watch.limits.len()).filter(|limit| watch.limits[*limit].outcome == outcome).collect();
-    let counted: Vec<_> = limits.iter().map(|limit| watch.limits[*limit]).collect();
-    Ok(Counter { table: Arc::new(Table::new(&counted, memory)?), limits })
 }
 
 fn warn_of_few_sources(table: &Table, watch: &WatchSettings, watches: usize) {

@@ -28,9 +28,10 @@ use crate::segment::{Flags, Segment};
 use crate::sink::{CaptureHandle, Kept};
 use crate::source::{Expression, Received, Receiver};
 use crate::stats::Stats;
+use crate::sync::OutOfMemory;
 use crate::table::{Claim, Recorded, Table, Ties};
 use crate::time::Timestamp;
-use crate::watch::{AllowList, Grouping, PortSet};
+use crate::watch::{AllowList, Grouping, Limit, PortSet};
 use batch::{Batch, Now, Pending};
 
 /// One watch, as it is counted for.
@@ -316,6 +317,32 @@ impl Counting {
 }
 
 impl Watching {
+    /// What counts for a watch with these limits, in at most so much memory: evenly for its attempts, and for each
+    /// outcome that one of its limits counts.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(
+        ports: PortSet,
+        grouping: Grouping,
+        limits: &[Limit],
+        memory: usize,
+    ) -> Result<Self, OutOfMemory> {
+        let mut counted: Vec<_> = limits.iter().filter_map(|limit| limit.outcome).collect();
+        counted.sort_unstable_by_key(|outcome| *outcome as u8);
+        counted.dedup();
+        let share = memory / (1 + counted.len());
+        let outcomes =
+            counted.into_iter().map(|outcome| Ok((outcome, Counter::new(limits, Some(outcome), share)?)));
+        Ok(Self {
+            ports,
+            grouping,
+            attempts: Counter::new(limits, None, share)?,
+            outcomes: outcomes.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// The counters of attempts, or of those that became something.
     fn counter(&self, outcome: Option<Outcome>) -> Option<&Counter> {
         match outcome {
@@ -326,6 +353,16 @@ impl Watching {
 
     fn counters(&self) -> impl Iterator<Item = &Counter> {
         std::iter::once(&self.attempts).chain(self.outcomes.iter().map(|(_, counter)| counter))
+    }
+}
+
+impl Counter {
+    /// The counters for those limits that count attempts, or attempts that became something.
+    fn new(limits: &[Limit], outcome: Option<Outcome>, memory: usize) -> Result<Self, OutOfMemory> {
+        let counted = |limit: &usize| limits[*limit].outcome == outcome;
+        let places: Vec<_> = (0..limits.len()).filter(counted).collect();
+        let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
+        Ok(Self { table: Arc::new(Table::new(&own, memory)?), limits: places })
     }
 }
 

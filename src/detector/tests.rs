@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::alert::Source;
+use crate::outcome::Mix;
 use crate::packet::InterfaceId;
 
 /// More reports than any test here has a use for: whoever comes this far goes on for ever.
@@ -44,7 +45,15 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
         interface: InterfaceId::default(),
     };
     let ports = [25].into_iter().collect();
-    detector.handle(Event::Crossing(Crossing { attempt, limit: 0, first: start, span: 0, ports }));
+    detector.handle(Event::Crossing(Crossing {
+        attempt,
+        limit: 0,
+        first: start,
+        span: 0,
+        ports,
+        outcomes: Mix::default(),
+        since: Ticks(0),
+    }));
     detector.handle(Event::Tick(end, Stats::default()));
     detector.handle(Event::End(Some(end), Stats::default()));
     let reports = reports.0.lock().unwrap();

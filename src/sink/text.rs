@@ -250,6 +250,7 @@ pub(super) mod tests {
     use jiff::tz::TimeZone;
 
     use crate::alert::{Ended, Ports, Source, Trigger};
+    use crate::outcome::{Mix, Outcome};
     use crate::packet::Origin;
     use crate::sink::console::tests::Paper;
     use crate::watch::Limit;
@@ -270,7 +271,7 @@ pub(super) mod tests {
             watch: Arc::from("mail"),
             signature: 1_000_001,
             source: Source("49.212.10.42/32".parse().unwrap()),
-            limit: Limit { attempts: 30, window: Duration::from_secs(10) },
+            limit: Limit { attempts: 30, window: Duration::from_secs(10), outcome: None },
             trigger: Trigger {
                 src: "49.212.10.42".parse().unwrap(),
                 src_port: 60_001,
@@ -287,8 +288,18 @@ pub(super) mod tests {
             ports: Ports { counts: vec![(25, 15), (110, 15)], others: 0 },
             destinations: Addresses { kept: vec!["116.58.172.107".parse().unwrap()], others: 0 },
             hosts: Addresses::default(),
+            outcomes: mix(&[(Outcome::Silent, 28), (Outcome::Open, 1), (Outcome::Pending, 1)], 28),
+            sent: 0,
+            received: 0,
             losses: Losses::default(),
         }
+    }
+
+    /// So many attempts of each outcome; so many prove their client's address.
+    fn mix(outcomes: &[(Outcome, u64)], proofs: u64) -> Mix {
+        let mut mix = Mix { greeted: proofs, proofs, ..Mix::default() };
+        outcomes.iter().for_each(|&(outcome, attempts)| mix.set(outcome, attempts));
+        mix
     }
 
     pub(in crate::sink) fn end() -> Alert {
@@ -296,6 +307,9 @@ pub(super) mod tests {
             time: at(417_470),
             state: State::End(Ended::Quiet),
             attempts: 1_788,
+            outcomes: mix(&[(Outcome::Silent, 1_780), (Outcome::Spoke, 8)], 1_788),
+            sent: 48,
+            received: 96_000,
             last_seen: at(357_470),
             peak: 6.25,
             ports: Ports { counts: vec![(110, 900), (25, 888)], others: 0 },
@@ -338,14 +352,16 @@ pub(super) mod tests {
                 start(),
                 format!(
                     "2013-11-25T15:11:42.310+09:00 flood start src=49.212.10.42 watch=mail limit={limit} attempts=30 \
-                     in=5.9s ports=25:15,110:15 dst=116.58.172.107"
+                     in=5.9s ports=25:15,110:15 dst=116.58.172.107 outcomes=silent:28,open:1,pending:1 greeted=28 \
+                     verified=yes severity=1"
                 ),
             ),
             (
                 end(),
                 format!(
                     "2013-11-25T15:18:33.470+09:00 flood end src=49.212.10.42 watch=mail limit={limit} attempts=1788 \
-                     duration=5m57s rate=5.0/s peak=6.2/s ports=110:900,25:888 dst=116.58.172.107 ended=quiet"
+                     duration=5m57s rate=5.0/s peak=6.2/s ports=110:900,25:888 dst=116.58.172.107 \
+                     outcomes=silent:1780,spoke:8 greeted=1788 sent=48 received=96000 verified=yes severity=1 ended=quiet"
                 ),
             ),
             (
@@ -353,7 +369,8 @@ pub(super) mod tests {
                 format!(
                     "2013-11-25T15:12:38.000+09:00 flood update src=2001:db8:0:1::/64 watch=my\\u{{20}}mail \
                      limit={limit} attempts=330 duration=1m1s rate=5.4/s peak=5.1/s ports=25:200,110:120 \
-                     ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=16+ copies=2 \
+                     ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=16+ \
+                     outcomes=silent:28,open:1,pending:1 greeted=28 sent=0 received=0 verified=yes severity=1 copies=2 \
                      retransmissions=3 lost=kernel:12,interface:3,crossings:4,evictions:5"
                 ),
             ),

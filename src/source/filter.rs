@@ -1,8 +1,8 @@
 //! Filter expressions: what the kernel passes on a live capture, and what the user wants looked at.
 //!
-//! The kernel's filter is a superset of what decode counts. Plain IPv4 and IPv6 segments are judged exactly: SYN set,
-//! ACK clear, a watched port. Whatever the kernel cannot judge goes up: tags, PPPoE and MPLS, which are neither `ip`
-//! nor `ip6` to it, IPv6 extension headers, and tunnels when asked for. One text compiles for every link type that can
+//! The kernel's filter is a superset of what is counted. Plain IPv4 and IPv6 segments are judged exactly: SYN, FIN and
+//! RST from or to a watched port, and empty ACKs to one; no data packet goes up. Whatever the kernel cannot judge does:
+//! tags, PPPoE and MPLS, which are neither `ip` nor `ip6` to it, IPv6 extension headers, and tunnels when asked for. One text compiles for every link type that can
 //! be filtered, because it names neither `vlan` nor `mpls`, which would move the offsets of all that follows them.
 //! Serial lines alone get a few words more: libpcap knows one of the forms that PPP has there.
 
@@ -133,10 +133,26 @@ fn superset(link: LinkType, ports: &[RangeInclusive<u16>], tunnels: bool) -> Str
         LinkType::PPP | LinkType::PPP_HDLC => UNFRAMED,
         _ => "",
     };
+    let tcp4 = Offsets {
+        from: "tcp[0:2]",
+        to: "tcp[2:2]",
+        offset: "tcp[12]",
+        flags: "tcp[13]",
+        room: ROOM4,
+        is_whole: WHOLE4,
+    };
+    let tcp6 = Offsets {
+        from: "ip6[40:2]",
+        to: "ip6[42:2]",
+        offset: "ip6[52]",
+        flags: "ip6[53]",
+        room: "ip6[4:2]",
+        is_whole: "",
+    };
     let mut text = format!(
-        "{unframed}(ip and tcp[13] & 0x12 = 2{}) or (ip6 and ip6[6] = 6 and ip6[53] & 0x12 = 2{})",
-        among("tcp[2:2]", ports),
-        among("ip6[42:2]", ports)
+        "{unframed}(ip and {}) or (ip6 and ip6[6] = 6 and {})",
+        telling(&tcp4, ports),
+        telling(&tcp6, ports)
     );
     let extensions: Vec<_> = IPV6_EXTENSIONS.iter().map(|next| format!("ip6[6] = {next}")).collect();
     let _ = write!(text, " or (ip6 and ({})) or not (ip or ip6 or arp)", extensions.join(" or "));
@@ -146,11 +162,40 @@ fn superset(link: LinkType, ports: &[RangeInclusive<u16>], tunnels: bool) -> Str
     text
 }
 
-/// ` and (field is one of these ports)`, or nothing when there are none to choose from.
-fn among(field: &str, ports: &[RangeInclusive<u16>]) -> String {
+/// Where the fields of a TCP header are, and the room that the IP header leaves for it and what it carries.
+struct Offsets {
+    from: &'static str,
+    to: &'static str,
+    offset: &'static str,
+    flags: &'static str,
+    room: &'static str,
+    /// That no fragments follow, where the IP header itself tells.
+    is_whole: &'static str,
+}
+
+/// IPv4's total length, less its header.
+const ROOM4: &str = "ip[2:2] - ((ip[0] & 0xf) << 2)";
+
+/// IPv4's more-fragments flag is clear.
+const WHOLE4: &str = " and ip[6] & 0x20 = 0";
+
+/// Segments that tell of an attempt: SYN, FIN or RST either way, or an empty ACK from the client.
+fn telling(tcp: &Offsets, ports: &[RangeInclusive<u16>]) -> String {
+    let Offsets { from, to, offset, flags, room, is_whole } = tcp;
+    let is_control = format!("{flags} & 7 != 0");
+    // A header of less than 20 bytes makes no sense; what it carries cannot be told.
+    let is_empty_ack = format!(
+        "{flags} & 0x17 = 0x10 and {offset} >= 0x50 and {room} - (({offset} & 0xf0) >> 2) = 0{is_whole}"
+    );
     if ports.is_empty() {
-        return String::new();
+        return format!("(({is_control}) or ({is_empty_ack}))");
     }
+    let (from, to) = (among(from, ports), among(to, ports));
+    format!("(({is_control} and ({to} or {from})) or ({is_empty_ack} and ({to})))")
+}
+
+/// The field is one of these ports.
+fn among(field: &str, ports: &[RangeInclusive<u16>]) -> String {
     let ranges: Vec<_> = ports
         .iter()
         .map(|range| match (range.start(), range.end()) {
@@ -158,7 +203,7 @@ fn among(field: &str, ports: &[RangeInclusive<u16>]) -> String {
             (first, last) => format!("({field} >= {first} and {field} <= {last})"),
         })
         .collect();
-    format!(" and ({})", ranges.join(" or "))
+    ranges.join(" or ")
 }
 
 #[cfg(test)]

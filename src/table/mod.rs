@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     fn limit(attempts: u16, seconds: u64) -> Limit {
-        Limit { attempts, window: Duration::from_secs(seconds) }
+        Limit { attempts, window: Duration::from_secs(seconds), outcome: None }
     }
 
     fn table(limits: &[Limit], sources: usize) -> Table {

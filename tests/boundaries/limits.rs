@@ -22,7 +22,7 @@ fn spread(n: u16, span: Duration) -> Vec<Syn> {
 #[test]
 fn the_nth_attempt_meets_a_limit_and_the_one_before_does_not() {
     for text in LIMITS {
-        let Limit { attempts: n, window } = text.parse().unwrap();
+        let Limit { attempts: n, window, .. } = text.parse().unwrap();
         let setup = Setup::with(&[text]);
         assert_eq!(setup.run(spread(n - 1, window)).alerts.len(), 0, "{text}: N-1 attempts");
 
@@ -44,7 +44,7 @@ fn the_nth_attempt_meets_a_limit_and_the_one_before_does_not() {
 #[test]
 fn a_window_includes_both_its_ends_and_nothing_more() {
     for text in LIMITS.iter().filter(|text| !text.starts_with("1/")) {
-        let Limit { attempts: n, window } = text.parse().unwrap();
+        let Limit { attempts: n, window, .. } = text.parse().unwrap();
         let setup = Setup::with(&[text]);
         let micros = Duration::from_micros;
         for (span, met) in [

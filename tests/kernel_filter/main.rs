@@ -18,6 +18,7 @@ use std::ops::RangeInclusive;
 use pcap::{BpfProgram, Capture, Linktype};
 use synwatch::decode::{Skip, Tunnels, decode};
 use synwatch::packet::{InterfaceId, LinkType, Packet};
+use synwatch::segment::{Flags, Segment};
 use synwatch::source::{Expression, kernel_filter};
 use synwatch::time::Timestamp;
 use synwatch::watch::PortSet;
@@ -61,18 +62,25 @@ impl Setup {
         let Some(program) = self.kernel.get(&link) else { return false };
         let passed = program.filter(bytes);
         let decoded = decode(&packet(link, bytes), self.tunnels);
-        let attempt = decoded.ok().filter(|segment| segment.flags.is_attempt());
-        let port = attempt.map(|segment| segment.dst_port);
-        let is_counted = port.is_some_and(|port| self.watched.contains(port));
+        let is_counted = decoded.is_ok_and(|segment| tells_of_an_attempt(&segment, &self.watched));
         let told = || format!("{}, {link}: {decoded:?} of {}", self.name, hex(bytes));
         assert!(passed || !is_counted, "the kernel keeps back what is counted, {}", told());
         // Headers that contradict themselves are decode's to judge.
         if plain::is_plain(link, bytes, self.tunnels) && decoded != Err(Skip::Malformed) {
-            let is_wanted = port.is_some_and(|port| self.named.contains(port));
+            let is_wanted = decoded.is_ok_and(|segment| tells_of_an_attempt(&segment, &self.named));
             assert!(passed == is_wanted, "the kernel passes what it could judge, {}", told());
         }
         is_counted
     }
+}
+
+/// Whether a segment is an attempt to one of these ports, or tells what became of one: what is counted.
+fn tells_of_an_attempt(segment: &Segment, ports: &PortSet) -> bool {
+    let Segment { flags, src_port, dst_port, payload, .. } = *segment;
+    let is_control = [Flags::SYN, Flags::FIN, Flags::RST].into_iter().any(|flag| flags.has(flag));
+    let is_empty_ack = flags.has(Flags::ACK) && payload == Some(0);
+    (is_control && (ports.contains(src_port) || ports.contains(dst_port)))
+        || (is_empty_ack && ports.contains(dst_port))
 }
 
 /// What is watched in the tests.

@@ -169,8 +169,9 @@ impl Watch {
 
     fn watching(&self, room: usize) -> Watching {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
-        let table = Table::new(&self.limits, Table::memory_for(room, most)).expect("memory for the table");
-        Watching { ports: self.ports.clone(), grouping: self.grouping, table: Arc::new(table) }
+        let memory =
+            Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
+        Watching::new(self.ports.clone(), self.grouping, &self.limits, memory).expect("memory for the tables")
     }
 }
 
