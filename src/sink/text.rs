@@ -297,7 +297,8 @@ pub(super) mod tests {
 
     /// So many attempts of each outcome; so many prove their client's address.
     fn mix(outcomes: &[(Outcome, u64)], proofs: u64) -> Mix {
-        let mut mix = Mix { greeted: proofs, proofs, ..Mix::default() };
+        let mut mix = Mix::default();
+        (mix.greeted, mix.proofs) = (proofs, proofs);
         outcomes.iter().for_each(|&(outcome, attempts)| mix.set(outcome, attempts));
         mix
     }

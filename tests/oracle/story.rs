@@ -111,7 +111,7 @@ fn limit(attempts: BoxedStrategy<u16>) -> impl Strategy<Value = Limit> {
         1 => Just(WEEK),
     ];
     (attempts, millis)
-        .prop_map(|(attempts, millis)| Limit { attempts, window: Duration::from_millis(millis) })
+        .prop_map(|(attempts, millis)| Limit { attempts, window: Duration::from_millis(millis), outcome: None })
 }
 
 fn act(
