@@ -3,8 +3,8 @@
 //! A table of fixed size with one small entry per recent attempt, found by the keyed hash of its identity: both
 //! addresses, both ports and the sequence number. A SYN of the same identity as an entry is
 //!
-//! - a **copy** when it comes within 100 ms at another place (interface, VLAN or direction), or within 1 ms with the
-//!   same IPv4 identification: a forwarding gateway's `any` shows every packet twice, a mirror port may;
+//! - a **copy** when it comes within 100 ms at another place (interface, VLAN, tunnel or direction), or within 1 ms with
+//!   the same IPv4 identification: a forwarding gateway's `any` shows every packet twice, a mirror port may;
 //! - a **retransmission** when it comes 0.2 s or more after the one before it, within 130 s of the first, as the 12th
 //!   at most (Linux sends six in 127 s by default, `tcp_syn_retries`; RFC 6298 starts at 1 s, and older stacks at 3 s);
 //! - an attempt of its own otherwise. The caps keep a sender from hiding a flood behind repeats.
@@ -210,8 +210,9 @@ fn mix(place: Place) -> u32 {
         Direction::Out => 2,
         Direction::Hook(hook) => 3 + u64::from(hook),
     };
+    let interface = u64::from(place.interface.0) << 32 | u64::from(place.ifindex);
     let mut mixed = 0u64;
-    for part in [u64::from(place.interface.0) << 32 | u64::from(place.ifindex), place.vlan, direction] {
+    for part in [interface, place.vlan, u64::from(place.tunnels) << 32 | direction] {
         // Odd constant of 2^64 over the golden ratio (Knuth, 6.4): spreads small numbers over all bits.
         mixed = (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
