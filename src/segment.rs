@@ -48,6 +48,8 @@ pub struct Place {
     /// The VLAN identifiers, 12 bits each: the innermost lowest, the outer ones above it (from the sixth tag on, the
     /// outermost wrap around and are folded in by XOR). 0 without tags.
     pub vlan: u64,
+    /// How many tunnels it was seen in: where a tunnel ends, a packet is seen with and without it.
+    pub tunnels: u8,
     /// The direction, where the link layer tells it.
     pub direction: Direction,
     /// The link layer's addresses, where there are two; else zero. They tell the way of a segment, not its copies.

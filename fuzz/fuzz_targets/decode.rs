@@ -1,5 +1,4 @@
-//! `cargo fuzz run decode target/corpus/decode corpus/decode`, from this folder: what is found goes to the first, the
-//! seeds in the second stay as they are.
+//! Any bytes, as a packet: see the body, and README.md beside this folder for how it is run.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| synwatch_fuzz::decode::run(data));

@@ -2,3 +2,5 @@
 //! hold where no fuzzer can be had.
 
 pub mod decode;
+pub mod limits;
+pub mod reader;

@@ -51,9 +51,10 @@ fn another_interface_within_100_ms_is_a_copy() {
 }
 
 #[test]
-fn another_vlan_or_direction_or_index_within_100_ms_is_a_copy() {
+fn another_vlan_tunnel_direction_or_index_within_100_ms_is_a_copy() {
     for place in [
         Place { vlan: 7, ..Place::default() },
+        Place { tunnels: 1, ..Place::default() },
         Place { direction: Direction::Out, ..Place::default() },
         Place { direction: Direction::Hook(2), ..Place::default() },
         Place { ifindex: 3, ..Place::default() },

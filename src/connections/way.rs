@@ -75,7 +75,8 @@ fn place_of(place: Place) -> u32 {
         Direction::Out => 2,
         Direction::Hook(hook) => 3 + u64::from(hook),
     };
-    mix([u64::from(place.interface.0) << 32 | u64::from(place.ifindex), place.vlan, direction])
+    let interface = u64::from(place.interface.0) << 32 | u64::from(place.ifindex);
+    mix([interface, place.vlan, u64::from(place.tunnels) << 32 | direction])
 }
 
 fn mix(parts: [u64; 3]) -> u32 {
@@ -97,7 +98,7 @@ mod tests {
 
     fn seen(interface: u32, ifindex: u32, direction: Direction, hop: Hop) -> Segment {
         Segment {
-            place: Place { interface: InterfaceId(interface), ifindex, direction, hop, vlan: 0 },
+            place: Place { interface: InterfaceId(interface), ifindex, direction, hop, vlan: 0, tunnels: 0 },
             ..syn()
         }
     }

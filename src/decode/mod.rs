@@ -101,7 +101,6 @@ fn walk(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
     let mut rest = Rest::new(packet.bytes);
     let mut place = Place { interface: packet.interface, ..Place::default() };
     let mut tags = 0;
-    let mut depth = 0;
     let mut next = link::read(packet.link, &mut rest, &mut place)?;
     for _ in 0..MAX_HEADERS {
         next = match next {
@@ -116,8 +115,8 @@ fn walk(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
                 if tunnels == Tunnels::Skip {
                     return Err(Skip::Tunnel);
                 }
-                depth += 1;
-                if depth > MAX_TUNNELS {
+                place.tunnels += 1;
+                if place.tunnels > MAX_TUNNELS {
                     return Err(Skip::Malformed);
                 }
                 tunnel.open(&mut rest)?
@@ -128,14 +127,14 @@ fn walk(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
                     return Err(Skip::Malformed);
                 }
                 let (vlan, inner) = ether::tag(&mut rest)?;
-                if depth == 0 {
+                if place.tunnels == 0 {
                     place.vlan = place.vlan.rotate_left(12) ^ u64::from(vlan);
                 }
                 inner
             }
             Next::Ethernet => {
                 let (hop, inner) = ether::mac(&mut rest)?;
-                if depth == 0 {
+                if place.tunnels == 0 {
                     place.hop = hop;
                 }
                 inner

@@ -384,7 +384,7 @@ pub(super) mod tests {
     fn a_start_of_a_network_counts_its_hosts_and_names_one_destination() {
         let hosts = Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap()], others: 0 };
         let alert = Alert { hosts, state: State::Start, losses: Losses::default(), ..full() };
-        assert!(line(&alert).contains(" dst=116.58.172.107 hosts=1 copies=2 "));
+        assert!(line(&alert).contains(" dst=116.58.172.107 hosts=1 outcomes="));
     }
 
     #[test]

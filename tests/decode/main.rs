@@ -99,10 +99,12 @@ fn tags_are_noted_outermost_first() {
 }
 
 #[test]
-fn tags_inside_a_tunnel_are_not_part_of_the_place() {
+fn a_tunnel_is_part_of_the_place_and_tags_inside_it_are_not() {
     let inner = ethernet(VLAN, &tag(6, IPV4, &v4(TCP, &tcp())));
     let bytes = ethernet(VLAN, &tag(5, IPV4, &v4(UDP, &vxlan(&inner))));
-    assert_eq!(place(LinkType::ETHERNET, &bytes).vlan, 5);
+    let seen = place(LinkType::ETHERNET, &bytes);
+    assert_eq!((seen.vlan, seen.tunnels), (5, 1));
+    assert_eq!(place(LinkType::ETHERNET, &inner).tunnels, 0);
 }
 
 #[test]

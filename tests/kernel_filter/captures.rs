@@ -56,7 +56,7 @@ fn hold_all(captures: &[PathBuf], tally: &mut Tally) {
 
 /// Holds a packet up to all filters. It is counted where one of them counts it.
 fn is_counted(setups: &[Setup], packet: &Packet<'_>) -> bool {
-    setups.iter().fold(false, |counted, setup| setup.hold(packet.link, packet.bytes) || counted)
+    setups.iter().filter(|setup| setup.hold(packet.link, packet.bytes)).count() > 0
 }
 
 fn own_captures() -> Vec<PathBuf> {

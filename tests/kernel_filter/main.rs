@@ -4,6 +4,8 @@
 //! any port, as many as are named to the kernel and one more, with and without tunnels. libpcap compiles the text and
 //! runs the program, as it does for a live capture.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod captures;
 mod generated;
 #[path = "../decode/packets.rs"]

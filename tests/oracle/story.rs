@@ -110,8 +110,11 @@ fn limit(attempts: BoxedStrategy<u16>) -> impl Strategy<Value = Limit> {
         1 => Just(1000),
         1 => Just(WEEK),
     ];
-    (attempts, millis)
-        .prop_map(|(attempts, millis)| Limit { attempts, window: Duration::from_millis(millis), outcome: None })
+    (attempts, millis).prop_map(|(attempts, millis)| Limit {
+        attempts,
+        window: Duration::from_millis(millis),
+        outcome: None,
+    })
 }
 
 fn act(

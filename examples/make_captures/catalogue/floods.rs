@@ -25,7 +25,7 @@ fn spoofed_flood() -> Capture {
     trace.syns(MONDAY + 37 * MS, 200 * MS, 100, IpAddr::from([203, 0, 113, 66]), server(25));
     Capture::ethernet(
         "spoofed-flood.pcap",
-        "3,000 SYNs in 20 s, each from a forged source of its own, and one true attacker at five a second among them.",
+        "3,000 SYNs in 20 s from nearly as many forged sources, and one true attacker at five a second among them.",
         &mut trace,
         &["203.0.113.66"],
     )
