@@ -371,7 +371,9 @@ impl Entry {
         {
             #[expect(clippy::cast_possible_truncation, reason = "at most 130 s of ticks")]
             let age = age as u32;
-            *self = Self { facts: self.facts, age, repeats: (retransmissions + 1) << 4, ..again };
+            let mut facts = self.facts;
+            facts.repeat();
+            *self = Self { facts, age, repeats: (retransmissions + 1) << 4, ..again };
             return (Syn::Retransmission, time);
         }
         // A SYN a little older than the newest leaves the time of the newest as it is.
