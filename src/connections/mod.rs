@@ -25,7 +25,7 @@
 //!
 //! The table belongs to one thread: all segments of one connection meet in it, whichever interface they were seen on.
 //! So its entries are plain memory, and nothing here is atomic. It allocates nothing after it was made. In a full set
-//! the entry whose SYN is the oldest gives way, those of established connections last.
+//! the entry whose SYN is the oldest gives way, those of connections that are open last.
 
 mod facts;
 mod timers;
@@ -113,12 +113,12 @@ pub struct News {
 struct Set {
     /// Hashes of addresses and ports; 0 where there is no entry.
     connections: [u64; WAYS],
-    /// When the newest SYN came that is no copy, and whether the connection is established.
+    /// When the newest SYN came that is no copy, and whether the connection is established and not closed.
     newest: [Newest; WAYS],
     entries: [Entry; WAYS],
 }
 
-/// A time in the upper 63 bits, and in the lowest whether the connection is established.
+/// A time in the upper 63 bits, and in the lowest whether the connection is established and not closed.
 #[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
 #[repr(transparent)]
 struct Newest(u64);
@@ -136,8 +136,8 @@ impl Newest {
         self.0 & 1 != 0
     }
 
-    fn established(self) -> Self {
-        Self(self.0 | 1)
+    fn with_established(self, established: bool) -> Self {
+        Self(self.0 & !1 | u64::from(established))
     }
 }
 
@@ -249,9 +249,7 @@ impl Connections {
         }
         let newest = set.newest[way].time();
         let started = Ticks(newest.0 - u64::from(entry.age));
-        if after.outcome == Outcome::Open {
-            set.newest[way] = set.newest[way].established();
-        }
+        set.newest[way] = set.newest[way].with_established(after.outcome == Outcome::Open);
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
     }
 
