@@ -223,8 +223,8 @@ impl Connections {
         let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment);
         if syn != Syn::Copy {
             set.newest[way] = Newest::new(newest);
-            let age = u64::from(set.entries[way].age);
-            self.wait(connection, newest, Ticks(newest.0 - age), segment);
+            let started = set.started(way);
+            self.wait(connection, newest, started, segment);
         }
         syn
     }
@@ -247,8 +247,7 @@ impl Connections {
         if before == after {
             return None;
         }
-        let newest = set.newest[way].time();
-        let started = Ticks(newest.0 - u64::from(entry.age));
+        let started = set.started(way);
         set.newest[way] = set.newest[way].with_established(after.outcome == Outcome::Open);
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
     }
@@ -260,8 +259,9 @@ impl Connections {
         let at = self.set_of(connection);
         let set = &mut self.sets[at];
         let news = |before, after| News { ends, started, before, after };
-        let Some(way) = set.find_attempt(connection, client_isn) else {
-            // It had to give way: what became of it will not be known.
+        let found = set.find_attempt(connection, client_isn);
+        let Some(way) = found.filter(|&way| set.started(way) == started) else {
+            // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
             return Some(Some(news(None, after)));
         };
@@ -318,6 +318,11 @@ impl Set {
         (0..WAYS)
             .filter(|&way| self.connections[way] == connection)
             .max_by_key(|&way| self.newest[way].time())
+    }
+
+    /// When an entry's first SYN came.
+    fn started(&self, way: usize) -> Ticks {
+        Ticks(self.newest[way].time().0 - u64::from(self.entries[way].age))
     }
 
     /// An empty entry, or the one whose newest SYN is the oldest, of those not established if there are any.

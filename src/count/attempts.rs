@@ -52,7 +52,7 @@ impl Counting {
         match met {
             Some(limit) => {
                 let met = Met { watch, outcome: None, recorded, limit };
-                if self.cross(&met, recorded.slot, attempt, now) {
+                if self.cross(&met, Some(recorded.slot), attempt, now) {
                     self.keep(index);
                 }
             }

@@ -20,13 +20,14 @@ pub(super) struct Met {
 
 impl Counting {
     /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
-    /// slot is that of the source's attempts: it is flagged.
-    pub(super) fn cross(&mut self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> bool {
+    /// slot is that of the source's attempts: it is flagged. When what became of them shows only later, it may be gone.
+    pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
         let table = &self.watches[met.watch].attempts.table;
-        let is_flagged = table.is_flagged(slot);
+        let is_flagged = slot.is_none_or(|slot| table.is_flagged(slot));
+        let flag = || slot.into_iter().for_each(|slot| table.flag(slot, true));
         if self.own.contains(&attempt.src) {
             if !is_flagged && self.handoff.offer(Event::Own(attempt.src)) {
-                table.flag(slot, true);
+                flag();
             }
             return false;
         }
@@ -34,14 +35,14 @@ impl Counting {
         if self.episodes.is_full() {
             // The flag has each such source counted once, and costs the same as for one that has an episode.
             self.stats.episodes_refused += u64::from(!is_flagged);
-            table.flag(slot, true);
+            flag();
             return false;
         }
         if self.handoff.is_full() {
             self.stats.losses.crossings += 1;
             return false;
         }
-        table.flag(slot, true);
+        flag();
         let Some(crossing) = self.crossing(met, attempt, now) else { return false };
         self.episodes.count_sent();
         let is_sent = self.handoff.offer(Event::Crossing(crossing));

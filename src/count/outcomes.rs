@@ -3,7 +3,7 @@
 
 use crate::connections::{Ends, News};
 use crate::detector::Attempt;
-use crate::outcome::{Code, Life};
+use crate::outcome::{Code, Outcome};
 use crate::table::Slot;
 use crate::time::Timestamp;
 
@@ -40,16 +40,15 @@ impl Counting {
             let source = source(watching, &self.own, news.ends.client.0);
             let tag = self.key.address(source.0.addr());
             let found = watching.attempts.table.find(tag);
-            let code = Code::from(news.after);
-            let noted = found.and_then(|(slot, _)| {
-                watching.attempts.table.settle(slot, news.started, news.ends.server.1, code)
+            // What has been forgotten is still pending if its ring entry says so.
+            let before = news.before.unwrap_or_default();
+            let (from, to) = (Code::from(before), Code::from(news.after));
+            let noted = found.is_some_and(|(slot, _)| {
+                watching.attempts.table.settle(slot, news.started, news.ends.server.1, from, to)
             });
-            let before = match (news.before, noted) {
-                (Some(before), _) => before,
-                // Forgotten: it is still pending if its ring entry says so.
-                (None, Some(code)) if code == Code::default() => Life::default(),
-                (None, _) => continue,
-            };
+            if news.before.is_none() && !noted {
+                continue;
+            }
             if let Some((_, true)) = found {
                 if let Some(episode) = self.episodes.get(&key(watch, source)) {
                     if episode.has(news.started) && episode.lasts_at(now.time) {
@@ -57,7 +56,7 @@ impl Counting {
                     }
                 }
             }
-            if !before.outcome.is_settled() && news.after.outcome.is_settled() {
+            if is_settled_by(before.outcome, news.after.outcome) {
                 self.record_outcome(watch, tag, source, found.map(|(slot, _)| slot), news, now);
             }
         }
@@ -80,17 +79,26 @@ impl Counting {
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded);
         let Some(limit) = met else { return };
+        let Some(counter) = self.watches[watch].counter(outcome) else { return };
         let attempt = attempt(watch, source, news, now);
         if let Some(episode) = self.episodes.get(&attempt.key) {
             if episode.lasts_at(now.time) {
-                return episode.meet(now.time);
+                let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
+                episode.meet(now.time, limit.and_then(|limit| counter.table.span(&recorded, limit)));
+                // A source that had been forgotten has no flag in its new slot.
+                if let Some(slot) = slot {
+                    self.watches[watch].attempts.table.flag(slot, true);
+                }
+                return;
             }
         }
-        // The flag stands in the slot of the source's attempts. Where that is gone, so is most of what would be told.
-        if let Some(slot) = slot {
-            self.cross(&Met { watch, outcome, recorded, limit }, slot, attempt, now);
-        }
+        self.cross(&Met { watch, outcome, recorded, limit }, slot, attempt, now);
     }
+}
+
+/// Whether this is when a limit counts an outcome: once it is final, or known after all.
+fn is_settled_by(before: Outcome, after: Outcome) -> bool {
+    after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
 }
 
 /// The attempt that became something, at the time at which that was settled.

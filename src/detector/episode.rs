@@ -184,9 +184,12 @@ impl Episode {
             .fetch_add(u64::from(after.received).wrapping_sub(before.received.into()), Ordering::Relaxed);
     }
 
-    /// Takes note that a limit by outcome was met at this time.
-    pub fn meet(&self, time: Timestamp) {
+    /// Takes note that a limit by outcome was met at this time, and in what span if it is the episode's own.
+    pub fn meet(&self, time: Timestamp, span: Option<u64>) {
         self.last_met.fetch_max(time.nanos(), Ordering::Relaxed);
+        if let Some(span) = span {
+            self.shortest.fetch_min(span, Ordering::Relaxed);
+        }
     }
 
     /// Counts a copy of an attempt.
@@ -207,16 +210,17 @@ impl Episode {
     /// What became of so many attempts.
     pub(super) fn outcomes(&self, attempts: u64) -> Mix {
         let mut mix = Mix::default();
-        let mut known = 0;
+        let mut rest = attempts;
         for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending) {
-            let count = unsigned(&self.outcomes[outcome as usize]);
-            known += count;
+            // Live, an outcome may be counted after the attempts were looked at; and of attempts within one tick, one
+            // before the episode is not told from one that is the episode's. They sum to the attempts all the same.
+            let count = unsigned(&self.outcomes[outcome as usize]).min(rest);
+            rest -= count;
             mix.set(outcome, count);
         }
-        // Live, an outcome may be counted after the attempts were looked at.
-        mix.set(Outcome::Pending, attempts.saturating_sub(known));
-        mix.greeted = unsigned(&self.greeted);
-        mix.proofs = unsigned(&self.proofs);
+        mix.set(Outcome::Pending, rest);
+        mix.greeted = unsigned(&self.greeted).min(mix.count(Outcome::Silent));
+        mix.proofs = unsigned(&self.proofs).min(attempts);
         mix
     }
 

@@ -165,7 +165,11 @@ impl<S: Sink> Detector<S> {
         if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
             // Sent before the capture thread could know of the episode: one more attempt of it.
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
-            open.episode.count(attempt, span, true);
+            match self.limit(attempt.key, crossing.limit.into()) {
+                // What became something was counted as an attempt when it was one.
+                Some(Limit { outcome: Some(_), .. }) => open.episode.meet(attempt.time, span),
+                _ => open.episode.count(attempt, span, true),
+            }
             return;
         }
         if self.open.len() >= self.rules.max_episodes {
