@@ -31,6 +31,24 @@ impl Limit {
     pub const MAX_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 }
 
+/// The limits of a watch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// For each source.
+    pub sources: Vec<Limit>,
+    /// For each network, if there is one.
+    pub networks: Option<Limit>,
+    /// For each destination, if there is one.
+    pub destinations: Option<Limit>,
+}
+
+impl Limits {
+    /// All of them, in the order in which reports number them.
+    pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
+        self.sources.iter().copied().chain(self.networks).chain(self.destinations)
+    }
+}
+
 impl fmt::Display for Limit {
     /// As it is given on the command line, in the largest unit that is whole: `30/10s`, `60/1m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
