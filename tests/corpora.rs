@@ -1,5 +1,7 @@
 //! The fuzz targets' bodies, run on their seeds, on the captures, and on small changes of them. No fuzzer is needed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 #[path = "../fuzz/src/lib.rs"]
 pub mod fuzz;
 

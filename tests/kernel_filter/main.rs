@@ -4,6 +4,8 @@
 //! any port, as many as are named to the kernel and one more, with and without tunnels. libpcap compiles the text and
 //! runs the program, as it does for a live capture.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod captures;
 mod generated;
 #[path = "../decode/packets.rs"]
@@ -73,6 +75,11 @@ impl Setup {
         }
         is_counted
     }
+}
+
+/// Holds all filters to their promises for one packet, and says whether one of them has to count it.
+fn hold_all(setups: &[Setup], link: LinkType, bytes: &[u8]) -> bool {
+    setups.iter().filter(|setup| setup.hold(link, bytes)).count() > 0
 }
 
 /// What is watched in the tests.
