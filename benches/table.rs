@@ -22,31 +22,38 @@ const BATCHES: usize = 1024;
 /// Attempts in a tick of 0.1 ms: 1.28 million a second.
 const IN_A_TICK: u64 = 128;
 
-/// A thousand sources, each over its limit: their slots stay in the cache.
-const FEW: u64 = 1000;
-/// As many sources as attempts: every slot has to be fetched, and soon to be taken from another source.
-const ALL_DIFFERENT: u64 = u64::MAX;
+#[derive(Debug, Clone, Copy)]
+enum Sources {
+    /// Each is over its limit; their slots stay in the cache.
+    AThousand,
+    /// Every slot has to be fetched, and taken from another source.
+    AllDifferent,
+}
 
-#[divan::bench(args = [FEW, ALL_DIFFERENT])]
-fn batched(bencher: Bencher<'_, '_>, sources: u64) {
+#[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
+fn batched(bencher: Bencher<'_, '_>, sources: Sources) {
     run(bencher, sources, touch);
 }
 
 /// Without bringing a batch's slots into the cache first: what the batch is good for.
-#[divan::bench(args = [FEW, ALL_DIFFERENT])]
-fn one_by_one(bencher: Bencher<'_, '_>, sources: u64) {
+#[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
+fn one_by_one(bencher: Bencher<'_, '_>, sources: Sources) {
     run(bencher, sources, |_, _| 0);
 }
 
-fn run(bencher: Bencher<'_, '_>, sources: u64, touch: impl Fn(&Table, &[u64]) -> u64) {
+fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]) -> u64) {
     let limits = [limit(30, 10), limit(60, 60)];
     let Ok(table) = Table::new(&limits, MEMORY) else { return };
+    let different = match sources {
+        Sources::AThousand => 1000,
+        Sources::AllDifferent => u64::MAX,
+    };
     let mut ties = Ties::new(1);
     let mut attempt = 0;
     let mut batches = || {
         let mut met = 0;
         for _ in 0..BATCHES {
-            let tags: [u64; BATCH] = std::array::from_fn(|index| tag((attempt + index as u64) % sources));
+            let tags: [u64; BATCH] = std::array::from_fn(|index| tag((attempt + index as u64) % different));
             black_box(touch(&table, &tags));
             for tag in tags {
                 attempt += 1;
