@@ -76,7 +76,7 @@ pub struct Recorded {
     pub port: u16,
     /// Whether the source was flagged as having an episode.
     pub flagged: bool,
-    /// Whether the slot was claimed for this attempt.
+    /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
     /// The slot's count before this attempt.
     count: u32,
@@ -185,6 +185,11 @@ impl Table {
                     Claimed::Won { way, how } => {
                         claimed = Some(how);
                         way
+                    }
+                    // The source that gave way for it is forgotten all the same.
+                    Claimed::GivenUp { how } => {
+                        claimed = Some(how);
+                        continue;
                     }
                     Claimed::Lost => continue,
                 },
