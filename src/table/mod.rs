@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use claim::Ties;
 
 use crate::clock::Ticks;
-use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
 use crate::watch::Limit;
 use claim::Claimed;
 use ring::{Entry, position};
@@ -191,7 +191,10 @@ impl Table {
                         claimed = Some(how);
                         continue;
                     }
-                    Claimed::Lost => continue,
+                    Claimed::Lost => {
+                        spin_loop();
+                        continue;
+                    }
                 },
             };
             let word = Word(set.words[way].load(Ordering::Acquire));
