@@ -76,6 +76,22 @@ fn a_writer_overtaken_by_a_claim_does_not_lend_its_time_to_the_next_owner() {
 }
 
 #[test]
+fn a_writer_overtaken_until_its_generation_comes_round_meets_nothing() {
+    // Fifteen sources claim A's slot one after the other, and the last one's entries carry A's generation again. A's
+    // two attempts are more than a second apart, each other source comes once.
+    model(Some(1), || {
+        let table = table(2);
+        for n in (0..25).rev() {
+            record(&table, B, ago(5_000 + n * 10_001));
+        }
+        record(&table, A, ago(11_000));
+        let other = spawn(&table, |table| (0..15).any(|n| record(table, C + n, NOW)));
+        let met = record(&table, A, NOW);
+        assert!(!met && !other.join().unwrap());
+    });
+}
+
+#[test]
 fn sources_that_claim_slots_from_each_other_never_add_up() {
     // Three sources for two slots, two attempts each at most: no three of one source.
     model(BOUND, || {
@@ -133,6 +149,7 @@ fn a_flag_is_set_for_the_claim_it_was_meant_for_or_not_at_all() {
 fn model(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = preemptions;
+    builder.max_branches = 10_000;
     builder.check(body);
 }
 

@@ -211,11 +211,19 @@ impl Table {
                 continue;
             }
             let slot = Slot { set: at, way, generation: word.generation() };
-            let count = word.count();
+            let mut count = word.count();
             let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
             let entry = Entry::new(time, port, slot.generation);
             let place = self.entry(at, way, position(count, 0, self.ring));
-            let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            let mut replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
+            // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
+            // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
+            // an owner of the same generation that looks just between the swap and the putting back.
+            if set.tags[way].load(Ordering::Acquire) != tag {
+                let _ = place.compare_exchange(entry.0, replaced.0, Ordering::AcqRel, Ordering::Relaxed);
+                (count, replaced) = (0, Entry::NONE);
+            }
             return Recorded { slot, time, port, flagged: word.is_flagged(), claimed, count, replaced };
         }
     }
