@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use claim::Ties;
 
 use crate::clock::Ticks;
-use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
 use crate::watch::Limit;
 use claim::Claimed;
 use ring::{Entry, position};
@@ -76,7 +76,7 @@ pub struct Recorded {
     pub port: u16,
     /// Whether the source was flagged as having an episode.
     pub flagged: bool,
-    /// Whether the slot was claimed for this attempt.
+    /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
     /// The slot's count before this attempt.
     count: u32,
@@ -186,7 +186,15 @@ impl Table {
                         claimed = Some(how);
                         way
                     }
-                    Claimed::Lost => continue,
+                    // The source that gave way for it is forgotten all the same.
+                    Claimed::GivenUp { how } => {
+                        claimed = Some(how);
+                        continue;
+                    }
+                    Claimed::Lost => {
+                        spin_loop();
+                        continue;
+                    }
                 },
             };
             let word = Word(set.words[way].load(Ordering::Acquire));
@@ -203,11 +211,19 @@ impl Table {
                 continue;
             }
             let slot = Slot { set: at, way, generation: word.generation() };
-            let count = word.count();
+            let mut count = word.count();
             let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
             let entry = Entry::new(time, port, slot.generation);
             let place = self.entry(at, way, position(count, 0, self.ring));
-            let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            let mut replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
+            // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
+            // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
+            // an owner of the same generation that looks just between the swap and the putting back.
+            if set.tags[way].load(Ordering::Acquire) != tag {
+                let _ = place.compare_exchange(entry.0, replaced.0, Ordering::AcqRel, Ordering::Relaxed);
+                (count, replaced) = (0, Entry::NONE);
+            }
             return Recorded { slot, time, port, flagged: word.is_flagged(), claimed, count, replaced };
         }
     }

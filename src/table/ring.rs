@@ -21,6 +21,9 @@ const PORT_SHIFT: u32 = 4;
 const TIME_SHIFT: u32 = PORT_SHIFT + 16;
 
 impl Entry {
+    /// No entry.
+    pub(super) const NONE: Self = Self(0);
+
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
     }
