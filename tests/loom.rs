@@ -156,7 +156,7 @@ fn model(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
 /// A table of one set, for a limit of so many attempts in a second.
 fn table(attempts: u16) -> Arc<Table> {
     let limit = Limit { attempts, window: Duration::from_secs(1) };
-    Arc::new(Table::new(&[limit], 0).unwrap())
+    Arc::new(Table::new(&[limit], 0).expect("memory for one set"))
 }
 
 /// Records an attempt, and says whether it meets the limit.
