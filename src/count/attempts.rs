@@ -2,7 +2,6 @@
 
 use crate::connections::Syn;
 use crate::detector::{Attempt, Event, Key};
-use crate::outcome::Code;
 use crate::segment::Segment;
 use crate::table::Slot;
 use crate::time::Timestamp;
@@ -46,7 +45,7 @@ impl Counting {
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     fn record(&mut self, watch: usize, tally: usize, tag: u64, segment: &Segment, now: &Now) -> bool {
         let table = &self.watches[watch].tallies[tally].counter.table;
-        let recorded = table.record(tag, now.ticks, segment.dst_port, Code::default(), &mut self.ties);
+        let recorded = table.record(tag, now.ticks, segment.dst_port, &mut self.ties);
         let by = self.watches[watch].tallies[tally].by;
         self.note_claim(&recorded, by);
         let watching = &self.watches[watch];

@@ -95,7 +95,7 @@ impl Counting {
         let outcome = news.after.outcome;
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
-        let recorded = counter.table.record(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
+        let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let Some(limit) = met else { return };

@@ -290,7 +290,7 @@ pub(super) mod tests {
             signature: 1_000_001,
             kind: Kind::Source,
             source: Source("49.212.10.42/32".parse().unwrap()),
-            limit: Limit { attempts: 30, window: Duration::from_secs(10), outcome: None },
+            limit: Limit::new(30, Duration::from_secs(10)),
             trigger: Trigger {
                 src: "49.212.10.42".parse().unwrap(),
                 src_port: 60_001,

@@ -23,6 +23,12 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// A limit of attempts.
+    #[must_use]
+    pub const fn new(attempts: u16, window: Duration) -> Self {
+        Self { attempts, window, outcome: None }
+    }
+
     /// The largest N. A higher rate is said with a shorter window: each source keeps a ring of N-1 attempts.
     pub const MAX_ATTEMPTS: u16 = 4096;
     /// The smallest W: 1 ms, ten times the resolution of the times that are compared.
