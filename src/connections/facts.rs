@@ -244,7 +244,9 @@ impl Facts {
         let client_went_on = self.has(CLIENT_RST) && self.client_end != self.client_isn.wrapping_add(1);
         let server_went_on = self.has(SERVER_RST) && self.acknowledged() > Some(0);
         match () {
-            () if self.has_any(CLIENT_FIN | SERVER_FIN) || client_went_on || server_went_on => Outcome::Unknown,
+            () if self.has_any(CLIENT_FIN | SERVER_FIN) || client_went_on || server_went_on => {
+                Outcome::Unknown
+            }
             () if self.has_any(CLIENT_RST | SERVER_RST | UNACKNOWLEDGED) => Outcome::HalfOpen,
             () => Outcome::Pending,
         }

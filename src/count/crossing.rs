@@ -5,24 +5,37 @@ use crate::detector::{Attempt, Crossing, Event};
 use crate::outcome::{Mix, Outcome};
 use crate::table::{Recorded, Slot};
 
+use super::Counting;
 use super::batch::Now;
-use super::{Counter, Counting};
+use super::tally::Counter;
 
 /// A limit that was met: in which counters of a watch, and with which record.
 pub(super) struct Met {
     pub(super) watch: usize,
-    /// The outcome whose counters they are; `None` for those of attempts.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) counted: Counted,
     pub(super) recorded: Recorded,
     /// The limit, by its place among those of the counters.
     pub(super) limit: usize,
 }
 
+/// What counters count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Attempts: in which tally.
+    Attempts(usize),
+    /// A source's attempts that became this.
+    Outcome(Outcome),
+}
+
 impl Counting {
     /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
-    /// slot is that of the source's attempts: it is flagged. When what became of them shows only later, it may be gone.
+    /// slot is that of the attempts: it is flagged. When what became of them shows only later, it may be gone.
     pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
-        let table = &self.watches[met.watch].attempts.table;
+        let tally = match met.counted {
+            Counted::Attempts(tally) => tally,
+            Counted::Outcome(_) => 0,
+        };
+        let table = &self.watches[met.watch].tallies[tally].counter.table;
         let is_flagged = slot.is_none_or(|slot| table.is_flagged(slot));
         let flag = || slot.into_iter().for_each(|slot| table.flag(slot, true));
         if self.own.contains(&attempt.src) {
@@ -55,7 +68,11 @@ impl Counting {
 
     /// What the detector is to know.
     fn crossing(&self, met: &Met, attempt: Attempt, now: &Now) -> Option<Crossing> {
-        let Counter { table, limits } = self.watches[met.watch].counter(met.outcome)?;
+        let watching = &self.watches[met.watch];
+        let Counter { table, limits } = match met.counted {
+            Counted::Attempts(tally) => &watching.tallies[tally].counter,
+            Counted::Outcome(outcome) => watching.outcome(outcome)?,
+        };
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
         let mut outcomes = Mix::default();
@@ -69,7 +86,10 @@ impl Counting {
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
             // What became something was an attempt before that. Only later ones are still to be counted.
-            since: if met.outcome.is_some() { Ticks(now.ticks.0 + 1) } else { Ticks(recorded.time.0 - span) },
+            since: match met.counted {
+                Counted::Attempts(_) => Ticks(recorded.time.0 - span),
+                Counted::Outcome(_) => Ticks(now.ticks.0 + 1),
+            },
         })
     }
 }

@@ -2,14 +2,15 @@
 //! outcome.
 
 use crate::connections::{Ends, News};
-use crate::detector::Attempt;
+use crate::detector::{Attempt, Key};
 use crate::outcome::{Code, Outcome};
 use crate::table::Slot;
 use crate::time::Timestamp;
 
+use super::Counting;
 use super::batch::Now;
-use super::crossing::Met;
-use super::{Counted, Counting, key, source};
+use super::crossing::{Counted, Met};
+use super::tally::By;
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -37,62 +38,80 @@ impl Counting {
             if !watching.ports.contains(news.ends.server.1) {
                 continue;
             }
-            let source = source(watching, &self.own, news.ends.client.0);
-            let tag = self.key.address(source.0.addr());
-            let found = watching.attempts.table.find(tag);
-            // What has been forgotten is still pending if its ring entry says so.
-            let before = news.before.unwrap_or_default();
-            let (from, to) = (Code::from(before), Code::from(news.after));
-            let noted = found.is_some_and(|(slot, _)| {
-                watching.attempts.table.settle(slot, news.started, news.ends.server.1, from, to)
-            });
-            if news.before.is_none() && !noted {
-                continue;
-            }
-            if let Some((_, true)) = found {
-                if let Some(episode) = self.episodes.get(&key(watch, source)) {
-                    if episode.has(news.started) && episode.lasts_at(now.time) {
-                        episode.change(before, news.after);
-                    }
+            // Whether the source has an episode that the attempt belongs to: then its network does not count it.
+            let mut is_reported = false;
+            for tally in 0..self.watches[watch].tallies.len() {
+                let by = self.watches[watch].tallies[tally].by;
+                if by != By::Network || !is_reported {
+                    is_reported |= self.tell_tally(watch, tally, news, now) && by == By::Source;
                 }
             }
-            if is_settled_by(before.outcome, news.after.outcome) {
-                self.record_outcome(watch, tag, source, found.map(|(slot, _)| slot), news, now);
+        }
+    }
+
+    /// Notes it where a tally holds the attempt, and says whether it belongs to an episode.
+    fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) -> bool {
+        let watching = &self.watches[watch];
+        let Ends { client, server, .. } = news.ends;
+        let by = watching.tallies[tally].by;
+        let Some((key, tag)) = by.subject((watch, watching), &self.key, &self.own, client.0, server) else {
+            return false;
+        };
+        let table = &watching.tallies[tally].counter.table;
+        let found = table.find(tag);
+        // What has been forgotten is still pending if its ring entry says so.
+        let before = news.before.unwrap_or_default();
+        let (from, to) = (Code::from(before), Code::from(news.after));
+        let noted = found.is_some_and(|(slot, _)| table.settle(slot, news.started, server.1, from, to));
+        if news.before.is_none() && !noted {
+            return false;
+        }
+        let mut is_reported = false;
+        if let Some((_, true)) = found {
+            if let Some(episode) = self.episodes.get(&key) {
+                if episode.has(news.started) && episode.lasts_at(now.time) {
+                    episode.change(before, news.after);
+                    is_reported = true;
+                }
             }
         }
+        if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
+            self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
+        }
+        is_reported
     }
 
     /// Counts an attempt for the limits by its outcome.
     fn record_outcome(
         &mut self,
         watch: usize,
-        tag: u64,
-        source: Counted,
+        subject: (Key, u64),
         slot: Option<Slot>,
         news: &News,
         now: &Now,
     ) {
-        let outcome = Some(news.after.outcome);
-        let Some(counter) = self.watches[watch].counter(outcome) else { return };
+        let (key, tag) = subject;
+        let outcome = news.after.outcome;
+        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
-        let recorded = counter.table.record(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
+        let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
         let met = counter.table.met(&recorded);
-        self.note_claim(&recorded);
+        self.note_claim(&recorded, By::Source);
         let Some(limit) = met else { return };
-        let Some(counter) = self.watches[watch].counter(outcome) else { return };
-        let attempt = attempt(watch, source, news, now);
+        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
+        let attempt = attempt(key, self.key.address(news.ends.client.0), news, now);
         if let Some(episode) = self.episodes.get(&attempt.key) {
             if episode.lasts_at(now.time) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                 episode.meet(now.time, limit.and_then(|limit| counter.table.span(&recorded, limit)));
                 // A source that had been forgotten has no flag in its new slot.
                 if let Some(slot) = slot {
-                    self.watches[watch].attempts.table.flag(slot, true);
+                    self.watches[watch].tallies[0].counter.table.flag(slot, true);
                 }
                 return;
             }
         }
-        self.cross(&Met { watch, outcome, recorded, limit }, slot, attempt, now);
+        self.cross(&Met { watch, counted: Counted::Outcome(outcome), recorded, limit }, slot, attempt, now);
     }
 }
 
@@ -102,11 +121,12 @@ fn is_settled_by(before: Outcome, after: Outcome) -> bool {
 }
 
 /// The attempt that became something, at the time at which that was settled.
-fn attempt(watch: usize, source: Counted, news: &News, now: &Now) -> Attempt {
+fn attempt(key: Key, src_hash: u64, news: &News, now: &Now) -> Attempt {
     let Ends { client, server, interface } = news.ends;
     Attempt {
-        key: key(watch, source),
+        key,
         time: now.time,
+        src_hash,
         src: client.0,
         src_port: client.1,
         dst: server.0,

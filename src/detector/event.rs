@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::alert::Source;
+use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
 use crate::outcome::Mix;
 use crate::packet::InterfaceId;
@@ -35,7 +35,9 @@ pub enum Event {
 pub struct Key {
     /// The watch, by its place among the watches.
     pub watch: u16,
-    /// The source.
+    /// What is counted together.
+    pub kind: Kind,
+    /// The source, or the destination.
     pub source: Source,
 }
 
@@ -46,6 +48,8 @@ pub struct Attempt {
     pub key: Key,
     /// When it was.
     pub time: Timestamp,
+    /// The keyed hash of its source address.
+    pub src_hash: u64,
     /// Its source address.
     pub src: IpAddr,
     /// Its source port.

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::alert::Source;
+use crate::alert::{Kind, Source};
 use crate::outcome::Mix;
 use crate::packet::InterfaceId;
 
@@ -25,6 +25,7 @@ impl Sink for Reports {
 /// What is reported of an episode that starts with one attempt at `start`, when the packets end at `end`.
 fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
     let rules = Rules {
+        is_live: false,
         quiet_time: Duration::from_secs(60),
         update: Duration::from_secs(60),
         max_episodes: 8,
@@ -36,7 +37,8 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
     let mut detector = Detector::new(rules, watched, Interfaces::default(), Arc::default(), reports.clone());
     let [src, dst] = [[192, 0, 2, 66], [192, 0, 2, 25]].map(IpAddr::from);
     let attempt = Attempt {
-        key: Key { watch: 0, source: Source(src.into()) },
+        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()) },
+        src_hash: 0,
         time: start,
         src,
         src_port: 40_000,

@@ -23,6 +23,9 @@ const PORT_SHIFT: u32 = CODE_SHIFT + 4;
 const TIME_SHIFT: u32 = PORT_SHIFT + 16;
 
 impl Entry {
+    /// No entry.
+    pub(super) const NONE: Self = Self(0);
+
     /// The entry of an attempt of which nothing is known yet.
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
