@@ -42,11 +42,13 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             let batch: [(u64, Segment); BATCH] = std::array::from_fn(|_| {
                 count += 1;
                 let syn = syn(count % different);
-                (key.identity((syn.src, syn.src_port), (syn.dst, syn.dst_port), syn.seq), syn)
+                (key.connection((syn.src, syn.src_port), (syn.dst, syn.dst_port)), syn)
             });
-            black_box(batch.iter().fold(0, |touched, (identity, _)| touched ^ connections.touch(*identity)));
-            for (identity, syn) in &batch {
-                black_box(connections.judge(*identity, Ticks(20_000 + u64::from(count) / 128), syn));
+            black_box(
+                batch.iter().fold(0, |touched, (connection, _)| touched ^ connections.touch(*connection)),
+            );
+            for (connection, syn) in &batch {
+                black_box(connections.syn(*connection, Ticks(20_000 + u64::from(count) / 128), syn));
             }
         }
     });

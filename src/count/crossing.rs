@@ -87,8 +87,8 @@ impl Counting {
             outcomes,
             // What became something was an attempt before that. Only later ones are still to be counted.
             since: match met.counted {
-                Counted::Attempts(_) => Ticks(recorded.time.0 - span),
-                Counted::Outcome(_) => Ticks(now.ticks.0 + 1),
+                Counted::Attempts(_) => (self.era, Ticks(recorded.time.0 - span)),
+                Counted::Outcome(_) => (self.era, Ticks(now.ticks.0 + 1)),
             },
         })
     }

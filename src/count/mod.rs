@@ -54,6 +54,8 @@ pub struct Counting {
     writer: Option<CaptureHandle>,
     handoff: Handoff,
     episodes: Arc<Episodes>,
+    /// How often the range of ticks was used up.
+    era: u32,
     stats: Stats,
 }
 
@@ -111,6 +113,7 @@ impl Counting {
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
+            era: 0,
             stats: Stats { slots, ..Stats::default() },
         }
     }
@@ -291,9 +294,13 @@ impl Counting {
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if self.clock.is_used_up() {
-            self.connections.clear();
-            self.watches.iter().flat_map(Watching::counters).for_each(|counter| counter.table.clear());
-            self.clock.restart();
+            let ticks = self.clock.restart();
+            self.era += 1;
+            self.connections.move_back(ticks);
+            self.watches
+                .iter()
+                .flat_map(Watching::counters)
+                .for_each(|counter| counter.table.move_back(ticks));
         }
     }
 

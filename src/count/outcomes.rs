@@ -69,7 +69,7 @@ impl Counting {
         let mut is_reported = false;
         if let Some((_, true)) = found {
             if let Some(episode) = self.episodes.get(&key) {
-                if episode.has(news.started) && episode.lasts_at(now.time) {
+                if episode.has(self.era, news.started) && episode.lasts_at(now.time) {
                     episode.change(before, news.after);
                     is_reported = true;
                 }

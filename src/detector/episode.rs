@@ -87,8 +87,8 @@ pub struct Episode {
     last_met: AtomicI64,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     shortest: AtomicU64,
-    /// The tick from which on attempts are the episode's.
-    since: Ticks,
+    /// The tick from which on attempts are the episode's, and how often the range of ticks had been used up before it.
+    since: (u32, Ticks),
     /// Attempts by outcome; those that are pending are the rest.
     outcomes: [AtomicI64; Outcome::ALL.len()],
     greeted: AtomicI64,
@@ -178,8 +178,9 @@ impl Episode {
 
     /// Whether an attempt whose first SYN came at this tick is the episode's.
     #[must_use]
-    pub fn has(&self, started: Ticks) -> bool {
-        started >= self.since
+    pub fn has(&self, era: u32, started: Ticks) -> bool {
+        // An era later everything is.
+        (era, started) >= self.since
     }
 
     /// Takes note of what became of one of its attempts.

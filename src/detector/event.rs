@@ -77,8 +77,9 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
-    /// The tick of the first attempt whose outcome still concerns the episode.
-    pub since: Ticks,
+    /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
+    /// used up before it.
+    pub since: (u32, Ticks),
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

@@ -54,7 +54,7 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
         span: 0,
         ports,
         outcomes: Mix::default(),
-        since: Ticks(0),
+        since: (0, Ticks(0)),
     }));
     detector.handle(Event::Tick(end, Stats::default()));
     detector.handle(Event::End(Some(end), Stats::default()));

@@ -332,6 +332,27 @@ impl Table {
         }
     }
 
+    /// Moves all times back by so many ticks; what is older is forgotten. Attempts that other threads record meanwhile
+    /// may be moved or not. Memory that was never written is only read.
+    pub fn move_back(&self, ticks: u64) {
+        let seconds = Ticks(ticks).second();
+        for cell in self.sets.iter().flat_map(|set| &set.words) {
+            let word = Word(cell.load(Ordering::Relaxed));
+            let moved = word.moved_back(seconds);
+            if moved != word {
+                // One that changes meanwhile has been recorded to just now.
+                let _ = cell.compare_exchange(word.0, moved.0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+        for cell in &self.rings {
+            let entry = Entry(cell.load(Ordering::Relaxed));
+            if entry != Entry::NONE {
+                let moved = entry.moved_back(ticks);
+                let _ = cell.compare_exchange(entry.0, moved.0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Forgets everything. Attempts that other threads record meanwhile may stay or be forgotten.
     pub fn clear(&self) {
         for set in &self.sets {

@@ -35,6 +35,14 @@ impl Entry {
         Self(self.0 & !(0xf << CODE_SHIFT) | code.bits() << CODE_SHIFT)
     }
 
+    /// The same so many ticks earlier, or none.
+    pub(super) fn moved_back(self, ticks: u64) -> Self {
+        match self.time().0.checked_sub(ticks) {
+            Some(time) => Self(time << TIME_SHIFT | self.0 & ((1 << TIME_SHIFT) - 1)),
+            None => Self::NONE,
+        }
+    }
+
     pub(super) fn time(self) -> Ticks {
         Ticks(self.0 >> TIME_SHIFT)
     }

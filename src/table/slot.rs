@@ -100,6 +100,11 @@ impl Word {
             .with_flag(self.is_flagged())
     }
 
+    pub(super) fn moved_back(self, seconds: u64) -> Self {
+        let second = self.second().saturating_sub(seconds);
+        Self::new(self.generation(), self.count(), self.priority(), second).with_flag(self.is_flagged())
+    }
+
     pub(super) fn second(self) -> u64 {
         self.0 >> SECOND_SHIFT
     }
