@@ -108,6 +108,15 @@ pub struct News {
     pub after: Life,
 }
 
+/// A SYN that is not waited for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// When its time was over.
+    pub due: Ticks,
+    /// What follows from that, where it changes what is known.
+    pub news: Option<News>,
+}
+
 #[derive(Debug, Default, FromZeros, KnownLayout)]
 #[repr(C, align(64))]
 struct Set {
@@ -258,10 +267,14 @@ impl Connections {
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
     }
 
-    /// Settles the next SYN that has been waited for long enough; `None` when there is none, the news inside it when
-    /// that changes what is known.
-    pub fn expire(&mut self, now: Ticks) -> Option<Option<News>> {
-        let Timer { connection, client_isn, syn, started, ends } = self.timers.pop(now)?;
+    /// Settles the next SYN that has been waited for long enough; `None` when there is none.
+    pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
+        let timer = self.timers.pop(now)?;
+        Some(Expired { due: timer.due(), news: self.settle(&timer) })
+    }
+
+    fn settle(&mut self, timer: &Timer) -> Option<News> {
+        let Timer { connection, client_isn, syn, started, ends } = *timer;
         let at = self.set_of(connection);
         let set = &mut self.sets[at];
         let news = |before, after| News { ends, started, before, after };
@@ -269,17 +282,17 @@ impl Connections {
         let Some(way) = found.filter(|&way| set.started(way) == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
-            return Some(Some(news(None, after)));
+            return Some(news(None, after));
         };
         // A later SYN of the attempt stands in the queue for itself.
         if set.newest[way].time() != syn {
-            return Some(None);
+            return None;
         }
         let facts = &mut set.entries[way].facts;
         let before = facts.life();
         facts.expire();
         let after = facts.life();
-        Some((before != after).then(|| news(Some(before), after)))
+        (before != after).then(|| news(Some(before), after))
     }
 
     /// Waits for nothing any more: the clock was set.

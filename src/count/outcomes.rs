@@ -1,7 +1,8 @@
 //! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
 //! outcome.
 
-use crate::connections::{Ends, News};
+use crate::clock::Ticks;
+use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Key};
 use crate::outcome::{Code, Outcome};
 use crate::table::Slot;
@@ -16,19 +17,21 @@ use super::tally::By;
 const EXPIRED_AT_A_TICK: usize = 10_000;
 
 impl Counting {
-    /// Gives up waiting for what should have come by now.
-    pub(super) fn expire(&mut self, time: Timestamp) {
-        let now = Now { time, floor: self.clock.floor(time), ticks: self.clock.ticks(time) };
+    /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may come
+    /// long after, when no packets come.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let ticks = self.clock.ticks(now);
+        let (then, left) = self.clock.left();
         for _ in 0..EXPIRED_AT_A_TICK {
-            match self.connections.expire(now.ticks) {
-                Some(Some(news)) => self.tell(&news, &now),
-                Some(None) => {}
-                None => return,
+            let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
+            if let Some(news) = news {
+                let time = then.after(Ticks::span(due.since(left)));
+                self.tell(&news, &Now { time, floor: time, ticks: due.max(left) });
             }
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of the segment or of the tick that tells it.
+    /// Takes note of what became of an attempt, at the time of the segment that tells it, or when one was due.
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
         if self.allow.contains(news.ends.client.0) {
             return;
