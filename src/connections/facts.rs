@@ -96,11 +96,15 @@ impl Facts {
         let flags = segment.flags;
         let offset = segment.seq.wrapping_sub(self.client_isn);
         // From an earlier connection of the same ports: older than this one's SYN.
-        if offset == 0 || offset > MOST_BYTES || flags.has(Flags::SYN) {
+        if offset > MOST_BYTES || flags.has(Flags::SYN) {
             return;
         }
         if flags.has(Flags::ACK) {
             self.acknowledge(segment.ack);
+        }
+        // A keep-alive probe goes one number back, to the SYN's where nothing was sent since (RFC 9293, 3.8.4).
+        if offset == 0 {
+            return;
         }
         if flags.has(Flags::RST) {
             if !self.has(CLIENT_SAID) {
@@ -145,8 +149,12 @@ impl Facts {
         if self.has(ANSWERED) {
             let offset = segment.seq.wrapping_sub(self.server_isn);
             let is_bare = is_reset && !flags.has(Flags::ACK);
-            // From an earlier connection of the same ports.
-            if offset == 0 || offset > MOST_BYTES || !(makes_sense || is_bare) {
+            // From an earlier connection of the same ports; or a SYN that came late is refused, which resets nothing.
+            if offset == 0
+                || offset > MOST_BYTES
+                || !(makes_sense || is_bare)
+                || (is_reset && segment.seq == 0)
+            {
                 return;
             }
         } else if !(is_reset && makes_sense && acknowledged <= 1 + MOST_SYN_DATA) {
@@ -297,7 +305,7 @@ impl Facts {
         let bytes = |end: u32| sensible(end.wrapping_sub(self.server_isn).wrapping_sub(1));
         match () {
             () if self.has(SERVER_FIN) => bytes(self.server_end),
-            () if self.has(CLIENT_ACK) => bytes(self.client_ack).filter(|bytes| is_more_than_a_fin(*bytes)),
+            () if self.has(CLIENT_KNOWS) => bytes(self.client_ack).filter(|bytes| is_more_than_a_fin(*bytes)),
             () => None,
         }
     }
