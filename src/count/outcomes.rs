@@ -2,7 +2,7 @@
 //! outcome.
 
 use crate::connections::{Ends, News};
-use crate::detector::Attempt;
+use crate::detector::{Attempt, Change, Event};
 use crate::outcome::{Code, Life};
 use crate::table::Slot;
 use crate::time::Timestamp;
@@ -51,14 +51,29 @@ impl Counting {
                 (None, _) => continue,
             };
             if let Some((_, true)) = found {
-                if let Some(episode) = self.episodes.get(&key(watch, source)) {
-                    if episode.has(news.started) && episode.lasts_at(now.time) {
-                        episode.change(before, news.after);
-                    }
-                }
+                let key = key(watch, source);
+                self.tell_episode(&Change { key, started: news.started, before, after: news.after }, now);
             }
             if !before.outcome.is_settled() && news.after.outcome.is_settled() {
                 self.record_outcome(watch, tag, source, found.map(|(slot, _)| slot), news, now);
+            }
+        }
+    }
+
+    /// Tells the episode of a flagged source, if there is one or one is on its way.
+    fn tell_episode(&mut self, change: &Change, now: &Now) {
+        // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
+        let are_settled = self.episodes.are_settled();
+        match self.episodes.get(&change.key) {
+            Some(episode) if episode.lasts_at(now.time) => episode.change(change),
+            Some(_) => {}
+            None if are_settled => {}
+            None => {
+                self.episodes.count_sent();
+                if !self.handoff.offer(Event::Became(*change)) {
+                    self.episodes.count_handled();
+                    self.stats.losses.crossings += 1;
+                }
             }
         }
     }

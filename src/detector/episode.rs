@@ -12,9 +12,9 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
-use super::event::{Attempt, Crossing, Key};
+use super::event::{Attempt, Change, Crossing, Key};
 use crate::clock::Ticks;
-use crate::outcome::{Code, Life, Mix, Outcome};
+use crate::outcome::{Code, Mix, Outcome};
 use crate::time::Timestamp;
 
 /// The open episodes.
@@ -23,7 +23,7 @@ pub struct Episodes {
     open: DashMap<Key, Arc<Episode>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
-    /// How many crossings and late attempts capture threads have sent; `Relaxed`, it is compared with the next only.
+    /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
     sent: AtomicU64,
     /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
     /// Who sees a crossing counted here finds its episode.
@@ -50,7 +50,7 @@ impl Episodes {
         handled == self.sent.load(Ordering::Relaxed)
     }
 
-    /// Counts a crossing or a late attempt that is about to be sent.
+    /// Counts a crossing, a late attempt or a late change that is about to be sent.
     pub fn count_sent(&self) {
         self.sent.fetch_add(1, Ordering::Relaxed);
     }
@@ -163,14 +163,12 @@ impl Episode {
         self.hosts.add(attempt.src);
     }
 
-    /// Whether an attempt whose first SYN came at this tick is the episode's.
-    #[must_use]
-    pub fn has(&self, started: Ticks) -> bool {
-        started >= self.since
-    }
-
-    /// Takes note of what became of one of its attempts.
-    pub fn change(&self, before: Life, after: Life) {
+    /// Takes note of what became of an attempt, if it is one of its own.
+    pub fn change(&self, change: &Change) {
+        let Change { started, before, after, .. } = *change;
+        if started < self.since {
+            return;
+        }
         if before.outcome != after.outcome {
             self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
             self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Relaxed);

@@ -22,7 +22,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Crossing, Event, Key, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Losses, State, Trigger};
 use crate::clock::Ticks;
@@ -143,6 +143,12 @@ impl<S: Sink> Detector<S> {
             Event::Late(attempt) => {
                 if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
                     open.episode.count(&attempt, None, false);
+                }
+                self.episodes.count_handled();
+            }
+            Event::Became(change) => {
+                if let Some(open) = self.by_key.get(&change.key).and_then(|id| self.open.get(id)) {
+                    open.episode.change(&change);
                 }
                 self.episodes.count_handled();
             }
