@@ -1,7 +1,7 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
 use crate::connections::Syn;
-use crate::detector::{Attempt, Event};
+use crate::detector::{Attempt, Episodes, Event};
 use crate::outcome::Code;
 use crate::segment::Segment;
 use crate::table::Recorded;
@@ -63,7 +63,11 @@ impl Counting {
 
     /// An attempt that met no limit, of a source that is flagged but has no episode: it may be on its way, or over.
     fn settle_flag(&mut self, attempt: Attempt, recorded: &Recorded) {
-        if self.episodes.are_settled() {
+        // Its crossing may have been dealt with since it was looked for. Whoever sees that finds it now.
+        let is_over = |episodes: &Episodes| {
+            episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
+        };
+        if self.episodes.are_settled() && is_over(&self.episodes) {
             self.watches[usize::from(attempt.key.watch)].attempts.table.flag(recorded.slot, false);
             return;
         }
