@@ -42,7 +42,7 @@ impl Counting {
             return false;
         }
         table.flag(slot, true);
-        let Some(crossing) = self.crossing(met, attempt, now) else { return false };
+        let Some(crossing) = self.crossing(met, slot, attempt, now) else { return false };
         self.episodes.count_sent();
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
         if !is_sent {
@@ -53,10 +53,15 @@ impl Counting {
     }
 
     /// What the detector is to know.
-    fn crossing(&self, met: &Met, attempt: Attempt, now: &Now) -> Option<Crossing> {
+    fn crossing(&self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> Option<Crossing> {
         let Counter { table, limits } = self.watches[met.watch].counter(met.outcome)?;
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
+        let since = match met.outcome {
+            None => Ticks(recorded.time.0 - span),
+            // What became something was an attempt before that. Only later ones are still to be counted.
+            Some(_) => Ticks(self.watches[met.watch].attempts.table.last(slot).unwrap_or(now.ticks).0 + 1),
+        };
         let mut outcomes = Mix::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
@@ -67,8 +72,7 @@ impl Counting {
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
-            // What became something was an attempt before that. Only later ones are still to be counted.
-            since: if met.outcome.is_some() { Ticks(now.ticks.0 + 1) } else { Ticks(recorded.time.0 - span) },
+            since,
         })
     }
 }
