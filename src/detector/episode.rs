@@ -171,7 +171,8 @@ impl Episode {
         }
         if before.outcome != after.outcome {
             self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
-            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Relaxed);
+            // `Release`, partner: the `Acquire` in `unsigned`. Who sees this sees that the attempt was counted.
+            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Release);
         }
         let greeted = |life| i64::from(Code::from(life).life().1);
         self.greeted.fetch_add(greeted(after) - greeted(before), Ordering::Relaxed);
@@ -202,28 +203,25 @@ impl Episode {
         Timestamp::from_nanos(self.last_met.load(Ordering::Relaxed)).after(self.quiet_time)
     }
 
-    /// What became of so many attempts.
-    pub(super) fn outcomes(&self, attempts: u64) -> Mix {
+    /// How many attempts there were, and what became of them.
+    ///
+    /// Live, this goes on while it is read. What comes later in an attempt's life is read first: one that moves on
+    /// meanwhile is missed, and is pending here, rather than counted twice.
+    pub(super) fn attempts(&self) -> (u64, Mix) {
+        let (greeted, proofs) = (unsigned(&self.greeted), unsigned(&self.proofs));
         let mut mix = Mix::default();
-        let mut known = 0;
-        for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending) {
-            let count = unsigned(&self.outcomes[outcome as usize]);
-            known += count;
-            mix.set(outcome, count);
+        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
+        for outcome in settled.chain([Outcome::Open]) {
+            mix.set(outcome, unsigned(&self.outcomes[outcome as usize]));
         }
-        // Live, an outcome may be counted after the attempts were looked at.
-        mix.set(Outcome::Pending, attempts.saturating_sub(known));
-        mix.greeted = unsigned(&self.greeted);
-        mix.proofs = unsigned(&self.proofs);
-        mix
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        mix.set(Outcome::Pending, attempts.saturating_sub(mix.total()));
+        (mix.greeted, mix.proofs) = (greeted, proofs);
+        (attempts, mix)
     }
 
     pub(super) fn bytes(&self) -> (u64, u64) {
         (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Relaxed)
     }
 
     pub(super) fn copies(&self) -> u64 {
@@ -250,5 +248,5 @@ fn signed(count: u64) -> AtomicI64 {
 /// A count of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was
 /// out of order), one more may have gone than came.
 fn unsigned(count: &AtomicI64) -> u64 {
-    u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(0)
+    u64::try_from(count.load(Ordering::Acquire)).unwrap_or(0)
 }

@@ -210,10 +210,14 @@ impl<S: Sink> Detector<S> {
             losses: self.stats.losses,
             episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
         };
+        // Of the crossing alone: made before capture threads can add to it.
+        let alert = self.alert(&open, attempt.time, State::Start);
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
         self.schedule_update(id, attempt.time);
-        self.report(&open, attempt.time, State::Start);
+        if let Some(alert) = alert {
+            self.sink.alert(&alert);
+        }
         self.by_key.insert(open.key, id);
         self.open.insert(id, open);
         self.note_full();
@@ -313,20 +317,20 @@ impl<S: Sink> Detector<S> {
     }
 
     fn report_open(&mut self, id: EpisodeId, time: Timestamp, state: State) {
-        if let Some(open) = self.open.remove(&id) {
-            self.report(&open, time, state);
-            self.open.insert(id, open);
+        if let Some(alert) = self.open.get(&id).and_then(|open| self.alert(open, time, state)) {
+            self.sink.alert(&alert);
         }
     }
 
-    fn report(&mut self, open: &Open, time: Timestamp, state: State) {
-        let Some(limit) = self.limit(open.key, open.episode.limit()) else { return };
-        let Some(watch) = self.watches.get(usize::from(open.key.watch)) else { return };
+    /// What is to be reported of an episode.
+    fn alert(&self, open: &Open, time: Timestamp, state: State) -> Option<Alert> {
+        let limit = self.limit(open.key, open.episode.limit())?;
+        let watch = self.watches.get(usize::from(open.key.watch))?;
         let episode = &open.episode;
         let source = open.key.source;
-        let attempts = episode.attempts();
+        let (attempts, outcomes) = episode.attempts();
         let (sent, received) = episode.bytes();
-        let alert = Alert {
+        Some(Alert {
             time,
             state,
             watch: Arc::clone(&watch.name),
@@ -343,12 +347,11 @@ impl<S: Sink> Detector<S> {
             ports: episode.ports.ports(),
             destinations: episode.destinations.addresses(),
             hosts: if source.is_network() { episode.hosts.addresses() } else { Addresses::default() },
-            outcomes: episode.outcomes(attempts),
+            outcomes,
             sent,
             received,
             losses: self.stats.losses.since(&open.losses),
-        };
-        self.sink.alert(&alert);
+        })
     }
 
     fn limit(&self, key: Key, limit: usize) -> Option<Limit> {
