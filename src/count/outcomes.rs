@@ -2,7 +2,7 @@
 //! outcome.
 
 use crate::connections::{Ends, News};
-use crate::detector::{Attempt, Key};
+use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life};
 use crate::table::Slot;
 use crate::time::Timestamp;
@@ -69,17 +69,35 @@ impl Counting {
         };
         let mut is_reported = false;
         if let Some((_, true)) = found {
-            if let Some(episode) = self.episodes.get(&key) {
-                if episode.has(self.era, news.started) && episode.lasts_at(now.time) {
-                    episode.change(before, news.after);
-                    is_reported = true;
-                }
-            }
+            let change = Change { key, started: (self.era, news.started), before, after: news.after };
+            is_reported = self.tell_episode(&change, now);
         }
         if by == By::Source && !before.outcome.is_settled() && news.after.outcome.is_settled() {
             self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
         }
         is_reported
+    }
+
+    /// Tells the episode of what is flagged, if there is one or one is on its way, and says whether the attempt may
+    /// belong to it.
+    fn tell_episode(&mut self, change: &Change, now: &Now) -> bool {
+        // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
+        let are_settled = self.episodes.are_settled();
+        if let Some(episode) = self.episodes.get(&change.key) {
+            let is_told = episode.lasts_at(now.time) && episode.has(change.started);
+            if is_told {
+                episode.change(change);
+            }
+            return is_told;
+        }
+        if !are_settled {
+            self.episodes.count_sent();
+            if !self.handoff.offer(Event::Became(*change)) {
+                self.episodes.count_handled();
+                self.stats.losses.crossings += 1;
+            }
+        }
+        !are_settled
     }
 
     /// Counts an attempt for the limits by its outcome.
