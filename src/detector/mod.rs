@@ -258,7 +258,10 @@ impl<S: Sink> Detector<S> {
                     if due.time < latest {
                         self.schedule.push(Due { time: latest, ..due });
                     } else {
-                        self.report_open(due.episode, latest, State::Update);
+                        // At the time of its end, that is all there is to say.
+                        if latest < over_after {
+                            self.report_open(due.episode, latest, State::Update);
+                        }
                         self.schedule_update(due.episode, latest);
                     }
                 }
