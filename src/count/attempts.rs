@@ -1,7 +1,7 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
 use crate::connections::Syn;
-use crate::detector::{Attempt, Event, Key};
+use crate::detector::{Attempt, Episodes, Event, Key};
 use crate::segment::Segment;
 use crate::table::Slot;
 use crate::time::Timestamp;
@@ -84,7 +84,11 @@ impl Counting {
 
     /// An attempt that met no limit, of one that is flagged but has no episode: it may be on its way, or over.
     fn settle_flag(&mut self, watch: usize, tally: usize, slot: Slot, attempt: Attempt) {
-        if self.episodes.are_settled() {
+        // Its crossing may have been dealt with since it was looked for. Whoever sees that finds it now.
+        let is_over = |episodes: &Episodes| {
+            episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
+        };
+        if self.episodes.are_settled() && is_over(&self.episodes) {
             self.watches[watch].tallies[tally].counter.table.flag(slot, false);
             return;
         }

@@ -56,7 +56,7 @@ impl Counting {
             return false;
         }
         flag();
-        let Some(crossing) = self.crossing(met, attempt, now) else { return false };
+        let Some(crossing) = self.crossing(met, slot, attempt, now) else { return false };
         self.episodes.count_sent();
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
         if !is_sent {
@@ -67,7 +67,7 @@ impl Counting {
     }
 
     /// What the detector is to know.
-    fn crossing(&self, met: &Met, attempt: Attempt, now: &Now) -> Option<Crossing> {
+    fn crossing(&self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<Crossing> {
         let watching = &self.watches[met.watch];
         let Counter { table, limits } = match met.counted {
             Counted::Attempts(tally) => &watching.tallies[tally].counter,
@@ -75,6 +75,14 @@ impl Counting {
         };
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
+        let since = match met.counted {
+            Counted::Attempts(_) => Ticks(recorded.time.0 - span),
+            // What became something was an attempt before that. Only later ones are still to be counted.
+            Counted::Outcome(_) => {
+                let last = slot.and_then(|slot| watching.tallies[0].counter.table.last(slot));
+                Ticks(last.unwrap_or(now.ticks).0 + 1)
+            }
+        };
         let mut outcomes = Mix::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
@@ -85,11 +93,7 @@ impl Counting {
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
-            // What became something was an attempt before that. Only later ones are still to be counted.
-            since: match met.counted {
-                Counted::Attempts(_) => (self.era, Ticks(recorded.time.0 - span)),
-                Counted::Outcome(_) => (self.era, Ticks(now.ticks.0 + 1)),
-            },
+            since: (self.era, since),
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
-use crate::detector::{Attempt, Key};
+use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Outcome};
 use crate::table::Slot;
 use crate::time::Timestamp;
@@ -71,17 +71,35 @@ impl Counting {
         }
         let mut is_reported = false;
         if let Some((_, true)) = found {
-            if let Some(episode) = self.episodes.get(&key) {
-                if episode.has(self.era, news.started) && episode.lasts_at(now.time) {
-                    episode.change(before, news.after);
-                    is_reported = true;
-                }
-            }
+            let change = Change { key, started: (self.era, news.started), before, after: news.after };
+            is_reported = self.tell_episode(&change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
             self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
         }
         is_reported
+    }
+
+    /// Tells the episode of what is flagged, if there is one or one is on its way, and says whether the attempt may
+    /// belong to it.
+    fn tell_episode(&mut self, change: &Change, now: &Now) -> bool {
+        // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
+        let are_settled = self.episodes.are_settled();
+        if let Some(episode) = self.episodes.get(&change.key) {
+            let is_told = episode.lasts_at(now.time) && episode.has(change.started);
+            if is_told {
+                episode.change(change);
+            }
+            return is_told;
+        }
+        if !are_settled {
+            self.episodes.count_sent();
+            if !self.handoff.offer(Event::Became(*change)) {
+                self.episodes.count_handled();
+                self.stats.losses.crossings += 1;
+            }
+        }
+        !are_settled
     }
 
     /// Counts an attempt for the limits by its outcome.

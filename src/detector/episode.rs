@@ -12,10 +12,10 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, Estimate, PortCounts};
-use super::event::{Attempt, Crossing, Key};
+use super::event::{Attempt, Change, Crossing, Key};
 use crate::alert::Kind;
 use crate::clock::Ticks;
-use crate::outcome::{Code, Life, Mix, Outcome};
+use crate::outcome::{Code, Mix, Outcome};
 use crate::time::Timestamp;
 
 /// The open episodes.
@@ -24,7 +24,7 @@ pub struct Episodes {
     open: DashMap<Key, Arc<Episode>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
-    /// How many crossings and late attempts capture threads have sent; `Relaxed`, it is compared with the next only.
+    /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
     sent: AtomicU64,
     /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
     /// Who sees a crossing counted here finds its episode.
@@ -51,7 +51,7 @@ impl Episodes {
         handled == self.sent.load(Ordering::Relaxed)
     }
 
-    /// Counts a crossing or a late attempt that is about to be sent.
+    /// Counts a crossing, a late attempt or a late change that is about to be sent.
     pub fn count_sent(&self) {
         self.sent.fetch_add(1, Ordering::Relaxed);
     }
@@ -178,16 +178,21 @@ impl Episode {
 
     /// Whether an attempt whose first SYN came at this tick is the episode's.
     #[must_use]
-    pub fn has(&self, era: u32, started: Ticks) -> bool {
+    pub fn has(&self, started: (u32, Ticks)) -> bool {
         // An era later everything is.
-        (era, started) >= self.since
+        started >= self.since
     }
 
-    /// Takes note of what became of one of its attempts.
-    pub fn change(&self, before: Life, after: Life) {
+    /// Takes note of what became of an attempt, if it is one of its own.
+    pub fn change(&self, change: &Change) {
+        let Change { started, before, after, .. } = *change;
+        if !self.has(started) {
+            return;
+        }
         if before.outcome != after.outcome {
             self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
-            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Relaxed);
+            // `Release`, partner: the `Acquire` in `unsigned`. Who sees this sees that the attempt was counted.
+            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Release);
         }
         let greeted = |life| i64::from(Code::from(life).life().1);
         self.greeted.fetch_add(greeted(after) - greeted(before), Ordering::Relaxed);
@@ -221,29 +226,34 @@ impl Episode {
         Timestamp::from_nanos(self.last_met.load(Ordering::Relaxed)).after(self.quiet_time)
     }
 
-    /// What became of so many attempts.
-    pub(super) fn outcomes(&self, attempts: u64) -> Mix {
+    /// How many attempts there were, and what became of them.
+    ///
+    /// Live, this goes on while it is read. What comes later in an attempt's life is read first: one that moves on
+    /// meanwhile is missed, and is pending here, rather than counted twice.
+    pub(super) fn attempts(&self) -> (u64, Mix) {
+        let (greeted, proofs) = (unsigned(&self.greeted), unsigned(&self.proofs));
         let mut mix = Mix::default();
+        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
+        let counts: Vec<_> = settled
+            .chain([Outcome::Open])
+            .map(|outcome| (outcome, unsigned(&self.outcomes[outcome as usize])))
+            .collect();
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
+        // the attempts all the same.
         let mut rest = attempts;
-        for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending) {
-            // Live, an outcome may be counted after the attempts were looked at; and of attempts within one tick, one
-            // before the episode is not told from one that is the episode's. They sum to the attempts all the same.
-            let count = unsigned(&self.outcomes[outcome as usize]).min(rest);
+        for (outcome, count) in counts {
+            let count = count.min(rest);
             rest -= count;
             mix.set(outcome, count);
         }
         mix.set(Outcome::Pending, rest);
-        mix.greeted = unsigned(&self.greeted).min(mix.count(Outcome::Silent));
-        mix.proofs = unsigned(&self.proofs).min(attempts);
-        mix
+        (mix.greeted, mix.proofs) = (greeted.min(mix.count(Outcome::Silent)), proofs.min(attempts));
+        (attempts, mix)
     }
 
     pub(super) fn bytes(&self) -> (u64, u64) {
         (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
-    }
-
-    pub(super) fn attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Relaxed)
     }
 
     pub(super) fn copies(&self) -> u64 {
@@ -270,5 +280,5 @@ fn signed(count: u64) -> AtomicI64 {
 /// A count of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was
 /// out of order), one more may have gone than came.
 fn unsigned(count: &AtomicI64) -> u64 {
-    u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(0)
+    u64::try_from(count.load(Ordering::Acquire)).unwrap_or(0)
 }

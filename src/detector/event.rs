@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
-use crate::outcome::Mix;
+use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
 use crate::stats::Stats;
 use crate::time::Timestamp;
@@ -16,6 +16,8 @@ pub enum Event {
     Crossing(Crossing),
     /// An attempt of a source whose crossing is still on its way: it counts for the episode, if that opens.
     Late(Attempt),
+    /// What became of an attempt of a source whose crossing is still on its way: told to the episode, if that opens.
+    Became(Change),
     /// One of the addresses of the live interfaces themselves is over a limit.
     Own(IpAddr),
     /// It is now this time: what was due by then is to be done.
@@ -60,6 +62,19 @@ pub struct Attempt {
     pub dst_port: u16,
     /// Where it was captured.
     pub interface: InterfaceId,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Whose it is.
+    pub key: Key,
+    /// When its first SYN came.
+    pub started: (u32, Ticks),
+    /// What was known of it before.
+    pub before: Life,
+    /// What is known of it now.
+    pub after: Life,
 }
 
 /// An attempt that met a limit, and the window that it ends.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Crossing, Event, Key, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Source, State, Trigger};
 use crate::clock::Ticks;
@@ -153,6 +153,12 @@ impl<S: Sink> Detector<S> {
                 }
                 self.episodes.count_handled();
             }
+            Event::Became(change) => {
+                if let Some(open) = self.by_key.get(&change.key).and_then(|id| self.open.get(id)) {
+                    open.episode.change(&change);
+                }
+                self.episodes.count_handled();
+            }
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
             Event::Step(from, to) => self.step(from, to),
@@ -170,7 +176,7 @@ impl<S: Sink> Detector<S> {
         let attempt = &crossing.attempt;
         self.advance(attempt.time);
         if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-            // Sent before the capture thread could know of the episode: one more attempt of it.
+            // Sent before the capture thread could know of the episode.
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
@@ -208,10 +214,14 @@ impl<S: Sink> Detector<S> {
             losses: self.stats.losses,
             episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
         };
+        // Of the crossing alone: made before capture threads can add to it.
+        let alert = self.alert(&open, attempt.time, State::Start);
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
         self.schedule_update(id, attempt.time);
-        self.report(&open, attempt.time, State::Start);
+        if let Some(alert) = alert {
+            self.sink.alert(&alert);
+        }
         self.by_key.insert(open.key, id);
         self.open.insert(id, open);
         self.note_full();
@@ -248,7 +258,10 @@ impl<S: Sink> Detector<S> {
                     if due.time < latest {
                         self.schedule.push(Due { time: latest, ..due });
                     } else {
-                        self.report_open(due.episode, latest, State::Update);
+                        // At the time of its end, that is all there is to say.
+                        if latest < over_after {
+                            self.report_open(due.episode, latest, State::Update);
+                        }
                         self.schedule_update(due.episode, latest);
                     }
                 }
@@ -313,20 +326,20 @@ impl<S: Sink> Detector<S> {
     }
 
     fn report_open(&mut self, id: EpisodeId, time: Timestamp, state: State) {
-        if let Some(open) = self.open.remove(&id) {
-            self.report(&open, time, state);
-            self.open.insert(id, open);
+        if let Some(alert) = self.open.get(&id).and_then(|open| self.alert(open, time, state)) {
+            self.sink.alert(&alert);
         }
     }
 
-    fn report(&mut self, open: &Open, time: Timestamp, state: State) {
-        let Some(limit) = self.limit(open.key, open.episode.limit()) else { return };
-        let Some(watch) = self.watches.get(usize::from(open.key.watch)) else { return };
+    /// What is to be reported of an episode.
+    fn alert(&self, open: &Open, time: Timestamp, state: State) -> Option<Alert> {
+        let limit = self.limit(open.key, open.episode.limit())?;
+        let watch = self.watches.get(usize::from(open.key.watch))?;
         let episode = &open.episode;
         let source = open.key.source;
-        let attempts = episode.attempts();
+        let (attempts, outcomes) = episode.attempts();
         let (sent, received) = episode.bytes();
-        let alert = Alert {
+        Some(Alert {
             time,
             state,
             watch: Arc::clone(&watch.name),
@@ -349,12 +362,11 @@ impl<S: Sink> Detector<S> {
             },
             hosts_estimate: episode.hosts_estimate.as_ref().map(Estimate::count),
             within: self.within(open.key),
-            outcomes: episode.outcomes(attempts),
+            outcomes,
             sent,
             received,
             losses: self.stats.losses.since(&open.losses),
-        };
-        self.sink.alert(&alert);
+        })
     }
 
     /// The sources with an episode of their own in the network of this one.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::alert::{Kind, Source};
-use crate::outcome::Mix;
+use crate::outcome::{Life, Mix, Outcome};
 use crate::packet::InterfaceId;
 
 /// More reports than any test here has a use for: whoever comes this far goes on for ever.
@@ -24,6 +24,17 @@ impl Sink for Reports {
 
 /// What is reported of an episode that starts with one attempt at `start`, when the packets end at `end`.
 fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
+    let reports = Reports::default();
+    let mut detector = detector("1/1s", reports.clone());
+    detector.handle(Event::Crossing(crossing(start)));
+    detector.handle(Event::Tick(end, Stats::default()));
+    detector.handle(Event::End(Some(end), Stats::default()));
+    let reports = reports.0.lock().unwrap();
+    reports.clone()
+}
+
+/// A detector with one limit.
+fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
     let rules = Rules {
         is_live: false,
         quiet_time: Duration::from_secs(60),
@@ -31,15 +42,18 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
         max_episodes: 8,
         stats_interval: None,
     };
-    let limits = vec!["1/1s".parse().unwrap()];
+    let limits = vec![limit.parse().unwrap()];
     let watched = vec![Watched { name: "mail".into(), signature: 1, limits }];
-    let reports = Reports::default();
-    let mut detector = Detector::new(rules, watched, Interfaces::default(), Arc::default(), reports.clone());
+    Detector::new(rules, watched, Interfaces::default(), Arc::default(), reports)
+}
+
+/// One attempt that met a limit at once.
+fn crossing(time: Timestamp) -> Crossing {
     let [src, dst] = [[192, 0, 2, 66], [192, 0, 2, 25]].map(IpAddr::from);
     let attempt = Attempt {
         key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()) },
         src_hash: 0,
-        time: start,
+        time,
         src,
         src_port: 40_000,
         dst,
@@ -47,19 +61,15 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
         interface: InterfaceId::default(),
     };
     let ports = [25].into_iter().collect();
-    detector.handle(Event::Crossing(Crossing {
+    Crossing {
         attempt,
         limit: 0,
-        first: start,
+        first: time,
         span: 0,
         ports,
         outcomes: Mix::default(),
-        since: (0, Ticks(0)),
-    }));
-    detector.handle(Event::Tick(end, Stats::default()));
-    detector.handle(Event::End(Some(end), Stats::default()));
-    let reports = reports.0.lock().unwrap();
-    reports.clone()
+        since: (0, Ticks(7)),
+    }
 }
 
 #[test]
@@ -72,4 +82,32 @@ fn reports_at_the_end_of_time_come_to_an_end() {
         reports(shortly_before, last),
         [(shortly_before, State::Start), (last, State::Update), (last, ended)]
     );
+}
+
+#[test]
+fn what_became_of_attempts_while_their_crossing_was_on_its_way_is_told_to_the_episode() {
+    let mut detector = detector("1/1s", Reports::default());
+    let crossing = crossing(Timestamp::default());
+    let key = crossing.attempt.key;
+    let refused = Life { outcome: Outcome::Refused, ..Life::default() };
+    let change =
+        |started| Change { key, started: (0, Ticks(started)), before: Life::default(), after: refused };
+    detector.handle(Event::Crossing(crossing));
+    detector.handle(Event::Became(change(crossing.since.1.0)));
+    detector.handle(Event::Became(change(crossing.since.1.0 - 1)));
+    let episode = detector.episodes.get(&key).unwrap();
+    assert_eq!(episode.attempts().1.count(Outcome::Refused), 1, "not of the attempt before it began");
+}
+
+#[test]
+fn a_second_crossing_is_one_more_attempt_unless_its_limit_counts_outcomes() {
+    for (limit, attempts) in [("1/1s", 2), ("1/1s:refused", 1)] {
+        let mut detector = detector(limit, Reports::default());
+        let [first, second] = [0, 5].map(|s| crossing(Timestamp::default().after(Duration::from_secs(s))));
+        detector.handle(Event::Crossing(first));
+        detector.handle(Event::Crossing(second));
+        let episode = detector.episodes.get(&first.attempt.key).unwrap();
+        assert_eq!(episode.attempts().0, attempts, "{limit}");
+        assert_eq!(episode.over_after(), second.attempt.time.after(Duration::from_secs(60)), "{limit}");
+    }
 }

@@ -311,6 +311,13 @@ impl Table {
         })
     }
 
+    /// The time of the newest attempt of a slot's source.
+    #[must_use]
+    pub fn last(&self, slot: Slot) -> Option<Ticks> {
+        let word = Word(self.sets[slot.set].words[slot.way].load(Ordering::Acquire));
+        self.newest(slot, word.count())
+    }
+
     /// Whether a slot is flagged, if it is still under the same claim.
     #[must_use]
     pub fn is_flagged(&self, slot: Slot) -> bool {

@@ -21,6 +21,7 @@ mod scene;
 mod captures;
 mod floods;
 mod interfaces;
+mod outcomes;
 mod own;
 mod signals;
 mod streams;

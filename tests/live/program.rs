@@ -1,5 +1,6 @@
 //! The program under test: started in a namespace, listened to, signalled, ended.
 
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -179,6 +180,14 @@ impl Ended {
         self.err.iter().filter(|line| line.contains(&state)).map(String::as_str).collect()
     }
 
+    /// The report of this state, of which there is one.
+    pub(crate) fn only_report(&self, state: &str) -> Report<'_> {
+        match self.reports(state)[..] {
+            [line] => Report(line),
+            _ => panic!("not one {state}: {self:#?}"),
+        }
+    }
+
     /// The sources of the reports of this state, sorted.
     pub(crate) fn sources(&self, state: &str) -> Vec<&str> {
         let mut sources: Vec<_> = self.reports(state).into_iter().map(|line| value(line, "src")).collect();
@@ -200,8 +209,32 @@ impl Ended {
     }
 }
 
+/// The line of a report, and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Report<'a>(&'a str);
+
+impl<'a> Report<'a> {
+    pub(crate) fn value(&self, key: &str) -> &'a str {
+        value(self.0, key)
+    }
+
+    /// The value of a key that is left out when it has nothing to say.
+    pub(crate) fn find(&self, key: &str) -> Option<&'a str> {
+        find(self.0, key)
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
 /// The value of `key=value` in a line.
 pub(crate) fn value<'a>(line: &'a str, key: &str) -> &'a str {
-    let found = line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-    found.unwrap_or_else(|| panic!("no {key} in {line:?}"))
+    find(line, key).unwrap_or_else(|| panic!("no {key} in {line:?}"))
+}
+
+fn find<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }

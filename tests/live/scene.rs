@@ -30,6 +30,10 @@ pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// The server's ports, and what it says there to everyone who connects.
 const SERVICES: [(u16, &str); 2] = [(25, "220 mail.example ESMTP\r\n"), (110, "+OK POP3\r\n")];
+/// The server's port where it says nothing: it listens until the client leaves.
+pub(crate) const MUTE: u16 = 143;
+/// The server's port where nobody listens.
+pub(crate) const CLOSED: u16 = 587;
 
 /// How long anything here may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +47,7 @@ const fn host6(network: u16, host: u16) -> IpAddr {
 pub(crate) struct Scene {
     pub(crate) outside: Namespace,
     pub(crate) gateway: Namespace,
-    _server: Namespace,
+    pub(crate) server: Namespace,
     _services: Vec<Service>,
 }
 
@@ -85,8 +89,11 @@ impl Scene {
         server.ip("route add default via 192.0.2.1");
         server.ip("route add default via 2001:db8:25::1");
         gateway.ip("link set lo up");
-        let services = server.enter(|| SERVICES.map(|(port, greeting)| Service::open(port, greeting)));
-        let scene = Self { outside, gateway, _server: server, _services: services.into() };
+        let greeting = SERVICES.map(|(port, greeting)| (port, Some(greeting)));
+        let services = server.enter(|| {
+            greeting.into_iter().chain([(MUTE, None)]).map(|(port, says)| Service::open(port, says)).collect()
+        });
+        let scene = Self { outside, gateway, server, _services: services };
         // The neighbours have to find each other first; meanwhile a connection may fail.
         for (from, to) in [(INNOCENT, SERVER), (INNOCENT6, SERVER6)] {
             let until = Instant::now() + PATIENCE;
@@ -168,35 +175,45 @@ fn assign(namespace: &Namespace, interface: &str, addresses: &[&str]) {
     }
 }
 
-/// Connects, says nothing, hears the greeting and leaves. Gives when the connection was there.
-fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
+/// Connects from an address of this namespace, where there are several.
+pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&socket, &SocketAddr::new(from, 0))?;
     connect(&socket, &to)?;
-    let connected = SystemTime::now();
-    let mut stream = TcpStream::from(socket);
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Connects, says nothing, hears the greeting and leaves. Gives when the connection was there.
+fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
+    let mut stream = call(from, to)?;
+    let connected = SystemTime::now();
     let mut greeting = String::new();
     stream.read_to_string(&mut greeting)?;
     assert!(SERVICES.contains(&(to.port(), greeting.as_str())), "{to} greets with {greeting:?}");
     Ok(connected)
 }
 
-/// A listener that greets whoever connects, on a thread that ends with it.
+/// A listener that greets whoever connects and closes, or else says nothing and hears the client out. Its thread ends
+/// with it.
 struct Service {
     listener: Arc<TcpListener>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Service {
-    fn open(port: u16, greeting: &'static str) -> Self {
+    fn open(port: u16, greeting: Option<&'static str>) -> Self {
         let listener = Arc::new(TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap());
         let accepting = Arc::clone(&listener);
         let thread = thread::spawn(move || {
             while let Ok((mut client, _)) = accepting.accept() {
-                // A client that has left already does not hear it.
-                let _ = client.write_all(greeting.as_bytes());
+                // A client that has left already hears nothing, and says no more.
+                let _ = match greeting {
+                    Some(greeting) => client.write_all(greeting.as_bytes()),
+                    None => io::copy(&mut client, &mut io::sink()).map(drop),
+                };
             }
         });
         Self { listener, thread: Some(thread) }
