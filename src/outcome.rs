@@ -108,7 +108,7 @@ pub struct Code(u8);
 
 impl Code {
     /// The lives that are told apart: what is proven has been open, and only what was silent tells of a greeting.
-    const LIVES: [(Outcome, bool, bool); 13] = [
+    const LIVES: [(Outcome, bool, bool); 14] = [
         (Outcome::Pending, false, false),
         (Outcome::Unanswered, false, false),
         (Outcome::Refused, false, false),
@@ -122,6 +122,7 @@ impl Code {
         (Outcome::Silent, false, true),
         (Outcome::Silent, true, false),
         (Outcome::Silent, true, true),
+        (Outcome::Unknown, false, true),
     ];
 
     /// From its 4 bits; what no life has is pending.
@@ -208,7 +209,7 @@ mod tests {
             let (outcome, greeted, proven) = code.life();
             assert_eq!(Code::from(Life { outcome, greeted, proven, ..Life::default() }), code);
         }
-        assert_eq!(Code::from_bits(13).life().0, Outcome::Pending);
+        assert_eq!(Code::from_bits(14).life().0, Outcome::Pending);
     }
 
     #[test]

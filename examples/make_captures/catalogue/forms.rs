@@ -80,6 +80,7 @@ impl Forms {
             story,
             attempts,
             over: self.over,
+            ends: Vec::new(),
             bytes: Pcap::plain(link::ETHERNET).file(&self.frames),
         }
     }

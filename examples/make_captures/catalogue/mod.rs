@@ -1,6 +1,7 @@
 //! Every capture: its bytes, its story, and what is to be seen in it.
 
 mod bytes;
+mod closings;
 mod clocks;
 mod conversation;
 mod damage;
@@ -12,10 +13,13 @@ mod gateway;
 mod link;
 mod links;
 mod mail;
+mod numbers;
 mod oddities;
+mod outcomes;
 mod packet;
 mod pcap;
 mod pcapng;
+mod proofs;
 mod random;
 mod repeats;
 mod seed_attack;
@@ -39,6 +43,8 @@ pub(crate) struct Capture {
     pub(crate) attempts: u64,
     /// What is over a default limit: sources and networks as reports name them, destinations as address and port.
     pub(crate) over: Vec<String>,
+    /// What became of some of these sources' attempts, as the report of their end says it.
+    pub(crate) ends: Vec<(String, &'static str)>,
     /// The file.
     pub(crate) bytes: Vec<u8>,
 }
@@ -46,7 +52,14 @@ pub(crate) struct Capture {
 impl Capture {
     fn new(name: &'static str, story: &'static str, attempts: u64, over: &[&str], bytes: Vec<u8>) -> Self {
         let over = over.iter().map(|source| (*source).to_owned()).collect();
-        Self { name, story, attempts, over, bytes }
+        Self { name, story, attempts, over, ends: Vec::new(), bytes }
+    }
+
+    /// With what becomes of the attempts of these sources, which are over a limit.
+    fn ending(mut self, ends: Vec<(String, &'static str)>) -> Self {
+        self.over = ends.iter().map(|(source, _)| source.clone()).collect();
+        self.ends = ends;
+        self
     }
 
     /// A trace on Ethernet.
@@ -63,6 +76,10 @@ pub(crate) fn all() -> Vec<Capture> {
     all.extend(mail::captures());
     all.extend(floods::captures());
     all.extend(spread::captures());
+    all.extend(outcomes::captures());
+    all.extend(closings::captures());
+    all.extend(numbers::captures());
+    all.extend(proofs::captures());
     all.extend(gateway::captures());
     all.extend(repeats::captures());
     all.extend(clocks::captures());

@@ -46,6 +46,7 @@ fn odd_segments() -> Capture {
                 with a bad checksum. No attempts: .121 to port 0, .122 SYN and ACK, .123 no flag at all, .124 ACK alone.",
         attempts: counted,
         over,
+        ends: Vec::new(),
         bytes: tape.file(),
     }
 }
