@@ -96,11 +96,15 @@ impl Facts {
         let flags = segment.flags;
         let offset = segment.seq.wrapping_sub(self.client_isn);
         // From an earlier connection of the same ports: older than this one's SYN.
-        if offset == 0 || offset > MOST_BYTES || flags.has(Flags::SYN) {
+        if offset > MOST_BYTES || flags.has(Flags::SYN) {
             return;
         }
         if flags.has(Flags::ACK) {
             self.acknowledge(segment.ack);
+        }
+        // A keep-alive probe goes one number back, to the SYN's where nothing was sent since (RFC 9293, 3.8.4).
+        if offset == 0 {
+            return;
         }
         if flags.has(Flags::RST) {
             if !self.has(CLIENT_SAID) {
@@ -143,10 +147,12 @@ impl Facts {
         let makes_sense = flags.has(Flags::ACK) && acknowledged != 0 && acknowledged <= MOST_BYTES;
         let is_reset = flags.has(Flags::RST);
         if self.has(ANSWERED) {
-            let offset = segment.seq.wrapping_sub(self.server_isn);
             let is_bare = is_reset && !flags.has(Flags::ACK);
-            // From an earlier connection of the same ports.
-            if offset == 0 || offset > MOST_BYTES || !(makes_sense || is_bare) {
+            // From an earlier connection of the same ports; or a SYN that came late is refused, which resets nothing.
+            if !self.is_after_answer(segment.seq)
+                || !(makes_sense || is_bare)
+                || (is_reset && segment.seq == 0 && !is_proof(0, self.server_isn))
+            {
                 return;
             }
         } else if !(is_reset && makes_sense && acknowledged <= 1 + MOST_SYN_DATA) {
@@ -169,6 +175,12 @@ impl Facts {
                 self.seen |= SERVER_FIN;
             }
         }
+    }
+
+    /// Whether a number of the server comes after its answer; of two, while the client has taken neither, after either.
+    fn is_after_answer(&self, seq: u32) -> bool {
+        let is_after = |isn: u32| seq != isn && seq.wrapping_sub(isn) <= MOST_BYTES;
+        is_after(self.server_isn) || self.has(AMBIGUOUS) && !self.has(CLIENT_ACK) && is_after(self.client_ack)
     }
 
     fn answer(&mut self, segment: &Segment, opposite: bool) {
@@ -291,13 +303,15 @@ impl Facts {
 
     /// Bytes from the server: its own word, or else how far the client acknowledged.
     fn server_bytes(&self) -> Option<u32> {
-        if !self.has(ANSWERED) {
+        // The client may have taken an answer that was not seen.
+        let is_isn_known = self.has(CLIENT_KNOWS) || !self.has_any(GUESSED | AMBIGUOUS);
+        if !self.is_established() || !is_isn_known {
             return None;
         }
         let bytes = |end: u32| sensible(end.wrapping_sub(self.server_isn).wrapping_sub(1));
         match () {
             () if self.has(SERVER_FIN) => bytes(self.server_end),
-            () if self.has(CLIENT_ACK) => bytes(self.client_ack).filter(|bytes| is_more_than_a_fin(*bytes)),
+            () if self.has(CLIENT_KNOWS) => bytes(self.client_ack).filter(|bytes| is_more_than_a_fin(*bytes)),
             () => None,
         }
     }
