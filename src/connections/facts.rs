@@ -33,26 +33,28 @@ pub(super) struct Facts {
     client_ack: u32,
     /// The server's on its FIN or RST, when `SERVER_ACK`.
     server_ack: u32,
-    seen: u16,
+    seen: u32,
 }
 
-const ANSWERED: u16 = 1 << 0;
-const CLIENT_ACK: u16 = 1 << 1;
-const CLIENT_FIN: u16 = 1 << 2;
-const CLIENT_RST: u16 = 1 << 3;
-const SERVER_FIN: u16 = 1 << 4;
-const SERVER_RST: u16 = 1 << 5;
-const SERVER_ACK: u16 = 1 << 6;
+const ANSWERED: u32 = 1 << 0;
+const CLIENT_ACK: u32 = 1 << 1;
+const CLIENT_FIN: u32 = 1 << 2;
+const CLIENT_RST: u32 = 1 << 3;
+const SERVER_FIN: u32 = 1 << 4;
+const SERVER_RST: u32 = 1 << 5;
+const SERVER_ACK: u32 = 1 << 6;
 /// The client acknowledged the server's SYN within the proof window.
-const CLIENT_KNOWS: u16 = 1 << 7;
+const CLIENT_KNOWS: u32 = 1 << 7;
 /// Two answers with different numbers: who knows one of them proves nothing.
-const AMBIGUOUS: u16 = 1 << 8;
-/// An answer came the way that the SYN came, or it cannot be told.
-const SAME_WAY: u16 = 1 << 9;
+const AMBIGUOUS: u32 = 1 << 8;
+/// Something of the server's came the way that the SYN came.
+const SAME_WAY: u32 = 1 << 9;
 /// The time for an answer, or for the client's ACK, is over.
-const EXPIRED: u16 = 1 << 10;
+const EXPIRED: u32 = 1 << 10;
 /// The server was seen to go on without an answer to the SYN: one went by unseen.
-const ONE_WAY: u16 = 1 << 11;
+const ONE_WAY: u32 = 1 << 11;
+/// An answer came the opposite way of the SYN. Where neither this nor [`SAME_WAY`] is told, nothing is proven.
+const OPPOSITE: u32 = 1 << 16;
 
 impl Facts {
     pub(super) fn attempt(client_isn: u32) -> Self {
@@ -91,8 +93,9 @@ impl Facts {
         self.learn();
     }
 
-    /// Adds what a segment of the server says; whether it went the opposite way of the SYN.
-    pub(super) fn server(&mut self, segment: &Segment, opposite: bool) {
+    /// Adds what a segment of the server says; whether it went the opposite way of the SYN, where that can
+    /// be told.
+    pub(super) fn server(&mut self, segment: &Segment, opposite: Option<bool>) {
         let flags = segment.flags;
         if flags.has(Flags::SYN) {
             return self.answer(segment, opposite);
@@ -109,7 +112,7 @@ impl Facts {
             self.seen |= ONE_WAY;
             return;
         }
-        self.seen |= if opposite { 0 } else { SAME_WAY };
+        self.seen |= if opposite == Some(false) { SAME_WAY } else { 0 };
         if makes_sense {
             self.server_ack = segment.ack;
             self.seen |= SERVER_ACK;
@@ -124,7 +127,7 @@ impl Facts {
         }
     }
 
-    fn answer(&mut self, segment: &Segment, opposite: bool) {
+    fn answer(&mut self, segment: &Segment, opposite: Option<bool>) {
         let acknowledged = segment.ack.wrapping_sub(self.client_isn);
         if !segment.flags.has(Flags::ACK) || acknowledged == 0 || acknowledged > 1 + MOST_SYN_DATA {
             return;
@@ -132,7 +135,12 @@ impl Facts {
         if self.has(ANSWERED) && self.server_isn != segment.seq {
             self.seen |= AMBIGUOUS;
         }
-        self.seen |= ANSWERED | if opposite { 0 } else { SAME_WAY };
+        self.seen |= ANSWERED
+            | match opposite {
+                Some(true) => OPPOSITE,
+                Some(false) => SAME_WAY,
+                None => 0,
+            };
         self.server_isn = segment.seq;
         self.learn();
     }
@@ -155,7 +163,7 @@ impl Facts {
         Life {
             outcome,
             greeted: received > 0,
-            proven: self.is_established() && !self.has(AMBIGUOUS) && !self.has(SAME_WAY),
+            proven: self.is_established() && self.has(OPPOSITE) && !self.has_any(AMBIGUOUS | SAME_WAY),
             sent: if is_closed { self.client_bytes().unwrap_or(0) } else { 0 },
             received: if is_closed { received } else { 0 },
         }
@@ -235,12 +243,12 @@ impl Facts {
         sensible(end.wrapping_sub(self.server_isn).wrapping_sub(1))
     }
 
-    fn has_any(&self, bits: u16) -> bool {
+    fn has_any(&self, bits: u32) -> bool {
         self.seen & bits != 0
     }
 
     /// Whether all of these bits are set.
-    fn has(&self, bits: u16) -> bool {
+    fn has(&self, bits: u32) -> bool {
         self.seen & bits == bits
     }
 }
