@@ -13,6 +13,7 @@
 )]
 
 // What the tests stand on.
+mod frames;
 mod namespace;
 mod program;
 mod scene;
@@ -20,6 +21,7 @@ mod scene;
 // The tests.
 mod captures;
 mod floods;
+mod forged;
 mod interfaces;
 mod outcomes;
 mod own;
