@@ -101,12 +101,13 @@ fn sources_that_send_once_are_not_reported_and_take_no_memory() {
     assert!(ended.summary("evictions") > 0, "the tables were full: {ended:#?}");
 }
 
-/// An address in a network of its own.
-fn one_off(number: u16) -> IpAddr {
+/// An address in a network of its own, one of 2001:db8:f000::/36.
+pub(crate) fn one_off(number: u16) -> IpAddr {
     Ipv6Addr::new(0x2001, 0xdb8, 0xf000, number, 0, 0, 0, 1).into()
 }
 
-fn syn(from: IpAddr, to: IpAddr, number: u16) -> Frame {
+/// The SYN of one of many connections.
+pub(crate) fn syn(from: IpAddr, to: IpAddr, number: u16) -> Frame {
     let seq = ISN.wrapping_add(number.into());
     Frame { from: (from, PORT + number % 10_000), to: (to, MUTE), seq, kind: Kind::Syn }
 }

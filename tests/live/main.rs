@@ -20,9 +20,11 @@ mod scene;
 
 // The tests.
 mod captures;
+mod expiry;
 mod floods;
 mod forged;
 mod interfaces;
+mod mail;
 mod outcomes;
 mod own;
 mod signals;

@@ -152,7 +152,16 @@ impl Lines {
 
     /// The same; an error where they do not come in time.
     pub(crate) fn try_wait_for(&mut self, text: &str, times: usize) -> Result<Line, String> {
-        let until = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, text, times)
+    }
+
+    /// Waits for a line that contains this and may take so long, unless there was one.
+    pub(crate) fn wait_long_for(&mut self, text: &str, patience: Duration) -> Line {
+        self.wait_within(patience, text, 1).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn wait_within(&mut self, patience: Duration, text: &str, times: usize) -> Result<Line, String> {
+        let until = Instant::now() + patience;
         loop {
             let found = self.seen.iter().filter(|line| line.text.contains(text)).nth(times - 1);
             if let Some(line) = found {
