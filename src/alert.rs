@@ -23,9 +23,12 @@ pub struct Alert {
     pub state: State,
     /// The watch's name.
     pub watch: Arc<str>,
-    /// The watch's signature id: stable for its name.
+    /// The signature id: stable for the watch and the kind.
     pub signature: u32,
-    /// Whom the attempts are counted for: a host, or a network where the grouping is one.
+    /// What the attempts have in common.
+    pub kind: Kind,
+    /// Whom the attempts are counted for: a host, or a network where the grouping is one. Of a flood of one destination
+    /// it is the destination.
     pub source: Source,
     /// The limit that was met.
     pub limit: Limit,
@@ -47,8 +50,12 @@ pub struct Alert {
     pub ports: Ports,
     /// The destinations seen from the start on.
     pub destinations: Addresses,
-    /// The hosts seen from the start on, where the source is a network.
+    /// The hosts seen from the start on, where there can be several.
     pub hosts: Addresses,
+    /// How many hosts that were, estimated; `None` where there can be only one.
+    pub hosts_estimate: Option<u64>,
+    /// Of a network, the sources in it that have an episode of their own: their attempts are not counted here.
+    pub within: Vec<Source>,
     /// What became of the attempts: it sums to `attempts`.
     pub outcomes: Mix,
     /// Bytes from the clients of connections that closed since the start.
@@ -64,10 +71,11 @@ impl Alert {
     pub const PROOFS: u64 = 3;
 
     /// Whether the source is real: so many of its connections have proven that it received the server's answers. The
-    /// address may be forged otherwise.
+    /// address may be forged otherwise. Where several sources take part, most of the connections must prove it.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.outcomes.proofs >= Self::PROOFS
+        let proofs = self.outcomes.proofs;
+        proofs >= Self::PROOFS && (self.kind == Kind::Source || proofs * 2 > self.attempts)
     }
 
     /// How bad it is, from 1, the worst, to 3: 3 while the address may be forged, 2 when most connections spoke,
@@ -96,6 +104,39 @@ impl Alert {
         let duration = self.duration();
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown with one decimal")]
         (duration >= Ticks::span(1)).then(|| self.attempts as f64 / duration.as_secs_f64())
+    }
+}
+
+/// What the attempts of an episode have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Their source, as the watch groups sources.
+    Source,
+    /// The network that their source lies in, without the sources that have an episode of their own.
+    Network,
+    /// Their destination, at this port.
+    Destination(u16),
+}
+
+impl Kind {
+    /// What is added to a watch's signature id for it.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Source => 0,
+            Self::Network => 1,
+            Self::Destination(_) => 2,
+        }
+    }
+
+    /// Its name in text and JSON: `source`, `network`, `destination`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Network => "network",
+            Self::Destination(_) => "destination",
+        }
     }
 }
 

@@ -82,6 +82,18 @@ pub struct Cli {
     #[arg(short, long, value_name = "N/W", default_values = ["30/10s", "60/60s"], help_heading = COUNTED)]
     pub limit: Vec<String>,
 
+    /// Report N attempts from one network in any W ("off": none)
+    ///
+    /// A network is a /24 of IPv4, a /48 of IPv6. Attempts of a source that is reported itself do not count.
+    #[arg(long, value_name = "N/W", default_value = "300/10s", help_heading = COUNTED)]
+    pub network_limit: String,
+
+    /// Report N attempts to one address and port in any W ("off": none)
+    ///
+    /// From whatever sources: a flood that is spread over many, or forged, is one episode.
+    #[arg(long, value_name = "N/W", default_value = "2000/10s", help_heading = COUNTED)]
+    pub destination_limit: String,
+
     /// Count IPv4 sources by networks of this prefix length
     ///
     /// From 1 to 32; 32 counts each address for itself.

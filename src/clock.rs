@@ -7,7 +7,8 @@
 //!   any more either way, and damaged times cannot use up the range.
 //! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
 //!   the step counts: the rings are as good as empty, without a word being written.
-//! - When the range is used up (three and a half years of capture time, or of such jumps) the tables have to be cleared once.
+//! - When the range is used up (three and a half years of capture time, or of such jumps) all ticks that the tables hold
+//!   are moved back once.
 //!
 //! With several lanes (live interfaces, each with a clock of its own) now is the smallest of them.
 
@@ -137,18 +138,22 @@ impl Clock {
         Timestamp::from_nanos(time.nanos().saturating_sub(phase))
     }
 
-    /// Whether the range of ticks is used up: the tables have to be cleared, then [`Clock::restart`].
+    /// Whether the range of ticks is used up, but for the longest step that the clock may take next.
     #[must_use]
     pub fn is_used_up(&self) -> bool {
-        self.now.is_some_and(|now| self.ticks(now).0 >= END - 1)
+        let room = self.longest.saturating_add(4 * START);
+        self.now.is_some_and(|now| self.ticks(now).0.saturating_add(room) >= END)
     }
 
-    /// Starts the range of ticks anew, for tables that were cleared.
-    pub fn restart(&mut self) {
-        self.offset = START;
-        if let Some(now) = self.now {
-            self.origin = self.floor(now);
-        }
+    /// Starts the range of ticks anew, as far back as the tables look, and gives what has to be subtracted from all
+    /// ticks that they hold.
+    pub fn restart(&mut self) -> u64 {
+        let Some(now) = self.now else { return 0 };
+        let kept = self.longest.saturating_add(2 * START);
+        let subtract = self.ticks(now).0.saturating_sub(kept);
+        self.offset = self.ticks(now).0 - subtract;
+        self.origin = self.floor(now);
+        subtract
     }
 
     fn start_lane(&mut self, lane: usize, time: Timestamp) -> Seen {
@@ -286,9 +291,12 @@ mod tests {
             steps += 1;
         }
         assert!(steps > 100, "each step takes little more than the longest window: {steps} steps");
-        clock.restart();
+        let before = clock.ticks(clock.now().unwrap());
+        let subtract = clock.restart();
         assert!(!clock.is_used_up());
-        assert_eq!(clock.ticks(clock.now().unwrap()).0, START);
+        let after = clock.ticks(clock.now().unwrap());
+        assert_eq!(after.0, before.0 - subtract);
+        assert!(after.0 > Ticks::in_window(Limit::MAX_WINDOW), "what counts has a tick");
     }
 
     #[test]

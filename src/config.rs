@@ -11,7 +11,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::units::Bytes;
-use crate::watch::{AllowList, Limit, PortSet};
+use crate::watch::{AllowList, Limits, PortSet};
 
 mod check;
 mod error;
@@ -100,8 +100,8 @@ pub struct WatchSettings {
     pub name: Arc<str>,
     /// The destination ports that count; at least one.
     pub ports: PortSet,
-    /// When it is too much; at least one, no two alike, in the order in which they were given.
-    pub limits: Vec<Limit>,
+    /// When it is too much. For sources there is at least one limit, no two alike, in the order in which they were given.
+    pub limits: Limits,
     /// The prefix length by which IPv4 sources are grouped, from 1 to 32.
     pub prefix4: u8,
     /// The prefix length by which IPv6 sources are grouped, from 1 to 128.

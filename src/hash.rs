@@ -40,6 +40,24 @@ impl Key {
         }
     }
 
+    /// The hash of an address and a port.
+    #[must_use]
+    pub fn end(&self, (address, port): (IpAddr, u16)) -> u64 {
+        let mut bytes = [0; 16 + 2];
+        let used = match address {
+            IpAddr::V4(v4) => {
+                bytes[..4].copy_from_slice(&v4.octets());
+                4
+            }
+            IpAddr::V6(v6) => {
+                bytes[..16].copy_from_slice(&v6.octets());
+                16
+            }
+        };
+        bytes[used..used + 2].copy_from_slice(&port.to_be_bytes());
+        self.0.hash(&bytes[..used + 2])
+    }
+
     /// The hash of a connection: both addresses and both ports, the same for both directions.
     #[must_use]
     pub fn connection(&self, one: (IpAddr, u16), other: (IpAddr, u16)) -> u64 {

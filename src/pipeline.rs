@@ -39,6 +39,8 @@ const FEW_SOURCES: usize = 10_000;
 /// Signature ids start here: one for each watch, in the order in which they are given. Suricata leaves the range to
 /// local rules (1,000,000 to 1,999,999).
 const FIRST_SIGNATURE: u32 = 1_000_025;
+/// So many for each watch: one for each kind of episode, and room.
+const SIGNATURES: usize = 10;
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,28 +205,30 @@ fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
             let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
             let watching =
                 Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
-            warn_of_few_sources(&watching.attempts.table, watch, settings.watches.len());
+            warn_of_few_sources(&watching, watch, settings.memory);
             Ok(watching)
         })
         .collect::<Result<_, Error>>()?;
     Ok((connections, watches))
 }
 
-fn warn_of_few_sources(table: &Table, watch: &WatchSettings, watches: usize) {
-    let most = watch.limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
-    let (slots, name) = (table.slots(), &watch.name);
-    if slots < FEW_SOURCES {
-        let share = Table::memory_for(FEW_SOURCES, most) * watches;
-        let enough = share.div_ceil(CONNECTIONS_SHARE - 1) * CONNECTIONS_SHARE;
-        let enough = Bytes(enough.next_multiple_of(1 << 20) as u64);
+fn warn_of_few_sources(watching: &Watching, watch: &WatchSettings, memory: Bytes) {
+    let attempts = watch.limits.sources.iter().filter(|limit| limit.outcome.is_none());
+    let most = attempts.map(|limit| limit.attempts).max().unwrap_or(1);
+    let (sources, name) = (watching.sources(), &watch.name);
+    if sources < FEW_SOURCES {
+        // In proportion: what the sources get is a fixed part of the whole.
+        let size = |sources| Table::memory_for(sources, most) as u64;
+        let enough = memory.0.saturating_mul(size(FEW_SOURCES)).div_ceil(size(sources).max(1));
+        let enough = Bytes(enough.next_multiple_of(1 << 20));
         log::warn!(
-            "watch {name}: a limit of {most} attempts leaves room for {slots} sources (--memory {enough} for {FEW_SOURCES})"
+            "watch {name}: a limit of {most} attempts leaves room for {sources} sources (--memory {enough} for {FEW_SOURCES})"
         );
     }
 }
 
 fn looks_back(settings: &Settings) -> Duration {
-    let windows = settings.watches.iter().flat_map(|watch| &watch.limits).map(|limit| limit.window);
+    let windows = settings.watches.iter().flat_map(|watch| watch.limits.iter()).map(|limit| limit.window);
     windows.max().unwrap_or_default().max(connections::LOOKS_BACK)
 }
 
@@ -234,16 +238,18 @@ fn rules(settings: &Settings) -> Rules {
         update: settings.update,
         max_episodes: settings.max_episodes,
         stats_interval: settings.stats_interval,
+        is_live: matches!(settings.input, Input::Live(_)),
     }
 }
 
 fn watched(settings: &Settings) -> Vec<Watched> {
     (FIRST_SIGNATURE..)
+        .step_by(SIGNATURES)
         .zip(&settings.watches)
         .map(|(signature, watch)| Watched {
             name: Arc::clone(&watch.name),
             signature,
-            limits: watch.limits.clone(),
+            limits: watch.limits.iter().collect(),
         })
         .collect()
 }

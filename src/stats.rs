@@ -2,6 +2,7 @@
 
 use crate::alert::Losses;
 use crate::decode::Skipped;
+use crate::time::Timestamp;
 
 /// The counters of a run. A snapshot is taken at a tick; it is not an instant where several threads count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +17,10 @@ pub struct Stats {
     pub retransmissions: u64,
     /// Attempts of allow-listed sources and own addresses: part of `attempts`, never reported.
     pub allowed: u64,
+    /// SYN-ACKs from the watched ports.
+    pub answers: u64,
+    /// The time of the last packet that was an attempt or told of one.
+    pub last_watched: Option<Timestamp>,
     /// Packets that are no attempts, by reason.
     pub skipped: Skipped,
     /// Slots of the source table that were claimed, each by a source not known before or forgotten since.
@@ -24,6 +29,10 @@ pub struct Stats {
     pub slots: u64,
     /// Recent attempts forgotten early, to make room: their repeats count as attempts.
     pub connections_evicted: u64,
+    /// Networks and destinations forgotten although they were live, to make room.
+    pub groups_evicted: u64,
+    /// SYNs for whose answer nothing waits, because too many wait already: their attempts may stay pending.
+    pub untimed: u64,
     /// What went missing.
     pub losses: Losses,
     /// Packets that the kernel says it handed over, live.

@@ -12,7 +12,7 @@ use super::files::{SystemServices, allow_file};
 use super::{Input, LiveSettings, Output, ReplayInput, Settings, UsageError, WatchSettings, WriteSettings};
 use crate::cli::{Cli, is_option};
 use crate::units::{Bytes, Span, duration};
-use crate::watch::{AllowList, Limit, PortSet, allow, services};
+use crate::watch::{AllowList, Limit, Limits, PortSet, allow, services};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -193,10 +193,26 @@ fn watch(cli: &Cli) -> Result<WatchSettings, UsageError> {
     Ok(WatchSettings {
         name: name.into(),
         ports,
-        limits,
+        limits: Limits {
+            sources: limits,
+            networks: limit_or_off("network-limit", &cli.network_limit)?,
+            destinations: limit_or_off("destination-limit", &cli.destination_limit)?,
+        },
         prefix4: number("prefix4", &cli.prefix4, PREFIX4)?,
         prefix6: number("prefix6", &cli.prefix6, PREFIX6)?,
     })
+}
+
+/// A limit of attempts, or none.
+fn limit_or_off(option: &'static str, text: &str) -> Result<Option<Limit>, UsageError> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let limit: Limit = read(option, text)?;
+    match limit.outcome {
+        None => Ok(Some(limit)),
+        Some(_) => Err(wrong(option, text, "counts attempts alone (--limit takes outcomes)")),
+    }
 }
 
 fn allow_list(cli: &Cli) -> Result<AllowList, UsageError> {

@@ -136,6 +136,12 @@ impl Newest {
         self.0 & 1 != 0
     }
 
+    /// The same so many ticks earlier, if the first SYN, which is so much older, still has a tick then.
+    fn moved_back(self, ticks: u64, age: u32) -> Option<Self> {
+        let time = self.time().0.checked_sub(ticks).filter(|time| *time > u64::from(age))?;
+        Some(Self(time << 1 | self.0 & 1))
+    }
+
     fn established(self) -> Self {
         Self(self.0 | 1)
     }
@@ -281,6 +287,22 @@ impl Connections {
     /// Waits for nothing any more: the clock was set.
     pub fn stop_waiting(&mut self) {
         self.timers.clear();
+    }
+
+    /// Moves all times back by so many ticks; what is older is forgotten.
+    pub fn move_back(&mut self, ticks: u64) {
+        for set in &mut self.sets {
+            for way in 0..WAYS {
+                if set.connections[way] == 0 {
+                    continue;
+                }
+                match set.newest[way].moved_back(ticks, set.entries[way].age) {
+                    Some(moved) => set.newest[way] = moved,
+                    None => (set.connections[way], set.newest[way]) = (0, Newest::default()),
+                }
+            }
+        }
+        self.timers.move_back(ticks);
     }
 
     /// Forgets everything.

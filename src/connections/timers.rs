@@ -53,6 +53,17 @@ impl Timers {
         if is_due { self.queue.pop_front() } else { None }
     }
 
+    /// Moves all times back by so many ticks; what is older is not waited for any more.
+    pub(super) fn move_back(&mut self, ticks: u64) {
+        self.queue.retain_mut(|timer| {
+            let moved = timer.syn.0.checked_sub(ticks).zip(timer.started.0.checked_sub(ticks));
+            if let Some((syn, started)) = moved {
+                (timer.syn, timer.started) = (Ticks(syn), Ticks(started));
+            }
+            moved.is_some()
+        });
+    }
+
     /// How many SYNs found no room.
     pub(super) fn refused(&self) -> u64 {
         self.refused

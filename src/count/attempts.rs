@@ -1,18 +1,18 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
 use crate::connections::Syn;
-use crate::detector::{Attempt, Episodes, Event};
-use crate::outcome::Code;
+use crate::detector::{Attempt, Episodes, Event, Key};
 use crate::segment::Segment;
-use crate::table::Recorded;
+use crate::table::Slot;
 use crate::time::Timestamp;
 
+use super::Counting;
 use super::batch::Now;
-use super::crossing::Met;
-use super::{Counted, Counting, key, source};
+use super::crossing::{Counted, Met};
+use super::tally::By;
 
 impl Counting {
-    /// Counts an attempt, in each watch that it concerns.
+    /// Counts an attempt, in each tally that it concerns.
     pub(super) fn count_attempt(&mut self, index: usize, segment: &Segment, now: &Now) {
         self.stats.attempts += 1;
         if self.allow.contains(segment.src) {
@@ -21,21 +21,41 @@ impl Counting {
         }
         // Allowed too, but counted: one that is over a limit is warned of.
         self.stats.allowed += u64::from(self.own.contains(&segment.src));
-        for watch in 0..self.watches.len() {
-            if let Some(tag) = self.batch.tag(watch, index) {
-                self.record(index, watch, tag, segment, now);
+        // The watch in which the source has an episode: there it does not count for its network.
+        let mut reported_in = None;
+        let mut is_kept = false;
+        for row in 0..self.rows.len() {
+            let (watch, tally) = self.rows[row];
+            let by = self.watches[watch].tallies[tally].by;
+            if by == By::Network && reported_in == Some(watch) {
+                continue;
+            }
+            if let Some(tag) = self.batch.tag(row, index) {
+                let is_reported = self.record(watch, tally, tag, segment, now);
+                if is_reported && by != By::Destination {
+                    reported_in = Some(watch);
+                    if !std::mem::replace(&mut is_kept, true) {
+                        self.keep(index);
+                    }
+                }
             }
         }
     }
 
-    /// Records an attempt for a watch, and tells whoever has to know.
-    fn record(&mut self, index: usize, watch: usize, tag: u64, segment: &Segment, now: &Now) {
-        let table = &self.watches[watch].attempts.table;
-        let recorded = table.record(tag, now.ticks, segment.dst_port, Code::default(), &mut self.ties);
-        self.note_claim(&recorded);
-        let counter = &self.watches[watch].attempts;
+    /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
+    fn record(&mut self, watch: usize, tally: usize, tag: u64, segment: &Segment, now: &Now) -> bool {
+        let table = &self.watches[watch].tallies[tally].counter.table;
+        let recorded = table.record(tag, now.ticks, segment.dst_port, &mut self.ties);
+        let by = self.watches[watch].tallies[tally].by;
+        self.note_claim(&recorded, by);
+        let watching = &self.watches[watch];
+        let server = (segment.dst, segment.dst_port);
+        let Some((key, _)) = by.subject((watch, watching), &self.key, &self.own, segment.src, server) else {
+            return false;
+        };
+        let counter = &watching.tallies[tally].counter;
         let time = now.time.max(now.counted_at(&recorded));
-        let attempt = attempt(watch, source(&self.watches[watch], &self.own, segment.src), segment, time);
+        let attempt = attempt(key, self.key.address(segment.src), segment, time);
         let met = counter.table.met(&recorded);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
@@ -44,31 +64,32 @@ impl Counting {
                     let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                     let span = limit.and_then(|limit| counter.table.span(&recorded, limit));
                     episode.count(&attempt, span, met.is_some());
-                    drop(episode);
-                    return self.keep(index);
+                    return true;
                 }
             }
         }
         match met {
             Some(limit) => {
-                let met = Met { watch, outcome: None, recorded, limit };
-                if self.cross(&met, recorded.slot, attempt, now) {
-                    self.keep(index);
-                }
+                let met = Met { watch, counted: Counted::Attempts(tally), recorded, limit };
+                self.cross(&met, recorded.slot, attempt, now)
             }
-            None if recorded.flagged => self.settle_flag(attempt, &recorded),
-            None => {}
+            None => {
+                if recorded.flagged {
+                    self.settle_flag(watch, tally, recorded.slot, attempt);
+                }
+                false
+            }
         }
     }
 
-    /// An attempt that met no limit, of a source that is flagged but has no episode: it may be on its way, or over.
-    fn settle_flag(&mut self, attempt: Attempt, recorded: &Recorded) {
+    /// An attempt that met no limit, of one that is flagged but has no episode: it may be on its way, or over.
+    fn settle_flag(&mut self, watch: usize, tally: usize, slot: Slot, attempt: Attempt) {
         // Its crossing may have been dealt with since it was looked for. Whoever sees that finds it now.
         let is_over = |episodes: &Episodes| {
             episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
         };
         if self.episodes.are_settled() && is_over(&self.episodes) {
-            self.watches[usize::from(attempt.key.watch)].attempts.table.flag(recorded.slot, false);
+            self.watches[watch].tallies[tally].counter.table.flag(slot, false);
             return;
         }
         self.episodes.count_sent();
@@ -78,13 +99,16 @@ impl Counting {
         }
     }
 
-    /// Counts a copy or a retransmission for the episode of its source, if there is one.
+    /// Counts a copy or a retransmission for the episodes that its attempt would count for.
     pub(super) fn count_repeat(&self, index: usize, segment: &Segment, now: &Now, repeat: Syn) {
-        for (watch, watching) in self.watches.iter().enumerate() {
-            let Some(tag) = self.batch.tag(watch, index) else { continue };
-            let Some((_, true)) = watching.attempts.table.find(tag) else { continue };
-            let key = key(watch, source(watching, &self.own, segment.src));
-            let Some(episode) = self.episodes.get(&key) else { continue };
+        for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+            let Some(tag) = self.batch.tag(row, index) else { continue };
+            let watching = &self.watches[watch];
+            let Some((_, true)) = watching.tallies[tally].counter.table.find(tag) else { continue };
+            let server = (segment.dst, segment.dst_port);
+            let by = watching.tallies[tally].by;
+            let subject = by.subject((watch, watching), &self.key, &self.own, segment.src, server);
+            let Some(episode) = subject.and_then(|(key, _)| self.episodes.get(&key)) else { continue };
             if episode.lasts_at(now.time) {
                 match repeat {
                     Syn::Copy => episode.count_copy(),
@@ -106,10 +130,11 @@ impl Counting {
     }
 }
 
-fn attempt(watch: usize, source: Counted, segment: &Segment, time: Timestamp) -> Attempt {
+fn attempt(key: Key, src_hash: u64, segment: &Segment, time: Timestamp) -> Attempt {
     Attempt {
-        key: key(watch, source),
+        key,
         time,
+        src_hash,
         src: segment.src,
         src_port: segment.src_port,
         dst: segment.dst,

@@ -37,20 +37,20 @@ impl Now {
     }
 }
 
-/// The batch: a fixed number of places, and for each watch the tag of each SYN's source.
+/// The batch: a fixed number of places, and for each tally the tag of what each SYN counts for.
 #[derive(Debug)]
 pub(super) struct Batch {
     pending: Vec<Pending>,
-    /// A row for each watch, as long as the batch; `None` where the watch is not concerned.
+    /// A row for each tally, as long as the batch; `None` where it is not concerned.
     tags: Vec<Vec<Option<u64>>>,
 }
 
 impl Batch {
-    pub(super) fn new(watches: usize) -> Self {
-        Self { pending: Vec::with_capacity(SIZE), tags: vec![Vec::with_capacity(SIZE); watches] }
+    pub(super) fn new(tallies: usize) -> Self {
+        Self { pending: Vec::with_capacity(SIZE), tags: vec![Vec::with_capacity(SIZE); tallies] }
     }
 
-    /// Adds a segment, with its source's tag in each watch that it concerns if it is a SYN; says whether the batch is full now.
+    /// Adds a segment, with a tag for each tally that it concerns if it is a SYN; says whether the batch is full now.
     pub(super) fn push(&mut self, pending: Pending, tags: impl Iterator<Item = Option<u64>>) -> bool {
         self.pending.push(pending);
         for (row, tag) in self.tags.iter_mut().zip(tags) {
@@ -75,13 +75,13 @@ impl Batch {
         self.pending.iter().map(|pending| pending.connection)
     }
 
-    pub(super) fn tag(&self, watch: usize, index: usize) -> Option<u64> {
-        self.tags[watch][index]
+    pub(super) fn tag(&self, tally: usize, index: usize) -> Option<u64> {
+        self.tags[tally][index]
     }
 
-    /// The tags of all sources in a watch.
-    pub(super) fn tags(&self, watch: usize) -> impl Iterator<Item = u64> + '_ {
-        self.tags[watch].iter().copied().flatten()
+    /// All tags for a tally.
+    pub(super) fn tags(&self, tally: usize) -> impl Iterator<Item = u64> + '_ {
+        self.tags[tally].iter().copied().flatten()
     }
 
     pub(super) fn clear(&mut self) {

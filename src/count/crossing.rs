@@ -5,24 +5,37 @@ use crate::detector::{Attempt, Crossing, Event};
 use crate::outcome::{Mix, Outcome};
 use crate::table::{Recorded, Slot};
 
+use super::Counting;
 use super::batch::Now;
-use super::{Counter, Counting};
+use super::tally::Counter;
 
 /// A limit that was met: in which counters of a watch, and with which record.
 pub(super) struct Met {
     pub(super) watch: usize,
-    /// The outcome whose counters they are; `None` for those of attempts.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) counted: Counted,
     pub(super) recorded: Recorded,
     /// The limit, by its place among those of the counters.
     pub(super) limit: usize,
 }
 
+/// What counters count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Attempts: in which tally.
+    Attempts(usize),
+    /// A source's attempts that became this.
+    Outcome(Outcome),
+}
+
 impl Counting {
     /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
-    /// slot is that of the source's attempts: it is flagged.
+    /// slot is that of the attempts: it is flagged.
     pub(super) fn cross(&mut self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> bool {
-        let table = &self.watches[met.watch].attempts.table;
+        let tally = match met.counted {
+            Counted::Attempts(tally) => tally,
+            Counted::Outcome(_) => 0,
+        };
+        let table = &self.watches[met.watch].tallies[tally].counter.table;
         let is_flagged = table.is_flagged(slot);
         if self.own.contains(&attempt.src) {
             if !is_flagged && self.handoff.offer(Event::Own(attempt.src)) {
@@ -54,13 +67,20 @@ impl Counting {
 
     /// What the detector is to know.
     fn crossing(&self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> Option<Crossing> {
-        let Counter { table, limits } = self.watches[met.watch].counter(met.outcome)?;
+        let watching = &self.watches[met.watch];
+        let Counter { table, limits } = match met.counted {
+            Counted::Attempts(tally) => &watching.tallies[tally].counter,
+            Counted::Outcome(outcome) => watching.outcome(outcome)?,
+        };
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
-        let since = match met.outcome {
-            None => Ticks(recorded.time.0 - span),
+        let since = match met.counted {
+            Counted::Attempts(_) => Ticks(recorded.time.0 - span),
             // What became something was an attempt before that. Only later ones are still to be counted.
-            Some(_) => Ticks(self.watches[met.watch].attempts.table.last(slot).unwrap_or(now.ticks).0 + 1),
+            Counted::Outcome(_) => {
+                let last = watching.tallies[0].counter.table.last(slot);
+                Ticks(last.unwrap_or(now.ticks).0 + 1)
+            }
         };
         let mut outcomes = Mix::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
@@ -72,7 +92,7 @@ impl Counting {
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
-            since,
+            since: (self.era, since),
         })
     }
 }

@@ -9,53 +9,30 @@ mod batch;
 mod crossing;
 mod handoff;
 mod outcomes;
+mod tally;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use handoff::Handoff;
+use tally::By;
+pub use tally::Watching;
 
-use crate::alert::Source as Counted;
 use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};
 use crate::decode::{Skip, Tunnels, decode};
-use crate::detector::{Episodes, Event, Key};
+use crate::detector::{Episodes, Event};
 use crate::hash;
-use crate::outcome::Outcome;
 use crate::packet::{InterfaceId, Packet};
 use crate::segment::{Flags, Segment};
 use crate::sink::{CaptureHandle, Kept};
 use crate::source::{Expression, Received, Receiver};
 use crate::stats::Stats;
-use crate::sync::OutOfMemory;
-use crate::table::{Claim, Recorded, Table, Ties};
+use crate::table::{Claim, Recorded, Ties};
 use crate::time::Timestamp;
-use crate::watch::{AllowList, Grouping, Limit, PortSet};
+use crate::watch::AllowList;
 use batch::{Batch, Now, Pending};
-
-/// One watch, as it is counted for.
-#[derive(Debug)]
-pub struct Watching {
-    /// The destination ports that count.
-    pub ports: PortSet,
-    /// How sources are grouped.
-    pub grouping: Grouping,
-    /// The counters of attempts.
-    pub attempts: Counter,
-    /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
-    /// is settled.
-    pub outcomes: Vec<(Outcome, Counter)>,
-}
-
-/// The counters for some of a watch's limits.
-#[derive(Debug)]
-pub struct Counter {
-    /// The counters themselves; capture threads share them.
-    pub table: Arc<Table>,
-    /// Which limits they are for, by their places among the watch's limits.
-    pub limits: Vec<usize>,
-}
 
 /// What a capture thread counts with.
 #[derive(Debug)]
@@ -66,6 +43,8 @@ pub struct Counting {
     expression: Option<Expression>,
     connections: Connections,
     watches: Vec<Watching>,
+    /// Every tally: its watch's place, and its own among those of the watch.
+    rows: Vec<(usize, usize)>,
     allow: AllowList,
     own: Vec<IpAddr>,
     key: hash::Key,
@@ -75,6 +54,8 @@ pub struct Counting {
     writer: Option<CaptureHandle>,
     handoff: Handoff,
     episodes: Arc<Episodes>,
+    /// How often the range of ticks was used up.
+    era: u32,
     stats: Stats,
 }
 
@@ -110,6 +91,10 @@ impl Counting {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let counters = parts.watches.iter().flat_map(Watching::counters);
+        let tallies = |(watch, watching): (usize, &Watching)| {
+            (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = parts.watches.iter().enumerate().flat_map(tallies).collect();
         let slots = counters.map(|counter| counter.table.slots() as u64).sum();
         Self {
             lanes: parts.lanes,
@@ -117,7 +102,8 @@ impl Counting {
             tunnels: parts.tunnels,
             expression: parts.expression,
             connections: parts.connections,
-            batch: Batch::new(parts.watches.len()),
+            batch: Batch::new(rows.len()),
+            rows,
             kept: Vec::with_capacity(if parts.writer.is_some() { batch::SIZE } else { 0 }),
             watches: parts.watches,
             allow: parts.allow,
@@ -127,6 +113,7 @@ impl Counting {
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
+            era: 0,
             stats: Stats { slots, ..Stats::default() },
         }
     }
@@ -179,6 +166,7 @@ impl Counting {
     fn counted(&self) -> Stats {
         Stats {
             connections_evicted: self.connections.evicted(),
+            untimed: self.connections.untimed(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             ..self.stats
         }
@@ -223,11 +211,18 @@ impl Counting {
     /// Has a segment wait in the batch.
     #[inline]
     fn take(&mut self, packet: &Packet<'_>, segment: &Segment) {
-        let Self { key, watches, own, clock, .. } = self;
+        let Self { key, watches, rows, own, clock, .. } = self;
         let is_attempt = segment.flags.is_attempt();
-        let tags = watches.iter().map(|watch| {
-            let concerns = is_attempt && watch.ports.contains(segment.dst_port);
-            concerns.then(|| key.address(source(watch, own, segment.src).0.addr()))
+        let tags = rows.iter().map(|&(watch, tally)| {
+            let watching = &watches[watch];
+            if !is_attempt || !watching.ports.contains(segment.dst_port) {
+                return None;
+            }
+            let server = (segment.dst, segment.dst_port);
+            watching.tallies[tally]
+                .by
+                .subject((watch, watching), key, own, segment.src, server)
+                .map(|(_, tag)| tag)
         });
         let pending = Pending {
             segment: *segment,
@@ -249,25 +244,25 @@ impl Counting {
         for connection in self.batch.connections() {
             touched ^= self.connections.touch(connection);
         }
-        for (index, watch) in self.watches.iter().enumerate() {
-            for tag in self.batch.tags(index) {
-                touched ^= watch.attempts.table.touch(tag);
-            }
+        for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+            let table = &self.watches[watch].tallies[tally].counter.table;
+            touched ^= self.batch.tags(row).map(|tag| table.touch(tag)).fold(0, |all, one| all ^ one);
         }
         for connection in self.batch.connections() {
             touched ^= self.connections.touch_entry(connection);
         }
-        for (index, watch) in self.watches.iter().enumerate() {
-            for tag in self.batch.tags(index) {
-                touched ^= watch.attempts.table.touch_ring(tag);
-            }
+        for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+            let table = &self.watches[watch].tallies[tally].counter.table;
+            touched ^= self.batch.tags(row).map(|tag| table.touch_ring(tag)).fold(0, |all, one| all ^ one);
         }
         std::hint::black_box(touched);
     }
 
     fn count(&mut self, index: usize) {
         let Pending { segment, now, connection } = self.batch.pending(index);
+        self.stats.last_watched = Some(now.time);
         if !segment.flags.is_attempt() {
+            self.stats.answers += u64::from(segment.flags.has(Flags::SYN));
             if let Some(news) = self.connections.follow(connection, &segment) {
                 self.tell(&news, &now);
             }
@@ -299,9 +294,13 @@ impl Counting {
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if self.clock.is_used_up() {
-            self.connections.clear();
-            self.watches.iter().flat_map(Watching::counters).for_each(|counter| counter.table.clear());
-            self.clock.restart();
+            let ticks = self.clock.restart();
+            self.era += 1;
+            self.connections.move_back(ticks);
+            self.watches
+                .iter()
+                .flat_map(Watching::counters)
+                .for_each(|counter| counter.table.move_back(ticks));
         }
     }
 
@@ -309,60 +308,14 @@ impl Counting {
         if self.lanes == 1 { 0 } else { (interface.0 as usize).min(self.lanes - 1) }
     }
 
-    /// Takes note of how a slot was come by.
-    fn note_claim(&mut self, recorded: &Recorded) {
+    /// Takes note of how a slot was come by. Networks and destinations that gave way are no sources lost.
+    fn note_claim(&mut self, recorded: &Recorded, by: By) {
         self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
-        self.stats.losses.evictions += u64::from(recorded.claimed == Some(Claim::Evicted));
-    }
-}
-
-impl Watching {
-    /// What counts for a watch with these limits, in at most so much memory: evenly for its attempts, and for each
-    /// outcome that one of its limits counts.
-    ///
-    /// # Errors
-    ///
-    /// When there is not that much memory.
-    pub fn new(
-        ports: PortSet,
-        grouping: Grouping,
-        limits: &[Limit],
-        memory: usize,
-    ) -> Result<Self, OutOfMemory> {
-        let mut counted: Vec<_> = limits.iter().filter_map(|limit| limit.outcome).collect();
-        counted.sort_unstable_by_key(|outcome| *outcome as u8);
-        counted.dedup();
-        let share = memory / (1 + counted.len());
-        let outcomes =
-            counted.into_iter().map(|outcome| Ok((outcome, Counter::new(limits, Some(outcome), share)?)));
-        Ok(Self {
-            ports,
-            grouping,
-            attempts: Counter::new(limits, None, share)?,
-            outcomes: outcomes.collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// The counters of attempts, or of those that became something.
-    fn counter(&self, outcome: Option<Outcome>) -> Option<&Counter> {
-        match outcome {
-            None => Some(&self.attempts),
-            Some(outcome) => self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter),
+        let evicted = u64::from(recorded.claimed == Some(Claim::Evicted));
+        match by {
+            By::Source => self.stats.losses.evictions += evicted,
+            By::Network | By::Destination => self.stats.groups_evicted += evicted,
         }
-    }
-
-    fn counters(&self) -> impl Iterator<Item = &Counter> {
-        std::iter::once(&self.attempts).chain(self.outcomes.iter().map(|(_, counter)| counter))
-    }
-}
-
-impl Counter {
-    /// The counters for those limits that count attempts, or attempts that became something.
-    fn new(limits: &[Limit], outcome: Option<Outcome>, memory: usize) -> Result<Self, OutOfMemory> {
-        let counted = |limit: &usize| limits[*limit].outcome == outcome;
-        let places: Vec<_> = (0..limits.len()).filter(counted).collect();
-        let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(Table::new(&own, memory)?), limits: places })
     }
 }
 
@@ -392,16 +345,4 @@ impl Receiver for Counting {
             }
         }
     }
-}
-
-/// Whom an attempt from this address counts for. An own address counts for itself alone, so that it cannot take the
-/// network it lies in over a limit.
-fn source(watch: &Watching, own: &[IpAddr], address: IpAddr) -> Counted {
-    let grouping = if own.contains(&address) { Grouping::HOSTS } else { watch.grouping };
-    Counted(grouping.group(address))
-}
-
-fn key(watch: usize, source: Counted) -> Key {
-    #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
-    Key { watch: watch as u16, source }
 }

@@ -2,14 +2,15 @@
 //! outcome.
 
 use crate::connections::{Ends, News};
-use crate::detector::{Attempt, Change, Event};
+use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life};
 use crate::table::Slot;
 use crate::time::Timestamp;
 
+use super::Counting;
 use super::batch::Now;
-use super::crossing::Met;
-use super::{Counted, Counting, key, source};
+use super::crossing::{Counted, Met};
+use super::tally::By;
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -37,65 +38,86 @@ impl Counting {
             if !watching.ports.contains(news.ends.server.1) {
                 continue;
             }
-            let source = source(watching, &self.own, news.ends.client.0);
-            let tag = self.key.address(source.0.addr());
-            let found = watching.attempts.table.find(tag);
-            let code = Code::from(news.after);
-            let noted = found.and_then(|(slot, _)| {
-                watching.attempts.table.settle(slot, news.started, news.ends.server.1, code)
-            });
-            let before = match (news.before, noted) {
-                (Some(before), _) => before,
-                // Forgotten: it is still pending if its ring entry says so.
-                (None, Some(code)) if code == Code::default() => Life::default(),
-                (None, _) => continue,
-            };
-            if let Some((_, true)) = found {
-                let key = key(watch, source);
-                self.tell_episode(&Change { key, started: news.started, before, after: news.after }, now);
-            }
-            if !before.outcome.is_settled() && news.after.outcome.is_settled() {
-                self.record_outcome(watch, tag, source, found.map(|(slot, _)| slot), news, now);
+            // Whether the source has an episode that the attempt belongs to: then its network does not count it.
+            let mut is_reported = false;
+            for tally in 0..self.watches[watch].tallies.len() {
+                let by = self.watches[watch].tallies[tally].by;
+                if by != By::Network || !is_reported {
+                    is_reported |= self.tell_tally(watch, tally, news, now) && by == By::Source;
+                }
             }
         }
     }
 
-    /// Tells the episode of a flagged source, if there is one or one is on its way.
-    fn tell_episode(&mut self, change: &Change, now: &Now) {
+    /// Notes it where a tally holds the attempt, and says whether it belongs to an episode.
+    fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) -> bool {
+        let watching = &self.watches[watch];
+        let Ends { client, server, .. } = news.ends;
+        let by = watching.tallies[tally].by;
+        let Some((key, tag)) = by.subject((watch, watching), &self.key, &self.own, client.0, server) else {
+            return false;
+        };
+        let table = &watching.tallies[tally].counter.table;
+        let found = table.find(tag);
+        let code = Code::from(news.after);
+        let noted = found.and_then(|(slot, _)| table.settle(slot, news.started, server.1, code));
+        let before = match (news.before, noted) {
+            (Some(before), _) => before,
+            // Forgotten: it is still pending if its ring entry says so.
+            (None, Some(code)) if code == Code::default() => Life::default(),
+            (None, _) => return false,
+        };
+        let mut is_reported = false;
+        if let Some((_, true)) = found {
+            let change = Change { key, started: (self.era, news.started), before, after: news.after };
+            is_reported = self.tell_episode(&change, now);
+        }
+        if by == By::Source && !before.outcome.is_settled() && news.after.outcome.is_settled() {
+            self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
+        }
+        is_reported
+    }
+
+    /// Tells the episode of what is flagged, if there is one or one is on its way, and says whether the attempt may
+    /// belong to it.
+    fn tell_episode(&mut self, change: &Change, now: &Now) -> bool {
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
-        match self.episodes.get(&change.key) {
-            Some(episode) if episode.lasts_at(now.time) => episode.change(change),
-            Some(_) => {}
-            None if are_settled => {}
-            None => {
-                self.episodes.count_sent();
-                if !self.handoff.offer(Event::Became(*change)) {
-                    self.episodes.count_handled();
-                    self.stats.losses.crossings += 1;
-                }
+        if let Some(episode) = self.episodes.get(&change.key) {
+            let is_told = episode.lasts_at(now.time) && episode.has(change.started);
+            if is_told {
+                episode.change(change);
+            }
+            return is_told;
+        }
+        if !are_settled {
+            self.episodes.count_sent();
+            if !self.handoff.offer(Event::Became(*change)) {
+                self.episodes.count_handled();
+                self.stats.losses.crossings += 1;
             }
         }
+        !are_settled
     }
 
     /// Counts an attempt for the limits by its outcome.
     fn record_outcome(
         &mut self,
         watch: usize,
-        tag: u64,
-        source: Counted,
+        subject: (Key, u64),
         slot: Option<Slot>,
         news: &News,
         now: &Now,
     ) {
-        let outcome = Some(news.after.outcome);
-        let Some(counter) = self.watches[watch].counter(outcome) else { return };
+        let (key, tag) = subject;
+        let outcome = news.after.outcome;
+        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
-        let recorded = counter.table.record(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
+        let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
         let met = counter.table.met(&recorded);
-        self.note_claim(&recorded);
+        self.note_claim(&recorded, By::Source);
         let Some(limit) = met else { return };
-        let attempt = attempt(watch, source, news, now);
+        let attempt = attempt(key, self.key.address(news.ends.client.0), news, now);
         if let Some(episode) = self.episodes.get(&attempt.key) {
             if episode.lasts_at(now.time) {
                 return episode.meet(now.time);
@@ -103,17 +125,23 @@ impl Counting {
         }
         // The flag stands in the slot of the source's attempts. Where that is gone, so is most of what would be told.
         if let Some(slot) = slot {
-            self.cross(&Met { watch, outcome, recorded, limit }, slot, attempt, now);
+            self.cross(
+                &Met { watch, counted: Counted::Outcome(outcome), recorded, limit },
+                slot,
+                attempt,
+                now,
+            );
         }
     }
 }
 
 /// The attempt that became something, at the time at which that was settled.
-fn attempt(watch: usize, source: Counted, news: &News, now: &Now) -> Attempt {
+fn attempt(key: Key, src_hash: u64, news: &News, now: &Now) -> Attempt {
     let Ends { client, server, interface } = news.ends;
     Attempt {
-        key: key(watch, source),
+        key,
         time: now.time,
+        src_hash,
         src: client.0,
         src_port: client.1,
         dst: server.0,

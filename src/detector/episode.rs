@@ -11,8 +11,9 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
-use super::collect::{AddressSet, PortCounts};
+use super::collect::{AddressSet, Estimate, PortCounts};
 use super::event::{Attempt, Change, Crossing, Key};
+use crate::alert::Kind;
 use crate::clock::Ticks;
 use crate::outcome::{Code, Mix, Outcome};
 use crate::time::Timestamp;
@@ -86,8 +87,8 @@ pub struct Episode {
     last_met: AtomicI64,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     shortest: AtomicU64,
-    /// The tick from which on attempts are the episode's.
-    since: Ticks,
+    /// The tick from which on attempts are the episode's, and how often the range of ticks had been used up before it.
+    since: (u32, Ticks),
     /// Attempts by outcome; those that are pending are the rest.
     outcomes: [AtomicI64; Outcome::ALL.len()],
     greeted: AtomicI64,
@@ -100,6 +101,8 @@ pub struct Episode {
     pub(super) destinations: AddressSet,
     /// The hosts that they came from.
     pub(super) hosts: AddressSet,
+    /// How many hosts that were, where there can be several.
+    pub(super) hosts_estimate: Option<Estimate>,
 }
 
 impl Episode {
@@ -114,6 +117,12 @@ impl Episode {
         let (destinations, hosts) = (AddressSet::default(), AddressSet::default());
         destinations.add(attempt.dst);
         hosts.add(attempt.src);
+        let key = attempt.key;
+        let has_several = key.kind != Kind::Source || key.source.is_network();
+        let hosts_estimate = has_several.then(Estimate::new);
+        if let Some(estimate) = &hosts_estimate {
+            estimate.add(attempt.src_hash);
+        }
         Self {
             limit: *limit,
             quiet_time,
@@ -132,6 +141,7 @@ impl Episode {
             ports,
             destinations,
             hosts,
+            hosts_estimate,
         }
     }
 
@@ -161,12 +171,22 @@ impl Episode {
         self.ports.add(attempt.dst_port, 1);
         self.destinations.add(attempt.dst);
         self.hosts.add(attempt.src);
+        if let Some(estimate) = &self.hosts_estimate {
+            estimate.add(attempt.src_hash);
+        }
+    }
+
+    /// Whether an attempt whose first SYN came at this tick is the episode's.
+    #[must_use]
+    pub fn has(&self, started: (u32, Ticks)) -> bool {
+        // An era later everything is.
+        started >= self.since
     }
 
     /// Takes note of what became of an attempt, if it is one of its own.
     pub fn change(&self, change: &Change) {
         let Change { started, before, after, .. } = *change;
-        if started < self.since {
+        if !self.has(started) {
             return;
         }
         if before.outcome != after.outcome {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::alert::Source;
+use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
 use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
@@ -37,7 +37,9 @@ pub enum Event {
 pub struct Key {
     /// The watch, by its place among the watches.
     pub watch: u16,
-    /// The source.
+    /// What is counted together.
+    pub kind: Kind,
+    /// The source, or the destination.
     pub source: Source,
 }
 
@@ -48,6 +50,8 @@ pub struct Attempt {
     pub key: Key,
     /// When it was.
     pub time: Timestamp,
+    /// The keyed hash of its source address.
+    pub src_hash: u64,
     /// Its source address.
     pub src: IpAddr,
     /// Its source port.
@@ -66,7 +70,7 @@ pub struct Change {
     /// Whose it is.
     pub key: Key,
     /// When its first SYN came.
-    pub started: Ticks,
+    pub started: (u32, Ticks),
     /// What was known of it before.
     pub before: Life,
     /// What is known of it now.
@@ -88,8 +92,9 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
-    /// The tick of the first attempt whose outcome still concerns the episode.
-    pub since: Ticks,
+    /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
+    /// used up before it.
+    pub since: (u32, Ticks),
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

@@ -12,6 +12,7 @@ mod collect;
 mod episode;
 mod event;
 mod schedule;
+mod vantage;
 mod vigil;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,14 +25,16 @@ use crossbeam_channel::{Receiver, Sender};
 pub use episode::{Episode, Episodes};
 pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
 
-use crate::alert::{Addresses, Alert, Ended, Losses, State, Trigger};
+use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Source, State, Trigger};
 use crate::clock::Ticks;
 use crate::packet::{Interfaces, Origin};
 use crate::sink::Sink;
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::watch::Limit;
+use collect::Estimate;
 use schedule::{Due, EpisodeId, Schedule, What};
+use vantage::Vantage;
 use vigil::Vigil;
 
 /// A watch, as far as reports tell of it.
@@ -56,6 +59,8 @@ pub struct Rules {
     pub max_episodes: usize,
     /// The statistics are recorded this often.
     pub stats_interval: Option<Duration>,
+    /// Whether packets are waited for.
+    pub is_live: bool,
 }
 
 /// The detector: see the module's text.
@@ -77,6 +82,7 @@ pub struct Detector<S> {
     own_seen: HashSet<IpAddr>,
     has_warned_of_step: bool,
     vigil: Vigil,
+    vantage: Vantage,
 }
 
 /// What the detector alone knows of an open episode.
@@ -98,6 +104,7 @@ impl<S: Sink> Detector<S> {
         sink: S,
     ) -> Self {
         Self {
+            vantage: Vantage::new(rules.is_live),
             rules,
             watches,
             interfaces,
@@ -229,6 +236,7 @@ impl<S: Sink> Detector<S> {
         self.now = Some(now);
         let counted = self.counted();
         self.vigil.look(now, &counted);
+        self.vantage.look(now, &counted);
         if let Some(interval) = self.rules.stats_interval {
             let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
             if due <= now {
@@ -292,6 +300,7 @@ impl<S: Sink> Detector<S> {
         self.close_all(now, Ended::Capture);
         let counted = self.counted();
         self.vigil.look_last(now, &counted);
+        self.vantage.look(now, &counted);
         self.sink.stats(now, &counted);
         self.sink.finish(now);
     }
@@ -334,7 +343,8 @@ impl<S: Sink> Detector<S> {
             time,
             state,
             watch: Arc::clone(&watch.name),
-            signature: watch.signature,
+            signature: watch.signature + open.key.kind.number(),
+            kind: open.key.kind,
             source,
             limit,
             trigger: open.trigger.clone(),
@@ -346,12 +356,30 @@ impl<S: Sink> Detector<S> {
             peak: rate(limit, episode.shortest()),
             ports: episode.ports.ports(),
             destinations: episode.destinations.addresses(),
-            hosts: if source.is_network() { episode.hosts.addresses() } else { Addresses::default() },
+            hosts: match episode.hosts_estimate {
+                Some(_) => episode.hosts.addresses(),
+                None => Addresses::default(),
+            },
+            hosts_estimate: episode.hosts_estimate.as_ref().map(Estimate::count),
+            within: self.within(open.key),
             outcomes,
             sent,
             received,
             losses: self.stats.losses.since(&open.losses),
         })
+    }
+
+    /// The sources with an episode of their own in the network of this one.
+    fn within(&self, network: Key) -> Vec<Source> {
+        let is_within = |key: &&Key| {
+            key.kind == Kind::Source && key.watch == network.watch && network.source.0.contains(&key.source.0)
+        };
+        match network.kind {
+            Kind::Network => {
+                self.open.values().map(|open| &open.key).filter(is_within).map(|k| k.source).collect()
+            }
+            Kind::Source | Kind::Destination(_) => Vec::new(),
+        }
     }
 
     fn limit(&self, key: Key, limit: usize) -> Option<Limit> {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::alert::Source;
+use crate::alert::{Kind, Source};
 use crate::outcome::{Life, Mix, Outcome};
 use crate::packet::InterfaceId;
 
@@ -36,6 +36,7 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
 /// A detector with one limit.
 fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
     let rules = Rules {
+        is_live: false,
         quiet_time: Duration::from_secs(60),
         update: Duration::from_secs(60),
         max_episodes: 8,
@@ -50,7 +51,8 @@ fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
 fn crossing(time: Timestamp) -> Crossing {
     let [src, dst] = [[192, 0, 2, 66], [192, 0, 2, 25]].map(IpAddr::from);
     let attempt = Attempt {
-        key: Key { watch: 0, source: Source(src.into()) },
+        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()) },
+        src_hash: 0,
         time,
         src,
         src_port: 40_000,
@@ -59,7 +61,15 @@ fn crossing(time: Timestamp) -> Crossing {
         interface: InterfaceId::default(),
     };
     let ports = [25].into_iter().collect();
-    Crossing { attempt, limit: 0, first: time, span: 0, ports, outcomes: Mix::default(), since: Ticks(7) }
+    Crossing {
+        attempt,
+        limit: 0,
+        first: time,
+        span: 0,
+        ports,
+        outcomes: Mix::default(),
+        since: (0, Ticks(7)),
+    }
 }
 
 #[test]
@@ -80,10 +90,11 @@ fn what_became_of_attempts_while_their_crossing_was_on_its_way_is_told_to_the_ep
     let crossing = crossing(Timestamp::default());
     let key = crossing.attempt.key;
     let refused = Life { outcome: Outcome::Refused, ..Life::default() };
-    let change = |started| Change { key, started: Ticks(started), before: Life::default(), after: refused };
+    let change =
+        |started| Change { key, started: (0, Ticks(started)), before: Life::default(), after: refused };
     detector.handle(Event::Crossing(crossing));
-    detector.handle(Event::Became(change(crossing.since.0)));
-    detector.handle(Event::Became(change(crossing.since.0 - 1)));
+    detector.handle(Event::Became(change(crossing.since.1.0)));
+    detector.handle(Event::Became(change(crossing.since.1.0 - 1)));
     let episode = detector.episodes.get(&key).unwrap();
     assert_eq!(episode.attempts().1.count(Outcome::Refused), 1, "not of the attempt before it began");
 }

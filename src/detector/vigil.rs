@@ -19,7 +19,7 @@ struct Kind {
 type Counter = fn(&Stats) -> u64;
 type Wording = fn(u64) -> String;
 
-const KINDS: [(Counter, Wording); 7] = [
+const KINDS: [(Counter, Wording); 9] = [
     (
         |stats| stats.losses.kernel,
         |n| {
@@ -43,6 +43,16 @@ const KINDS: [(Counter, Wording); 7] = [
                  (give more with --memory)"
             )
         },
+    ),
+    (
+        |stats| stats.groups_evicted,
+        |n| {
+            format!("{n} live networks or destinations forgotten to make room: some may be missed (--memory)")
+        },
+    ),
+    (
+        |stats| stats.untimed,
+        |n| format!("{n} SYNs are not waited for: their attempts may stay pending (give more with --memory)"),
     ),
     (
         |stats| stats.episodes_refused,

@@ -106,7 +106,7 @@ mod tests {
                     r#""src_ip":"49.212.10.42","src_port":60001,"dest_ip":"116.58.172.107","dest_port":25,"#,
                     r#""proto":"TCP","alert":{{"action":"allowed","gid":1,"signature_id":1000001,"rev":1,"#,
                     r#""signature":"synwatch: connection flood (mail)","category":"Attempted Denial of Service","#,
-                    r#""severity":1}},"synwatch":{{"state":"start","watch":"mail","source":"49.212.10.42","#,
+                    r#""severity":1}},"synwatch":{{"state":"start","watch":"mail","kind":"source","source":"49.212.10.42","#,
                     r#""limit":"{}","attempts":30,"copies":0,"retransmissions":0,"#,
                     r#""first_seen":"2013-11-25T15:11:36.370000+0900","#,
                     r#""last_seen":"2013-11-25T15:11:42.310000+0900","duration":5.94,"rate":5.050505,"#,
@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(record["synwatch"]["destinations_others"], 120);
         let losses = json!({"kernel": 12, "interface": 3, "crossings": 4, "evictions": 5});
         assert_eq!(record["synwatch"]["losses"], losses);
-        let host = parsed(&Alert { source: Source("192.0.2.1/32".parse().unwrap()), ..full() });
+        let source = Source("192.0.2.1/32".parse().unwrap());
+        let host = parsed(&Alert { source, hosts_estimate: None, ..full() });
         assert_eq!(host["synwatch"].get("hosts"), None);
     }
 

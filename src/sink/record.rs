@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use crate::alert::{Alert, Losses, Ports, State};
+use crate::alert::{Alert, Kind, Losses, Ports, State};
 use crate::decode::{Skip, Skipped};
 use crate::outcome::Mix;
 use crate::packet::Origin;
@@ -60,7 +60,9 @@ struct Signature {
 struct Episode<'a> {
     state: &'static str,
     watch: &'a str,
-    source: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     limit: String,
     attempts: u64,
     copies: u64,
@@ -83,6 +85,8 @@ struct Episode<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hosts_count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hosts_estimate: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     hosts_others: Option<u64>,
     #[serde(serialize_with = "outcomes")]
     outcomes: Mix,
@@ -90,6 +94,8 @@ struct Episode<'a> {
     sent: u64,
     received: u64,
     verified: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    within: Vec<String>,
     losses: LossCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
@@ -115,7 +121,7 @@ impl<'a> AlertRecord<'a> {
                 gid: GENERATOR,
                 signature_id: alert.signature,
                 rev: REVISION,
-                signature: format!("synwatch: connection flood ({})", alert.watch),
+                signature: signature(alert),
                 category: CATEGORY,
                 severity: alert.severity(),
             },
@@ -125,13 +131,24 @@ impl<'a> AlertRecord<'a> {
     }
 }
 
+/// What an alert is called: one text for each kind and watch.
+fn signature(alert: &Alert) -> String {
+    let what = match alert.kind {
+        Kind::Source => "connection flood",
+        Kind::Network => "connection flood from a network",
+        Kind::Destination(_) => "connection flood to one destination",
+    };
+    format!("synwatch: {what} ({})", alert.watch)
+}
+
 impl<'a> Episode<'a> {
     fn new(alert: &'a Alert, zone: &Zone) -> Self {
-        let hosts = alert.source.is_network().then_some(&alert.hosts);
+        let hosts = alert.hosts_estimate.map(|_| &alert.hosts);
         Self {
             state: alert.state.name(),
             watch: &alert.watch,
-            source: alert.source.to_string(),
+            kind: alert.kind.name(),
+            source: (!matches!(alert.kind, Kind::Destination(_))).then(|| alert.source.to_string()),
             limit: alert.limit.to_string(),
             attempts: alert.attempts,
             copies: alert.copies,
@@ -148,12 +165,14 @@ impl<'a> Episode<'a> {
             destinations_others: alert.destinations.others,
             hosts: hosts.map(|hosts| &*hosts.kept),
             hosts_count: hosts.map(|hosts| hosts.kept.len()),
+            hosts_estimate: alert.hosts_estimate,
             hosts_others: hosts.map(|hosts| hosts.others),
             outcomes: alert.outcomes,
             greeted: alert.outcomes.greeted,
             sent: alert.sent,
             received: alert.received,
             verified: alert.is_verified(),
+            within: alert.within.iter().map(ToString::to_string).collect(),
             losses: LossCounts::from(alert.losses),
             ended: match alert.state {
                 State::End(ended) => Some(ended.name()),
@@ -198,6 +217,9 @@ struct Counters {
     slots: u64,
     slots_claimed: u64,
     connections_evicted: u64,
+    groups_evicted: u64,
+    untimed: u64,
+    answers: u64,
     episodes: u64,
     episodes_refused: u64,
     held_back: u64,
@@ -224,6 +246,9 @@ impl StatsRecord {
             slots: stats.slots,
             slots_claimed: stats.slots_claimed,
             connections_evicted: stats.connections_evicted,
+            groups_evicted: stats.groups_evicted,
+            untimed: stats.untimed,
+            answers: stats.answers,
             episodes: stats.episodes,
             episodes_refused: stats.episodes_refused,
             held_back: stats.held_back,

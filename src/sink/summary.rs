@@ -11,7 +11,16 @@ use crate::stats::Stats;
 pub fn lines(stats: &Stats) -> Vec<String> {
     let Stats { packets, attempts, copies, retransmissions, allowed, skipped, .. } = stats;
     let Stats { episodes, episodes_refused, held_back, reports_lost, not_written, .. } = stats;
-    let Stats { slots_claimed, slots, connections_evicted, clock_steps, kernel_packets, .. } = stats;
+    let Stats {
+        slots_claimed,
+        slots,
+        connections_evicted,
+        groups_evicted,
+        untimed,
+        clock_steps,
+        kernel_packets,
+        ..
+    } = stats;
     let Losses { kernel, interface, crossings, evictions } = stats.losses;
     let reasons: String = Skip::ALL.iter().map(|&reason| format!(" {reason}={}", skipped[reason])).collect();
     vec![
@@ -27,7 +36,7 @@ pub fn lines(stats: &Stats) -> Vec<String> {
         ),
         format!(
             "summary slots-claimed={slots_claimed} slots={slots} evictions={evictions} \
-             connections-evicted={connections_evicted}"
+             connections-evicted={connections_evicted} groups-evicted={groups_evicted} untimed={untimed}"
         ),
         format!(
             "summary kernel-packets={kernel_packets} kernel-drops={kernel} interface-drops={interface} \
@@ -57,6 +66,10 @@ mod tests {
             skipped,
             slots_claimed: 106,
             slots: 107,
+            answers: 0,
+            last_watched: None,
+            groups_evicted: 0,
+            untimed: 0,
             connections_evicted: 108,
             losses: Losses { kernel: 109, interface: 110, crossings: 111, evictions: 112 },
             kernel_packets: 113,
@@ -74,7 +87,7 @@ mod tests {
                 "summary skipped truncated=1 fragment=2 not-tcp=3 other-flags=4 port-not-watched=5 tunnel=6 \
                  malformed=7 filtered=8 link-type=9",
                 "summary episodes=115 refused=116 held-back=117 reports-lost=118 not-written=119",
-                "summary slots-claimed=106 slots=107 evictions=112 connections-evicted=108",
+                "summary slots-claimed=106 slots=107 evictions=112 connections-evicted=108 groups-evicted=0 untimed=0",
                 "summary kernel-packets=113 kernel-drops=109 interface-drops=110 crossings-dropped=111 \
                  clock-steps=114",
             ]

@@ -12,10 +12,13 @@ use super::console::{Console, Style};
 use super::escape::Escaped;
 use super::governor::Governor;
 use super::summary;
-use crate::alert::{Addresses, Alert, Losses, State};
+use crate::alert::{Addresses, Alert, Kind, Losses, State};
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::zone::Zone;
+
+/// How many sources within a network are named.
+const MOST_WITHIN: usize = 16;
 
 /// Report lines on standard error, at most 100 in a second of capture time.
 #[derive(Debug)]
@@ -98,7 +101,13 @@ impl fmt::Display for Line<'_> {
         };
         let watch = Escaped::value(&alert.watch);
         write!(f, "{} {}", zone.text(alert.time), style.paint(state, colour))?;
-        write!(f, " src={} watch={watch} limit={} attempts={}", alert.source, alert.limit, alert.attempts)?;
+        // A flood of one destination has no source that could be acted on.
+        match alert.kind {
+            Kind::Source => write!(f, " src={}", alert.source)?,
+            Kind::Network => write!(f, " src={} kind=network", alert.source)?,
+            Kind::Destination(_) => write!(f, " kind=destination")?,
+        }
+        write!(f, " watch={watch} limit={} attempts={}", alert.limit, alert.attempts)?;
         write_pace(f, alert)?;
         write_ports(f, alert)?;
         if alert.state == State::Start {
@@ -106,8 +115,11 @@ impl fmt::Display for Line<'_> {
         } else {
             write_destinations(f, &alert.destinations)?;
         }
-        if alert.source.is_network() {
-            write_hosts(f, &alert.hosts)?;
+        write_hosts(f, alert)?;
+        if !alert.within.is_empty() {
+            let within = &alert.within[..alert.within.len().min(MOST_WITHIN)];
+            write!(f, " within={}", Commas(within.iter().map(ToString::to_string)))?;
+            write_count(f, "within-others", (alert.within.len() - within.len()) as u64)?;
         }
         write_outcomes(f, alert)?;
         write_count(f, "copies", alert.copies)?;
@@ -155,9 +167,15 @@ fn write_destinations(f: &mut fmt::Formatter<'_>, destinations: &Addresses) -> f
     write_count(f, "dst-others", destinations.others)
 }
 
-/// How many hosts of a network there are; a plus says that there are more.
-fn write_hosts(f: &mut fmt::Formatter<'_>, hosts: &Addresses) -> fmt::Result {
-    write!(f, " hosts={}{}", hosts.kept.len(), if hosts.others > 0 { "+" } else { "" })
+/// How many hosts took part, where that can be several; a tilde says that it is an estimate.
+fn write_hosts(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
+    match alert.hosts_estimate {
+        None => Ok(()),
+        // They are counted from the start on: of those that took part before, one is known.
+        Some(_) if alert.state == State::Start && alert.kind != Kind::Source => Ok(()),
+        Some(_) if alert.hosts.others == 0 => write!(f, " hosts={}", alert.hosts.kept.len()),
+        Some(estimate) => write!(f, " hosts=~{}", estimate.max(alert.hosts.kept.len() as u64)),
+    }
 }
 
 /// What became of the attempts, and whether the source is real.
@@ -270,8 +288,9 @@ pub(super) mod tests {
             state: State::Start,
             watch: Arc::from("mail"),
             signature: 1_000_001,
+            kind: Kind::Source,
             source: Source("49.212.10.42/32".parse().unwrap()),
-            limit: Limit { attempts: 30, window: Duration::from_secs(10), outcome: None },
+            limit: Limit::new(30, Duration::from_secs(10)),
             trigger: Trigger {
                 src: "49.212.10.42".parse().unwrap(),
                 src_port: 60_001,
@@ -288,6 +307,8 @@ pub(super) mod tests {
             ports: Ports { counts: vec![(25, 15), (110, 15)], others: 0 },
             destinations: Addresses { kept: vec!["116.58.172.107".parse().unwrap()], others: 0 },
             hosts: Addresses::default(),
+            hosts_estimate: None,
+            within: Vec::new(),
             outcomes: mix(&[(Outcome::Silent, 28), (Outcome::Open, 1), (Outcome::Pending, 1)], 28),
             sent: 0,
             received: 0,
@@ -336,6 +357,7 @@ pub(super) mod tests {
                 others: 120,
             },
             hosts: Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap(); 16], others: 7 },
+            hosts_estimate: Some(19),
             losses: Losses { kernel: 12, interface: 3, crossings: 4, evictions: 5 },
             ..start()
         }
@@ -370,7 +392,7 @@ pub(super) mod tests {
                 format!(
                     "2013-11-25T15:12:38.000+09:00 flood update src=2001:db8:0:1::/64 watch=my\\u{{20}}mail \
                      limit={limit} attempts=330 duration=1m1s rate=5.4/s peak=5.1/s ports=25:200,110:120 \
-                     ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=16+ \
+                     ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=~19 \
                      outcomes=silent:28,open:1,pending:1 greeted=28 sent=0 received=0 verified=yes severity=1 copies=2 \
                      retransmissions=3 lost=kernel:12,interface:3,crossings:4,evictions:5"
                 ),

@@ -18,6 +18,8 @@ use crate::sync::{Ordering, fence};
 pub(super) enum Claimed {
     /// The slot is the source's.
     Won { way: usize, how: Claim },
+    /// The slot was claimed and given up: the source has another. Look again.
+    GivenUp { how: Claim },
     /// Another thread was faster. Look again.
     Lost,
 }
@@ -44,7 +46,7 @@ pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mu
     if word.priority() > TOP_PRIORITY / 2 {
         halve(set);
     }
-    if give_up_double(set, tag, way) { Claimed::Lost } else { Claimed::Won { way, how } }
+    if give_up_double(set, tag, way) { Claimed::GivenUp { how } } else { Claimed::Won { way, how } }
 }
 
 /// Two threads may claim a slot for the same source at once. Each looks again after it has published its tag; the
@@ -55,7 +57,8 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
     fence(Ordering::SeqCst);
     let lower = set.tags[..way].iter().any(|t| t.load(Ordering::Acquire) == tag);
     if lower {
-        set.tags[way].store(EMPTY, Ordering::Release);
+        // Another source may have claimed the slot by now: then it is no longer ours to give up.
+        let _ = set.tags[way].compare_exchange(tag, EMPTY, Ordering::AcqRel, Ordering::Relaxed);
     }
     lower
 }

@@ -37,7 +37,7 @@ pub use claim::Ties;
 
 use crate::clock::Ticks;
 use crate::outcome::Code;
-use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
 use crate::watch::Limit;
 use claim::Claimed;
 use ring::{Entry, position};
@@ -82,7 +82,7 @@ pub struct Recorded {
     pub code: Code,
     /// Whether the source was flagged as having an episode.
     pub flagged: bool,
-    /// Whether the slot was claimed for this attempt.
+    /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
     /// The slot's count before this attempt.
     count: u32,
@@ -180,8 +180,13 @@ impl Table {
         Some((Slot { set: at, way, generation: word.generation() }, word.is_flagged()))
     }
 
-    /// Records an attempt of the source with this hash, and what is known of it.
-    pub fn record(&self, tag: u64, time: Ticks, port: u16, code: Code, ties: &mut Ties) -> Recorded {
+    /// Records an attempt of the source with this hash, of which nothing is known yet.
+    pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
+        self.record_settled(tag, time, port, Code::default(), ties)
+    }
+
+    /// Records an attempt of the source with this hash, and what became of it.
+    pub fn record_settled(&self, tag: u64, time: Ticks, port: u16, code: Code, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
         let tag = nonzero(tag);
@@ -194,7 +199,15 @@ impl Table {
                         claimed = Some(how);
                         way
                     }
-                    Claimed::Lost => continue,
+                    // The source that gave way for it is forgotten all the same.
+                    Claimed::GivenUp { how } => {
+                        claimed = Some(how);
+                        continue;
+                    }
+                    Claimed::Lost => {
+                        spin_loop();
+                        continue;
+                    }
                 },
             };
             let word = Word(set.words[way].load(Ordering::Acquire));
@@ -211,11 +224,19 @@ impl Table {
                 continue;
             }
             let slot = Slot { set: at, way, generation: word.generation() };
-            let count = word.count();
+            let mut count = word.count();
             let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
             let entry = Entry::new(time, port, slot.generation).with_code(code);
             let place = self.entry(at, way, position(count, 0, self.ring));
-            let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            let mut replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
+            // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
+            // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
+            // an owner of the same generation that looks just between the swap and the putting back.
+            if set.tags[way].load(Ordering::Acquire) != tag {
+                let _ = place.compare_exchange(entry.0, replaced.0, Ordering::AcqRel, Ordering::Relaxed);
+                (count, replaced) = (0, Entry::NONE);
+            }
             return Recorded { slot, time, port, code, flagged: word.is_flagged(), claimed, count, replaced };
         }
     }
@@ -316,6 +337,27 @@ impl Table {
         }
     }
 
+    /// Moves all times back by so many ticks; what is older is forgotten. Attempts that other threads record meanwhile
+    /// may be moved or not. Memory that was never written is only read.
+    pub fn move_back(&self, ticks: u64) {
+        let seconds = Ticks(ticks).second();
+        for cell in self.sets.iter().flat_map(|set| &set.words) {
+            let word = Word(cell.load(Ordering::Relaxed));
+            let moved = word.moved_back(seconds);
+            if moved != word {
+                // One that changes meanwhile has been recorded to just now.
+                let _ = cell.compare_exchange(word.0, moved.0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+        for cell in &self.rings {
+            let entry = Entry(cell.load(Ordering::Relaxed));
+            if entry != Entry::NONE {
+                let moved = entry.moved_back(ticks);
+                let _ = cell.compare_exchange(entry.0, moved.0, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Forgets everything. Attempts that other threads record meanwhile may stay or be forgotten.
     pub fn clear(&self) {
         for set in &self.sets {
@@ -368,7 +410,7 @@ mod tests {
     use super::*;
 
     fn limit(attempts: u16, seconds: u64) -> Limit {
-        Limit { attempts, window: Duration::from_secs(seconds), outcome: None }
+        Limit::new(attempts, Duration::from_secs(seconds))
     }
 
     fn table(limits: &[Limit], sources: usize) -> Table {
@@ -381,7 +423,7 @@ mod tests {
     }
 
     fn met(table: &Table, n: u64, tick: u64, ties: &mut Ties) -> Option<usize> {
-        let recorded = table.record(tag(n), Ticks(tick), 25, Code::default(), ties);
+        let recorded = table.record(tag(n), Ticks(tick), 25, ties);
         table.met(&recorded)
     }
 
@@ -423,8 +465,7 @@ mod tests {
         let table = table(&[limit(5, 10), limit(3, 1)], 8);
         let mut ties = Ties::new(1);
         for n in 0..20 {
-            let recorded =
-                table.record(tag(7), Ticks(1000 + n * 10), 100 + n as u16, Code::default(), &mut ties);
+            let recorded = table.record(tag(7), Ticks(1000 + n * 10), 100 + n as u16, &mut ties);
             if n < 4 {
                 continue;
             }
@@ -444,17 +485,17 @@ mod tests {
         assert_eq!(table.slots(), 8);
         let mut ties = Ties::new(1);
         for n in 0..8 {
-            let recorded = table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
+            let recorded = table.record(tag(n), Ticks(1), 25, &mut ties);
             assert_eq!(recorded.claimed, Some(Claim::Free));
         }
         // All but source 3 come again, much later: 3 is the one that is idle.
         let later = Ticks(14 * SECOND);
         for n in (0..8).filter(|n| *n != 3) {
-            assert_eq!(table.record(tag(n), later, 25, Code::default(), &mut ties).claimed, None);
+            assert_eq!(table.record(tag(n), later, 25, &mut ties).claimed, None);
         }
-        assert_eq!(table.record(tag(100), later, 25, Code::default(), &mut ties).claimed, Some(Claim::Free));
+        assert_eq!(table.record(tag(100), later, 25, &mut ties).claimed, Some(Claim::Free));
         assert_eq!(table.find(tag(3)), None);
-        assert_eq!(table.record(tag(3), later, 25, Code::default(), &mut ties).claimed, Some(Claim::Evicted));
+        assert_eq!(table.record(tag(3), later, 25, &mut ties).claimed, Some(Claim::Evicted));
     }
 
     #[test]
@@ -475,13 +516,13 @@ mod tests {
     fn a_flagged_source_gives_way_last_and_keeps_its_flag() {
         let table = table(&[limit(3, 10)], 8);
         let mut ties = Ties::new(1);
-        let slot = table.record(tag(0), Ticks(1), 25, Code::default(), &mut ties).slot;
+        let slot = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
         table.flag(slot, true);
         for n in 1..1000 {
-            table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
+            table.record(tag(n), Ticks(1), 25, &mut ties);
         }
         assert_eq!(table.find(tag(0)), Some((slot, true)));
-        assert!(table.record(tag(0), Ticks(2), 25, Code::default(), &mut ties).flagged);
+        assert!(table.record(tag(0), Ticks(2), 25, &mut ties).flagged);
         table.flag(slot, false);
         assert_eq!(table.find(tag(0)), Some((slot, false)));
     }
@@ -490,9 +531,9 @@ mod tests {
     fn a_flag_for_an_earlier_claim_is_not_set() {
         let table = table(&[limit(3, 10)], 8);
         let mut ties = Ties::new(1);
-        let old = table.record(tag(0), Ticks(1), 25, Code::default(), &mut ties).slot;
+        let old = table.record(tag(0), Ticks(1), 25, &mut ties).slot;
         for n in 1..1000 {
-            table.record(tag(n), Ticks(1), 25, Code::default(), &mut ties);
+            table.record(tag(n), Ticks(1), 25, &mut ties);
             if table.find(tag(0)).is_none() {
                 break;
             }

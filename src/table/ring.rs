@@ -23,6 +23,9 @@ const PORT_SHIFT: u32 = CODE_SHIFT + 4;
 const TIME_SHIFT: u32 = PORT_SHIFT + 16;
 
 impl Entry {
+    /// No entry.
+    pub(super) const NONE: Self = Self(0);
+
     /// The entry of an attempt of which nothing is known yet.
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
@@ -30,6 +33,14 @@ impl Entry {
 
     pub(super) fn with_code(self, code: Code) -> Self {
         Self(self.0 & !(0xf << CODE_SHIFT) | code.bits() << CODE_SHIFT)
+    }
+
+    /// The same so many ticks earlier, or none.
+    pub(super) fn moved_back(self, ticks: u64) -> Self {
+        match self.time().0.checked_sub(ticks) {
+            Some(time) => Self(time << TIME_SHIFT | self.0 & ((1 << TIME_SHIFT) - 1)),
+            None => Self::NONE,
+        }
     }
 
     pub(super) fn time(self) -> Ticks {

@@ -20,7 +20,11 @@
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many slots a set has: as many tags as fit a cache line.
+#[cfg(not(loom))]
 pub(super) const WAYS: usize = 8;
+/// Two where loom tries every order of a model's steps: each further slot multiplies them.
+#[cfg(loom)]
+pub(super) const WAYS: usize = 2;
 
 /// The tag of a slot that nobody has claimed.
 pub(super) const EMPTY: u64 = 0;
@@ -94,6 +98,11 @@ impl Word {
     pub(super) fn halved(self) -> Self {
         Self::new(self.generation(), self.count(), self.priority() / 2, self.second())
             .with_flag(self.is_flagged())
+    }
+
+    pub(super) fn moved_back(self, seconds: u64) -> Self {
+        let second = self.second().saturating_sub(seconds);
+        Self::new(self.generation(), self.count(), self.priority(), second).with_flag(self.is_flagged())
     }
 
     pub(super) fn second(self) -> u64 {

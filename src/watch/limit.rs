@@ -23,12 +23,36 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// A limit of attempts.
+    #[must_use]
+    pub const fn new(attempts: u16, window: Duration) -> Self {
+        Self { attempts, window, outcome: None }
+    }
+
     /// The largest N. A higher rate is said with a shorter window: each source keeps a ring of N-1 attempts.
     pub const MAX_ATTEMPTS: u16 = 4096;
     /// The smallest W: 1 ms, ten times the resolution of the times that are compared.
     pub const MIN_WINDOW: Duration = Duration::from_millis(1);
     /// The largest W: 7 days.
     pub const MAX_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+}
+
+/// The limits of a watch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// For each source.
+    pub sources: Vec<Limit>,
+    /// For each network, if there is one.
+    pub networks: Option<Limit>,
+    /// For each destination, if there is one.
+    pub destinations: Option<Limit>,
+}
+
+impl Limits {
+    /// All of them, in the order in which reports number them.
+    pub fn iter(&self) -> impl Iterator<Item = Limit> + '_ {
+        self.sources.iter().copied().chain(self.networks).chain(self.destinations)
+    }
 }
 
 impl fmt::Display for Limit {

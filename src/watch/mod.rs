@@ -9,7 +9,7 @@ mod ports;
 pub mod services;
 
 pub use allow::AllowList;
-pub use limit::{Limit, LimitError};
+pub use limit::{Limit, LimitError, Limits};
 pub use ports::{PortSet, PortsError};
 
 use std::net::IpAddr;

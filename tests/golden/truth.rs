@@ -16,7 +16,10 @@ fn every_capture_has_the_attempts_and_the_floods_that_were_put_into_it() {
         let reported: BTreeSet<String> = ran
             .alerts("start")
             .iter()
-            .map(|alert| alert["synwatch"]["source"].as_str().unwrap().to_owned())
+            .map(|alert| match alert["synwatch"]["source"].as_str() {
+                Some(source) => source.to_owned(),
+                None => format!("{}:{}", alert["dest_ip"].as_str().unwrap(), alert["dest_port"]),
+            })
             .collect();
         let over: BTreeSet<String> = capture.over.iter().cloned().collect();
         if attempts != capture.attempts {

@@ -7,12 +7,11 @@ use synwatch::packet::{InterfaceId, Interfaces, LinkType, Packet};
 use synwatch::source::{Input, Progress, Receiver, Replay, Source as _, Step};
 use synwatch::time::Timestamp;
 
-use crate::{EXPRESSIONS, Narrowed, Setup, Tally, filtered_links, setups};
+use crate::{EXPRESSIONS, Narrowed, Tally, filtered_links, hold_all, setups};
 
 #[test]
 fn every_packet_of_a_capture_that_is_counted_passes_and_the_plain_rest_does_not() {
-    let mut tally = Tally::default();
-    hold_all(&own_captures(), &mut tally);
+    let tally = hold_each(&own_captures());
     tally.assert_covers(filtered_links());
 }
 
@@ -23,8 +22,7 @@ fn the_same_holds_for_the_captures_of_others() {
         println!("not run: there are no captures in ../shared/captures/real (or $SYNWATCH_REAL_CAPTURES)");
         return;
     }
-    let mut tally = Tally::default();
-    hold_all(&captures, &mut tally);
+    let tally = hold_each(&captures);
     tally.assert_covers([LinkType::ETHERNET].into_iter());
 }
 
@@ -47,16 +45,14 @@ fn a_users_expression_narrows_ours_as_it_narrows_a_replay() {
     assert!(seen > 0);
 }
 
-fn hold_all(captures: &[PathBuf], tally: &mut Tally) {
+/// Holds all filters to their promises for every packet.
+fn hold_each(captures: &[PathBuf]) -> Tally {
     let setups = setups();
+    let mut tally = Tally::default();
     for capture in captures {
-        replay(capture, |packet| tally.note(packet.link, is_counted(&setups, packet)));
+        replay(capture, |packet| tally.note(packet.link, hold_all(&setups, packet.link, packet.bytes)));
     }
-}
-
-/// Holds a packet up to all filters. It is counted where one of them counts it.
-fn is_counted(setups: &[Setup], packet: &Packet<'_>) -> bool {
-    setups.iter().filter(|setup| setup.hold(packet.link, packet.bytes)).count() > 0
+    tally
 }
 
 fn own_captures() -> Vec<PathBuf> {

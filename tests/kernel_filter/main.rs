@@ -85,6 +85,11 @@ fn tells_of_an_attempt(segment: &Segment, ports: &PortSet) -> bool {
         || (is_empty_ack && ports.contains(dst_port))
 }
 
+/// Holds all filters to their promises for one packet, and says whether one of them has to count it.
+fn hold_all(setups: &[Setup], link: LinkType, bytes: &[u8]) -> bool {
+    setups.iter().filter(|setup| setup.hold(link, bytes)).count() > 0
+}
+
 /// What is watched in the tests.
 fn setups() -> Vec<Setup> {
     // Of so many ranges; mail is among them.

@@ -27,7 +27,7 @@ use synwatch::source::Receiver as _;
 use synwatch::stats::Stats;
 use synwatch::table::Table;
 use synwatch::time::Timestamp;
-use synwatch::watch::{Grouping, Limit, PortSet};
+use synwatch::watch::{Grouping, Limit, Limits, PortSet};
 
 use syn::Syn;
 
@@ -56,6 +56,7 @@ impl Setup {
         Self {
             watches: vec![Watch::with(limits)],
             rules: Rules {
+                is_live: false,
                 quiet_time: Duration::from_secs(60),
                 update: Duration::from_secs(60),
                 max_episodes: 4096,
@@ -171,7 +172,8 @@ impl Watch {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(self.ports.clone(), self.grouping, &self.limits, memory).expect("memory for the tables")
+        let limits = Limits { sources: self.limits.clone(), ..Limits::default() };
+        Watching::new(self.ports.clone(), self.grouping, &limits, 2 * memory).expect("memory for the tables")
     }
 }
 

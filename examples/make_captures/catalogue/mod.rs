@@ -20,6 +20,7 @@ mod random;
 mod repeats;
 mod seed_attack;
 mod small_story;
+mod spread;
 mod trace;
 mod tunnels;
 
@@ -36,7 +37,7 @@ pub(crate) struct Capture {
     pub(crate) story: &'static str,
     /// How many attempts there are with default options.
     pub(crate) attempts: u64,
-    /// The sources over a default limit, as reports name them.
+    /// What is over a default limit: sources and networks as reports name them, destinations as address and port.
     pub(crate) over: Vec<String>,
     /// The file.
     pub(crate) bytes: Vec<u8>,
@@ -61,6 +62,7 @@ pub(crate) fn all() -> Vec<Capture> {
     let mut all = vec![seed_attack::capture()];
     all.extend(mail::captures());
     all.extend(floods::captures());
+    all.extend(spread::captures());
     all.extend(gateway::captures());
     all.extend(repeats::captures());
     all.extend(clocks::captures());

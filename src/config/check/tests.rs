@@ -21,7 +21,7 @@ fn live_settings(arguments: &str) -> LiveSettings {
 }
 
 fn limits(arguments: &str) -> Vec<String> {
-    settings(arguments).unwrap().watches[0].limits.iter().map(Limit::to_string).collect()
+    settings(arguments).unwrap().watches[0].limits.sources.iter().map(Limit::to_string).collect()
 }
 
 #[test]
@@ -38,7 +38,11 @@ fn the_defaults_are_those_of_the_help() {
         watches: vec![WatchSettings {
             name: "mail".into(),
             ports: PortSet::mail(),
-            limits: vec!["30/10s".parse().unwrap(), "60/60s".parse().unwrap()],
+            limits: Limits {
+                sources: vec!["30/10s".parse().unwrap(), "60/60s".parse().unwrap()],
+                networks: "300/10s".parse().ok(),
+                destinations: "2000/10s".parse().ok(),
+            },
             prefix4: 32,
             prefix6: 64,
         }],
@@ -72,7 +76,7 @@ fn every_option_arrives() {
     assert_eq!(settings.expression.as_deref(), Some("tcp and not port 443"));
     assert_eq!(settings.watches[0].name.as_ref(), "custom");
     assert_eq!(settings.watches[0].ports.to_string(), "22,25");
-    assert_eq!(settings.watches[0].limits, ["5/1s".parse().unwrap()]);
+    assert_eq!(settings.watches[0].limits.sources, ["5/1s".parse().unwrap()]);
     assert_eq!((settings.watches[0].prefix4, settings.watches[0].prefix6), (24, 48));
     assert!(settings.allow.contains([192, 0, 2, 9].into()));
     assert!(!settings.allow_self);

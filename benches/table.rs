@@ -1,0 +1,88 @@
+//! How long an attempt takes in the table of sources: as a capture thread records them, a batch at a time.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use synwatch::clock::Ticks;
+use synwatch::table::{Table, Ties};
+use synwatch::watch::Limit;
+
+fn main() {
+    divan::main();
+}
+
+/// What the default watch has of the default memory: 64 MiB, of which recent connections take a quarter.
+const MEMORY: usize = 48 << 20;
+/// Attempts that are recorded at once.
+const BATCH: usize = 64;
+/// Batches in a sample.
+const BATCHES: usize = 1024;
+/// Attempts in a tick of 0.1 ms: 1.28 million a second.
+const IN_A_TICK: u64 = 128;
+
+#[derive(Debug, Clone, Copy)]
+enum Sources {
+    /// Each is over its limit; their slots stay in the cache.
+    AThousand,
+    /// Every slot has to be fetched, and taken from another source.
+    AllDifferent,
+}
+
+#[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
+fn batched(bencher: Bencher<'_, '_>, sources: Sources) {
+    run(bencher, sources, touch);
+}
+
+/// Without bringing a batch's slots into the cache first: what the batch is good for.
+#[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
+fn one_by_one(bencher: Bencher<'_, '_>, sources: Sources) {
+    run(bencher, sources, |_, _| 0);
+}
+
+fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]) -> u64) {
+    let limits = [limit(30, 10), limit(60, 60)];
+    let Ok(table) = Table::new(&limits, MEMORY) else { return };
+    let different = match sources {
+        Sources::AThousand => 1000,
+        Sources::AllDifferent => u64::MAX,
+    };
+    let mut ties = Ties::new(1);
+    let mut attempt = 0;
+    let mut batches = || {
+        let mut met = 0;
+        for _ in 0..BATCHES {
+            let tags: [u64; BATCH] = std::array::from_fn(|index| tag((attempt + index as u64) % different));
+            black_box(touch(&table, &tags));
+            for tag in tags {
+                attempt += 1;
+                let recorded = table.record(tag, Ticks(20_000 + attempt / IN_A_TICK), 25, &mut ties);
+                met += usize::from(table.met(&recorded).is_some());
+            }
+        }
+        met
+    };
+    // Full, as it is under the flood that it is made for.
+    for _ in 0..32 {
+        black_box(batches());
+    }
+    bencher.counter(ItemsCount::new(BATCH * BATCHES)).bench_local(batches);
+}
+
+fn touch(table: &Table, tags: &[u64]) -> u64 {
+    let sets = tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag));
+    tags.iter().fold(sets, |touched, tag| touched ^ table.touch_ring(*tag))
+}
+
+/// As even as a keyed hash of a source is (splitmix64, Steele et al. 2014).
+fn tag(source: u64) -> u64 {
+    let mut tag = source.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    tag = (tag ^ tag >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    tag = (tag ^ tag >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    tag ^ tag >> 31
+}
+
+fn limit(attempts: u16, seconds: u64) -> Limit {
+    Limit::new(attempts, Duration::from_secs(seconds))
+}

@@ -1,0 +1,158 @@
+//! What attempts are counted for: their source, the network of that, their destination.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::alert::{Kind, Source};
+use crate::detector::Key;
+use crate::hash;
+use crate::outcome::Outcome;
+use crate::sync::OutOfMemory;
+use crate::table::Table;
+use crate::watch::{Grouping, Limit, Limits, PortSet};
+
+/// How networks are told from their sources' addresses: what one customer of a provider, or one small provider, holds.
+const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
+
+/// One watch, as it is counted for.
+#[derive(Debug)]
+pub struct Watching {
+    /// The destination ports that count.
+    pub(super) ports: PortSet,
+    /// How sources are grouped.
+    pub(super) grouping: Grouping,
+    /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
+    /// is settled.
+    pub(super) outcomes: Vec<(Outcome, Counter)>,
+    /// The counters of attempts: first those of sources, which are always there.
+    pub(super) tallies: Vec<Tally>,
+}
+
+/// Counters of attempts that have something in common.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) by: By,
+    pub(super) counter: Counter,
+}
+
+/// What they have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Source,
+    Network,
+    Destination,
+}
+
+/// The counters for some of a watch's limits.
+#[derive(Debug)]
+pub(super) struct Counter {
+    /// The counters themselves; capture threads share them.
+    pub(super) table: Arc<Table>,
+    /// Which limits they are for, by their places among the watch's limits.
+    pub(super) limits: Vec<usize>,
+}
+
+impl Watching {
+    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
+    /// evenly for each outcome that a limit counts, for networks, and for destinations; all for the attempts where
+    /// there is nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(
+        ports: PortSet,
+        grouping: Grouping,
+        limits: &Limits,
+        memory: usize,
+    ) -> Result<Self, OutOfMemory> {
+        let mut counted: Vec<_> = limits.sources.iter().filter_map(|limit| limit.outcome).collect();
+        counted.sort_unstable_by_key(|outcome| *outcome as u8);
+        counted.dedup();
+        let others = counted.len()
+            + usize::from(limits.networks.is_some())
+            + usize::from(limits.destinations.is_some());
+        let share = (memory / 2).checked_div(others).unwrap_or(0);
+        let outcomes = counted.into_iter().map(|outcome| {
+            Ok((outcome, Counter::new(places(&limits.sources, Some(outcome)), &limits.sources, share)?))
+        });
+        let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
+        let sources = Counter::new(places(&limits.sources, None), &limits.sources, memory - share * others)?;
+        let mut tallies = vec![Tally { by: By::Source, counter: sources }];
+        let all: Vec<_> = limits.iter().collect();
+        let mut place = limits.sources.len();
+        for (by, limit) in [(By::Network, limits.networks), (By::Destination, limits.destinations)] {
+            if limit.is_some() {
+                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, share)? });
+                place += 1;
+            }
+        }
+        Ok(Self { ports, grouping, outcomes, tallies })
+    }
+
+    /// How many sources its attempts' counters have room for.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        self.tallies[0].counter.table.slots()
+    }
+
+    /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
+    /// the network that it lies in over a limit.
+    pub(super) fn source(&self, own: &[IpAddr], client: IpAddr) -> Source {
+        let grouping = if own.contains(&client) { Grouping::HOSTS } else { self.grouping };
+        Source(grouping.group(client))
+    }
+
+    pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
+        self.tallies
+            .iter()
+            .map(|tally| &tally.counter)
+            .chain(self.outcomes.iter().map(|(_, counter)| counter))
+    }
+
+    pub(super) fn outcome(&self, outcome: Outcome) -> Option<&Counter> {
+        self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter)
+    }
+}
+
+impl By {
+    /// What an attempt counts for, and the tag of that in the counters; `None` where an own address counts for nothing
+    /// but itself.
+    pub(super) fn subject(
+        self,
+        watch: (usize, &Watching),
+        key: &hash::Key,
+        own: &[IpAddr],
+        client: IpAddr,
+        server: (IpAddr, u16),
+    ) -> Option<(Key, u64)> {
+        let (number, watching) = watch;
+        let (kind, source) = match self {
+            Self::Source => (Kind::Source, watching.source(own, client)),
+            _ if own.contains(&client) => return None,
+            Self::Network => (Kind::Network, Source(NETWORKS.group(client))),
+            Self::Destination => (Kind::Destination(server.1), Source(IpNet::from(server.0))),
+        };
+        let tag = match kind {
+            Kind::Source | Kind::Network => key.address(source.0.addr()),
+            Kind::Destination(_) => key.end(server),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
+        Some((Key { watch: number as u16, kind, source }, tag))
+    }
+}
+
+/// The places of the limits that count this outcome, or all attempts.
+fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
+    (0..limits.len()).filter(|limit| limits[*limit].outcome == outcome).collect()
+}
+
+impl Counter {
+    /// The counters for the limits at these places.
+    fn new(places: Vec<usize>, limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
+        Ok(Self { table: Arc::new(Table::new(&own, memory)?), limits: places })
+    }
+}
