@@ -79,7 +79,7 @@ pub struct Cli {
     ///
     /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s, 60/1m, 500/1h. The window slides: a limit
     /// is met whenever an attempt and the N-1 before it lie within W. Say a higher rate with a shorter window.
-    #[arg(short, long, value_name = "N/W", default_values = ["30/10s", "60/60s"], help_heading = COUNTED)]
+    #[arg(short, long, value_name = "N/W", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
     pub limit: Vec<String>,
 
     /// Report N attempts from one network in any W ("off": none)
@@ -314,7 +314,7 @@ mod tests {
         let cli = read("-r a -r - --json -").unwrap();
         assert_eq!(cli.read, [PathBuf::from("a"), PathBuf::from("-")]);
         assert_eq!(cli.json, Some(PathBuf::from("-")));
-        assert_eq!(cli.limit, ["30/10s", "60/60s"]);
+        assert_eq!(cli.limit, ["30/10s", "60/60s", "32/60s:silent"]);
     }
 
     #[test]

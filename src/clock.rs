@@ -68,6 +68,8 @@ pub struct Clock {
     offset: u64,
     /// How far back the tables look, in ticks.
     longest: u64,
+    /// See [`Clock::left`].
+    left: (Timestamp, Ticks),
 }
 
 /// What a packet's time did to the clock.
@@ -91,6 +93,7 @@ impl Clock {
             origin: Timestamp::default(),
             offset: START,
             longest: Ticks::in_window(longest),
+            left: (Timestamp::default(), Ticks(START)),
         }
     }
 
@@ -98,6 +101,13 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         self.now
+    }
+
+    /// The newest time in the second before the present one, rounded down to its tick, and that tick: from here, times
+    /// and ticks went on together for as long as anything looks ahead, however far the clock jumped then.
+    #[must_use]
+    pub fn left(&self) -> (Timestamp, Ticks) {
+        self.left
     }
 
     /// The newest time of a lane; `None` before its first.
@@ -176,6 +186,7 @@ impl Clock {
             self.now = Some(now);
             return Seen::SameSecond;
         }
+        self.left = (self.floor(before), self.ticks(before));
         let jump = self.ticks(now).since(self.ticks(before));
         if jump > self.longest.saturating_add(START) {
             self.begin_stretch(now, before);
@@ -234,6 +245,21 @@ mod tests {
         assert_eq!(clock.observe(0, at(10, 999_999)), Seen::SameSecond);
         assert_eq!(clock.now(), Some(at(11, 0)));
         assert_eq!(clock.observe(0, at(3_000_000_000, 0)), Seen::NewSecond);
+    }
+
+    #[test]
+    fn what_was_left_is_told_in_the_ticks_of_then() {
+        let mut clock = Clock::new(1, DAY);
+        clock.observe(0, at(10, 0));
+        clock.observe(0, at(10, 500_070));
+        let ticks = clock.ticks(at(10, 500_070));
+        for jump in [1, 1000, 3_000_000_000] {
+            let mut clock = Clock::new(1, DAY);
+            clock.observe(0, at(10, 0));
+            clock.observe(0, at(10, 500_070));
+            clock.observe(0, at(10 + jump, 0));
+            assert_eq!(clock.left(), (at(10, 500_000), ticks), "a jump of {jump} s");
+        }
     }
 
     #[test]

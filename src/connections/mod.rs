@@ -25,7 +25,7 @@
 //!
 //! The table belongs to one thread: all segments of one connection meet in it, whichever interface they were seen on.
 //! So its entries are plain memory, and nothing here is atomic. It allocates nothing after it was made. In a full set
-//! the entry whose SYN is the oldest gives way, those of established connections last.
+//! the entry whose SYN is the oldest gives way, those of connections that are open last.
 
 mod facts;
 mod timers;
@@ -108,17 +108,26 @@ pub struct News {
     pub after: Life,
 }
 
+/// A SYN that is not waited for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    /// When its time was over.
+    pub due: Ticks,
+    /// What follows from that, where it changes what is known.
+    pub news: Option<News>,
+}
+
 #[derive(Debug, Default, FromZeros, KnownLayout)]
 #[repr(C, align(64))]
 struct Set {
     /// Hashes of addresses and ports; 0 where there is no entry.
     connections: [u64; WAYS],
-    /// When the newest SYN came that is no copy, and whether the connection is established.
+    /// When the newest SYN came that is no copy, and whether the connection is established and not closed.
     newest: [Newest; WAYS],
     entries: [Entry; WAYS],
 }
 
-/// A time in the upper 63 bits, and in the lowest whether the connection is established.
+/// A time in the upper 63 bits, and in the lowest whether the connection is established and not closed.
 #[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
 #[repr(transparent)]
 struct Newest(u64);
@@ -136,14 +145,14 @@ impl Newest {
         self.0 & 1 != 0
     }
 
+    fn with_established(self, established: bool) -> Self {
+        Self(self.0 & !1 | u64::from(established))
+    }
+
     /// The same so many ticks earlier, if the first SYN, which is so much older, still has a tick then.
     fn moved_back(self, ticks: u64, age: u32) -> Option<Self> {
         let time = self.time().0.checked_sub(ticks).filter(|time| *time > u64::from(age))?;
         Some(Self(time << 1 | self.0 & 1))
-    }
-
-    fn established(self) -> Self {
-        Self(self.0 | 1)
     }
 }
 
@@ -229,8 +238,8 @@ impl Connections {
         let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment);
         if syn != Syn::Copy {
             set.newest[way] = Newest::new(newest);
-            let age = u64::from(set.entries[way].age);
-            self.wait(connection, newest, Ticks(newest.0 - age), segment);
+            let started = set.started(way);
+            self.wait(connection, newest, started, segment);
         }
         syn
     }
@@ -253,35 +262,37 @@ impl Connections {
         if before == after {
             return None;
         }
-        let newest = set.newest[way].time();
-        let started = Ticks(newest.0 - u64::from(entry.age));
-        if after.outcome == Outcome::Open {
-            set.newest[way] = set.newest[way].established();
-        }
+        let started = set.started(way);
+        set.newest[way] = set.newest[way].with_established(after.outcome == Outcome::Open);
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
     }
 
-    /// Settles the next SYN that has been waited for long enough; `None` when there is none, the news inside it when
-    /// that changes what is known.
-    pub fn expire(&mut self, now: Ticks) -> Option<Option<News>> {
-        let Timer { connection, client_isn, syn, started, ends } = self.timers.pop(now)?;
+    /// Settles the next SYN that has been waited for long enough; `None` when there is none.
+    pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
+        let timer = self.timers.pop(now)?;
+        Some(Expired { due: timer.due(), news: self.settle(&timer) })
+    }
+
+    fn settle(&mut self, timer: &Timer) -> Option<News> {
+        let Timer { connection, client_isn, syn, started, ends } = *timer;
         let at = self.set_of(connection);
         let set = &mut self.sets[at];
         let news = |before, after| News { ends, started, before, after };
-        let Some(way) = set.find_attempt(connection, client_isn) else {
-            // It had to give way: what became of it will not be known.
+        let found = set.find_attempt(connection, client_isn);
+        let Some(way) = found.filter(|&way| set.started(way) == started) else {
+            // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
-            return Some(Some(news(None, after)));
+            return Some(news(None, after));
         };
         // A later SYN of the attempt stands in the queue for itself.
         if set.newest[way].time() != syn {
-            return Some(None);
+            return None;
         }
         let facts = &mut set.entries[way].facts;
         let before = facts.life();
         facts.expire();
         let after = facts.life();
-        Some((before != after).then(|| news(Some(before), after)))
+        (before != after).then(|| news(Some(before), after))
     }
 
     /// Waits for nothing any more: the clock was set.
@@ -344,6 +355,11 @@ impl Set {
             .max_by_key(|&way| self.newest[way].time())
     }
 
+    /// When an entry's first SYN came.
+    fn started(&self, way: usize) -> Ticks {
+        Ticks(self.newest[way].time().0 - u64::from(self.entries[way].age))
+    }
+
     /// An empty entry, or the one whose newest SYN is the oldest, of those not established if there are any.
     fn oldest(&self) -> usize {
         // An empty entry has time 0.
@@ -393,7 +409,9 @@ impl Entry {
         {
             #[expect(clippy::cast_possible_truncation, reason = "at most 130 s of ticks")]
             let age = age as u32;
-            *self = Self { facts: self.facts, age, repeats: (retransmissions + 1) << 4, ..again };
+            let mut facts = self.facts;
+            facts.repeat();
+            *self = Self { facts, age, repeats: (retransmissions + 1) << 4, ..again };
             return (Syn::Retransmission, time);
         }
         // A SYN a little older than the newest leaves the time of the newest as it is.

@@ -24,6 +24,13 @@ pub(super) struct Timer {
     pub(super) ends: Ends,
 }
 
+impl Timer {
+    /// When its time is over: an answer may still come then, and not after it.
+    pub(super) fn due(&self) -> Ticks {
+        Ticks(self.syn.0 + PATIENCE)
+    }
+}
+
 /// SYNs that are waited for, in order of time.
 #[derive(Debug)]
 pub(super) struct Timers {
@@ -49,7 +56,7 @@ impl Timers {
 
     /// The next one whose time is over.
     pub(super) fn pop(&mut self, now: Ticks) -> Option<Timer> {
-        let is_due = now.since(self.queue.front()?.syn) > PATIENCE;
+        let is_due = now > self.queue.front()?.due();
         if is_due { self.queue.pop_front() } else { None }
     }
 

@@ -71,7 +71,7 @@ impl Counting {
         match met {
             Some(limit) => {
                 let met = Met { watch, counted: Counted::Attempts(tally), recorded, limit };
-                self.cross(&met, recorded.slot, attempt, now)
+                self.cross(&met, Some(recorded.slot), attempt, now)
             }
             None => {
                 if recorded.flagged {

@@ -29,17 +29,18 @@ pub(super) enum Counted {
 
 impl Counting {
     /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
-    /// slot is that of the attempts: it is flagged.
-    pub(super) fn cross(&mut self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> bool {
+    /// slot is that of the attempts: it is flagged. When what became of them shows only later, it may be gone.
+    pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
         let tally = match met.counted {
             Counted::Attempts(tally) => tally,
             Counted::Outcome(_) => 0,
         };
         let table = &self.watches[met.watch].tallies[tally].counter.table;
-        let is_flagged = table.is_flagged(slot);
+        let is_flagged = slot.is_none_or(|slot| table.is_flagged(slot));
+        let flag = || slot.into_iter().for_each(|slot| table.flag(slot, true));
         if self.own.contains(&attempt.src) {
             if !is_flagged && self.handoff.offer(Event::Own(attempt.src)) {
-                table.flag(slot, true);
+                flag();
             }
             return false;
         }
@@ -47,14 +48,14 @@ impl Counting {
         if self.episodes.is_full() {
             // The flag has each such source counted once, and costs the same as for one that has an episode.
             self.stats.episodes_refused += u64::from(!is_flagged);
-            table.flag(slot, true);
+            flag();
             return false;
         }
         if self.handoff.is_full() {
             self.stats.losses.crossings += 1;
             return false;
         }
-        table.flag(slot, true);
+        flag();
         let Some(crossing) = self.crossing(met, slot, attempt, now) else { return false };
         self.episodes.count_sent();
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
@@ -66,7 +67,7 @@ impl Counting {
     }
 
     /// What the detector is to know.
-    fn crossing(&self, met: &Met, slot: Slot, attempt: Attempt, now: &Now) -> Option<Crossing> {
+    fn crossing(&self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<Crossing> {
         let watching = &self.watches[met.watch];
         let Counter { table, limits } = match met.counted {
             Counted::Attempts(tally) => &watching.tallies[tally].counter,
@@ -78,7 +79,7 @@ impl Counting {
             Counted::Attempts(_) => Ticks(recorded.time.0 - span),
             // What became something was an attempt before that. Only later ones are still to be counted.
             Counted::Outcome(_) => {
-                let last = watching.tallies[0].counter.table.last(slot);
+                let last = slot.and_then(|slot| watching.tallies[0].counter.table.last(slot));
                 Ticks(last.unwrap_or(now.ticks).0 + 1)
             }
         };

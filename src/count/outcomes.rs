@@ -1,9 +1,10 @@
 //! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
 //! outcome.
 
-use crate::connections::{Ends, News};
+use crate::clock::Ticks;
+use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
-use crate::outcome::{Code, Life};
+use crate::outcome::{Code, Outcome};
 use crate::table::Slot;
 use crate::time::Timestamp;
 
@@ -16,19 +17,21 @@ use super::tally::By;
 const EXPIRED_AT_A_TICK: usize = 10_000;
 
 impl Counting {
-    /// Gives up waiting for what should have come by now.
-    pub(super) fn expire(&mut self, time: Timestamp) {
-        let now = Now { time, floor: self.clock.floor(time), ticks: self.clock.ticks(time) };
+    /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may come
+    /// long after, when no packets come.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let ticks = self.clock.ticks(now);
+        let (then, left) = self.clock.left();
         for _ in 0..EXPIRED_AT_A_TICK {
-            match self.connections.expire(now.ticks) {
-                Some(Some(news)) => self.tell(&news, &now),
-                Some(None) => {}
-                None => return,
+            let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
+            if let Some(news) = news {
+                let time = then.after(Ticks::span(due.since(left)));
+                self.tell(&news, &Now { time, floor: time, ticks: due.max(left) });
             }
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of the segment or of the tick that tells it.
+    /// Takes note of what became of an attempt, at the time of the segment that tells it, or when one was due.
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
         if self.allow.contains(news.ends.client.0) {
             return;
@@ -59,20 +62,19 @@ impl Counting {
         };
         let table = &watching.tallies[tally].counter.table;
         let found = table.find(tag);
-        let code = Code::from(news.after);
-        let noted = found.and_then(|(slot, _)| table.settle(slot, news.started, server.1, code));
-        let before = match (news.before, noted) {
-            (Some(before), _) => before,
-            // Forgotten: it is still pending if its ring entry says so.
-            (None, Some(code)) if code == Code::default() => Life::default(),
-            (None, _) => return false,
-        };
+        // What has been forgotten is still pending if its ring entry says so.
+        let before = news.before.unwrap_or_default();
+        let (from, to) = (Code::from(before), Code::from(news.after));
+        let noted = found.is_some_and(|(slot, _)| table.settle(slot, news.started, server.1, from, to));
+        if news.before.is_none() && !noted {
+            return false;
+        }
         let mut is_reported = false;
         if let Some((_, true)) = found {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
             is_reported = self.tell_episode(&change, now);
         }
-        if by == By::Source && !before.outcome.is_settled() && news.after.outcome.is_settled() {
+        if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
             self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
         }
         is_reported
@@ -117,22 +119,26 @@ impl Counting {
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let Some(limit) = met else { return };
+        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let attempt = attempt(key, self.key.address(news.ends.client.0), news, now);
         if let Some(episode) = self.episodes.get(&attempt.key) {
             if episode.lasts_at(now.time) {
-                return episode.meet(now.time);
+                let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
+                episode.meet(now.time, limit.and_then(|limit| counter.table.span(&recorded, limit)));
+                // A source that had been forgotten has no flag in its new slot.
+                if let Some(slot) = slot {
+                    self.watches[watch].tallies[0].counter.table.flag(slot, true);
+                }
+                return;
             }
         }
-        // The flag stands in the slot of the source's attempts. Where that is gone, so is most of what would be told.
-        if let Some(slot) = slot {
-            self.cross(
-                &Met { watch, counted: Counted::Outcome(outcome), recorded, limit },
-                slot,
-                attempt,
-                now,
-            );
-        }
+        self.cross(&Met { watch, counted: Counted::Outcome(outcome), recorded, limit }, slot, attempt, now);
     }
+}
+
+/// Whether this is when a limit counts an outcome: once it is final, or known after all.
+fn is_settled_by(before: Outcome, after: Outcome) -> bool {
+    after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
 }
 
 /// The attempt that became something, at the time at which that was settled.

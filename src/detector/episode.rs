@@ -203,9 +203,12 @@ impl Episode {
             .fetch_add(u64::from(after.received).wrapping_sub(before.received.into()), Ordering::Relaxed);
     }
 
-    /// Takes note that a limit by outcome was met at this time.
-    pub fn meet(&self, time: Timestamp) {
+    /// Takes note that a limit by outcome was met at this time, and in what span if it is the episode's own.
+    pub fn meet(&self, time: Timestamp, span: Option<u64>) {
         self.last_met.fetch_max(time.nanos(), Ordering::Relaxed);
+        if let Some(span) = span {
+            self.shortest.fetch_min(span, Ordering::Relaxed);
+        }
     }
 
     /// Counts a copy of an attempt.
@@ -230,13 +233,21 @@ impl Episode {
     pub(super) fn attempts(&self) -> (u64, Mix) {
         let (greeted, proofs) = (unsigned(&self.greeted), unsigned(&self.proofs));
         let mut mix = Mix::default();
+        let read = |outcome: Outcome| (outcome, unsigned(&self.outcomes[outcome as usize]));
         let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
-        for outcome in settled.chain([Outcome::Open]) {
-            mix.set(outcome, unsigned(&self.outcomes[outcome as usize]));
-        }
+        let counts: Vec<_> = settled.chain([Outcome::Open]).map(read).collect();
         let attempts = self.attempts.load(Ordering::Relaxed);
-        mix.set(Outcome::Pending, attempts.saturating_sub(mix.total()));
-        (mix.greeted, mix.proofs) = (greeted, proofs);
+        let mut rest = attempts;
+        for (outcome, count) in counts {
+            // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum
+            // to the attempts all the same.
+            let count = count.min(rest);
+            rest -= count;
+            mix.set(outcome, count);
+        }
+        mix.set(Outcome::Pending, rest);
+        mix.greeted = greeted.min(mix.count(Outcome::Silent));
+        mix.proofs = proofs.min(attempts);
         (attempts, mix)
     }
 

@@ -175,17 +175,14 @@ impl<S: Sink> Detector<S> {
     fn cross(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
         self.advance(attempt.time);
-        let counts = self.limit(attempt.key, crossing.limit.into()).and_then(|limit| limit.outcome);
         if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-            // Sent before the capture thread could know of the episode.
-            if counts.is_some() {
-                // What became something was an attempt before that, and was counted then.
-                open.episode.meet(attempt.time);
-                return;
-            }
-            // One more attempt of it.
+            // Sent before the capture thread could know of the episode: one more attempt of it.
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
-            open.episode.count(attempt, span, true);
+            match self.limit(attempt.key, crossing.limit.into()) {
+                // What became something was counted as an attempt when it was one.
+                Some(Limit { outcome: Some(_), .. }) => open.episode.meet(attempt.time, span),
+                _ => open.episode.count(attempt, span, true),
+            }
             return;
         }
         if self.open.len() >= self.rules.max_episodes {

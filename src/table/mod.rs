@@ -282,9 +282,10 @@ impl Table {
         Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code() })
     }
 
-    /// Notes what became of an attempt of the slot's source, if the ring still holds it, and gives what was noted
-    /// before. Of attempts to one port within one tick, the first that is pending is taken.
-    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, code: Code) -> Option<Code> {
+    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether it
+    /// does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
+    /// another.
+    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let count = Word(self.sets[slot.set].words[slot.way].load(Ordering::Acquire)).count();
         let held = count.min(self.ring);
         let place = |back: u32| self.entry(slot.set, slot.way, position(count, back, self.ring));
@@ -301,12 +302,13 @@ impl Table {
         }
         let same = (near..=held)
             .map_while(|back| entry(back).filter(|entry| entry.time() == time).map(|e| (back, e)));
-        let candidates = same.take(MOST_IN_A_TICK).filter(|(_, entry)| entry.port() == port);
-        let (back, found) = candidates.min_by_key(|(_, entry)| entry.code().life().0.is_settled())?;
-        let noted = found.with_code(code);
-        // An entry that was replaced meanwhile is no longer in the ring.
-        let swapped = place(back).compare_exchange(found.0, noted.0, Ordering::AcqRel, Ordering::Relaxed);
-        swapped.is_ok().then(|| found.code())
+        let found =
+            same.take(MOST_IN_A_TICK).find(|(_, entry)| entry.port() == port && entry.code() == before);
+        found.is_some_and(|(back, found)| {
+            // An entry that was replaced meanwhile is no longer in the ring.
+            let noted = found.with_code(after);
+            place(back).compare_exchange(found.0, noted.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        })
     }
 
     /// The time of the newest attempt of a slot's source.

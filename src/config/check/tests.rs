@@ -39,7 +39,7 @@ fn the_defaults_are_those_of_the_help() {
             name: "mail".into(),
             ports: PortSet::mail(),
             limits: Limits {
-                sources: vec!["30/10s".parse().unwrap(), "60/60s".parse().unwrap()],
+                sources: ["30/10s", "60/60s", "32/60s:silent"].map(|limit| limit.parse().unwrap()).to_vec(),
                 networks: "300/10s".parse().ok(),
                 destinations: "2000/10s".parse().ok(),
             },
@@ -178,7 +178,7 @@ fn numbers_too_large_for_their_type_are_out_of_range() {
 
 #[test]
 fn given_limits_replace_the_defaults_and_count_once() {
-    assert_eq!(limits("-i eth0"), ["30/10s", "60/1m"]);
+    assert_eq!(limits("-i eth0"), ["30/10s", "60/1m", "32/1m:silent"]);
     assert_eq!(limits("-i eth0 -l 60/1m -l 5/1s -l 60/60s"), ["60/1m", "5/1s"]);
 }
 

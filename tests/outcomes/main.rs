@@ -1,0 +1,126 @@
+//! What became of attempts: the outcomes against a model of two endpoints, and what is made of them.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod endpoints;
+mod lives;
+mod truth;
+
+use proptest::prelude::*;
+use synwatch::clock::Ticks;
+use synwatch::connections::Connections;
+use synwatch::outcome::Life;
+use synwatch::segment::{Flags, Hop, Place, Segment};
+
+use endpoints::Sent;
+use lives::{Lived, SECOND, any_life};
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn a_life_that_was_seen_is_told_exactly(life in any_life(false)) {
+        let lived = life.live();
+        let told = watch(&lived)?;
+        truth::judge_all_seen(&told, &lived).map_err(|wrong| TestCaseError::fail(explain(&wrong, &lived)))?;
+    }
+
+    #[test]
+    fn a_life_that_was_missed_in_part_is_not_told_wrongly(life in any_life(true)) {
+        let lived = life.live();
+        let told = watch(&lived)?;
+        truth::judge_some_missed(&told, &lived).map_err(|wrong| TestCaseError::fail(explain(&wrong, &lived)))?;
+    }
+}
+
+/// So many lives in a debug build, or as many as `PROPTEST_CASES` says.
+fn cases(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
+    ProptestConfig { cases, max_shrink_iters: 2000, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// What is known of a connection at the end of its life. All that is told on the way has to follow from what was told
+/// before.
+fn watch(lived: &Lived) -> Result<Life, TestCaseError> {
+    const CONNECTION: u64 = 42;
+    let mut connections = Connections::new(1 << 12).expect("a little memory");
+    let mut known = Life::default();
+    for passed in lived.passed.iter().filter(|passed| !passed.missed) {
+        let now = Ticks(passed.time);
+        expire(&mut connections, now, &mut known)?;
+        let segment = segment(&passed.sent);
+        if segment.flags.is_attempt() {
+            connections.syn(CONNECTION, now, &segment);
+        } else if passed.sent.tells() {
+            if let Some(news) = connections.follow(CONNECTION, &segment) {
+                prop_assert_eq!(news.before, Some(known));
+                known = news.after;
+            }
+        }
+    }
+    expire(&mut connections, Ticks(lived.now), &mut known)?;
+    Ok(known)
+}
+
+fn expire(connections: &mut Connections, now: Ticks, known: &mut Life) -> Result<(), TestCaseError> {
+    while let Some(expired) = connections.expire(now) {
+        prop_assert!(expired.due < now);
+        if let Some(news) = expired.news {
+            prop_assert_eq!(news.before, Some(*known));
+            *known = news.after;
+        }
+    }
+    Ok(())
+}
+
+fn segment(sent: &Sent) -> Segment {
+    let client = ("192.0.2.1".parse().unwrap(), 40_000);
+    let server = ("198.51.100.25".parse().unwrap(), 25);
+    let ((src, src_port), (dst, dst_port)) =
+        if sent.from_client { (client, server) } else { (server, client) };
+    let hop = if sent.from_client { Hop { from: 1, to: 2 } } else { Hop { from: 2, to: 1 } };
+    let flag = |is_set: bool, flag: Flags| if is_set { flag.0 } else { 0 };
+    Segment {
+        src,
+        dst,
+        src_port,
+        dst_port,
+        seq: sent.seq,
+        ack: sent.ack.unwrap_or(0),
+        flags: Flags(
+            flag(sent.syn, Flags::SYN)
+                | flag(sent.fin, Flags::FIN)
+                | flag(sent.rst, Flags::RST)
+                | flag(sent.ack.is_some(), Flags::ACK),
+        ),
+        payload: Some(sent.len),
+        ip_id: None,
+        place: Place { hop, ..Place::default() },
+    }
+}
+
+/// What is wrong, and the life as a monitor's log.
+fn explain(wrong: &str, lived: &Lived) -> String {
+    let Lived { client, server, passed, now } = lived;
+    let mut text = format!("{wrong}; the client said {}, the server {}:", client.said, server.said);
+    let (client_isn, seconds) = (passed[0].sent.seq, |time: u64| time as f64 / SECOND as f64);
+    let server_isn = passed.iter().find(|p| !p.sent.from_client && p.sent.syn).map_or(0, |p| p.sent.seq);
+    for passed in passed {
+        let sent = passed.sent;
+        let (own, other) = if sent.from_client { (client_isn, server_isn) } else { (server_isn, client_isn) };
+        text += &format!(
+            "\n  {:7.2} {}{} {}{}{} seq={} ack={:?} len={}{}",
+            seconds(passed.time),
+            if sent.from_client { "client ->" } else { "server <-" },
+            if passed.missed { " (missed)" } else { "" },
+            if sent.syn { "S" } else { "" },
+            if sent.fin { "F" } else { "" },
+            if sent.rst { "R" } else { "" },
+            sent.seq.wrapping_sub(own) as i32,
+            sent.ack.map(|ack| ack.wrapping_sub(other) as i32),
+            sent.len,
+            if sent.tells() { "" } else { " (not passed on)" },
+        );
+    }
+    text + &format!("\n  {:7.2} the end", seconds(*now))
+}
