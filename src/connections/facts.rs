@@ -150,13 +150,11 @@ impl Facts {
         let makes_sense = flags.has(Flags::ACK) && acknowledged != 0 && acknowledged <= MOST_BYTES;
         let is_reset = flags.has(Flags::RST);
         if self.has(ANSWERED) {
-            let offset = segment.seq.wrapping_sub(self.server_isn);
             let is_bare = is_reset && !flags.has(Flags::ACK);
             // From an earlier connection of the same ports; or a SYN that came late is refused, which resets nothing.
-            if offset == 0
-                || offset > MOST_BYTES
+            if !self.is_after_answer(segment.seq)
                 || !(makes_sense || is_bare)
-                || (is_reset && segment.seq == 0)
+                || (is_reset && segment.seq == 0 && !is_proof(0, self.server_isn))
             {
                 return;
             }
@@ -180,6 +178,12 @@ impl Facts {
                 self.seen |= SERVER_FIN;
             }
         }
+    }
+
+    /// Whether a number of the server comes after its answer; of two, while the client has taken neither, after either.
+    fn is_after_answer(&self, seq: u32) -> bool {
+        let is_after = |isn: u32| seq != isn && seq.wrapping_sub(isn) <= MOST_BYTES;
+        is_after(self.server_isn) || self.has(AMBIGUOUS) && !self.has(CLIENT_ACK) && is_after(self.client_ack)
     }
 
     fn answer(&mut self, segment: &Segment, opposite: Option<bool>) {
@@ -309,7 +313,9 @@ impl Facts {
 
     /// Bytes from the server: its own word, or else how far the client acknowledged.
     fn server_bytes(&self) -> Option<u32> {
-        if !self.has(ANSWERED) {
+        // The client may have taken an answer that was not seen.
+        let is_isn_known = self.has(CLIENT_KNOWS) || !self.has_any(GUESSED | AMBIGUOUS);
+        if !self.is_established() || !is_isn_known {
             return None;
         }
         let bytes = |end: u32| sensible(end.wrapping_sub(self.server_isn).wrapping_sub(1));

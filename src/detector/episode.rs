@@ -233,21 +233,22 @@ impl Episode {
     pub(super) fn attempts(&self) -> (u64, Mix) {
         let (greeted, proofs) = (unsigned(&self.greeted), unsigned(&self.proofs));
         let mut mix = Mix::default();
-        let read = |outcome: Outcome| (outcome, unsigned(&self.outcomes[outcome as usize]));
         let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
-        let counts: Vec<_> = settled.chain([Outcome::Open]).map(read).collect();
+        let counts: Vec<_> = settled
+            .chain([Outcome::Open])
+            .map(|outcome| (outcome, unsigned(&self.outcomes[outcome as usize])))
+            .collect();
         let attempts = self.attempts.load(Ordering::Relaxed);
+        // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
+        // the attempts all the same.
         let mut rest = attempts;
         for (outcome, count) in counts {
-            // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum
-            // to the attempts all the same.
             let count = count.min(rest);
             rest -= count;
             mix.set(outcome, count);
         }
         mix.set(Outcome::Pending, rest);
-        mix.greeted = greeted.min(mix.count(Outcome::Silent));
-        mix.proofs = proofs.min(attempts);
+        (mix.greeted, mix.proofs) = (greeted.min(mix.count(Outcome::Silent)), proofs.min(attempts));
         (attempts, mix)
     }
 

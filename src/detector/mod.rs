@@ -176,7 +176,7 @@ impl<S: Sink> Detector<S> {
         let attempt = &crossing.attempt;
         self.advance(attempt.time);
         if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-            // Sent before the capture thread could know of the episode: one more attempt of it.
+            // Sent before the capture thread could know of the episode.
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
@@ -258,7 +258,10 @@ impl<S: Sink> Detector<S> {
                     if due.time < latest {
                         self.schedule.push(Due { time: latest, ..due });
                     } else {
-                        self.report_open(due.episode, latest, State::Update);
+                        // At the time of its end, that is all there is to say.
+                        if latest < over_after {
+                            self.report_open(due.episode, latest, State::Update);
+                        }
                         self.schedule_update(due.episode, latest);
                     }
                 }

@@ -51,14 +51,21 @@ impl<'a> Wire<'a> {
         })
     }
 
+    /// Whether a segment resets the connection: not a refusal of a SYN that came late, unless its number happens to fit.
+    fn resets(&self, sent: &Sent) -> bool {
+        let fits = |isn: u32| sent.seq.wrapping_sub(isn).wrapping_sub(1) < 0xffff;
+        let mut answers = self.segments.iter().filter(|sent| !sent.from_client && sent.syn);
+        sent.rst && (!sent.refuses || answers.any(|answer| fits(answer.seq)))
+    }
+
     fn is_reset(&self) -> bool {
-        self.any(|sent| sent.rst && !sent.refuses)
+        self.any(|sent| self.resets(sent))
     }
 
     /// The most bytes that a server's FIN or reset acknowledges, or a client's bare reset tells.
     fn heard(&self) -> Option<u32> {
         let ends = self.segments.iter().filter_map(|sent| match (sent.from_client, sent.ack) {
-            (false, Some(ack)) if sent.fin || sent.rst && !sent.refuses => Some(ack),
+            (false, Some(ack)) if sent.fin || self.resets(sent) => Some(ack),
             (true, None) if sent.rst => Some(sent.seq),
             _ => None,
         });
@@ -90,7 +97,9 @@ pub(crate) fn exact(lived: &Lived) -> (Vec<Outcome>, Option<u32>) {
     if !lived.client.was_established {
         let mut right = vec![if wire.is_reset() { Outcome::HalfOpen } else { over(Outcome::HalfOpen) }];
         // It answered, was gone, and refused the SYN when that came again.
-        right.extend(wire.any(|sent| sent.refuses).then_some(Outcome::HalfOpen));
+        if wire.any(|sent| sent.refuses) {
+            right.extend([Outcome::HalfOpen, over(Outcome::HalfOpen)]);
+        }
         // Bytes on the SYN, that are told from later ones by nothing.
         right.extend((wire.is_reset() && lived.passed[0].sent.len > 0).then_some(Outcome::Unknown));
         return (right, None);
@@ -104,7 +113,6 @@ pub(crate) fn exact(lived: &Lived) -> (Vec<Outcome>, Option<u32>) {
         _ => (vec![Outcome::Unknown], None),
     };
     let client = |is_it: fn(&Sent) -> bool| wire.any(|sent| sent.from_client && is_it(sent));
-    let server = |is_it: fn(&Sent) -> bool| wire.any(|sent| !sent.from_client && is_it(sent));
     if client(|sent| sent.fin) {
         return said(lived.client.said);
     }
@@ -115,9 +123,11 @@ pub(crate) fn exact(lived: &Lived) -> (Vec<Outcome>, Option<u32>) {
     if client(|sent| sent.rst) {
         return heard(wire.heard());
     }
-    if server(|sent| sent.rst && !sent.refuses) {
+    if wire.is_reset() {
         // Its own reset tells what it took; one that answers, that something else was said.
-        let is_its_own = !lived.server.was_asked_when_gone && lived.server.end != End::Gone;
+        let seems_its_own = wire.any(|sent| sent.refuses && wire.resets(sent));
+        let is_its_own =
+            !lived.server.was_asked_when_gone && (lived.server.end != End::Gone || seems_its_own);
         return match wire.heard() {
             Some(0) if is_its_own => said(0),
             bytes => heard(bytes),
