@@ -47,11 +47,7 @@ fn a_step_back_ends_every_episode_and_the_next_flood_is_reported_anew() {
 #[test]
 fn what_was_over_before_a_step_back_ended_in_peace() {
     let syns = every(0.1, 3, 100.0, HOST).chain([syn(160.9, OTHER), syn(0.0, OTHER)]);
-    Setup::with(&["3/1s"]).run(syns).is(&[
-        "100.2 start 198.51.100.7 3",
-        "160.2 update 198.51.100.7 3",
-        "160.2 end 198.51.100.7 3 (quiet)",
-    ]);
+    Setup::with(&["3/1s"]).run(syns).is(&["100.2 start 198.51.100.7 3", "160.2 end 198.51.100.7 3 (quiet)"]);
 }
 
 #[test]
