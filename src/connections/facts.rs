@@ -73,12 +73,15 @@ const EXPIRED: u32 = 1 << 13;
 const UNACKNOWLEDGED: u32 = 1 << 14;
 /// The server was seen to go on without an answer to the SYN: one went by unseen.
 const ONE_WAY: u32 = 1 << 15;
+/// The SYN may have had data (RFC 7413): that a server acknowledged bytes does not show that its answer was received.
+const SYN_DATA: u32 = 1 << 17;
 /// An answer came the opposite way of the SYN. Where neither this nor [`SAME_WAY`] is told, nothing is proven.
 const OPPOSITE: u32 = 1 << 16;
 
 impl Facts {
-    pub(super) fn attempt(client_isn: u32) -> Self {
-        Self { client_isn, ..Self::default() }
+    pub(super) fn attempt(syn: &Segment) -> Self {
+        let seen = if syn.payload == Some(0) { 0 } else { SYN_DATA };
+        Self { client_isn: syn.seq, seen, ..Self::default() }
     }
 
     /// Nothing more is waited for.
@@ -229,6 +232,7 @@ impl Facts {
             outcome,
             greeted: received > 0,
             proven: self.is_established()
+                && (self.has(CLIENT_KNOWS) || !self.has(SYN_DATA))
                 && self.has(OPPOSITE)
                 && !self.has_any(GUESSED | AMBIGUOUS | SAME_WAY),
             sent: if is_closed { self.client_bytes().unwrap_or(0) } else { 0 },
