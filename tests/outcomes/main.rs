@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "../rig/mod.rs"]
+mod rig;
+
 mod endpoints;
+mod limits;
 mod lives;
 mod truth;
 
