@@ -8,6 +8,7 @@ mod rig;
 mod endpoints;
 mod limits;
 mod lives;
+mod mixes;
 mod truth;
 
 use proptest::prelude::*;
