@@ -223,3 +223,16 @@ fn three_proofs_make_a_source_verified() {
     let found = Setup::with(&["3/10s"]).watch((0..3).map(reset));
     assert!(found.only("end").is_verified());
 }
+
+#[test]
+fn ten_thousand_are_settled_at_a_tick_and_the_rest_at_the_next() {
+    let settled = |ticks: &[f64]| {
+        let talks = (0..10_001_u16).map(|port| Talk::new(1.0, (HOST, port)).segments());
+        let found = Setup::with(&["2/1s"])
+            .quiet_time(3600)
+            .watch(talks.chain(ticks.iter().map(|second| later(*second))));
+        found.only("end").outcomes.count(Outcome::Unanswered)
+    };
+    assert_eq!(settled(&[40.0]), 10_000);
+    assert_eq!(settled(&[40.0, 41.0]), 10_001);
+}
