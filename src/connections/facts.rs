@@ -45,38 +45,43 @@ pub(super) struct Facts {
     client_ack: u32,
     /// The server's highest acknowledgment on its FIN or RST, when `SERVER_ACK`.
     server_ack: u32,
-    seen: u16,
+    seen: u32,
 }
 
-const ANSWERED: u16 = 1 << 0;
-const CLIENT_ACK: u16 = 1 << 1;
-const CLIENT_FIN: u16 = 1 << 2;
-const CLIENT_RST: u16 = 1 << 3;
+const ANSWERED: u32 = 1 << 0;
+const CLIENT_ACK: u32 = 1 << 1;
+const CLIENT_FIN: u32 = 1 << 2;
+const CLIENT_RST: u32 = 1 << 3;
 /// The client ended with a FIN, or with a reset of its own accord: one that has an acknowledgment (RFC 9293, 3.10.4).
-const CLIENT_SAID: u16 = 1 << 4;
-const SERVER_FIN: u16 = 1 << 5;
-const SERVER_RST: u16 = 1 << 6;
-const SERVER_ACK: u16 = 1 << 7;
+const CLIENT_SAID: u32 = 1 << 4;
+const SERVER_FIN: u32 = 1 << 5;
+const SERVER_RST: u32 = 1 << 6;
+const SERVER_ACK: u32 = 1 << 7;
 /// The server reset something that came after its end.
-const SERVER_GONE: u16 = 1 << 8;
+const SERVER_GONE: u32 = 1 << 8;
 /// The client acknowledged the server's SYN within the proof window.
-const CLIENT_KNOWS: u16 = 1 << 9;
+const CLIENT_KNOWS: u32 = 1 << 9;
 /// The client acknowledged something else before: who tries often enough hits in the end.
-const GUESSED: u16 = 1 << 10;
+const GUESSED: u32 = 1 << 10;
 /// Two answers with different numbers: who knows one of them proves nothing.
-const AMBIGUOUS: u16 = 1 << 11;
-/// An answer came the way that the SYN came, or it cannot be told.
-const SAME_WAY: u16 = 1 << 12;
+const AMBIGUOUS: u32 = 1 << 11;
+/// Something of the server's came the way that the SYN came.
+const SAME_WAY: u32 = 1 << 12;
 /// The time for an answer is over.
-const EXPIRED: u16 = 1 << 13;
+const EXPIRED: u32 = 1 << 13;
 /// The time for the client's ACK is over.
-const UNACKNOWLEDGED: u16 = 1 << 14;
+const UNACKNOWLEDGED: u32 = 1 << 14;
 /// The server was seen to go on without an answer to the SYN: one went by unseen.
-const ONE_WAY: u16 = 1 << 15;
+const ONE_WAY: u32 = 1 << 15;
+/// The SYN may have had data (RFC 7413): that a server acknowledged bytes does not show that its answer was received.
+const SYN_DATA: u32 = 1 << 17;
+/// An answer came the opposite way of the SYN. Where neither this nor [`SAME_WAY`] is told, nothing is proven.
+const OPPOSITE: u32 = 1 << 16;
 
 impl Facts {
-    pub(super) fn attempt(client_isn: u32) -> Self {
-        Self { client_isn, ..Self::default() }
+    pub(super) fn attempt(syn: &Segment) -> Self {
+        let seen = if syn.payload == Some(0) { 0 } else { SYN_DATA };
+        Self { client_isn: syn.seq, seen, ..Self::default() }
     }
 
     /// Nothing more is waited for.
@@ -137,8 +142,9 @@ impl Facts {
         }
     }
 
-    /// Adds what a segment of the server says; whether it went the opposite way of the SYN.
-    pub(super) fn server(&mut self, segment: &Segment, opposite: bool) {
+    /// Adds what a segment of the server says; whether it went the opposite way of the SYN, where that can
+    /// be told.
+    pub(super) fn server(&mut self, segment: &Segment, opposite: Option<bool>) {
         let flags = segment.flags;
         if flags.has(Flags::SYN) {
             return self.answer(segment, opposite);
@@ -160,7 +166,7 @@ impl Facts {
             self.seen |= if makes_sense || !flags.has(Flags::ACK) { ONE_WAY } else { 0 };
             return;
         }
-        self.seen |= if opposite { 0 } else { SAME_WAY };
+        self.seen |= if opposite == Some(false) { SAME_WAY } else { 0 };
         if makes_sense {
             if !self.has(SERVER_ACK) || after(segment.ack, self.server_ack) {
                 self.server_ack = segment.ack;
@@ -183,14 +189,19 @@ impl Facts {
         is_after(self.server_isn) || self.has(AMBIGUOUS) && !self.has(CLIENT_ACK) && is_after(self.client_ack)
     }
 
-    fn answer(&mut self, segment: &Segment, opposite: bool) {
+    fn answer(&mut self, segment: &Segment, opposite: Option<bool>) {
         let acknowledged = segment.ack.wrapping_sub(self.client_isn);
         if !segment.flags.has(Flags::ACK) || acknowledged == 0 || acknowledged > 1 + MOST_SYN_DATA {
             return;
         }
         let is_another = self.has(ANSWERED) && self.server_isn != segment.seq;
         let (first, is_known) = (self.server_isn, self.has(CLIENT_KNOWS));
-        self.seen |= ANSWERED | if opposite { 0 } else { SAME_WAY } | if is_another { AMBIGUOUS } else { 0 };
+        self.seen |= ANSWERED | if is_another { AMBIGUOUS } else { 0 };
+        self.seen |= match opposite {
+            Some(true) => OPPOSITE,
+            Some(false) => SAME_WAY,
+            None => 0,
+        };
         // The client goes on with the answer that it took.
         if is_known {
             return;
@@ -220,7 +231,10 @@ impl Facts {
         Life {
             outcome,
             greeted: received > 0,
-            proven: self.is_established() && !self.has_any(GUESSED | AMBIGUOUS | SAME_WAY),
+            proven: self.is_established()
+                && (self.has(CLIENT_KNOWS) || !self.has(SYN_DATA))
+                && self.has(OPPOSITE)
+                && !self.has_any(GUESSED | AMBIGUOUS | SAME_WAY),
             sent: if is_closed { self.client_bytes().unwrap_or(0) } else { 0 },
             received: if is_closed { received } else { 0 },
         }
@@ -316,12 +330,12 @@ impl Facts {
         }
     }
 
-    fn has_any(&self, bits: u16) -> bool {
+    fn has_any(&self, bits: u32) -> bool {
         self.seen & bits != 0
     }
 
     /// Whether all of these bits are set.
-    fn has(&self, bits: u16) -> bool {
+    fn has(&self, bits: u32) -> bool {
         self.seen & bits == bits
     }
 }

@@ -384,7 +384,7 @@ fn is_from_lower(segment: &Segment) -> bool {
 impl Entry {
     fn attempt(segment: &Segment) -> Self {
         Self {
-            facts: Facts::attempt(segment.seq),
+            facts: Facts::attempt(segment),
             way: Way::of(segment),
             ip_id: segment.ip_id.unwrap_or(0),
             marks: if segment.ip_id.is_some() { HAS_IP_ID } else { 0 }

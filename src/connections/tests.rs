@@ -1,6 +1,6 @@
 use super::*;
 use crate::packet::InterfaceId;
-use crate::segment::{Direction, Flags, Place};
+use crate::segment::{Direction, Flags, Hop, Place};
 
 const MS: u64 = 10;
 const START: u64 = 20_000;
@@ -308,4 +308,43 @@ fn of_ports_that_are_used_again_the_newest_attempt_is_told_of() {
     let refused = Segment { seq: 0, ack: 5_000_001, ..answer(0x14) };
     let news = connections.follow(42, &refused).unwrap();
     assert_eq!((news.started, news.after.outcome), (Ticks(START + S), Outcome::Refused));
+}
+
+/// What is known of a connection whose SYN carried so much, when the server answered, and closed having taken `taken`
+/// bytes in all; the client was not seen again.
+fn closed_by_the_server(syn_data: u32, taken: u32) -> Life {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    let hop = Hop { from: 1, to: 2 };
+    let there = Place { hop, ..Place::default() };
+    let back = Place { hop: Hop { from: 2, to: 1 }, ..Place::default() };
+    let first = Segment { place: there, payload: Some(syn_data), ..syn() };
+    connections.syn(42, Ticks(START), &first);
+    let answer = Segment {
+        src: first.dst,
+        dst: first.src,
+        src_port: first.dst_port,
+        dst_port: first.src_port,
+        seq: 1000,
+        ack: first.seq + 1 + syn_data,
+        flags: Flags(Flags::SYN.0 | Flags::ACK.0),
+        payload: Some(0),
+        place: back,
+        ..first
+    };
+    connections.follow(42, &answer);
+    let fin = Segment {
+        seq: 1001,
+        ack: first.seq + 1 + taken,
+        flags: Flags(Flags::FIN.0 | Flags::ACK.0),
+        ..answer
+    };
+    connections.follow(42, &fin).expect("the server's FIN is news").after
+}
+
+#[test]
+fn data_on_a_syn_that_a_server_takes_proves_nothing() {
+    assert!(closed_by_the_server(0, 100).proven, "bytes that came after the answer");
+    let sent_at_once = closed_by_the_server(100, 100);
+    assert!(!sent_at_once.proven, "a forger can send a SYN with data, and a server may take it unasked");
+    assert_eq!(sent_at_once.outcome, Outcome::Spoke);
 }

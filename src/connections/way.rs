@@ -2,6 +2,9 @@
 //!
 //! Only then was it the server that answered. A sender that forges a client's SYN can forge the server's answer too;
 //! but its packets all come in the same way. Where the way cannot be told, nothing is proven.
+//!
+//! Without directions, another interface tells nothing: which of the two had the SYN first is not known, since each
+//! delivers its packets when it pleases. A forged answer seen outside is not the opposite of a SYN seen inside.
 
 use zerocopy::{FromZeros, Immutable, KnownLayout};
 
@@ -46,17 +49,18 @@ impl Way {
     }
 
     /// Whether a segment went the opposite way of this: out where this came in, in from elsewhere, or with the hop's
-    /// addresses exchanged.
-    pub(super) fn is_opposite(self, segment: &Segment) -> bool {
+    /// addresses exchanged. `None` where that cannot be told.
+    pub(super) fn is_opposite(self, segment: &Segment) -> Option<bool> {
         let other = Self::of(segment);
         let same_interface = (self.interface ^ other.interface) << 2 == 0;
         match (self.interface >> DIRECTION_SHIFT, other.interface >> DIRECTION_SHIFT) {
-            (UNKNOWN, _) | (_, UNKNOWN) if same_interface => {
+            (UNKNOWN, _) | (_, UNKNOWN) => {
                 let Hop { from, to } = segment.place.hop;
-                from != to && self.hop != 0 && self.hop == hop_of(Hop { from: to, to: from })
+                let is_exchanged =
+                    from != to && self.hop != 0 && self.hop == hop_of(Hop { from: to, to: from });
+                (is_exchanged || same_interface).then_some(is_exchanged)
             }
-            (UNKNOWN, _) | (_, UNKNOWN) => true,
-            (mine, theirs) => same_interface == (mine != theirs),
+            (mine, theirs) => Some(same_interface == (mine != theirs)),
         }
     }
 }
@@ -115,23 +119,26 @@ mod tests {
         ] {
             assert_eq!(
                 syn.is_opposite(&seen(0, ifindex, direction, hop)),
-                opposite,
+                Some(opposite),
                 "{ifindex} {direction:?}"
             );
         }
     }
 
     #[test]
-    fn without_direction_the_interface_tells_or_exchanged_addresses() {
+    fn without_direction_exchanged_addresses_tell_and_another_interface_alone_does_not() {
         let (there, back) = (Hop { from: 1, to: 2 }, Hop { from: 2, to: 1 });
         let none = Hop::default();
         for (syn, answer, interface, opposite) in [
-            (there, back, 0, true),
-            (there, there, 0, false),
-            (there, Hop { from: 2, to: 3 }, 0, false),
-            (none, none, 0, false),
-            (none, none, 1, true),
-            (Hop { from: 1, to: 1 }, Hop { from: 1, to: 1 }, 0, false),
+            (there, back, 0, Some(true)),
+            (there, there, 0, Some(false)),
+            (there, Hop { from: 2, to: 3 }, 0, Some(false)),
+            (none, none, 0, Some(false)),
+            (Hop { from: 1, to: 1 }, Hop { from: 1, to: 1 }, 0, Some(false)),
+            (there, back, 1, Some(true)),
+            (there, there, 1, None),
+            (there, Hop { from: 2, to: 3 }, 1, None),
+            (none, none, 1, None),
         ] {
             let way = Way::of(&seen(0, 0, Direction::Unknown, syn));
             let answer = seen(interface, 0, Direction::Unknown, answer);

@@ -13,14 +13,18 @@
 )]
 
 // What the tests stand on.
+mod frames;
 mod namespace;
 mod program;
 mod scene;
 
 // The tests.
 mod captures;
+mod expiry;
 mod floods;
+mod forged;
 mod interfaces;
+mod mail;
 mod outcomes;
 mod own;
 mod signals;

@@ -36,6 +36,16 @@ impl Namespace {
         ip(&all).unwrap_or_else(|error| panic!("ip {}: {error}", all.join(" ")));
     }
 
+    /// The hardware address of one of its interfaces.
+    pub(crate) fn hardware_address(&self, interface: &str) -> [u8; 6] {
+        let shown =
+            Command::new("ip").args(["-n", &self.name, "-br", "link", "show", interface]).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        let bytes = shown.split_whitespace().nth(2).into_iter().flat_map(|address| address.split(':'));
+        let bytes: Vec<_> = bytes.map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect();
+        bytes.try_into().unwrap_or_else(|_| panic!("no hardware address in {shown:?}"))
+    }
+
     /// Sets a kernel parameter in it.
     pub(crate) fn sysctl(&self, name: &str, value: &str) {
         let path = Path::new("/proc/sys/net").join(name);

@@ -1,11 +1,10 @@
 //! The program under test: started in a namespace, listened to, signalled, ended.
 
-use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
+use std::{fmt, fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -56,16 +55,32 @@ impl Program {
 
     /// Waits until it has counted so many attempts, as its statistics tell.
     pub(crate) fn wait_for_attempts(&mut self, attempts: usize) {
+        self.wait_for_count("summary packets=", "attempts", attempts);
+    }
+
+    /// Waits until it has seen so many segments of the watched ports that are no attempts.
+    pub(crate) fn wait_for_other_segments(&mut self, segments: usize) {
+        self.wait_for_count("summary skipped ", "other-flags", segments);
+    }
+
+    fn wait_for_count(&mut self, line: &str, key: &str, count: usize) {
         let until = Instant::now() + PATIENCE;
-        let told = self.err.seen.iter().filter(|line| line.text.starts_with("summary packets=")).count();
+        let told = self.err.seen.iter().filter(|told| told.text.starts_with(line)).count();
         for asked in told + 1.. {
-            assert!(Instant::now() < until, "not {attempts} attempts: {:?}", self.err.seen.last());
             self.signal(Signal::USR1);
-            let told = self.err.wait_for_several("summary packets=", asked).text;
-            if value(&told, "attempts") == attempts.to_string() {
+            let told = self.err.wait_for_several(line, asked).text;
+            if value(&told, key) == count.to_string() {
                 return;
             }
+            assert!(Instant::now() < until, "not {key}={count}: {told}");
         }
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.unwrap_or_else(|| panic!("{status}")).parse::<u64>().unwrap() << 10
     }
 
     /// Stops it with a signal, and hears it out.
@@ -137,7 +152,16 @@ impl Lines {
 
     /// The same; an error where they do not come in time.
     pub(crate) fn try_wait_for(&mut self, text: &str, times: usize) -> Result<Line, String> {
-        let until = Instant::now() + PATIENCE;
+        self.wait_within(PATIENCE, text, times)
+    }
+
+    /// Waits for a line that contains this and may take so long, unless there was one.
+    pub(crate) fn wait_long_for(&mut self, text: &str, patience: Duration) -> Line {
+        self.wait_within(patience, text, 1).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn wait_within(&mut self, patience: Duration, text: &str, times: usize) -> Result<Line, String> {
+        let until = Instant::now() + patience;
         loop {
             let found = self.seen.iter().filter(|line| line.text.contains(text)).nth(times - 1);
             if let Some(line) = found {

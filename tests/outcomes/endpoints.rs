@@ -288,7 +288,7 @@ impl Endpoint {
             self.state = State::Established;
             self.was_established = true;
         }
-        let Some(ack) = sent.ack else { return None };
+        let ack = sent.ack?;
         if ahead(ack, self.acknowledged) && !ahead(ack, self.next) {
             self.acknowledged = ack;
         }

@@ -14,12 +14,14 @@ enum Seen {
     Server(u32, u32, u8, u32),
     /// From the server's address, but the client's side.
     Forger(u32, u32, u8, u32),
+    /// From the server, by a way that cannot be told.
+    Somewhere(u32, u32, u8, u32),
     /// The time is over.
     Time,
     /// The SYN comes again.
     Again,
 }
-use Seen::{Again, Client, Forger, Server, Time};
+use Seen::{Again, Client, Forger, Server, Somewhere, Time};
 
 const F: u8 = 0x01;
 const S: u8 = 0x02;
@@ -27,7 +29,7 @@ const R: u8 = 0x04;
 const A: u8 = 0x10;
 
 fn facts(seen: &[Seen]) -> Facts {
-    let mut facts = Facts::attempt(CLIENT);
+    let mut facts = Facts::attempt(&Segment { seq: CLIENT, ..syn() });
     for from in seen {
         let segment = |seq: u32, ack: u32, flags: u8, payload: u32| Segment {
             seq,
@@ -42,8 +44,9 @@ fn facts(seen: &[Seen]) -> Facts {
             |seq, ack, flags, len| segment(SERVER.wrapping_add(seq), CLIENT.wrapping_add(ack), flags, len);
         match *from {
             Client(seq, ack, flags, len) => facts.client(&of_client(seq, ack, flags, len)),
-            Server(seq, ack, flags, len) => facts.server(&of_server(seq, ack, flags, len), true),
-            Forger(seq, ack, flags, len) => facts.server(&of_server(seq, ack, flags, len), false),
+            Server(seq, ack, flags, len) => facts.server(&of_server(seq, ack, flags, len), Some(true)),
+            Forger(seq, ack, flags, len) => facts.server(&of_server(seq, ack, flags, len), Some(false)),
+            Somewhere(seq, ack, flags, len) => facts.server(&of_server(seq, ack, flags, len), None),
             Time => facts.expire(),
             Again => facts.repeat(),
         }
@@ -209,6 +212,8 @@ fn what_proves_nothing() {
         // All from one side.
         &[Forger(0, 1, S | A, 0), Client(1, 1, A, 0)],
         &[answer, Client(1, 1, A, 0), Forger(1, 1, F | A, 0)],
+        // From nobody knows where.
+        &[Somewhere(0, 1, S | A, 0), Client(1, 1, A, 0)],
         // Two answers: the client knows one of them.
         &[answer, Server(5, 1, S | A, 0), Client(1, 1, A, 0)],
         &[answer, Client(1, 1, A, 0), Server(5, 1, S | A, 0)],
@@ -254,10 +259,11 @@ fn a_syn_that_came_late_and_is_refused_resets_nothing() {
     let far = Facts {
         server_isn: 0x1234_5678,
         seen: ANSWERED | CLIENT_KNOWS | CLIENT_ACK,
-        ..Facts::attempt(CLIENT)
+        client_isn: CLIENT,
+        ..Facts::default()
     };
     let mut facts = far;
     let segment = Segment { seq: 0, ack: CLIENT.wrapping_add(1), flags: Flags(R | A), ..syn() };
-    facts.server(&segment, true);
+    facts.server(&segment, Some(true));
     assert_eq!(facts, far);
 }

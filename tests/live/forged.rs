@@ -1,0 +1,120 @@
+//! Senders that forge the address they send from: never taken for the owner of the address, and of no cost.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use rustix::process::Signal;
+
+use crate::frames::{Frame, Kind, Wire};
+use crate::program::Program;
+use crate::scene::{INNOCENT, MUTE, SERVER, SERVER6, Scene};
+
+/// Attempts of each flood from one address.
+const FLOOD: u16 = 60;
+/// A client's port, and the first number of its connection; both count up.
+const PORT: u16 = 20_000;
+const ISN: u32 = u32::MAX - 7;
+/// An address whose owner is not there.
+const NOBODY: &str = "203.0.113.7";
+
+#[test]
+fn a_host_whose_address_is_forged_and_whose_kernel_resets_is_not_verified() {
+    for (interfaces, sides) in [("-i outer", 1), ("-i outer -i inner", 2), ("-i any", 2)] {
+        let Some(scene) = Scene::set() else { return };
+        let mut program = Program::watch(&scene.gateway, interfaces);
+        scene.outside.enter(|| {
+            let mut wire = Wire::open(&scene);
+            (0..FLOOD).for_each(|number| wire.send(&syn(INNOCENT, SERVER, number)));
+        });
+        // SYN-ACK, and the reset of the innocent's kernel.
+        program.wait_for_other_segments(sides * 2 * usize::from(FLOOD));
+        let ended = program.stop(Signal::TERM);
+        let end = ended.only_report("end");
+        assert_eq!((end.value("src"), end.value("attempts")), ("198.51.100.10", "60"), "{interfaces}: {end}");
+        assert_eq!(end.value("outcomes"), "half-open:60", "{interfaces}: {end}");
+        assert_eq!((end.value("verified"), end.value("severity")), ("no", "3"), "{interfaces}: {end}");
+    }
+}
+
+#[test]
+fn a_sender_who_plays_both_ends_is_not_verified() {
+    for interfaces in ["-i outer", "-i outer -i inner", "-i inner -i outer", "-i any"] {
+        for answers in [false, true] {
+            let Some(scene) = Scene::set() else { return };
+            let nobody: IpAddr = NOBODY.parse().unwrap();
+            scene.gateway.ip(&format!("route add {NOBODY} via 198.51.100.66"));
+            if !answers {
+                // The server has nothing to say that could contradict.
+                scene.server.ip(&format!("route add blackhole {NOBODY}"));
+            }
+            let program = Program::watch(&scene.gateway, interfaces);
+            scene.outside.enter(|| {
+                let mut wire = Wire::open(&scene);
+                (0..FLOOD).for_each(|number| play_both_ends(&mut wire, nobody, number));
+            });
+            let ended = program.stop(Signal::TERM);
+            let end = ended.only_report("end");
+            assert_eq!((end.value("src"), end.value("attempts")), (NOBODY, "60"), "{interfaces}: {end}");
+            assert_eq!(
+                (end.value("verified"), end.value("severity")),
+                ("no", "3"),
+                "{interfaces}, answers: {answers}: {end}"
+            );
+        }
+    }
+}
+
+/// A whole connection from one side: SYN, SYN-ACK, ACK, and a FIN.
+fn play_both_ends(wire: &mut Wire, client: IpAddr, number: u16) {
+    const SERVER_ISN: u32 = 0x1234_5678;
+    let syn = syn(client, SERVER, number);
+    let answer = Kind::SynAck(syn.seq.wrapping_add(1));
+    wire.send(&syn);
+    wire.send(&Frame { from: syn.to, to: syn.from, seq: SERVER_ISN, kind: answer });
+    for kind in [Kind::Ack(SERVER_ISN + 1), Kind::FinAck(SERVER_ISN + 1)] {
+        wire.send(&Frame { seq: syn.seq.wrapping_add(1), kind, ..syn });
+    }
+}
+
+#[test]
+fn a_flood_of_forged_sources_is_one_episode_of_its_destination_and_takes_no_memory() {
+    const SOURCES: u16 = 30_000;
+    /// What the allocator and the kernel's buffers may differ by: 17 bytes a source.
+    const SLACK: u64 = 512 << 10;
+    let Some(scene) = Scene::set() else { return };
+    scene.gateway.ip("route add 2001:db8:f000::/36 via 2001:db8:66::66");
+    let mut program = Program::watch(&scene.gateway, "-i outer --memory 4MiB --buffer 4MiB");
+    let mut flood = |first: u16| {
+        scene.outside.enter(|| {
+            let mut wire = Wire::open(&scene);
+            (first..first + SOURCES).for_each(|number| wire.send(&syn(one_off(number), SERVER6, number)));
+        });
+        program.wait_for_attempts((first + SOURCES).into());
+        program.memory_peak()
+    };
+    // The first flood fills the tables.
+    let full = flood(0);
+    let fuller = flood(SOURCES);
+    assert!(fuller <= full + SLACK, "{full} bytes after {SOURCES} sources, {fuller} after twice as many");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.summary("episodes"), 1, "none of a source: {ended:#?}");
+    let end = ended.only_report("end");
+    assert_eq!((end.value("kind"), end.value("dst")), ("destination", "2001:db8:25::25"), "{end}");
+    assert_eq!(end.value("attempts"), (2 * SOURCES).to_string(), "{end}");
+    let hosts: u16 = end.value("hosts").trim_start_matches('~').parse().unwrap();
+    assert!(hosts.abs_diff(2 * SOURCES) <= SOURCES / 5, "an estimate: {end}");
+    assert_eq!((end.value("verified"), end.value("severity")), ("no", "3"), "{end}");
+    assert_eq!(ended.summary("kernel-drops"), 0, "{ended:#?}");
+    assert!(ended.summary("evictions") > 0, "the tables were full: {ended:#?}");
+}
+
+/// An address in a network of its own, one of 2001:db8:f000::/36.
+pub(crate) fn one_off(number: u16) -> IpAddr {
+    // Few of them share a /48.
+    Ipv6Addr::new(0x2001, 0xdb8, 0xf000 | number & 0xfff, number >> 12, 0, 0, 0, 1).into()
+}
+
+/// The SYN of one of many connections.
+pub(crate) fn syn(from: IpAddr, to: IpAddr, number: u16) -> Frame {
+    let seq = ISN.wrapping_add(number.into());
+    Frame { from: (from, PORT + number % 10_000), to: (to, MUTE), seq, kind: Kind::Syn }
+}
