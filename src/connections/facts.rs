@@ -163,7 +163,7 @@ impl Facts {
             }
         } else if !(is_reset && makes_sense && acknowledged <= 1 + MOST_SYN_DATA) {
             // Without an answer, only a reset of the SYN itself says anything, and that acknowledges it.
-            self.seen |= ONE_WAY;
+            self.seen |= if makes_sense || !flags.has(Flags::ACK) { ONE_WAY } else { 0 };
             return;
         }
         self.seen |= if opposite == Some(false) { SAME_WAY } else { 0 };
@@ -360,3 +360,6 @@ fn after(number: u32, other: u32) -> bool {
 fn sensible(bytes: u32) -> Option<u32> {
     (bytes < MOST_BYTES).then_some(bytes)
 }
+
+#[cfg(test)]
+mod tests;

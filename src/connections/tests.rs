@@ -176,6 +176,140 @@ fn a_cleared_table_knows_nothing() {
     assert_eq!(connections.syn(42, Ticks(START), &syn()), Syn::Attempt);
 }
 
+const S: u64 = 1000 * MS;
+
+/// The server's SYN-ACK, or whatever it sends with these flags.
+fn answer(flags: u8) -> Segment {
+    let syn = syn();
+    let (src, src_port, dst, dst_port) = (syn.dst, syn.dst_port, syn.src, syn.src_port);
+    Segment { src, src_port, dst, dst_port, seq: 100, ack: 2, flags: Flags(flags), ..syn }
+}
+
+/// The client's ACK of that, or whatever it sends with these flags.
+fn reply(flags: u8) -> Segment {
+    Segment { seq: 2, ack: 101, flags: Flags(flags), ..syn() }
+}
+
+const SYN_ACK: u8 = 0x12;
+const ACK: u8 = 0x10;
+const FIN_ACK: u8 = 0x11;
+
+/// What is told of the SYNs whose time is over.
+fn expire(connections: &mut Connections, tick: u64) -> Vec<(Option<Outcome>, Outcome)> {
+    let expired = std::iter::from_fn(|| connections.expire(Ticks(START + tick)));
+    let news = expired.filter_map(|expired| expired.news);
+    news.map(|news| (news.before.map(|life| life.outcome), news.after.outcome)).collect()
+}
+
+#[test]
+fn thirty_seconds_after_its_last_syn_an_attempt_is_unanswered() {
+    let unanswered = [(Some(Outcome::Pending), Outcome::Unanswered)];
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    assert_eq!(expire(&mut connections, 30 * S - 1), []);
+    assert_eq!(expire(&mut connections, 30 * S), []);
+    assert_eq!(expire(&mut connections, 30 * S + 1), unanswered);
+    assert_eq!(expire(&mut connections, 99 * S), []);
+
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    connections.syn(42, Ticks(START + 3 * S), &with_id(2));
+    assert_eq!(expire(&mut connections, 33 * S), []);
+    assert_eq!(expire(&mut connections, 33 * S + 1), unanswered);
+}
+
+#[test]
+fn thirty_seconds_after_its_last_syn_an_answered_attempt_is_half_open() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    assert_eq!(connections.follow(42, &answer(SYN_ACK)), None, "still pending");
+    assert_eq!(expire(&mut connections, 30 * S), []);
+    assert_eq!(expire(&mut connections, 30 * S + 1), [(Some(Outcome::Pending), Outcome::HalfOpen)]);
+}
+
+#[test]
+fn an_open_connection_waits_for_nothing() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    connections.follow(42, &answer(SYN_ACK));
+    let news = connections.follow(42, &reply(ACK)).unwrap();
+    assert_eq!((news.started, news.after.outcome), (Ticks(START), Outcome::Open));
+    assert_eq!(expire(&mut connections, 40 * S), []);
+}
+
+#[test]
+fn what_had_to_give_way_or_was_an_attempt_once_more_is_unknown() {
+    // Eight entries; the ninth attempt takes that of the first.
+    let mut connections = Connections::new(1 << 10).unwrap();
+    assert_eq!(connections.sets.len(), 1);
+    for n in 0..9 {
+        connections.syn(n + 1, Ticks(START + n), &syn());
+    }
+    let told = expire(&mut connections, 31 * S);
+    assert_eq!(told[0], (None, Outcome::Unknown));
+    assert!(told[1..].iter().all(|told| *told == (Some(Outcome::Pending), Outcome::Unanswered)));
+
+    // No stack repeats a SYN after 0.1 s.
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    assert_eq!(connections.syn(42, Ticks(START + 100 * MS), &with_id(2)), Syn::Attempt);
+    let unanswered = (Some(Outcome::Pending), Outcome::Unanswered);
+    assert_eq!(expire(&mut connections, 31 * S), [(None, Outcome::Unknown), unanswered]);
+}
+
+#[test]
+fn open_connections_give_way_last_and_closed_ones_like_all_else() {
+    for (closes, is_kept) in [(false, true), (true, false)] {
+        let mut connections = Connections::new(1).unwrap();
+        connections.syn(1, Ticks(START), &syn());
+        connections.follow(1, &answer(SYN_ACK));
+        connections.follow(1, &reply(ACK));
+        if closes {
+            connections.follow(1, &reply(FIN_ACK));
+        }
+        for n in 0..100 {
+            connections.syn(n + 2, Ticks(START + 1 + n), &syn());
+        }
+        assert_eq!(connections.sets[0].find(1).is_some(), is_kept, "closed: {closes}");
+    }
+    // Where all are open, the oldest of them.
+    let mut connections = Connections::new(1).unwrap();
+    for n in 0..9 {
+        connections.syn(n + 1, Ticks(START + n), &syn());
+        connections.follow(n + 1, &answer(SYN_ACK));
+        connections.follow(n + 1, &reply(ACK));
+    }
+    assert_eq!((connections.sets[0].find(1), connections.evicted()), (None, 1));
+}
+
+#[test]
+fn a_queue_that_is_full_takes_no_more_and_counts_them() {
+    let memory = 4 * 10 * size_of::<Timer>();
+    let mut connections = Connections::new(memory).unwrap();
+    for n in 0..12 {
+        connections.syn(n << 56, Ticks(START + n), &syn());
+    }
+    assert_eq!(connections.untimed(), 2);
+    assert_eq!(expire(&mut connections, 40 * S).len(), 10);
+    connections.syn(99 << 56, Ticks(START + 41 * S), &syn());
+    assert_eq!(connections.untimed(), 2, "there is room again");
+}
+
+#[test]
+fn of_ports_that_are_used_again_the_newest_attempt_is_told_of() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    connections.follow(42, &answer(SYN_ACK));
+    connections.follow(42, &reply(ACK));
+    let again = Segment { seq: 5_000_000, ..syn() };
+    assert_eq!(connections.syn(42, Ticks(START + S), &again), Syn::Attempt);
+    // What is left of the first says nothing of the second.
+    assert_eq!(connections.follow(42, &reply(FIN_ACK)), None);
+    let refused = Segment { seq: 0, ack: 5_000_001, ..answer(0x14) };
+    let news = connections.follow(42, &refused).unwrap();
+    assert_eq!((news.started, news.after.outcome), (Ticks(START + S), Outcome::Refused));
+}
+
 /// What is known of a connection whose SYN carried so much, when the server answered, and closed having taken `taken`
 /// bytes in all; the client was not seen again.
 fn closed_by_the_server(syn_data: u32, taken: u32) -> Life {

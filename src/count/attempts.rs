@@ -89,7 +89,11 @@ impl Counting {
             episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
         };
         if self.episodes.are_settled() && is_over(&self.episodes) {
-            self.watches[watch].tallies[tally].counter.table.flag(slot, false);
+            // While there is no room for its episode, the flag says that it is counted as refused: what becomes of its
+            // attempts may meet a limit again and again, between attempts that meet none.
+            if !self.episodes.is_full() {
+                self.watches[watch].tallies[tally].counter.table.flag(slot, false);
+            }
             return;
         }
         self.episodes.count_sent();

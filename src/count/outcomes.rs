@@ -75,7 +75,7 @@ impl Counting {
             is_reported = self.tell_episode(&change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
-            self.record_outcome(watch, (key, tag), found.map(|(slot, _)| slot), news, now);
+            self.record_outcome(watch, (key, tag), found, news, now);
         }
         is_reported
     }
@@ -107,7 +107,7 @@ impl Counting {
         &mut self,
         watch: usize,
         subject: (Key, u64),
-        slot: Option<Slot>,
+        found: Option<(Slot, bool)>,
         news: &News,
         now: &Now,
     ) {
@@ -118,21 +118,37 @@ impl Counting {
         let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
-        let Some(limit) = met else { return };
+        let slot = found.map(|(slot, _)| slot);
+        // Of a source whose slot is gone, nothing is known.
+        if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
+            return;
+        }
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let attempt = attempt(key, self.key.address(news.ends.client.0), news, now);
-        if let Some(episode) = self.episodes.get(&attempt.key) {
-            if episode.lasts_at(now.time) {
-                let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
-                episode.meet(now.time, limit.and_then(|limit| counter.table.span(&recorded, limit)));
-                // A source that had been forgotten has no flag in its new slot.
-                if let Some(slot) = slot {
-                    self.watches[watch].tallies[0].counter.table.flag(slot, true);
-                }
-                return;
+        if let Some(episode) = self.episodes.get(&attempt.key).filter(|episode| episode.lasts_at(now.time)) {
+            let own = counter.limits.iter().position(|limit| *limit == episode.limit());
+            let span = own.and_then(|limit| counter.table.span(&recorded, limit));
+            if own.is_some() && !episode.has((self.era, news.started)) {
+                // Made before the episode began, and now what its limit counts.
+                episode.count(&attempt, span, met.is_some());
+                episode.settle(news.after);
+            } else if met.is_some() {
+                episode.meet(now.time, span);
             }
+            // A source that had been forgotten has no flag in its new slot.
+            if let Some(slot) = slot {
+                self.watches[watch].tallies[0].counter.table.flag(slot, true);
+            }
+            return;
         }
-        self.cross(&Met { watch, counted: Counted::Outcome(outcome), recorded, limit }, slot, attempt, now);
+        if let Some(limit) = met {
+            self.cross(
+                &Met { watch, counted: Counted::Outcome(outcome), recorded, limit },
+                slot,
+                attempt,
+                now,
+            );
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::collect::{AddressSet, Estimate, PortCounts};
 use super::event::{Attempt, Change, Crossing, Key};
 use crate::alert::Kind;
 use crate::clock::Ticks;
-use crate::outcome::{Code, Mix, Outcome};
+use crate::outcome::{Code, Life, Mix, Outcome};
 use crate::time::Timestamp;
 
 /// The open episodes.
@@ -185,10 +185,17 @@ impl Episode {
 
     /// Takes note of what became of an attempt, if it is one of its own.
     pub fn change(&self, change: &Change) {
-        let Change { started, before, after, .. } = *change;
-        if !self.has(started) {
-            return;
+        if self.has(change.started) {
+            self.add(change.before, change.after);
         }
+    }
+
+    /// Takes note of what an attempt is that counts from now on.
+    pub fn settle(&self, life: Life) {
+        self.add(Life::default(), life);
+    }
+
+    fn add(&self, before: Life, after: Life) {
         if before.outcome != after.outcome {
             self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
             // `Release`, partner: the `Acquire` in `unsigned`. Who sees this sees that the attempt was counted.

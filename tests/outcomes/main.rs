@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "../rig/mod.rs"]
+mod rig;
+
 mod endpoints;
+mod limits;
 mod lives;
+mod mixes;
 mod truth;
 
 use proptest::prelude::*;

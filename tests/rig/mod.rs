@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod syn;
+pub(crate) mod tcp;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use synwatch::time::Timestamp;
 use synwatch::watch::{Grouping, Limit, Limits, PortSet};
 
 use syn::Syn;
+use tcp::Tcp;
 
 /// What a run is made of.
 #[derive(Clone)]
@@ -102,6 +104,15 @@ impl Setup {
     pub(crate) fn run(&self, syns: impl IntoIterator<Item = Syn>) -> Found {
         let mut run = self.start();
         syns.into_iter().for_each(|syn| run.see(&syn));
+        run.finish()
+    }
+
+    /// What is found in these segments, which are put in order of time.
+    pub(crate) fn watch(&self, talks: impl IntoIterator<Item = Vec<Tcp>>) -> Found {
+        let mut segments: Vec<_> = talks.into_iter().flatten().collect();
+        segments.sort_by_key(|segment| segment.time);
+        let mut run = self.start();
+        segments.iter().for_each(|segment| run.hear(segment));
         run.finish()
     }
 
@@ -192,6 +203,17 @@ impl Run {
             time: syn.time,
             link: LinkType::RAW,
             interface: InterfaceId(syn.interface),
+            bytes: &bytes,
+            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
+        });
+    }
+
+    pub(crate) fn hear(&mut self, segment: &Tcp) {
+        let bytes = segment.frame();
+        self.counting.packet(&Packet {
+            time: segment.time,
+            link: LinkType::ETHERNET,
+            interface: InterfaceId(0),
             bytes: &bytes,
             wire_length: u32::try_from(bytes.len()).expect("a short packet"),
         });
