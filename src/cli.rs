@@ -77,9 +77,11 @@ pub struct Cli {
 
     /// Report N attempts of a source in any W (repeatable)
     ///
-    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s, 60/1m, 500/1h. The window slides: a limit
-    /// is met whenever an attempt and the N-1 before it lie within W. Say a higher rate with a shorter window.
-    #[arg(short, long, value_name = "N/W", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
+    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s,
+    /// 60/1m, 500/1h. The window slides: a limit is met whenever an attempt and the N-1 before it lie within W. Say a
+    /// higher rate with a shorter window. With an outcome (silent, spoke, refused, half-open, unanswered, unknown) only
+    /// attempts that became that count, when it shows: 10/60s:silent.
+    #[arg(short, long, value_name = "N/W[:OUTCOME]", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
     pub limit: Vec<String>,
 
     /// Report N attempts from one network in any W ("off": none)
