@@ -77,10 +77,10 @@ pub struct Cli {
 
     /// Report N attempts of a source in any W (repeatable)
     ///
-    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s, 60/1m, 500/1h. The window slides: a limit
-    /// is met whenever an attempt and the N-1 before it lie within W. Say a higher rate with a shorter window. With an
-    /// outcome, as in 10/60s:silent, only attempts that became that count, when it shows: silent (nothing was said),
-    /// spoke, refused, half-open, unanswered, unknown.
+    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s,
+    /// 60/1m, 500/1h. The window slides: a limit is met whenever an attempt and the N-1 before it lie within W. Say a
+    /// higher rate with a shorter window. With an outcome (silent, spoke, refused, half-open, unanswered, unknown) only
+    /// attempts that became that count, when it shows: 10/60s:silent.
     #[arg(short, long, value_name = "N/W[:OUTCOME]", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
     pub limit: Vec<String>,
 

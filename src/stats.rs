@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// The counters of a run. A snapshot is taken at a tick; it is not an instant where several threads count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Packets that were looked at: each is an attempt, a repeat, allowed, or skipped with a reason.
+    /// Packets that were looked at: each is an attempt, a repeat, or skipped with a reason.
     pub packets: u64,
     /// Connection attempts that were counted.
     pub attempts: u64,
@@ -17,15 +17,16 @@ pub struct Stats {
     pub retransmissions: u64,
     /// Attempts of allow-listed sources and own addresses: part of `attempts`, never reported.
     pub allowed: u64,
-    /// SYN-ACKs from the watched ports.
+    /// SYN-ACKs and resets from the watched ports: they show that both directions are seen.
     pub answers: u64,
     /// The time of the last packet that was an attempt or told of one.
     pub last_watched: Option<Timestamp>,
     /// Packets that are no attempts, by reason.
     pub skipped: Skipped,
-    /// Slots of the source table that were claimed, each by a source not known before or forgotten since.
+    /// Slots of all tables that were claimed, each by a source, network or destination not known before or forgotten
+    /// since.
     pub slots_claimed: u64,
-    /// Slots that the source table has.
+    /// Slots that all tables have.
     pub slots: u64,
     /// Recent attempts forgotten early, to make room: their repeats count as attempts.
     pub connections_evicted: u64,

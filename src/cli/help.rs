@@ -40,7 +40,7 @@ Examples:
       synwatch -i eth0 'dst net 198.51.100.0/24 and not src host 192.0.2.1'
   List the sources and their attempts by means of jq:
       synwatch -q -r monday.pcap --json - |
-          jq -r 'select(.synwatch.state == \"end\") | [.src_ip, .synwatch.attempts] | @tsv'
+          jq -r '.synwatch | select(.state == \"end\" and .kind == \"source\") | [.source, .attempts] | @tsv'
 
 Times are a number and a unit: ms, s, m, h, d (500ms, 60s, 7d).
 Sizes are a number and a unit: B, KiB, MiB, GiB, TiB, or K, M, G, T, in powers of 1024 (64MiB, 1G).

@@ -105,15 +105,22 @@ impl Counting {
 
     /// Counts a copy or a retransmission for the episodes that its attempt would count for.
     pub(super) fn count_repeat(&self, index: usize, segment: &Segment, now: &Now, repeat: Syn) {
+        let mut reported_in = None;
         for (row, &(watch, tally)) in self.rows.iter().enumerate() {
             let Some(tag) = self.batch.tag(row, index) else { continue };
             let watching = &self.watches[watch];
+            if watching.tallies[tally].by == By::Network && reported_in == Some(watch) {
+                continue;
+            }
             let Some((_, true)) = watching.tallies[tally].counter.table.find(tag) else { continue };
             let server = (segment.dst, segment.dst_port);
             let by = watching.tallies[tally].by;
             let subject = by.subject((watch, watching), &self.key, &self.own, segment.src, server);
             let Some(episode) = subject.and_then(|(key, _)| self.episodes.get(&key)) else { continue };
             if episode.lasts_at(now.time) {
+                if by == By::Source {
+                    reported_in = Some(watch);
+                }
                 match repeat {
                     Syn::Copy => episode.count_copy(),
                     Syn::Attempt | Syn::Retransmission => episode.count_retransmission(),

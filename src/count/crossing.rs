@@ -94,6 +94,7 @@ impl Counting {
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
             since: (self.era, since),
+            met: (self.era, recorded.time.max(since)),
         })
     }
 }

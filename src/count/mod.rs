@@ -203,6 +203,11 @@ impl Counting {
         flags.has(Flags::ACK) && segment.payload == Some(0) && self.is_watched(dst_port)
     }
 
+    /// Whether a segment that is no attempt came from a server and opens or refuses a connection.
+    fn is_answer(&self, segment: &Segment) -> bool {
+        segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.is_watched(segment.src_port)
+    }
+
     #[inline]
     fn is_watched(&self, port: u16) -> bool {
         self.watches.iter().any(|watch| watch.ports.contains(port))
@@ -262,7 +267,7 @@ impl Counting {
         let Pending { segment, now, connection } = self.batch.pending(index);
         self.stats.last_watched = Some(now.time);
         if !segment.flags.is_attempt() {
-            self.stats.answers += u64::from(segment.flags.has(Flags::SYN));
+            self.stats.answers += u64::from(self.is_answer(&segment));
             if let Some(news) = self.connections.follow(connection, &segment) {
                 self.tell(&news, &now);
             }

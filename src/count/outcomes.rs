@@ -41,7 +41,7 @@ impl Counting {
             if !watching.ports.contains(news.ends.server.1) {
                 continue;
             }
-            // Whether the source has an episode that the attempt belongs to: then its network does not count it.
+            // Whether the attempt came while its source had an episode: then its network did not count it.
             let mut is_reported = false;
             for tally in 0..self.watches[watch].tallies.len() {
                 let by = self.watches[watch].tallies[tally].by;
@@ -52,7 +52,7 @@ impl Counting {
         }
     }
 
-    /// Notes it where a tally holds the attempt, and says whether it belongs to an episode.
+    /// Notes it where a tally holds the attempt, and says whether that came while there was an episode.
     fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) -> bool {
         let watching = &self.watches[watch];
         let Ends { client, server, .. } = news.ends;
@@ -81,7 +81,7 @@ impl Counting {
     }
 
     /// Tells the episode of what is flagged, if there is one or one is on its way, and says whether the attempt may
-    /// belong to it.
+    /// have come while it lasted.
     fn tell_episode(&mut self, change: &Change, now: &Now) -> bool {
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
@@ -90,7 +90,7 @@ impl Counting {
             if is_told {
                 episode.change(change);
             }
-            return is_told;
+            return is_told && episode.had_begun(change.started);
         }
         if !are_settled {
             self.episodes.count_sent();

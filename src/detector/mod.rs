@@ -224,6 +224,7 @@ impl<S: Sink> Detector<S> {
         }
         self.by_key.insert(open.key, id);
         self.open.insert(id, open);
+        self.schedule.tidy(self.open.len(), |id| self.open.contains_key(&id));
         self.note_full();
     }
 

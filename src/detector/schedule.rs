@@ -5,6 +5,9 @@ use std::collections::BinaryHeap;
 
 use crate::time::Timestamp;
 
+/// What may be left behind by episodes that are over before it is worth looking for.
+const LEFT_BEHIND: usize = 1024;
+
 /// Things that are due for episodes, the earliest first.
 #[derive(Debug, Default)]
 pub(super) struct Schedule(BinaryHeap<Reverse<Due>>);
@@ -45,6 +48,14 @@ impl Schedule {
         if is_due { self.0.pop().map(|Reverse(due)| due) } else { None }
     }
 
+    /// Forgets what is due for episodes that are over, once that is most of it: an update may be due in a week, and in
+    /// that time many episodes can begin and end.
+    pub(super) fn tidy(&mut self, open: usize, is_open: impl Fn(EpisodeId) -> bool) {
+        if self.0.len() > LEFT_BEHIND + 4 * open {
+            self.0.retain(|Reverse(due)| is_open(due.episode));
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -70,6 +81,18 @@ mod tests {
         assert_eq!(schedule.pop(at(10)), None);
         assert_eq!(schedule.pop(at(11)), Some(end));
         assert_eq!(schedule.pop(at(11)), None);
+    }
+
+    #[test]
+    fn what_episodes_leave_behind_is_bounded() {
+        let mut schedule = Schedule::default();
+        for episode in 0..10_000 {
+            schedule.push(Due { time: at(1_000_000), what: What::Update, episode: EpisodeId(episode) });
+            schedule.tidy(1, |open| open.0 == episode);
+            assert!(schedule.0.len() <= LEFT_BEHIND + 4);
+        }
+        let last = std::iter::from_fn(|| schedule.pop(at(1_000_000))).last();
+        assert_eq!(last.map(|due| due.episode.0), Some(9_999));
     }
 
     #[test]

@@ -69,6 +69,7 @@ fn crossing(time: Timestamp) -> Crossing {
         ports,
         outcomes: Mix::default(),
         since: (0, Ticks(7)),
+        met: (0, Ticks(7)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `-w` file: the attempts of sources that have an episode, as pcapng.
+//! The `-w` file: the attempts of sources and networks that have an episode, as pcapng.
 //!
 //! Packets come over a bounded queue, by value, from the packet path; a thread of its own writes them. The file is
 //! readable at any moment, after a crash too: it is written in whole blocks, and at the latest when the queue is

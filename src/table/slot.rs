@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - *gen*, 1 to 15: which claim of the slot this is. It goes on at each claim; ring entries carry it too.
-//! - *F*: the source has an episode (see `pipeline`).
+//! - *F*: the source has, or may have, an episode (see `count`).
 //! - *count*: attempts since the claim. From twice the ring's length it falls back to once: what matters is where the
 //!   next entry goes, and how many entries there are.
 //! - *priority*: attempts plus what the claim inherited. It decides who gives way.

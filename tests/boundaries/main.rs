@@ -8,6 +8,7 @@ mod rig;
 mod clocks;
 mod episodes;
 mod limits;
+mod networks;
 mod pollers;
 mod repeats;
 mod sources;

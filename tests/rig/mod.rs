@@ -50,6 +50,7 @@ pub(crate) struct Watch {
     pub(crate) ports: PortSet,
     pub(crate) grouping: Grouping,
     pub(crate) limits: Vec<Limit>,
+    pub(crate) networks: Option<Limit>,
 }
 
 impl Setup {
@@ -162,6 +163,7 @@ impl Watch {
             ports: PortSet::mail(),
             grouping: Grouping { prefix4: 32, prefix6: 64 },
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
+            networks: None,
         }
     }
 
@@ -170,21 +172,30 @@ impl Watch {
         self
     }
 
+    pub(crate) fn networks(mut self, limit: &str) -> Self {
+        self.networks = Some(limit.parse().expect("a limit"));
+        self
+    }
+
+    fn all(&self) -> Limits {
+        Limits { sources: self.limits.clone(), networks: self.networks, destinations: None }
+    }
+
     pub(crate) fn ports(mut self, ports: &str) -> Self {
         self.ports = PortSet::parse(ports, |_| None).expect("ports");
         self
     }
 
     fn watched(&self, number: u32) -> Watched {
-        Watched { name: format!("{number}").into(), signature: number, limits: self.limits.clone() }
+        Watched { name: format!("{number}").into(), signature: number, limits: self.all().iter().collect() }
     }
 
     fn watching(&self, room: usize) -> Watching {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        let limits = Limits { sources: self.limits.clone(), ..Limits::default() };
-        Watching::new(self.ports.clone(), self.grouping, &limits, 2 * memory).expect("memory for the tables")
+        Watching::new(self.ports.clone(), self.grouping, &self.all(), 2 * memory)
+            .expect("memory for the tables")
     }
 }
 
@@ -198,12 +209,20 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn see(&mut self, syn: &Syn) {
         self.number += 1;
-        let bytes = syn.bytes(self.number);
+        self.packet(syn, &syn.bytes(self.number));
+    }
+
+    /// The server's reset of a numbered SYN, at that one's time.
+    pub(crate) fn see_refusal(&mut self, syn: &Syn) {
+        self.packet(syn, &syn.refusal());
+    }
+
+    fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
         self.counting.packet(&Packet {
             time: syn.time,
             link: LinkType::RAW,
             interface: InterfaceId(syn.interface),
-            bytes: &bytes,
+            bytes,
             wire_length: u32::try_from(bytes.len()).expect("a short packet"),
         });
     }

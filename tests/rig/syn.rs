@@ -75,6 +75,19 @@ impl Syn {
         Self { interface, ..self }
     }
 
+    /// The reset that answers it, over IPv4, when it has a sequence number of its own.
+    pub(crate) fn refusal(&self) -> Vec<u8> {
+        let mut bytes = self.bytes(0);
+        let seq = self.seq.expect("a numbered SYN");
+        for (one, other, length) in [(12, 16, 4), (20, 22, 2)] {
+            (0..length).for_each(|byte| bytes.swap(one + byte, other + byte));
+        }
+        bytes[24..28].fill(0);
+        bytes[28..32].copy_from_slice(&(seq + 1).to_be_bytes());
+        bytes[33] = 0x14;
+        bytes
+    }
+
     /// The packet, as the `number`th of a run.
     pub(crate) fn bytes(&self, number: u32) -> Vec<u8> {
         let seq = self.seq.unwrap_or(1_000_000 + number);
