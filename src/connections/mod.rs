@@ -223,7 +223,7 @@ impl Connections {
         let at = self.set_of(connection);
         let connection = connection.max(1);
         let set = &mut self.sets[at];
-        let Some(way) = set.find_attempt(connection, segment.seq) else {
+        let Some(way) = set.find_attempt(connection, is_from_lower(segment), segment.seq) else {
             let way = set.oldest();
             let gives_way = set.connections[way] != 0
                 && (set.newest[way].is_established()
@@ -278,7 +278,7 @@ impl Connections {
         let at = self.set_of(connection);
         let set = &mut self.sets[at];
         let news = |before, after| News { ends, started, before, after };
-        let found = set.find_attempt(connection, client_isn);
+        let found = set.find_attempt(connection, ends.client < ends.server, client_isn);
         let Some(way) = found.filter(|&way| set.started(way) == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
@@ -342,9 +342,13 @@ impl Set {
         self.connections.iter().position(|known| *known == connection)
     }
 
-    fn find_attempt(&self, connection: u64, client_isn: u32) -> Option<usize> {
+    /// The entry of an attempt: of these two ends, by this one of them, with this number.
+    fn find_attempt(&self, connection: u64, from_lower: bool, client_isn: u32) -> Option<usize> {
         (0..WAYS).find(|&way| {
-            self.connections[way] == connection && self.entries[way].facts.client_isn == client_isn
+            let entry = &self.entries[way];
+            self.connections[way] == connection
+                && (entry.marks & CLIENT_IS_LOWER != 0) == from_lower
+                && entry.facts.client_isn == client_isn
         })
     }
 

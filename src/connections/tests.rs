@@ -348,3 +348,14 @@ fn data_on_a_syn_that_a_server_takes_proves_nothing() {
     assert!(!sent_at_once.proven, "a forger can send a SYN with data, and a server may take it unasked");
     assert_eq!(sent_at_once.outcome, Outcome::Spoke);
 }
+
+#[test]
+fn the_same_number_the_other_way_is_an_attempt_of_its_own() {
+    let there = syn();
+    let (src, src_port, dst, dst_port) = (there.dst, there.dst_port, there.src, there.src_port);
+    let back = Segment { src, src_port, dst, dst_port, ..there };
+    assert_eq!(
+        judge(&[(0, there), (1, back), (2, there), (3, back)]),
+        [Syn::Attempt, Syn::Attempt, Syn::Copy, Syn::Copy]
+    );
+}

@@ -107,7 +107,9 @@ fn found(directory: &Path, file: &str) -> Findings {
 
 fn replay(directory: &Path, file: &str, query: &str, options: &[&str]) -> Ran {
     let common = ["--read", file, "--ports", query, "--prefix6", "128", "--tunnels", "--utc", "--json", "-"];
-    synwatch(directory, common.iter().chain(options), None)
+    // What is expected is of sources alone.
+    let alone = ["--network-limit", "off", "--destination-limit", "off"];
+    synwatch(directory, common.iter().chain(&alone).chain(options), None)
 }
 
 /// Who is reported, and when first.
