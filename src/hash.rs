@@ -8,6 +8,14 @@ use std::net::IpAddr;
 
 use siphasher::sip::SipHasher13;
 
+/// Which of so many sets a hash belongs to: its share of 2^64, in sets. No division, any number of sets.
+#[must_use]
+pub fn set_of(hash: u64, sets: usize) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
+    let set = ((u128::from(hash) * sets as u128) >> 64) as usize;
+    set
+}
+
 /// The secret that the tables' hashes are keyed with.
 #[derive(Debug, Clone, Copy)]
 pub struct Key(SipHasher13);

@@ -36,6 +36,7 @@ use std::net::IpAddr;
 use zerocopy::{FromZeros, Immutable, KnownLayout};
 
 use crate::clock::Ticks;
+use crate::hash;
 use crate::outcome::{Life, Outcome};
 use crate::packet::InterfaceId;
 use crate::segment::Segment;
@@ -331,9 +332,7 @@ impl Connections {
     }
 
     fn set_of(&self, connection: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
-        let set = ((u128::from(connection) * self.sets.len() as u128) >> 64) as usize;
-        set
+        hash::set_of(connection, self.sets.len())
     }
 }
 

@@ -49,14 +49,18 @@ impl Counting {
         let by = self.watches[watch].tallies[tally].by;
         self.note_claim(&recorded, by);
         let watching = &self.watches[watch];
+        let counter = &watching.tallies[tally].counter;
+        let met = counter.table.met(&recorded);
+        // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
+        if met.is_none() && !recorded.flagged {
+            return false;
+        }
         let server = (segment.dst, segment.dst_port);
         let Some((key, _)) = by.subject((watch, watching), &self.key, &self.own, segment.src, server) else {
             return false;
         };
-        let counter = &watching.tallies[tally].counter;
         let time = now.time.max(now.counted_at(&recorded));
         let attempt = attempt(key, self.key.address(segment.src), segment, time);
-        let met = counter.table.met(&recorded);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
                 // One that is over is closed by the detector at its next tick, or by the crossing below.
@@ -74,9 +78,7 @@ impl Counting {
                 self.cross(&met, Some(recorded.slot), attempt, now)
             }
             None => {
-                if recorded.flagged {
-                    self.settle_flag(watch, tally, recorded.slot, attempt);
-                }
+                self.settle_flag(watch, tally, recorded.slot, attempt);
                 false
             }
         }

@@ -36,6 +36,7 @@ use std::time::Duration;
 pub use claim::Ties;
 
 use crate::clock::Ticks;
+use crate::hash;
 use crate::outcome::Code;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
 use crate::watch::Limit;
@@ -390,10 +391,7 @@ impl Table {
     }
 
     fn set_of(&self, tag: u64) -> usize {
-        // The hash's share of 2^64, in sets: no division, any number of sets.
-        #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
-        let set = ((u128::from(tag) * self.sets.len() as u128) >> 64) as usize;
-        set
+        hash::set_of(tag, self.sets.len())
     }
 }
 
