@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use synwatch::cli::Cli;
-use synwatch::config::{Input, Settings, UsageError};
+use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
 use synwatch::signals::Signals;
 use synwatch::sink::{Console, summary};
@@ -24,10 +24,20 @@ fn main() -> ExitCode {
         }
     };
     let console = Console::stderr();
+    let is_test = cli.test_config;
     let settings = match Settings::new(cli) {
         Ok(settings) => settings,
-        Err(error) => return fail(&console, &error, UsageError::EXIT_CODE),
+        Err(refused) => return refuse(&console, &refused),
     };
+    if is_test {
+        // Names of hosts in it are looked up, which nothing before this does.
+        if let Some(Err(error)) = settings.expression.as_deref().map(source::check_expression) {
+            return fail(&console, &error, Refused::EXIT_CODE);
+        }
+        // Who asked has gone: there is nothing left to do.
+        let _ = writeln!(io::stdout(), "configuration ok: {settings}");
+        return ExitCode::SUCCESS;
+    }
     if settings.input == Input::ListInterfaces {
         return list_interfaces(&console);
     }
@@ -61,6 +71,14 @@ fn list_interfaces(console: &Console) -> ExitCode {
         Err(error) => return fail(console, &error, error.exit_code()),
     }
     ExitCode::SUCCESS
+}
+
+/// Says all that is wrong with the options and the configuration, a line for each thing.
+fn refuse(console: &Console, refused: &Refused) -> ExitCode {
+    refused.iter().for_each(|error| {
+        console.line(&format!("synwatch: {error}"));
+    });
+    Refused::EXIT_CODE.into()
 }
 
 fn fail(console: &Console, error: &dyn std::fmt::Display, code: u8) -> ExitCode {

@@ -27,7 +27,7 @@ use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, S
 use crate::stats::Stats;
 use crate::table::Table;
 use crate::units::Bytes;
-use crate::watch::Grouping;
+use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
 
 /// Events on their way to the detector.
@@ -77,7 +77,7 @@ pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<
             console.detach();
             outcome
         }
-        Input::ListInterfaces => Ok(Outcome { stats: Stats::default(), failures: 0 }),
+        Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
     }
 }
 
@@ -234,7 +234,6 @@ fn looks_back(settings: &Settings) -> Duration {
 
 fn rules(settings: &Settings) -> Rules {
     Rules {
-        quiet_time: settings.quiet_time,
         update: settings.update,
         max_episodes: settings.max_episodes,
         stats_interval: settings.stats_interval,
@@ -250,23 +249,29 @@ fn watched(settings: &Settings) -> Vec<Watched> {
             name: Arc::clone(&watch.name),
             signature,
             limits: watch.limits.iter().collect(),
+            quiet_time: watch.quiet_time,
         })
         .collect()
 }
 
 fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
-    let has_any = settings.watches.iter().any(|watch| watch.ports.is_any());
-    let ports = settings.watches.iter().flat_map(|watch| watch.ports.ranges());
     Opening {
         snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
         buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),
         promisc: live.promisc,
         read_timeout: live.read_timeout,
-        filter: Filter {
-            ports: if has_any { Vec::new() } else { ports.collect() },
-            tunnels: settings.tunnels,
-            expression: settings.expression.clone(),
-        },
+        filter: filter(settings),
+    }
+}
+
+/// What any of the watches may count.
+fn filter(settings: &Settings) -> Filter {
+    let mut ports = PortSet::empty();
+    settings.watches.iter().flat_map(|watch| watch.ports.ranges()).for_each(|range| ports.insert(range));
+    Filter {
+        ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
+        tunnels: settings.tunnels,
+        expression: settings.expression.clone(),
     }
 }
 

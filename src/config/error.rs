@@ -1,13 +1,68 @@
-//! Why the options cannot be followed.
+//! What is said of options, and of a configuration file, that cannot be followed.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::cli::{FilePlace, Place};
+use crate::error::Cause;
 use crate::units::Bytes;
 use crate::watch::allow::LineError;
 
-/// Why the options cannot be followed. What is displayed is the whole message: the thing, its value, the cause, the
-/// remedy.
+/// All that is wrong, in the order of its places: the command line first, then the file from top to bottom.
+#[derive(Debug, Default)]
+pub struct Refused(Vec<UsageError>);
+
+impl Refused {
+    /// The exit code.
+    pub const EXIT_CODE: u8 = 2;
+
+    /// Each thing that is wrong, for a line of its own.
+    pub fn iter(&self) -> impl Iterator<Item = &UsageError> {
+        self.0.iter()
+    }
+
+    /// Adds one thing.
+    pub(super) fn add(&mut self, error: UsageError) {
+        self.0.push(error);
+    }
+
+    /// The value, or any at all where it is wrong: then there will be no settings.
+    pub(super) fn note<T: Default>(&mut self, read: Result<T, UsageError>) -> T {
+        read.unwrap_or_else(|error| {
+            self.add(error);
+            T::default()
+        })
+    }
+
+    /// The settings, unless something is wrong.
+    pub(super) fn or<T>(mut self, settings: T) -> Result<T, Self> {
+        // Stable: several things in one place stay in the order in which they were found.
+        self.0.sort_by_key(|error| error.place().map(|place| (place.line, place.column)));
+        if self.0.is_empty() { Ok(settings) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Refused {
+    /// The first thing, and how many more there are: for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.0.first() else { return Ok(()) };
+        first.fmt(f)?;
+        match self.0.len() - 1 {
+            0 => Ok(()),
+            more => write!(f, " (and {more} more: synwatch -T says them all)"),
+        }
+    }
+}
+
+impl From<UsageError> for Refused {
+    fn from(error: UsageError) -> Self {
+        Self(vec![error])
+    }
+}
+
+/// Why the options, or a configuration file, cannot be followed. What is displayed is the whole message: the thing, its
+/// value, the cause, the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
     /// None of `-i`, `-r`, `-D`.
@@ -18,35 +73,70 @@ pub enum UsageError {
     /// More than one of `-i`, `-r`, `-D`.
     #[error("{0} and {1} exclude each other (run synwatch once for each)")]
     TwoInputs(&'static str, &'static str),
-    /// The value of an option is not one that it takes.
-    #[error("{option} {value:?}: {cause}")]
+    /// Two keys that contradict each other.
+    #[error("{0} and {1} exclude each other (leave one out)")]
+    Both(&'static str, &'static str),
+    /// A value is not one that its option, or its key, takes.
+    #[error("{}{value:?}: {cause}", Whose(option, place))]
     Value {
         /// The option's long name.
         option: &'static str,
-        /// Its value, as it was given.
+        /// Where the value was written.
+        place: Place,
+        /// The value, as it was given.
         value: String,
         /// What is wrong with it, and what would do instead.
         cause: String,
     },
+    /// Something of a configuration file that is no mere value is wrong.
+    #[error("{place}: {cause}")]
+    Key {
+        /// Where.
+        place: Box<FilePlace>,
+        /// What is wrong, and what would do instead.
+        cause: String,
+    },
+    /// A configuration file cannot be read.
+    #[error("cannot read configuration {path:?}: {}", Cause(.cause))]
+    Config {
+        /// Its name.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// A configuration file is larger than any.
+    #[error("configuration {path:?}: larger than {most} (is it a configuration of synwatch?)")]
+    ConfigSize {
+        /// Its name.
+        path: PathBuf,
+        /// The largest that is read.
+        most: Bytes,
+    },
     /// A file of networks cannot be read.
-    #[error("cannot read allow-file {path:?}: {}", reason(.cause))]
+    #[error("{}cannot read allow-file {path:?}: {}", At(place), Cause(.cause))]
     AllowFile {
+        /// Where it is named.
+        place: Place,
         /// Its name.
         path: PathBuf,
         /// Why not.
         cause: io::Error,
     },
     /// A file of networks is larger than any such list.
-    #[error("allow-file {path:?}: larger than {most} (is it a list of networks, one a line?)")]
+    #[error("{}allow-file {path:?}: larger than {most} (is it a list of networks, one a line?)", At(place))]
     AllowFileSize {
+        /// Where it is named.
+        place: Place,
         /// Its name.
         path: PathBuf,
         /// The largest that is read.
         most: Bytes,
     },
     /// A file of networks holds something else.
-    #[error("allow-file {path:?}: {cause}")]
+    #[error("{}allow-file {path:?}: {cause}", At(place))]
     AllowFileLine {
+        /// Where it is named.
+        place: Place,
         /// Its name.
         path: PathBuf,
         /// Which line, and what is wrong with it.
@@ -55,14 +145,46 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// The exit code for all of them.
-    pub const EXIT_CODE: u8 = 2;
+    /// Where in a configuration file.
+    fn place(&self) -> Option<&FilePlace> {
+        match self {
+            Self::Key { place, .. } => Some(place),
+            Self::Value { place, .. }
+            | Self::AllowFile { place, .. }
+            | Self::AllowFileSize { place, .. }
+            | Self::AllowFileLine { place, .. } => match place {
+                Place::File(place) => Some(place),
+                Place::CommandLine => None,
+            },
+            Self::NoInput
+            | Self::TwoInputs(..)
+            | Self::Both(..)
+            | Self::Config { .. }
+            | Self::ConfigSize { .. } => None,
+        }
+    }
 }
 
-/// What the system says, without its number and in the middle of a sentence.
-fn reason(cause: &io::Error) -> String {
-    let text = cause.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+/// What stands before a value: the option's name, or its place in the file, which names the key.
+struct Whose<'a>(&'static str, &'a Place);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Place::CommandLine => write!(f, "{} ", self.0),
+            place @ Place::File(_) => At(place).fmt(f),
+        }
+    }
+}
+
+/// What stands before anything else that a file says.
+struct At<'a>(&'a Place);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Place::CommandLine => Ok(()),
+            Place::File(place) => write!(f, "{place}: "),
+        }
+    }
 }

@@ -46,13 +46,13 @@ pub struct Watched {
     pub signature: u32,
     /// Its limits.
     pub limits: Vec<Limit>,
+    /// An episode is over when this has passed since the last attempt that met a limit.
+    pub quiet_time: Duration,
 }
 
 /// When the detector reports, and of how much.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// An episode is over when this has passed since the last attempt that met a limit.
-    pub quiet_time: Duration,
     /// An episode that lasts is reported this often.
     pub update: Duration,
     /// The most episodes that are open at once.
@@ -195,6 +195,7 @@ impl<S: Sink> Detector<S> {
     fn start(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
         let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
+        let Some(quiet_time) = self.watch(attempt.key).map(|watch| watch.quiet_time) else { return };
         let id = self.next_id;
         self.next_id = EpisodeId(id.0 + 1);
         let origin = self
@@ -212,7 +213,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
-            episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
+            episode: Arc::new(Episode::new(crossing, limit.attempts, quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
@@ -335,7 +336,7 @@ impl<S: Sink> Detector<S> {
     /// What is to be reported of an episode.
     fn alert(&self, open: &Open, time: Timestamp, state: State) -> Option<Alert> {
         let limit = self.limit(open.key, open.episode.limit())?;
-        let watch = self.watches.get(usize::from(open.key.watch))?;
+        let watch = self.watch(open.key)?;
         let episode = &open.episode;
         let source = open.key.source;
         let (attempts, outcomes) = episode.attempts();
@@ -384,7 +385,11 @@ impl<S: Sink> Detector<S> {
     }
 
     fn limit(&self, key: Key, limit: usize) -> Option<Limit> {
-        self.watches.get(usize::from(key.watch))?.limits.get(limit).copied()
+        self.watch(key)?.limits.get(limit).copied()
+    }
+
+    fn watch(&self, key: Key) -> Option<&Watched> {
+        self.watches.get(usize::from(key.watch))
     }
 
     fn warn_of_own(&mut self, address: IpAddr) {

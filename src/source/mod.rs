@@ -13,7 +13,7 @@ mod sample;
 
 use std::net::IpAddr;
 
-pub use filter::{Expression, kernel_filter};
+pub use filter::{Expression, check_expression, kernel_filter};
 pub use live::{Filter, Live, Opening, list_interfaces};
 pub use open::Input;
 pub use progress::Progress;

@@ -38,6 +38,7 @@ use tcp::Tcp;
 pub(crate) struct Setup {
     pub(crate) watches: Vec<Watch>,
     pub(crate) rules: Rules,
+    pub(crate) quiet_time: Duration,
     pub(crate) allow: Vec<IpNet>,
     pub(crate) own: Vec<IpAddr>,
     /// Sources that each table has room for.
@@ -60,11 +61,11 @@ impl Setup {
             watches: vec![Watch::with(limits)],
             rules: Rules {
                 is_live: false,
-                quiet_time: Duration::from_secs(60),
                 update: Duration::from_secs(60),
                 max_episodes: 4096,
                 stats_interval: None,
             },
+            quiet_time: Duration::from_secs(60),
             allow: Vec::new(),
             own: Vec::new(),
             room: 4096,
@@ -72,7 +73,7 @@ impl Setup {
     }
 
     pub(crate) fn quiet_time(mut self, seconds: u64) -> Self {
-        self.rules.quiet_time = Duration::from_secs(seconds);
+        self.quiet_time = Duration::from_secs(seconds);
         self
     }
 
@@ -127,7 +128,11 @@ impl Setup {
         let (acknowledge, turns) = bounded(1);
         let detector = Detector::new(
             self.rules.clone(),
-            self.watches.iter().zip(1..).map(|(watch, number)| watch.watched(number)).collect(),
+            self.watches
+                .iter()
+                .zip(1..)
+                .map(|(watch, number)| watch.watched(number, self.quiet_time))
+                .collect(),
             interfaces,
             Arc::clone(&episodes),
             Collect::default(),
@@ -186,8 +191,9 @@ impl Watch {
         self
     }
 
-    fn watched(&self, number: u32) -> Watched {
-        Watched { name: format!("{number}").into(), signature: number, limits: self.all().iter().collect() }
+    fn watched(&self, number: u32, quiet_time: Duration) -> Watched {
+        let limits = self.all().iter().collect();
+        Watched { name: format!("{number}").into(), signature: number, limits, quiet_time }
     }
 
     fn watching(&self, room: usize) -> Watching {
