@@ -13,7 +13,7 @@ use super::tally::By;
 
 impl Counting {
     /// Counts an attempt, in each tally that it concerns.
-    pub(super) fn count_attempt(&mut self, index: usize, segment: &Segment, now: &Now) {
+    pub(super) fn count_attempt(&mut self, index: usize, connection: u64, segment: &Segment, now: &Now) {
         self.stats.attempts += 1;
         if self.allow.contains(segment.src) {
             self.stats.allowed += 1;
@@ -32,11 +32,13 @@ impl Counting {
             }
             if let Some(tag) = self.batch.tag(row, index) {
                 let is_reported = self.record(watch, tally, tag, segment, now);
-                if is_reported && by != By::Destination {
+                if is_reported && by == By::Source {
                     reported_in = Some(watch);
-                    if !std::mem::replace(&mut is_kept, true) {
-                        self.keep(index);
-                    }
+                    self.connections.note_reported(connection, segment, watch);
+                }
+                let is_wanted = is_reported && by != By::Destination;
+                if is_wanted && !std::mem::replace(&mut is_kept, true) {
+                    self.keep(index);
                 }
             }
         }

@@ -94,7 +94,6 @@ impl Counting {
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
             since: (self.era, since),
-            met: (self.era, recorded.time.max(since)),
         })
     }
 }

@@ -274,7 +274,7 @@ impl Counting {
             return;
         }
         match self.connections.syn(connection, now.ticks, &segment) {
-            Syn::Attempt => self.count_attempt(index, &segment, &now),
+            Syn::Attempt => self.count_attempt(index, connection, &segment, &now),
             Syn::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(index, &segment, &now, Syn::Copy);

@@ -89,8 +89,6 @@ pub struct Episode {
     shortest: AtomicU64,
     /// The tick from which on attempts are the episode's, and how often the range of ticks had been used up before it.
     since: (u32, Ticks),
-    /// The tick of the attempt that met the limit, likewise.
-    met: (u32, Ticks),
     /// Attempts by outcome; those that are pending are the rest.
     outcomes: [AtomicI64; Outcome::ALL.len()],
     greeted: AtomicI64,
@@ -135,7 +133,6 @@ impl Episode {
             last_met: AtomicI64::new(time),
             shortest: AtomicU64::new(*span),
             since: crossing.since,
-            met: crossing.met,
             outcomes: Outcome::BY_NUMBER.map(|outcome| signed(crossing.outcomes.count(outcome))),
             greeted: signed(crossing.outcomes.greeted),
             proofs: signed(crossing.outcomes.proofs),
@@ -184,13 +181,6 @@ impl Episode {
     pub fn has(&self, started: (u32, Ticks)) -> bool {
         // An era later everything is.
         started >= self.since
-    }
-
-    /// Whether an attempt whose first SYN came at this tick came when the episode had begun: those of the window
-    /// before counted for the source's network, too.
-    #[must_use]
-    pub fn had_begun(&self, started: (u32, Ticks)) -> bool {
-        started >= self.met
     }
 
     /// Takes note of what became of an attempt, if it is one of its own.

@@ -95,8 +95,6 @@ pub struct Crossing {
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
     /// used up before it.
     pub since: (u32, Ticks),
-    /// The tick of the attempt that met it, likewise: from it on, attempts of a source do not count for its network.
-    pub met: (u32, Ticks),
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

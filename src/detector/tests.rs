@@ -65,7 +65,6 @@ fn crossing(time: Timestamp) -> Crossing {
         ports,
         outcomes: Mix::default(),
         since: (0, Ticks(7)),
-        met: (0, Ticks(7)),
     }
 }
 
