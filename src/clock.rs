@@ -97,6 +97,11 @@ impl Clock {
         }
     }
 
+    /// Has tables look back as far as this from now on. What they hold is not older than they looked back before.
+    pub fn look_back(&mut self, longest: Duration) {
+        self.longest = Ticks::in_window(longest);
+    }
+
     /// The time: the smallest of the lanes' newest times. `None` before the first packet.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {

@@ -24,12 +24,11 @@ fn main() -> ExitCode {
         }
     };
     let console = Console::stderr();
-    let is_test = cli.test_config;
-    let settings = match Settings::new(cli) {
+    let settings = match Settings::new(cli.clone()) {
         Ok(settings) => settings,
         Err(refused) => return refuse(&console, &refused),
     };
-    if is_test {
+    if cli.test_config {
         // Names of hosts in it are looked up, which nothing before this does.
         if let Some(Err(error)) = settings.expression.as_deref().map(source::check_expression) {
             return fail(&console, &error, Refused::EXIT_CODE);
@@ -47,7 +46,11 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&console, &format!("cannot handle signals: {error}"), FAILURE),
     };
-    match pipeline::run(&settings, &console, &signals) {
+    let read_again = || Settings::new(cli.clone());
+    // Without a file, options alone say the same each time.
+    let is_from_files = cli.config.is_some() || !cli.allow_file.is_empty();
+    let again = is_from_files.then_some(&read_again as pipeline::Again<'_>);
+    match pipeline::run(&settings, again, &console, &signals) {
         Ok(outcome) => {
             if settings.summary {
                 summary::lines(&outcome.stats).iter().for_each(|line| {

@@ -5,7 +5,8 @@
 //!      └────────Kept──▶ writer (with -w)
 //! ```
 //!
-//! Everything that can fail is opened before the first thread starts.
+//! Everything that can fail is opened before the first thread starts. Meanwhile the main thread waits: for the end, or
+//! for the configuration to be read again (`pipeline/reload.rs`).
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings, WatchSettings};
+use self::reload::{Changes, Identity};
+use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
 use crate::count::{Counting, Handoff, Parts, Watching};
 use crate::decode::Tunnels;
@@ -30,6 +32,8 @@ use crate::units::Bytes;
 use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
 
+mod reload;
+
 /// Events on their way to the detector.
 const CHANNEL: usize = 4096;
 /// The part of the memory that recent attempts get: a quarter. The watches share the rest evenly.
@@ -40,7 +44,7 @@ const FEW_SOURCES: usize = 10_000;
 /// local rules (1,000,000 to 1,999,999).
 const FIRST_SIGNATURE: u32 = 1_000_025;
 /// So many for each watch: one for each kind of episode, and room.
-const SIGNATURES: usize = 10;
+const SIGNATURES: u32 = 10;
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +55,21 @@ pub struct Outcome {
     pub failures: u64,
 }
 
-/// Runs until the capture files end, or until it is stopped.
+/// Reads the settings again, as they stand now.
+pub type Again<'a> = &'a dyn Fn() -> Result<Settings, Refused>;
+
+/// Runs until the capture files end, or until it is stopped. Where it is live, SIGHUP has the settings read `again`, if
+/// they can be.
 ///
 /// # Errors
 ///
 /// When something cannot be opened, or there is not enough memory. Afterwards nothing is fatal.
-pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<Outcome, Error> {
+pub fn run(
+    settings: &Settings,
+    again: Option<Again<'_>>,
+    console: &Console,
+    signals: &Signals,
+) -> Result<Outcome, Error> {
     let interfaces = Interfaces::default();
     match &settings.input {
         Input::Live(live) => {
@@ -64,7 +77,7 @@ pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<
             let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
             let run =
                 Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
-            run.run(source, settings, console, signals, interfaces)
+            run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
             let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
@@ -73,7 +86,7 @@ pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
             let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
-            let outcome = run.run(source, settings, console, signals, interfaces);
+            let outcome = run.run(source, settings, again, console, signals, interfaces);
             console.detach();
             outcome
         }
@@ -94,6 +107,7 @@ impl Run {
         self,
         source: impl Source + Send + 'static,
         settings: &Settings,
+        again: Option<Again<'_>>,
         console: &Console,
         signals: &Signals,
         interfaces: Interfaces,
@@ -104,7 +118,8 @@ impl Run {
             None => None,
         };
         let (writer, handle) = writer.unzip();
-        let (connections, watches) = tables(settings)?;
+        let identities = Identity::first(settings.watches.len());
+        let (connections, watches) = tables(settings, &identities)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
                 console.line(&format!("synwatch: capturing on {interface}"));
@@ -115,8 +130,13 @@ impl Run {
         let (acknowledge, turns) = bounded(1);
         let handoff = if self.is_live { Handoff::live(events) } else { Handoff::in_turns(events, turns) };
         let episodes = Arc::new(Episodes::default());
-        let detector =
-            Detector::new(rules(settings), watched(settings), interfaces, Arc::clone(&episodes), sinks);
+        let detector = Detector::new(
+            rules(settings),
+            watched(settings, &identities),
+            interfaces.clone(),
+            Arc::clone(&episodes),
+            sinks,
+        );
         let counting = Counting::new(Parts {
             lanes: self.lanes,
             looks_back: looks_back(settings),
@@ -135,8 +155,12 @@ impl Run {
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
-        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self))?;
+        let (reloader, changes) = reload::channel(settings, identities, interfaces);
+        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?;
 
+        if let Some(again) = again.filter(|_| self.is_live) {
+            reloader.serve(again, console);
+        }
         let failures = join(capture);
         let (mut stats, sinks) = join(detector);
         drop(handle);
@@ -149,15 +173,32 @@ impl Run {
 }
 
 /// The capture thread: from the first packet to the last.
-fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, allow_self: bool) -> u64 {
+fn capture(
+    mut source: impl Source,
+    mut counting: Counting,
+    signals: &Signals,
+    mut allow_self: bool,
+    changes: &Changes,
+) -> u64 {
+    let mut own = Vec::new();
     loop {
-        if let Some(own) = source.own_addresses().filter(|_| allow_self) {
-            counting.set_own(own);
+        if let Some(changed) = source.own_addresses() {
+            own = changed;
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
         if signals.take_reopen() {
             counting.reopen();
+            changes.ask();
+        }
+        if let Some(change) = changes.take() {
+            if let Some(filter) = change.filter {
+                source.refilter(filter);
+            }
+            allow_self = change.allow_self;
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+            changes.done(counting.reload(change.reload));
         }
         if signals.take_show() {
             counting.show();
@@ -193,23 +234,28 @@ fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
     Ok(sinks)
 }
 
-fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
-    let no_memory = |_| Error::Memory(settings.memory);
-    let memory = usize::try_from(settings.memory.0).map_err(|_| Error::Memory(settings.memory))?;
-    let connections = Connections::new(memory / CONNECTIONS_SHARE).map_err(no_memory)?;
+fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {
+    let memory = memory(settings)?;
+    let connections =
+        Connections::new(memory / CONNECTIONS_SHARE).map_err(|_| Error::Memory(settings.memory))?;
+    let watches = settings.watches.iter().zip(identities);
+    let watches = watches.map(|(watch, identity)| watching(settings, watch, identity.number));
+    Ok((connections, watches.collect::<Result<_, Error>>()?))
+}
+
+fn memory(settings: &Settings) -> Result<usize, Error> {
+    usize::try_from(settings.memory.0).map_err(|_| Error::Memory(settings.memory))
+}
+
+/// The counters of a watch, in its share of the memory.
+fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<Watching, Error> {
+    let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
-    let watches = settings
-        .watches
-        .iter()
-        .map(|watch| {
-            let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-            let watching =
-                Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
-            warn_of_few_sources(&watching, watch, settings.memory);
-            Ok(watching)
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok((connections, watches))
+    let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
+    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share)
+        .map_err(|_| Error::Memory(settings.memory))?;
+    warn_of_few_sources(&watching, watch, settings.memory);
+    Ok(watching)
 }
 
 fn warn_of_few_sources(watching: &Watching, watch: &WatchSettings, memory: Bytes) {
@@ -241,13 +287,13 @@ fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn watched(settings: &Settings) -> Vec<Watched> {
-    (FIRST_SIGNATURE..)
-        .step_by(SIGNATURES)
-        .zip(&settings.watches)
-        .map(|(signature, watch)| Watched {
+fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
+    let watches = settings.watches.iter().zip(identities);
+    watches
+        .map(|(watch, identity)| Watched {
+            number: identity.number,
             name: Arc::clone(&watch.name),
-            signature,
+            signature: FIRST_SIGNATURE + SIGNATURES * identity.signature,
             limits: watch.limits.iter().collect(),
             quiet_time: watch.quiet_time,
         })

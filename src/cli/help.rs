@@ -59,7 +59,8 @@ Exit codes:
 Signals:
   SIGINT, SIGTERM  report the end of open episodes, print the summary, exit
   SIGUSR1          print the statistics
-  SIGHUP           open the files of --json and -w anew, after their rotation
+  SIGHUP           open the files of --json and -w anew, after their rotation;
+                   live, read the configuration and the allow files again
 
 Logging:
   Reports, warnings, errors and the summary go to standard error.

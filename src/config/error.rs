@@ -55,6 +55,8 @@ impl fmt::Display for Refused {
     }
 }
 
+impl std::error::Error for Refused {}
+
 impl From<UsageError> for Refused {
     fn from(error: UsageError) -> Self {
         Self(vec![error])

@@ -58,7 +58,7 @@ impl Counting {
             return false;
         }
         let server = (segment.dst, segment.dst_port);
-        let Some((key, _)) = by.subject((watch, watching), &self.key, &self.own, segment.src, server) else {
+        let Some((key, _)) = by.subject(watching, &self.key, &self.own, segment.src, server) else {
             return false;
         };
         let time = now.time.max(now.counted_at(&recorded));
@@ -119,7 +119,7 @@ impl Counting {
             let Some((_, true)) = watching.tallies[tally].counter.table.find(tag) else { continue };
             let server = (segment.dst, segment.dst_port);
             let by = watching.tallies[tally].by;
-            let subject = by.subject((watch, watching), &self.key, &self.own, segment.src, server);
+            let subject = by.subject(watching, &self.key, &self.own, segment.src, server);
             let Some(episode) = subject.and_then(|(key, _)| self.episodes.get(&key)) else { continue };
             if episode.lasts_at(now.time) {
                 if by == By::Source {

@@ -9,6 +9,7 @@ mod batch;
 mod crossing;
 mod handoff;
 mod outcomes;
+mod reload;
 mod tally;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use handoff::Handoff;
+pub use reload::{Coming, Reload};
 use tally::By;
 pub use tally::Watching;
 
@@ -90,12 +92,8 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let counters = parts.watches.iter().flat_map(Watching::counters);
-        let tallies = |(watch, watching): (usize, &Watching)| {
-            (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
-        };
-        let rows: Vec<_> = parts.watches.iter().enumerate().flat_map(tallies).collect();
-        let slots = counters.map(|counter| counter.table.slots() as u64).sum();
+        let rows = tally::rows(&parts.watches);
+        let slots = tally::slots(&parts.watches);
         Self {
             lanes: parts.lanes,
             clock: Clock::new(parts.lanes, parts.looks_back),
@@ -224,10 +222,7 @@ impl Counting {
                 return None;
             }
             let server = (segment.dst, segment.dst_port);
-            watching.tallies[tally]
-                .by
-                .subject((watch, watching), key, own, segment.src, server)
-                .map(|(_, tag)| tag)
+            watching.tallies[tally].by.subject(watching, key, own, segment.src, server).map(|(_, tag)| tag)
         });
         let pending = Pending {
             segment: *segment,

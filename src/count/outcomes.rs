@@ -55,7 +55,7 @@ impl Counting {
         let watching = &self.watches[watch];
         let Ends { client, server, .. } = news.ends;
         let by = watching.tallies[tally].by;
-        let Some((key, tag)) = by.subject((watch, watching), &self.key, &self.own, client.0, server) else {
+        let Some((key, tag)) = by.subject(watching, &self.key, &self.own, client.0, server) else {
             return;
         };
         let table = &watching.tallies[tally].counter.table;

@@ -19,6 +19,8 @@ const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
 /// One watch, as it is counted for.
 #[derive(Debug)]
 pub struct Watching {
+    /// Its number in the keys of episodes, which no other watch of the run has had.
+    pub(super) number: u16,
     /// The destination ports that count.
     pub(super) ports: PortSet,
     /// How sources are grouped.
@@ -55,7 +57,7 @@ pub(super) struct Counter {
 }
 
 impl Watching {
-    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
+    /// What counts for the watch of this number with these limits, in at most so much memory: half for the sources' attempts, the rest
     /// evenly for each outcome that a limit counts, for networks, and for destinations; all for the attempts where
     /// there is nothing else.
     ///
@@ -63,6 +65,7 @@ impl Watching {
     ///
     /// When there is not that much memory.
     pub fn new(
+        number: u16,
         ports: PortSet,
         grouping: Grouping,
         limits: &Limits,
@@ -89,7 +92,7 @@ impl Watching {
                 place += 1;
             }
         }
-        Ok(Self { ports, grouping, outcomes, tallies })
+        Ok(Self { number, ports, grouping, outcomes, tallies })
     }
 
     /// How many sources its attempts' counters have room for.
@@ -122,13 +125,12 @@ impl By {
     /// but itself.
     pub(super) fn subject(
         self,
-        watch: (usize, &Watching),
+        watching: &Watching,
         key: &hash::Key,
         own: &[IpAddr],
         client: IpAddr,
         server: (IpAddr, u16),
     ) -> Option<(Key, u64)> {
-        let (number, watching) = watch;
         let (kind, source) = match self {
             Self::Source => (Kind::Source, watching.source(own, client)),
             _ if own.contains(&client) => return None,
@@ -139,9 +141,21 @@ impl By {
             Kind::Source | Kind::Network => key.address(source.0.addr()),
             Kind::Destination(_) => key.end(server),
         };
-        #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
-        Some((Key { watch: number as u16, kind, source }, tag))
+        Some((Key { watch: watching.number, kind, source }, tag))
     }
+}
+
+/// Every tally: its watch's place, and its own among those of the watch.
+pub(super) fn rows(watches: &[Watching]) -> Vec<(usize, usize)> {
+    let tallies = |(watch, watching): (usize, &Watching)| {
+        (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
+    };
+    watches.iter().enumerate().flat_map(tallies).collect()
+}
+
+/// How many slots there are in all tables.
+pub(super) fn slots(watches: &[Watching]) -> u64 {
+    watches.iter().flat_map(Watching::counters).map(|counter| counter.table.slots() as u64).sum()
 }
 
 /// The places of the limits that count this outcome, or all attempts.

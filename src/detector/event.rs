@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::{Rules, Watched};
 use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
 use crate::outcome::{Life, Mix};
@@ -24,6 +25,8 @@ pub enum Event {
     Tick(Timestamp, Stats),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),
+    /// From this time on, other watches and rules hold.
+    Reload(Option<Timestamp>, Box<Reload>),
     /// Log files are to be opened again.
     Reopen,
     /// The statistics are to be shown.
@@ -32,10 +35,19 @@ pub enum Event {
     End(Option<Timestamp>, Stats),
 }
 
+/// What holds from now on. Episodes of watches whose number is not among these end.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    /// When is reported, and how much.
+    pub rules: Rules,
+    /// The watches.
+    pub watches: Vec<Watched>,
+}
+
 /// Whose episode: a source, in a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The watch, by its place among the watches.
+    /// The watch's number.
     pub watch: u16,
     /// What is counted together.
     pub kind: Kind,

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, Reload, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Source, State, Trigger};
 use crate::clock::Ticks;
@@ -40,6 +40,8 @@ use vigil::Vigil;
 /// A watch, as far as reports tell of it.
 #[derive(Debug, Clone)]
 pub struct Watched {
+    /// Its number, which no other watch of the run has had.
+    pub number: u16,
     /// Its name.
     pub name: Arc<str>,
     /// Its signature id.
@@ -162,6 +164,7 @@ impl<S: Sink> Detector<S> {
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
             Event::Step(from, to) => self.step(from, to),
+            Event::Reload(now, reload) => self.reload(now, *reload),
             Event::Reopen => self.sink.reopen(),
             Event::Show(stats) => {
                 self.stats = stats;
@@ -295,6 +298,23 @@ impl<S: Sink> Detector<S> {
         self.sink.tick(to);
     }
 
+    /// Goes on by other rules. What is due by now is done by the old ones, and episodes of watches that are no longer
+    /// there end.
+    fn reload(&mut self, now: Option<Timestamp>, Reload { rules, watches }: Reload) {
+        let now = now.or(self.now).unwrap_or_default();
+        self.advance(now);
+        let stays = |key: Key| watches.iter().any(|watch| watch.number == key.watch);
+        let gone: Vec<_> = self.open.iter().filter(|(_, open)| !stays(open.key)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.close(id, now, Ended::Reload);
+        }
+        if rules.stats_interval != self.rules.stats_interval {
+            self.stats_due = None;
+        }
+        (self.rules, self.watches) = (rules, watches);
+        self.note_full();
+    }
+
     fn end(&mut self, now: Option<Timestamp>, stats: Stats) {
         self.stats = stats;
         let now = now.or(self.now).unwrap_or_default();
@@ -389,7 +409,7 @@ impl<S: Sink> Detector<S> {
     }
 
     fn watch(&self, key: Key) -> Option<&Watched> {
-        self.watches.get(usize::from(key.watch))
+        self.watches.iter().find(|watch| watch.number == key.watch)
     }
 
     fn warn_of_own(&mut self, address: IpAddr) {

@@ -39,7 +39,7 @@ fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
         Rules { is_live: false, update: Duration::from_secs(60), max_episodes: 8, stats_interval: None };
     let limits = vec![limit.parse().unwrap()];
     let quiet_time = Duration::from_secs(60);
-    let watched = vec![Watched { name: "mail".into(), signature: 1, limits, quiet_time }];
+    let watched = vec![Watched { number: 0, name: "mail".into(), signature: 1, limits, quiet_time }];
     Detector::new(rules, watched, Interfaces::default(), Arc::default(), reports)
 }
 

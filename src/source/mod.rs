@@ -39,6 +39,9 @@ pub trait Source {
         Received::default()
     }
 
+    /// Has the kernel pass what this filter says from now on, where there is a kernel that does.
+    fn refilter(&mut self, _filter: Filter) {}
+
     /// The addresses of its interfaces, when they have changed since they were asked for.
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
         None

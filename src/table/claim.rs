@@ -103,7 +103,7 @@ fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<Vi
     victim
 }
 
-fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
+pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
     second.saturating_sub(word.second()) > idle_after
 }
 

@@ -30,6 +30,7 @@
 mod claim;
 mod ring;
 mod slot;
+mod transfer;
 
 use std::time::Duration;
 

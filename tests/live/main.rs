@@ -27,5 +27,6 @@ mod interfaces;
 mod mail;
 mod outcomes;
 mod own;
+mod reload;
 mod signals;
 mod streams;

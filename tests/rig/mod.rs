@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{Counting, Handoff, Parts, Watching};
+use synwatch::count::{Counting, Handoff, Parts, Reload, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
@@ -143,7 +143,12 @@ impl Setup {
             tunnels: Tunnels::Skip,
             expression: None,
             connections: Connections::new(4 << 20).expect("memory for the connections"),
-            watches: self.watches.iter().map(|watch| watch.watching(self.room)).collect(),
+            watches: self
+                .watches
+                .iter()
+                .zip(1..)
+                .map(|(watch, number)| watch.watching(number, self.room))
+                .collect(),
             allow: self.allow.iter().copied().collect(),
             key: Key::fixed(),
             writer: None,
@@ -191,16 +196,16 @@ impl Watch {
         self
     }
 
-    fn watched(&self, number: u32, quiet_time: Duration) -> Watched {
+    pub(crate) fn watched(&self, number: u16, quiet_time: Duration) -> Watched {
         let limits = self.all().iter().collect();
-        Watched { name: format!("{number}").into(), signature: number, limits, quiet_time }
+        Watched { number, name: format!("{number}").into(), signature: number.into(), limits, quiet_time }
     }
 
-    fn watching(&self, room: usize) -> Watching {
+    pub(crate) fn watching(&self, number: u16, room: usize) -> Watching {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(self.ports.clone(), self.grouping, &self.all(), 2 * memory)
+        Watching::new(number, self.ports.clone(), self.grouping, &self.all(), 2 * memory)
             .expect("memory for the tables")
     }
 }
@@ -221,6 +226,11 @@ impl Run {
     /// The server's reset of a numbered SYN, at that one's time.
     pub(crate) fn see_refusal(&mut self, syn: &Syn) {
         self.packet(syn, &syn.refusal());
+    }
+
+    /// Goes on with other watches and rules.
+    pub(crate) fn reload(&mut self, reload: Reload) {
+        drop(self.counting.reload(reload));
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {

@@ -1,0 +1,276 @@
+//! The configuration read again while the program runs.
+//!
+//! ```text
+//!   SIGHUP ──flag──▶ capture ──ask──▶ main: reads, checks, makes ready
+//!                       ◀───Change────
+//!                    between two reads: filter, watches ──Event::Reload──▶ detector
+//!                       ───done: what is to be freed──▶ main: says so
+//! ```
+//!
+//! The capture thread waits for nobody: it asks, and looks between two reads whether a change is there. A change is made
+//! whole or not at all: what only a restart can change is refused, and so is a configuration that is not in order.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{Again, filter, looks_back, rules, watched, watching};
+use crate::config::{Input, LiveSettings, Refused, Settings, WatchSettings};
+use crate::count::{Coming, Reload, Watching};
+use crate::decode::Tunnels;
+use crate::detector;
+use crate::error::{Error, FilterError};
+use crate::packet::Interfaces;
+use crate::sink::Console;
+use crate::source::Filter;
+
+/// What tells a watch from all others of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// In the keys of its episodes: no other watch has had it, nor the same one with other limits.
+    pub(super) number: u16,
+    /// Which signature ids it has: no other watch has them now. A watch keeps them as long as its name is there.
+    pub(super) signature: u32,
+}
+
+impl Identity {
+    /// Those of the watches that a run starts with, in their order.
+    pub(super) fn first(watches: usize) -> Vec<Self> {
+        (0..).zip(0..).take(watches).map(|(number, signature)| Self { number, signature }).collect()
+    }
+}
+
+/// What is to change, made ready for the capture thread.
+pub(super) struct Change {
+    /// What the kernel is to pass, if that changes.
+    pub(super) filter: Option<Filter>,
+    /// Whether the own addresses are allowed.
+    pub(super) allow_self: bool,
+    /// What is to be counted.
+    pub(super) reload: Reload,
+}
+
+/// The capture thread's end.
+pub(super) struct Changes {
+    asks: Sender<()>,
+    ready: Receiver<Box<Change>>,
+    done: Sender<Vec<Watching>>,
+}
+
+impl Changes {
+    /// Asks for the configuration to be read again, unless that has been asked for and not begun.
+    pub(super) fn ask(&self) {
+        let _ = self.asks.try_send(());
+    }
+
+    /// What is to change now.
+    pub(super) fn take(&self) -> Option<Change> {
+        self.ready.try_recv().ok().map(|change| *change)
+    }
+
+    /// Tells that it has, and hands over what is to be freed.
+    pub(super) fn done(&self, left: Vec<Watching>) {
+        let _ = self.done.send(left);
+    }
+}
+
+/// The main thread's end, and what it knows of what runs.
+pub(super) struct Reloader {
+    asked: Receiver<()>,
+    ready: Sender<Box<Change>>,
+    done: Receiver<Vec<Watching>>,
+    settings: Settings,
+    identities: Vec<Identity>,
+    next_number: u16,
+    interfaces: Interfaces,
+}
+
+/// Both ends, for a run that has started with these.
+pub(super) fn channel(
+    settings: &Settings,
+    identities: Vec<Identity>,
+    interfaces: Interfaces,
+) -> (Reloader, Changes) {
+    let ((asks, asked), (ready, inbox), (done, heard)) = (bounded(1), bounded(1), bounded(1));
+    let next_number = identities.iter().map(|identity| identity.number + 1).max().unwrap_or(0);
+    let settings = settings.clone();
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, next_number, interfaces };
+    (reloader, Changes { asks, ready: inbox, done })
+}
+
+/// Why nothing changes.
+#[derive(Debug, thiserror::Error)]
+enum Unchanged {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("{}: only a restart changes that", .0.join(", "))]
+    Restart(Vec<&'static str>),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
+    Memory(#[from] Error),
+    #[error("the watches have changed too often (restart synwatch)")]
+    Numbers,
+}
+
+impl Reloader {
+    /// Reads the configuration again whenever that is asked for, until the capture thread has gone.
+    pub(super) fn serve(mut self, again: Again<'_>, console: &Console) {
+        while self.asked.recv().is_ok() {
+            match again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings)) {
+                Ok(()) if self.settings.summary => {
+                    console.line(&format!("synwatch: configuration reloaded: {}", self.settings));
+                }
+                Ok(()) => {}
+                Err(why) => log::warn!("configuration not reloaded, the old one stays: {why}"),
+            }
+        }
+    }
+
+    /// Has the capture thread change to these settings, and waits until it has.
+    fn change_to(&mut self, settings: Settings) -> Result<(), Unchanged> {
+        if settings == self.settings {
+            return Ok(());
+        }
+        let (change, identities, next_number) = self.change(&settings)?;
+        (self.settings, self.identities, self.next_number) = (settings, identities, next_number);
+        // A capture thread that has gone changes nothing any more. What it gives back is freed here.
+        let _ = self.ready.send(Box::new(change));
+        drop(self.done.recv());
+        Ok(())
+    }
+
+    /// Makes ready what these settings change, with the watches' identities from then on and the next free number.
+    fn change(&self, settings: &Settings) -> Result<(Change, Vec<Identity>, u16), Unchanged> {
+        let restart = needs_restart(&self.settings, settings);
+        if !restart.is_empty() {
+            return Err(Unchanged::Restart(restart));
+        }
+        let filter = self.filter(settings)?;
+        let mut next_number = self.next_number;
+        let identities = self.identities(settings, &mut next_number)?;
+        let mut watches = Vec::new();
+        let is_share_same = settings.watches.len() == self.settings.watches.len();
+        for (watch, identity) in settings.watches.iter().zip(&identities) {
+            watches.push(match self.identities.iter().position(|old| old.number == identity.number) {
+                Some(place) if is_share_same => Coming::Stays(place),
+                Some(place) => Coming::Moves(place, watching(settings, watch, identity.number)?),
+                None => Coming::New(watching(settings, watch, identity.number)?),
+            });
+        }
+        let reload = Reload {
+            watches,
+            allow: settings.allow.clone(),
+            looks_back: looks_back(settings),
+            tunnels: if settings.tunnels { Tunnels::Enter } else { Tunnels::Skip },
+            detector: detector::Reload { rules: rules(settings), watches: watched(settings, &identities) },
+        };
+        Ok((Change { filter, allow_self: settings.allow_self, reload }, identities, next_number))
+    }
+
+    /// The filter, if it changes and makes sense on all interfaces.
+    fn filter(&self, settings: &Settings) -> Result<Option<Filter>, FilterError> {
+        let new = filter(settings);
+        if new == filter(&self.settings) {
+            return Ok(None);
+        }
+        for interface in self.interfaces.all() {
+            new.text(interface.link)?;
+        }
+        Ok(Some(new))
+    }
+
+    fn identities(&self, settings: &Settings, next_number: &mut u16) -> Result<Vec<Identity>, Unchanged> {
+        let old = |name: &str| {
+            let mut watches = self.settings.watches.iter().zip(&self.identities);
+            watches.find(|(watch, _)| watch.name.as_ref() == name)
+        };
+        let mut taken: Vec<_> = settings
+            .watches
+            .iter()
+            .filter_map(|watch| old(&watch.name))
+            .map(|(_, id)| id.signature)
+            .collect();
+        let mut identities = Vec::new();
+        for watch in &settings.watches {
+            let known = old(&watch.name);
+            let signature = match known {
+                Some((_, identity)) => identity.signature,
+                None => {
+                    let free = (0..).find(|signature| !taken.contains(signature)).unwrap_or(u32::MAX);
+                    taken.push(free);
+                    free
+                }
+            };
+            let number = match known {
+                Some((old, identity)) if counts_alike(old, watch) => identity.number,
+                _ => {
+                    let number = *next_number;
+                    *next_number = number.checked_add(1).ok_or(Unchanged::Numbers)?;
+                    number
+                }
+            };
+            identities.push(Identity { number, signature });
+        }
+        Ok(identities)
+    }
+}
+
+/// Whether what the one has counted is what the other would have. How long an episode must be quiet makes no difference
+/// to that.
+fn counts_alike(one: &WatchSettings, other: &WatchSettings) -> bool {
+    let WatchSettings { name, ports, limits, prefix4, prefix6, quiet_time: _ } = one;
+    (name, ports, limits, prefix4, prefix6)
+        == (&other.name, &other.ports, &other.limits, &other.prefix4, &other.prefix6)
+}
+
+/// The keys that differ although they need what is there at the start only: rights, reserved memory, opened files.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    // All fields are named here, so that a new one is put on one side or the other.
+    let Settings {
+        input,
+        memory,
+        json,
+        write,
+        utc,
+        fail_on_alert,
+        summary,
+        verbosity,
+        expression: _,
+        watches: _,
+        allow: _,
+        allow_self: _,
+        tunnels: _,
+        update: _,
+        max_episodes: _,
+        stats_interval: _,
+    } = old;
+    let mut keys = match (input, &new.input) {
+        (Input::Live(old), Input::Live(new)) => live_keys(old, new),
+        _ => Vec::new(),
+    };
+    for (key, has_changed) in [
+        ("memory", *memory != new.memory),
+        ("json", *json != new.json),
+        ("write or write_max", *write != new.write),
+        ("utc", *utc != new.utc),
+        ("fail_on_alert", *fail_on_alert != new.fail_on_alert),
+        ("quiet or verbose", (*summary, *verbosity) != (new.summary, new.verbosity)),
+    ] {
+        keys.extend(has_changed.then_some(key));
+    }
+    keys
+}
+
+fn live_keys(old: &LiveSettings, new: &LiveSettings) -> Vec<&'static str> {
+    let LiveSettings { interfaces, snap_length, buffer, promisc, read_timeout } = old;
+    let changed = [
+        ("interfaces", *interfaces != new.interfaces),
+        ("snap_length", *snap_length != new.snap_length),
+        ("buffer", *buffer != new.buffer),
+        ("promisc", *promisc != new.promisc),
+        ("read_timeout", *read_timeout != new.read_timeout),
+    ];
+    changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests;
