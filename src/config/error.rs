@@ -72,6 +72,9 @@ pub enum UsageError {
         "no packets to look at (-i IF watches an interface, -r FILE reads a capture file, -D lists interfaces)"
     )]
     NoInput,
+    /// The same, and no interfaces in the configuration file either.
+    #[error("no packets to look at (interfaces = [\"IF\"] in {0:?}, -i IF, or -r FILE)")]
+    NoInputInFile(PathBuf),
     /// More than one of `-i`, `-r`, `-D`.
     #[error("{0} and {1} exclude each other (run synwatch once for each)")]
     TwoInputs(&'static str, &'static str),
@@ -159,6 +162,7 @@ impl UsageError {
                 Place::CommandLine => None,
             },
             Self::NoInput
+            | Self::NoInputInFile(_)
             | Self::TwoInputs(..)
             | Self::Both(..)
             | Self::Config { .. }

@@ -12,8 +12,9 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use self::differences::{counts_alike, needs_restart};
 use super::{Again, filter, looks_back, rules, watched, watching};
-use crate::config::{Input, LiveSettings, Refused, Settings, WatchSettings};
+use crate::config::{Refused, Settings};
 use crate::count::{Coming, Reload, Watching};
 use crate::decode::Tunnels;
 use crate::detector;
@@ -21,6 +22,8 @@ use crate::error::{Error, FilterError};
 use crate::packet::Interfaces;
 use crate::sink::Console;
 use crate::source::Filter;
+
+mod differences;
 
 /// What tells a watch from all others of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +123,8 @@ impl Reloader {
                     console.line(&format!("synwatch: configuration reloaded: {}", self.settings));
                 }
                 Ok(()) => {}
-                Err(why) => log::warn!("configuration not reloaded, the old one stays: {why}"),
+                // An error, for who asked with -q, too: what was asked for is not done.
+                Err(why) => log::error!("configuration not reloaded, the old one stays: {why}"),
             }
         }
     }
@@ -212,64 +216,6 @@ impl Reloader {
         }
         Ok(identities)
     }
-}
-
-/// Whether what the one has counted is what the other would have. How long an episode must be quiet makes no difference
-/// to that.
-fn counts_alike(one: &WatchSettings, other: &WatchSettings) -> bool {
-    let WatchSettings { name, ports, limits, prefix4, prefix6, quiet_time: _ } = one;
-    (name, ports, limits, prefix4, prefix6)
-        == (&other.name, &other.ports, &other.limits, &other.prefix4, &other.prefix6)
-}
-
-/// The keys that differ although they need what is there at the start only: rights, reserved memory, opened files.
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    // All fields are named here, so that a new one is put on one side or the other.
-    let Settings {
-        input,
-        memory,
-        json,
-        write,
-        utc,
-        fail_on_alert,
-        summary,
-        verbosity,
-        expression: _,
-        watches: _,
-        allow: _,
-        allow_self: _,
-        tunnels: _,
-        update: _,
-        max_episodes: _,
-        stats_interval: _,
-    } = old;
-    let mut keys = match (input, &new.input) {
-        (Input::Live(old), Input::Live(new)) => live_keys(old, new),
-        _ => Vec::new(),
-    };
-    for (key, has_changed) in [
-        ("memory", *memory != new.memory),
-        ("json", *json != new.json),
-        ("write or write_max", *write != new.write),
-        ("utc", *utc != new.utc),
-        ("fail_on_alert", *fail_on_alert != new.fail_on_alert),
-        ("quiet or verbose", (*summary, *verbosity) != (new.summary, new.verbosity)),
-    ] {
-        keys.extend(has_changed.then_some(key));
-    }
-    keys
-}
-
-fn live_keys(old: &LiveSettings, new: &LiveSettings) -> Vec<&'static str> {
-    let LiveSettings { interfaces, snap_length, buffer, promisc, read_timeout } = old;
-    let changed = [
-        ("interfaces", *interfaces != new.interfaces),
-        ("snap_length", *snap_length != new.snap_length),
-        ("buffer", *buffer != new.buffer),
-        ("promisc", *promisc != new.promisc),
-        ("read_timeout", *read_timeout != new.read_timeout),
-    ];
-    changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ fn a_configuration_that_is_not_in_order_changes_nothing() {
         program.signal(Signal::HUP);
         let said =
             program.err.wait_for_several("configuration not reloaded, the old one stays: ", nth + 1).text;
-        assert!(said.starts_with("synwatch: warning: ") && said.contains(why), "{said}");
+        assert!(said.starts_with("synwatch: configuration") && said.contains(why), "{said}");
     }
     scene.flood(&[ATTACKER], 35, 1000);
     let ended = program.stop(Signal::TERM);

@@ -23,7 +23,7 @@ const BUFFER: RangeInclusive<Bytes> = Bytes(64 * KIB)..=Bytes(GIB);
 pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> {
     match (cli.interface.is_empty(), cli.read.is_empty(), cli.list_interfaces) {
         (true, true, false) if cli.test_config => Ok(Input::Nothing),
-        (true, true, false) => Err(UsageError::NoInput),
+        (true, true, false) => Err(cli.config.clone().map_or(UsageError::NoInput, UsageError::NoInputInFile)),
         (false, false, _) => Err(UsageError::TwoInputs("-i", "-r")),
         (false, true, true) => Err(UsageError::TwoInputs("-D", "-i")),
         (true, false, true) => Err(UsageError::TwoInputs("-D", "-r")),

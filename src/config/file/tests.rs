@@ -110,6 +110,14 @@ fn what_a_file_says_goes_where_its_option_would() {
 }
 
 #[test]
+fn a_file_without_interfaces_is_told_of_them() {
+    assert_eq!(
+        settings("", "").unwrap_err(),
+        [r#"no packets to look at (interfaces = ["IF"] in "x.toml", -i IF, or -r FILE)"#]
+    );
+}
+
+#[test]
 fn an_empty_file_changes_nothing() {
     let without = Settings::new(Cli::read(["synwatch", "-i", "eth0"]).unwrap()).unwrap();
     assert_eq!(settings("", "-i eth0"), Ok(without));
