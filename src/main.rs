@@ -78,8 +78,8 @@ fn list_interfaces(console: &Console) -> ExitCode {
 
 /// Says all that is wrong with the options and the configuration, a line for each thing.
 fn refuse(console: &Console, refused: &Refused) -> ExitCode {
-    refused.iter().for_each(|error| {
-        console.line(&format!("synwatch: {error}"));
+    refused.lines().for_each(|line| {
+        console.line(&format!("synwatch: {line}"));
     });
     Refused::EXIT_CODE.into()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use self::reload::{Changes, Identity};
+use self::reload::{Changes, Identities, Identity};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
 use crate::count::{Counting, Handoff, Parts, Watching};
@@ -118,8 +118,8 @@ impl Run {
             None => None,
         };
         let (writer, handle) = writer.unzip();
-        let identities = Identity::first(settings.watches.len());
-        let (connections, watches) = tables(settings, &identities)?;
+        let identities = Identities::first(&settings.watches);
+        let (connections, watches) = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
                 console.line(&format!("synwatch: capturing on {interface}"));
@@ -132,7 +132,7 @@ impl Run {
         let episodes = Arc::new(Episodes::default());
         let detector = Detector::new(
             rules(settings),
-            watched(settings, &identities),
+            watched(settings, &identities.all),
             interfaces.clone(),
             Arc::clone(&episodes),
             sinks,

@@ -11,20 +11,32 @@ use crate::watch::allow::LineError;
 
 /// All that is wrong, in the order of its places: the command line first, then the file from top to bottom.
 #[derive(Debug, Default)]
-pub struct Refused(Vec<UsageError>);
+pub struct Refused {
+    errors: Vec<UsageError>,
+    /// How many more there are.
+    more: usize,
+}
 
 impl Refused {
     /// The exit code.
     pub const EXIT_CODE: u8 = 2;
 
+    /// So many things are told: who reads more than that has taken another file for a configuration.
+    const MOST: usize = 100;
+
     /// Each thing that is wrong, for a line of its own.
-    pub fn iter(&self) -> impl Iterator<Item = &UsageError> {
-        self.0.iter()
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let more = (self.more > 0).then(|| format!("and {} more", self.more));
+        self.errors.iter().map(ToString::to_string).chain(more)
     }
 
     /// Adds one thing.
     pub(super) fn add(&mut self, error: UsageError) {
-        self.0.push(error);
+        if self.errors.len() < Self::MOST {
+            self.errors.push(error);
+        } else {
+            self.more += 1;
+        }
     }
 
     /// The value, or any at all where it is wrong: then there will be no settings.
@@ -38,17 +50,17 @@ impl Refused {
     /// The settings, unless something is wrong.
     pub(super) fn or<T>(mut self, settings: T) -> Result<T, Self> {
         // Stable: several things in one place stay in the order in which they were found.
-        self.0.sort_by_key(|error| error.place().map(|place| (place.line, place.column)));
-        if self.0.is_empty() { Ok(settings) } else { Err(self) }
+        self.errors.sort_by_key(|error| error.place().map(|place| place.at));
+        if self.errors.is_empty() { Ok(settings) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Refused {
     /// The first thing, and how many more there are: for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(first) = self.0.first() else { return Ok(()) };
+        let Some(first) = self.errors.first() else { return Ok(()) };
         first.fmt(f)?;
-        match self.0.len() - 1 {
+        match self.errors.len() - 1 + self.more {
             0 => Ok(()),
             more => write!(f, " (and {more} more: synwatch -T says them all)"),
         }
@@ -59,7 +71,7 @@ impl std::error::Error for Refused {}
 
 impl From<UsageError> for Refused {
     fn from(error: UsageError) -> Self {
-        Self(vec![error])
+        Self { errors: vec![error], more: 0 }
     }
 }
 

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use self::document::Document;
-use self::fill::{fill, kind};
+use self::fill::{Keys, fill, kind};
 use super::{Refused, UsageError};
 use crate::cli::{Cli, FilePlace, Place, WatchOptions, Written};
 
@@ -139,16 +139,6 @@ impl WrittenWatch {
     fn of_options(cli: &Cli) -> Self {
         Self { name: None, options: cli.watch.clone(), place: Place::CommandLine }
     }
-}
-
-/// What is needed to read the keys of a table.
-struct Keys<'a> {
-    document: &'a Document,
-    /// What stands before the keys in messages.
-    prefix: &'static str,
-    /// Keys that there are, but not in this table.
-    elsewhere: &'a [&'static str],
-    faults: &'a mut Refused,
 }
 
 #[cfg(test)]

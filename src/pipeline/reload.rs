@@ -12,7 +12,8 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use self::differences::{counts_alike, needs_restart};
+use self::differences::needs_restart;
+pub(super) use self::identity::{Identities, Identity};
 use super::{Again, filter, looks_back, rules, watched, watching};
 use crate::config::{Refused, Settings};
 use crate::count::{Coming, Reload, Watching};
@@ -24,22 +25,7 @@ use crate::sink::Console;
 use crate::source::Filter;
 
 mod differences;
-
-/// What tells a watch from all others of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// In the keys of its episodes: no other watch has had it, nor the same one with other limits.
-    pub(super) number: u16,
-    /// Which signature ids it has: no other watch has them now. A watch keeps them as long as its name is there.
-    pub(super) signature: u32,
-}
-
-impl Identity {
-    /// Those of the watches that a run starts with, in their order.
-    pub(super) fn first(watches: usize) -> Vec<Self> {
-        (0..).zip(0..).take(watches).map(|(number, signature)| Self { number, signature }).collect()
-    }
-}
+mod identity;
 
 /// What is to change, made ready for the capture thread.
 pub(super) struct Change {
@@ -81,21 +67,19 @@ pub(super) struct Reloader {
     ready: Sender<Box<Change>>,
     done: Receiver<Vec<Watching>>,
     settings: Settings,
-    identities: Vec<Identity>,
-    next_number: u16,
+    identities: Identities,
     interfaces: Interfaces,
 }
 
 /// Both ends, for a run that has started with these.
 pub(super) fn channel(
     settings: &Settings,
-    identities: Vec<Identity>,
+    identities: Identities,
     interfaces: Interfaces,
 ) -> (Reloader, Changes) {
     let ((asks, asked), (ready, inbox), (done, heard)) = (bounded(1), bounded(1), bounded(1));
-    let next_number = identities.iter().map(|identity| identity.number + 1).max().unwrap_or(0);
     let settings = settings.clone();
-    let reloader = Reloader { asked, ready, done: heard, settings, identities, next_number, interfaces };
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces };
     (reloader, Changes { asks, ready: inbox, done })
 }
 
@@ -134,28 +118,27 @@ impl Reloader {
         if settings == self.settings {
             return Ok(());
         }
-        let (change, identities, next_number) = self.change(&settings)?;
-        (self.settings, self.identities, self.next_number) = (settings, identities, next_number);
+        let (change, identities) = self.change(&settings)?;
+        (self.settings, self.identities) = (settings, identities);
         // A capture thread that has gone changes nothing any more. What it gives back is freed here.
         let _ = self.ready.send(Box::new(change));
         drop(self.done.recv());
         Ok(())
     }
 
-    /// Makes ready what these settings change, with the watches' identities from then on and the next free number.
-    fn change(&self, settings: &Settings) -> Result<(Change, Vec<Identity>, u16), Unchanged> {
+    /// Makes ready what these settings change, with the watches' identities from then on.
+    fn change(&self, settings: &Settings) -> Result<(Change, Identities), Unchanged> {
         let restart = needs_restart(&self.settings, settings);
         if !restart.is_empty() {
             return Err(Unchanged::Restart(restart));
         }
         let filter = self.filter(settings)?;
-        let mut next_number = self.next_number;
-        let identities = self.identities(settings, &mut next_number)?;
+        let (old, new) = (&self.settings.watches, &settings.watches);
+        let identities = self.identities.after(old, new).ok_or(Unchanged::Numbers)?;
         let mut watches = Vec::new();
-        let is_share_same = settings.watches.len() == self.settings.watches.len();
-        for (watch, identity) in settings.watches.iter().zip(&identities) {
-            watches.push(match self.identities.iter().position(|old| old.number == identity.number) {
-                Some(place) if is_share_same => Coming::Stays(place),
+        for (watch, identity) in new.iter().zip(&identities.all) {
+            watches.push(match self.identities.all.iter().position(|old| old.number == identity.number) {
+                Some(place) if new.len() == old.len() => Coming::Stays(place),
                 Some(place) => Coming::Moves(place, watching(settings, watch, identity.number)?),
                 None => Coming::New(watching(settings, watch, identity.number)?),
             });
@@ -165,9 +148,12 @@ impl Reloader {
             allow: settings.allow.clone(),
             looks_back: looks_back(settings),
             tunnels: if settings.tunnels { Tunnels::Enter } else { Tunnels::Skip },
-            detector: detector::Reload { rules: rules(settings), watches: watched(settings, &identities) },
+            detector: detector::Reload {
+                rules: rules(settings),
+                watches: watched(settings, &identities.all),
+            },
         };
-        Ok((Change { filter, allow_self: settings.allow_self, reload }, identities, next_number))
+        Ok((Change { filter, allow_self: settings.allow_self, reload }, identities))
     }
 
     /// The filter, if it changes and makes sense on all interfaces.
@@ -180,41 +166,6 @@ impl Reloader {
             new.text(interface.link)?;
         }
         Ok(Some(new))
-    }
-
-    fn identities(&self, settings: &Settings, next_number: &mut u16) -> Result<Vec<Identity>, Unchanged> {
-        let old = |name: &str| {
-            let mut watches = self.settings.watches.iter().zip(&self.identities);
-            watches.find(|(watch, _)| watch.name.as_ref() == name)
-        };
-        let mut taken: Vec<_> = settings
-            .watches
-            .iter()
-            .filter_map(|watch| old(&watch.name))
-            .map(|(_, id)| id.signature)
-            .collect();
-        let mut identities = Vec::new();
-        for watch in &settings.watches {
-            let known = old(&watch.name);
-            let signature = match known {
-                Some((_, identity)) => identity.signature,
-                None => {
-                    let free = (0..).find(|signature| !taken.contains(signature)).unwrap_or(u32::MAX);
-                    taken.push(free);
-                    free
-                }
-            };
-            let number = match known {
-                Some((old, identity)) if counts_alike(old, watch) => identity.number,
-                _ => {
-                    let number = *next_number;
-                    *next_number = number.checked_add(1).ok_or(Unchanged::Numbers)?;
-                    number
-                }
-            };
-            identities.push(Identity { number, signature });
-        }
-        Ok(identities)
     }
 }
 

@@ -14,7 +14,7 @@ const GIB: u64 = MIB << 10;
 fn settings(arguments: &str) -> Result<Settings, String> {
     let words = std::iter::once("synwatch").chain(arguments.split_whitespace());
     let cli = Cli::read(words).map_err(|stop| format!("{stop:?}"))?;
-    Settings::new(cli).map_err(|refused| refused.iter().next().unwrap().to_string())
+    Settings::new(cli).map_err(|refused| refused.lines().next().unwrap())
 }
 
 fn live_settings(arguments: &str) -> LiveSettings {

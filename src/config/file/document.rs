@@ -19,7 +19,7 @@ const MOST: Bytes = Bytes(1 << 20);
 #[derive(Debug)]
 pub(super) struct Document {
     path: Arc<Path>,
-    text: String,
+    text: Arc<str>,
 }
 
 impl Document {
@@ -33,10 +33,10 @@ impl Document {
             return Err(UsageError::ConfigSize { path: path.to_owned(), most: MOST });
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { path: path.into(), text }),
+            Ok(text) => Ok(Self { path: path.into(), text: text.into() }),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+                let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into();
                 Err(Self { path: path.into(), text }.fault(good, "", "not UTF-8 (save it as UTF-8)"))
             }
         }
@@ -52,14 +52,8 @@ impl Document {
 
     /// Where a byte of it stands.
     pub(super) fn place(&self, at: usize, key: &str) -> Box<FilePlace> {
-        let before = self.text.get(..at).unwrap_or(&self.text);
-        let line = before.rfind('\n').map_or(before, |end| &before[end + 1..]);
-        Box::new(FilePlace {
-            path: Arc::clone(&self.path),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            key: key.to_owned(),
-        })
+        let (path, text) = (Arc::clone(&self.path), Arc::clone(&self.text));
+        Box::new(FilePlace { path, text, at, key: key.to_owned() })
     }
 
     /// What is wrong with what stands there.

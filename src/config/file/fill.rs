@@ -5,12 +5,23 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::Keys;
+use super::document::Document;
 use super::keys::{Key, Slot};
 use crate::cli::Written;
+use crate::config::Refused;
 
 /// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `read_timeout` are.
 const ALIKE: f64 = 0.8;
+
+/// What is needed to read the keys of a table.
+pub(super) struct Keys<'a> {
+    pub(super) document: &'a Document,
+    /// What stands before the keys in messages.
+    pub(super) prefix: &'static str,
+    /// Keys that there are, but not in this table.
+    pub(super) elsewhere: &'a [&'static str],
+    pub(super) faults: &'a mut Refused,
+}
 
 /// Puts each value of a table where its key says, unless that is taken. Keys that there are not, and values of the
 /// wrong kind, are faults; keys in `besides` are left to others.

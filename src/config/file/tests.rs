@@ -25,8 +25,8 @@ fn settings(text: &str, options: &str) -> Result<Settings, Vec<String>> {
     let path = folder.path().join("x.toml");
     fs::write(&path, text).unwrap();
     let words = ["synwatch", "-c", path.to_str().unwrap()].into_iter().chain(options.split_whitespace());
-    let said = |error: &UsageError| error.to_string().replace(&format!("{}/", folder.path().display()), "");
-    Settings::new(Cli::read(words).unwrap()).map_err(|refused| refused.iter().map(said).collect())
+    let said = |line: String| line.replace(&format!("{}/", folder.path().display()), "");
+    Settings::new(Cli::read(words).unwrap()).map_err(|refused| refused.lines().map(said).collect())
 }
 
 #[track_caller]
@@ -271,6 +271,30 @@ fn there_are_64_watches_at_most() {
 }
 
 #[test]
+fn of_a_great_many_faults_a_hundred_are_told() {
+    let text: String = (0..1000).map(|n| format!("x{n} = 1\n")).collect();
+    let complaints = settings(&text, "-i eth0").unwrap_err();
+    assert_eq!((complaints.len(), complaints[100].as_str()), (101, "and 900 more"));
+}
+
+#[test]
+fn tens_of_thousands_of_networks_can_be_allowed() {
+    let networks: String = (0..50_000).map(|n: u32| format!("\"10.{}.{}.1\", ", n / 256, n % 256)).collect();
+    let settings = settings(&format!("allow = [{networks}]"), "-i eth0").unwrap();
+    assert_eq!(settings.allow.len(), 50_000);
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    for text in
+        [format!("a = {}", "[".repeat(500_000)), format!("a = {}", "{a=".repeat(300_000)), "[a".repeat(9)]
+    {
+        assert_eq!(settings(&text, "-i eth0").unwrap_err().len(), 1);
+    }
+    assert_eq!(settings(&vec!["a"; 300_000].join("."), "-i eth0").unwrap_err().len(), 1);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).display().to_string();
@@ -321,8 +345,8 @@ fn a_log_line_tells_the_first_fault_and_how_many_there_are() {
 }
 
 fn place(cause: &str) -> Box<FilePlace> {
-    let line = if cause == "a" { 1 } else { 2 };
-    Box::new(FilePlace { path: std::path::Path::new("x").into(), line, column: 1, key: "k".to_owned() })
+    let at = if cause == "a" { 0 } else { 1 };
+    Box::new(FilePlace { path: std::path::Path::new("x").into(), text: "\n".into(), at, key: "k".to_owned() })
 }
 
 /// Lines of the example that are commented-out keys, with their keys.
