@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use handoff::Handoff;
 use tally::By;
-pub use tally::Watching;
+pub use tally::{Room, Watching};
 
 use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};
