@@ -2,8 +2,9 @@
 
 use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key};
+use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::Slot;
+use crate::table::{self, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
@@ -47,8 +48,11 @@ impl Counting {
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     fn record(&mut self, watch: usize, tally: usize, tag: u64, segment: &Segment, now: &Now) -> bool {
         let table = &self.watches[watch].tallies[tally].counter.table;
-        let recorded = table.record(tag, now.ticks, segment.dst_port, &mut self.ties);
         let by = self.watches[watch].tallies[tally].by;
+        // Whose it is, is asked where many share what it counts for.
+        let mark = if by == By::Source { Mark::default() } else { Mark::of(self.key.address(segment.src)) };
+        let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
+        let recorded = table.record_attempt(tag, &counted, &mut self.ties);
         self.note_claim(&recorded, by);
         let watching = &self.watches[watch];
         let counter = &watching.tallies[tally].counter;

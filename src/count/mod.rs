@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use handoff::Handoff;
 pub use reload::{Coming, Reload};
 use tally::By;
-pub use tally::Watching;
+pub use tally::{Room, Watching};
 
 use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};

@@ -5,7 +5,7 @@ use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Outcome};
-use crate::table::Slot;
+use crate::table::{self, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
@@ -108,7 +108,9 @@ impl Counting {
         let outcome = news.after.outcome;
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
-        let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
+        let settled =
+            table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
+        let recorded = counter.table.record_attempt(tag, &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let slot = found.map(|(slot, _)| slot);

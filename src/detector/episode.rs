@@ -11,10 +11,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
-use super::collect::{AddressSet, Estimate, PortCounts};
+use super::collect::{AddressSet, PortCounts};
 use super::event::{Attempt, Change, Crossing, Key};
 use crate::alert::Kind;
 use crate::clock::Ticks;
+use crate::estimate::{Estimate, Mark};
 use crate::outcome::{Code, Life, Mix, Outcome};
 use crate::time::Timestamp;
 
@@ -102,7 +103,7 @@ pub struct Episode {
     /// The hosts that they came from.
     pub(super) hosts: AddressSet,
     /// How many hosts that were, where there can be several.
-    pub(super) hosts_estimate: Option<Estimate>,
+    pub(super) hosts_estimate: Option<Arc<Estimate>>,
 }
 
 impl Episode {
@@ -119,9 +120,9 @@ impl Episode {
         hosts.add(attempt.src);
         let key = attempt.key;
         let has_several = key.kind != Kind::Source || key.source.is_network();
-        let hosts_estimate = has_several.then(Estimate::new);
+        let hosts_estimate = has_several.then(|| crossing.hosts.clone().unwrap_or_default());
         if let Some(estimate) = &hosts_estimate {
-            estimate.add(attempt.src_hash);
+            estimate.add(Mark::of(attempt.src_hash));
         }
         Self {
             limit: *limit,
@@ -172,7 +173,7 @@ impl Episode {
         self.destinations.add(attempt.dst);
         self.hosts.add(attempt.src);
         if let Some(estimate) = &self.hosts_estimate {
-            estimate.add(attempt.src_hash);
+            estimate.add(Mark::of(attempt.src_hash));
         }
     }
 

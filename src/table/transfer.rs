@@ -9,7 +9,8 @@ use crate::clock::Ticks;
 use crate::sync::Ordering;
 
 impl Table {
-    /// Takes over what another table for the same limits holds: of each source its attempts, its priority and its flag.
+    /// Takes over what another table for the same limits holds: of each source its attempts with their marks, its
+    /// priority and its flag.
     /// This table is new. Gives how many live sources found no room: in a full set those with an episode stay, then
     /// those with the highest priority.
     pub fn take_over(&self, old: &Self, now: Ticks) -> u64 {
@@ -49,6 +50,8 @@ impl Table {
             // Memory that was never written stays as it is.
             if is_full || entry != 0 {
                 self.entry(at, way, position).store(entry, Ordering::Relaxed);
+                let mark = old.marks.get(old.index(from, from_way, position));
+                self.marks.replace(self.index(at, way, position), mark);
             }
         }
         set.words[way].store(word.0, Ordering::Relaxed);
@@ -64,13 +67,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::table::Ties;
+    use crate::estimate::Mark;
+    use crate::table::{Attempt, Ties};
     use crate::watch::Limit;
 
     fn table(limits: &[&str], sources: usize) -> Table {
         let limits: Vec<Limit> = limits.iter().map(|limit| limit.parse().unwrap()).collect();
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
-        Table::new(&limits, Table::memory_for(sources, most)).unwrap()
+        // With more memory for the marks.
+        Table::with_marks(&limits, Table::memory_for(sources, most) * 5 / 4).unwrap()
     }
 
     /// A hash for each source, spread over all sets.
@@ -97,22 +102,19 @@ mod tests {
                     counting = other;
                 }
                 let [one, other] = [&counting, &whole].map(|table| {
-                    let recorded = table.record(tag(source), Ticks(now), 25, &mut ties);
-                    let spans = within((0..2).map(|limit| table.span(&recorded, limit)));
+                    #[expect(clippy::cast_possible_truncation, reason = "any mark will do")]
+                    let attempt = Attempt { time: Ticks(now), port: 25, mark: Mark(now as u16), ..Attempt::default() };
+                    let recorded = table.record_attempt(tag(source), &attempt, &mut ties);
                     if later % 7 == 0 {
                         table.flag(recorded.slot, true);
                     }
-                    // What is idle is left behind: its times are too old to meet a limit with.
-                    (table.met(&recorded), recorded.flagged, spans)
+                    let met = table.met(&recorded);
+                    let window: Option<Vec<_>> = met.map(|limit| table.window(&recorded, limit).collect());
+                    (met, recorded.flagged, window)
                 });
                 prop_assert_eq!(one, other);
             }
         }
-    }
-
-    /// Spans that can matter: those within the longest window.
-    fn within(spans: impl Iterator<Item = Option<u64>>) -> Vec<Option<u64>> {
-        spans.map(|span| span.filter(|span| *span <= 200_000)).collect()
     }
 
     #[test]
