@@ -54,7 +54,7 @@ fn is_good(path: &Path, kind: Kind, packets: u64) -> io::Result<bool> {
 }
 
 /// Writes the first so many packets of a capture.
-fn write_to(out: &mut impl Write, kind: Kind, packets: u64, first: u64) -> io::Result<()> {
+pub(crate) fn write_to(out: &mut impl Write, kind: Kind, packets: u64, first: u64) -> io::Result<()> {
     // Magic number, version 2.4, no zone, no accuracy, snap length, Ethernet: see pcap-savefile(5).
     out.write_all(&0xa1b2_c3d4_u32.to_le_bytes())?;
     out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
