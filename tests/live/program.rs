@@ -165,6 +165,11 @@ impl Lines {
         self.wait_within(patience, text, 1).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Whether a line that contains this comes in this time, unless there was one.
+    pub(crate) fn comes_within(&mut self, patience: Duration, text: &str) -> bool {
+        self.wait_within(patience, text, 1).is_ok()
+    }
+
     fn wait_within(&mut self, patience: Duration, text: &str, times: usize) -> Result<Line, String> {
         let until = Instant::now() + patience;
         loop {
