@@ -11,11 +11,13 @@ use crate::cable::{Cable, INTERFACE};
 use crate::load::{Sources, Syns, attack};
 use crate::program::Program;
 use crate::say;
-use crate::sender::Sender;
+use crate::sender::{EndOfFlood, Sender};
 use crate::traffic::random::Random;
 
 /// Read time-outs that are tried, in milliseconds.
 const READ_TIMEOUTS: [u64; 4] = [1, 5, 10, 20];
+/// The N of the limit that is met: the default one, 30/10s.
+const N: usize = 30;
 /// SYNs a second from random sources, where there are such.
 const RATE: f64 = 100_000.0;
 /// The pause between two attacks, in milliseconds: at random, so that they come at any moment of the kernel's timer, and
@@ -65,7 +67,7 @@ fn measure(cable: &Cable, timeout: u64, is_flooded: bool, samples: u32) -> Vec<D
             });
         }
         cable.sender.enter(|| {
-            let _done = Done(&is_done);
+            let _end = EndOfFlood(&is_done);
             let mut sender = Sender::open();
             let mut random = Random::new(timeout);
             (0..samples).map(|number| attack_once(&mut sender, &mut program, number, &mut random)).collect()
@@ -76,21 +78,13 @@ fn measure(cable: &Cable, timeout: u64, is_flooded: bool, samples: u32) -> Vec<D
 }
 
 fn attack_once(sender: &mut Sender, program: &mut Program, number: u32, random: &mut Random) -> Duration {
-    let (source, before, last) = attack(number, random);
-    sender.send(&before);
+    let (source, syns) = attack(number, N, random);
+    let (before, last) = syns.split_at(N - 1);
+    sender.send(before);
     let sent = SystemTime::now();
-    sender.send(&last);
+    sender.send(last);
     let line = program.err.wait_for(&format!("flood start src={source} "));
     let pause = PAUSE.start + random.below(PAUSE.end - PAUSE.start);
     thread::sleep(Duration::from_millis(pause.into()));
     line.time.duration_since(sent).unwrap_or_default()
-}
-
-/// Ends the other traffic, also when something fails.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -96,20 +96,19 @@ impl Traffic for Data {
     }
 }
 
-/// The attempts of one source that meet the limit of 30/10s: all but the last, and the last.
-pub(crate) fn attack(number: u32, random: &mut Random) -> (IpAddr, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+/// A source, and so many attempts of it.
+pub(crate) fn attack(number: u32, attempts: usize, random: &mut Random) -> (IpAddr, Vec<Vec<u8>>) {
     let frames = Frames::new();
     // A network of its own, a destination of its own: only the source is over a limit.
     let [.., high, low] = number.to_be_bytes();
     let source = Ipv4Addr::new(172, 16 + high % 16, low, 1);
     let to = SocketAddr::from(([192, 0, 2, low], MAIL[usize::from(high) % MAIL.len()]));
-    let mut syns = (0..30).map(|_| {
+    let syns = (0..attempts).map(|_| {
         let mut frame = Vec::new();
         syn(&frames, source, to, random, &mut frame);
         frame
     });
-    let before = syns.by_ref().take(29).collect();
-    (source.into(), before, syns.collect())
+    (source.into(), syns.collect())
 }
 
 fn server() -> SocketAddr {

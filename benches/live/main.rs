@@ -24,6 +24,7 @@ mod traffic;
 
 mod cable;
 mod cpu;
+mod flood;
 mod latency;
 mod load;
 mod loss;
@@ -63,6 +64,8 @@ enum What {
     Cpu,
     /// The time from an attempt that meets the limit to its report
     Latency,
+    /// What a flood of forged sources does to the rest
+    Flood,
 }
 
 fn main() -> ExitCode {
@@ -83,6 +86,9 @@ fn main() -> ExitCode {
     }
     if wanted(What::Latency) {
         print(&latency::table(&cable, arguments.samples));
+    }
+    if wanted(What::Flood) {
+        print(&flood::table(&cable));
     }
     ExitCode::SUCCESS
 }

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,15 @@ impl Sender {
             packets += BATCH as u64;
         }
         Sent { packets, took: start.elapsed() }
+    }
+}
+
+/// Ends a flood that looks at this, also when something fails meanwhile.
+pub(crate) struct EndOfFlood<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for EndOfFlood<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
