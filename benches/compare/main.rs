@@ -17,7 +17,6 @@ mod table;
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,7 +73,7 @@ enum Mode {
     Read { file: PathBuf },
     /// The same: runs a command, and prints what it took
     #[command(hide = true)]
-    Measure { stdout: PathBuf, stderr: PathBuf, program: OsString, arguments: Vec<OsString> },
+    Measure { stderr: PathBuf, program: OsString, arguments: Vec<OsString> },
 }
 
 fn main() -> ExitCode {
@@ -84,9 +83,7 @@ fn main() -> ExitCode {
         Some(Mode::Instructions { dir }) => instructions::count(&directory(dir.as_deref())),
         Some(Mode::LibpcapLoop { file }) => commands::libpcap_loop(file),
         Some(Mode::Read { file }) => commands::read(file),
-        Some(Mode::Measure { stdout, stderr, program, arguments }) => {
-            measure::run_here(program, arguments, stdout, stderr)
-        }
+        Some(Mode::Measure { stderr, program, arguments }) => measure::run_here(program, arguments, stderr),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -161,9 +158,4 @@ fn directory(chosen: Option<&Path>) -> PathBuf {
 fn say(text: &dyn Display) {
     // Nobody is left to be told when standard error is closed.
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// An output for what nobody wants to read.
-fn nowhere() -> io::Result<File> {
-    File::options().write(true).open("/dev/null")
 }

@@ -14,8 +14,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use serde::{Deserialize, Serialize};
 
+use crate::Failure;
 use crate::commands::Command;
-use crate::{Failure, nowhere};
 
 /// What one run of a command took.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(crate) struct Sample {
 pub(crate) fn run(command: &Command, stderr: &Path) -> Result<Sample, Failure> {
     let output = process::Command::new(std::env::current_exe()?)
         .arg("measure")
-        .args([Path::new("/dev/null"), stderr])
+        .arg(stderr)
         .arg(&command.program)
         .arg("--")
         .args(&command.arguments)
@@ -51,17 +51,11 @@ pub(crate) fn run(command: &Command, stderr: &Path) -> Result<Sample, Failure> {
 }
 
 /// Runs a command and prints what it took. To be called in a process that has had no child.
-pub(crate) fn run_here(
-    program: &OsString,
-    arguments: &[OsString],
-    stdout: &Path,
-    stderr: &Path,
-) -> Result<(), Failure> {
-    let stdout = if stdout == Path::new("/dev/null") { nowhere()? } else { File::create(stdout)? };
+pub(crate) fn run_here(program: &OsString, arguments: &[OsString], stderr: &Path) -> Result<(), Failure> {
     let start = Instant::now();
     let status = process::Command::new(program)
         .args(arguments)
-        .stdout(stdout)
+        .stdout(Stdio::null())
         .stderr(File::create(stderr)?)
         .status()
         .map_err(|error| format!("cannot run {program:?}: {error}"))?;
