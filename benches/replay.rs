@@ -3,8 +3,6 @@
 //! `benches/compare` measures the same beside libpcap's loop, with ten million packets; this is for a quick look while
 //! something is changed.
 
-#![allow(clippy::cast_possible_truncation, reason = "random bits, and counts that are small")]
-
 mod traffic;
 
 use std::process::{Command, Stdio};

@@ -4,10 +4,6 @@
 //! channel. The detector, on its own thread, formats and allocates; it is left out.
 
 #[path = "../benches/traffic/mod.rs"]
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the benches' traffic: random bits, and counts that are small"
-)]
 mod traffic;
 
 mod rig;

@@ -4,8 +4,6 @@
 //! tools that are installed on each of them in turn, and prints medians of time and memory as Markdown. It fails when
 //! this program does not report what it has to: a program that looks at nothing is fast, too.
 
-#![allow(clippy::cast_possible_truncation, reason = "random bits, and counts that are small")]
-
 #[path = "../traffic/mod.rs"]
 mod traffic;
 

@@ -20,9 +20,9 @@ const READ_TIMEOUTS: [u64; 4] = [1, 5, 10, 20];
 const N: usize = 30;
 /// SYNs a second from random sources, where there are such.
 const RATE: f64 = 100_000.0;
-/// The pause between two attacks, in milliseconds: at random, so that they come at any moment of the kernel's timer, and
-/// so long that no line is held back.
-const PAUSE: std::ops::Range<u32> = 12..25;
+/// The pause between two attacks, in milliseconds. It is drawn from a range of twice the longest read time-out, and a
+/// multiple of all of them, so that attacks come at any moment of the kernel's timer alike. No line is held back.
+const PAUSE: std::ops::Range<u32> = 12..52;
 /// Longer than any measurement.
 const LONG: Duration = Duration::from_secs(3600);
 
