@@ -25,6 +25,7 @@ use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
+use crate::table::Writers;
 use crate::units::Bytes;
 use crate::watch::Grouping;
 use crate::zone::Zone;
@@ -204,8 +205,8 @@ fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
         .iter()
         .map(|watch| {
             let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-            let watching =
-                Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
+            let watching = Watching::new(watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
+                .map_err(no_memory)?;
             warn_of_little_room(&watching, &watch.name, settings.memory);
             Ok(watching)
         })

@@ -4,6 +4,7 @@
 //! held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it formats
 //! or sends.
 
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
-use super::event::{Attempt, Change, Crossing, Key};
+use super::event::{Attempt, Change, Crossing, Key, Keyed};
 use crate::alert::Kind;
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
@@ -22,7 +23,7 @@ use crate::time::Timestamp;
 /// The open episodes.
 #[derive(Debug, Default)]
 pub struct Episodes {
-    open: DashMap<Key, Arc<Episode>>,
+    open: DashMap<Key, Arc<Episode>, BuildHasherDefault<Keyed>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
     /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
