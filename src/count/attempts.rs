@@ -4,12 +4,13 @@ use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key};
 use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::{self, Recorded, Slot};
+use crate::table::{self, Hint, Recorded, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
 use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
+use super::parties::Hashes;
 use super::tally::{By, Tally};
 
 impl Counting {
@@ -33,7 +34,7 @@ impl Counting {
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let is_reported = self.record(watch, tally, tag, pending);
+            let is_reported = self.record(row, tag, batch.hint(row, index), pending);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 self.connections.note_reported(pending.hashes.connection, &pending.segment, watch);
@@ -46,14 +47,16 @@ impl Counting {
     }
 
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
-    fn record(&mut self, watch: usize, tally: usize, tag: u64, pending: &Pending) -> bool {
+    #[inline]
+    fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
+        let (watch, tally) = self.rows[row];
         let Pending { segment, now, hashes, .. } = pending;
         let Tally { by, counter } = &self.watches[watch].tallies[tally];
         let by = *by;
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.src) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let recorded = counter.table.record_attempt(tag, &counted, &mut self.ties);
+        let recorded = counter.table.record_attempt(tag, hint, &counted, &mut self.ties);
         let met = counter.table.met(&recorded);
         if recorded.claimed.is_some() {
             self.note_claim(&recorded, by);
@@ -79,8 +82,8 @@ impl Counting {
         let watching = &self.watches[watch];
         let Tally { by, counter } = &watching.tallies[tally];
         let key = by.key((watch, watching), &pending.parties(), tag);
-        let time = now.time.max(now.counted_at(&self.clock, recorded));
-        let attempt = attempt(key, hashes.src, segment, time);
+        let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
+        let attempt = attempt(key, hashes, segment, time);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
                 // One that is over is closed by the detector at its next tick, or by the crossing below.
@@ -163,11 +166,12 @@ impl Counting {
     }
 }
 
-fn attempt(key: Key, src_hash: u64, segment: &Segment, time: Timestamp) -> Attempt {
+fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Attempt {
     Attempt {
         key,
         time,
-        src_hash,
+        src_hash: hashes.src,
+        dst_hash: hashes.dst,
         src: segment.src,
         src_port: segment.src_port,
         dst: segment.dst,

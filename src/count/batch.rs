@@ -5,7 +5,7 @@
 
 use crate::clock::{Clock, Ticks};
 use crate::segment::Segment;
-use crate::table::Recorded;
+use crate::table::{Hint, Recorded};
 use crate::time::Timestamp;
 
 use super::parties::{Hashes, Parties};
@@ -31,7 +31,8 @@ impl Pending {
             client: segment.src,
             server: (segment.dst, segment.dst_port),
             client_hash: hashes.src,
-            server_hash: hashes.dst_end,
+            server_hash: hashes.dst,
+            end_hash: hashes.dst_end,
             is_own: *is_own,
         }
     }
@@ -61,11 +62,15 @@ pub(super) struct Batch {
     pending: Vec<Pending>,
     /// A row for each tally, each [`SIZE`] long.
     tags: Vec<u64>,
+    /// Likewise, where the tag was found in its set when the batch was touched.
+    hints: Vec<Hint>,
 }
 
 impl Batch {
     pub(super) fn new(tallies: usize) -> Self {
-        Self { pending: Vec::with_capacity(SIZE), tags: vec![NONE; SIZE * tallies] }
+        let places = SIZE * tallies;
+        let hints = vec![Hint::default(); places];
+        Self { pending: Vec::with_capacity(SIZE), tags: vec![NONE; places], hints }
     }
 
     /// Sets the tag for a tally of the segment that is added next.
@@ -99,10 +104,23 @@ impl Batch {
         Some(self.tags[tally * SIZE + index]).filter(|tag| *tag != NONE)
     }
 
+    /// Where a segment's tag for a tally was found in its set.
+    #[inline]
+    pub(super) fn hint(&self, tally: usize, index: usize) -> Hint {
+        self.hints[tally * SIZE + index]
+    }
+
     /// All tags for a tally.
     pub(super) fn tags(&self, tally: usize) -> impl Iterator<Item = u64> + '_ {
         let row = &self.tags[tally * SIZE..][..self.pending.len()];
         row.iter().copied().filter(|tag| *tag != NONE)
+    }
+
+    /// All tags for a tally, and where to note in which place of its set each was found.
+    pub(super) fn tags_to_find(&mut self, tally: usize) -> impl Iterator<Item = (u64, &mut Hint)> + '_ {
+        let row = tally * SIZE..tally * SIZE + self.pending.len();
+        let tags = self.tags[row.clone()].iter().copied();
+        tags.zip(&mut self.hints[row]).filter(|(tag, _)| *tag != NONE)
     }
 
     pub(super) fn clear(&mut self) {

@@ -159,7 +159,7 @@ impl Counting {
         }
         // Counting needs all the rest.
         let mut batch = std::mem::take(&mut self.batch);
-        self.touch(&batch);
+        self.touch(&mut batch);
         for index in 0..batch.all().len() {
             self.count(&batch, index);
         }
@@ -246,7 +246,7 @@ impl Counting {
     }
 
     /// Brings all that the batch needs into the cache: first the sets, then what they point to.
-    fn touch(&self, batch: &Batch) {
+    fn touch(&self, batch: &mut Batch) {
         let mut touched = 0;
         for connection in batch.connections() {
             touched ^= self.connections.touch(connection);
@@ -255,12 +255,17 @@ impl Counting {
             let table = &self.watches[watch].tallies[tally].counter.table;
             touched ^= batch.tags(row).map(|tag| table.touch(tag)).fold(0, |all, one| all ^ one);
         }
-        for connection in batch.connections() {
-            touched ^= self.connections.touch_entry(connection);
+        // A SYN's own entry is nearly always a new one, which is written and not read.
+        for pending in batch.all().iter().filter(|pending| !pending.segment.flags.is_attempt()) {
+            touched ^= self.connections.touch_entry(pending.hashes.connection);
         }
         for (row, &(watch, tally)) in self.rows.iter().enumerate() {
             let table = &self.watches[watch].tallies[tally].counter.table;
-            touched ^= batch.tags(row).map(|tag| table.touch_ring(tag)).fold(0, |all, one| all ^ one);
+            for (tag, hint) in batch.tags_to_find(row) {
+                let (found, ring) = table.touch_ring(tag);
+                *hint = found;
+                touched ^= ring;
+            }
         }
         std::hint::black_box(touched);
     }

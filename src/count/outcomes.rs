@@ -5,7 +5,7 @@ use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Outcome};
-use crate::table::{self, Slot};
+use crate::table::{self, Hint, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
@@ -74,7 +74,7 @@ impl Counting {
             self.tell_episode(&change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
-            self.record_outcome(watch, key, parties.client_hash, found, news, now);
+            self.record_outcome(watch, key, parties, found, news, now);
         }
     }
 
@@ -102,7 +102,7 @@ impl Counting {
         &mut self,
         watch: usize,
         key: Key,
-        src_hash: u64,
+        parties: &Parties,
         found: Option<(Slot, bool)>,
         news: &News,
         now: &Now,
@@ -112,7 +112,7 @@ impl Counting {
         let code = Code::from(news.after);
         let settled =
             table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
-        let recorded = counter.table.record_attempt(key.tag, &settled, &mut self.ties);
+        let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let slot = found.map(|(slot, _)| slot);
@@ -121,7 +121,7 @@ impl Counting {
             return;
         }
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
-        let attempt = attempt(key, src_hash, news, now);
+        let attempt = attempt(key, parties, news, now);
         if let Some(episode) = self.episodes.get(&attempt.key).filter(|episode| episode.lasts_at(now.time)) {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
             let span = own.and_then(|limit| counter.table.span(&recorded, limit));
@@ -155,12 +155,13 @@ fn is_settled_by(before: Outcome, after: Outcome) -> bool {
 }
 
 /// The attempt that became something, at the time at which that was settled.
-fn attempt(key: Key, src_hash: u64, news: &News, now: &Now) -> Attempt {
+fn attempt(key: Key, parties: &Parties, news: &News, now: &Now) -> Attempt {
     let Ends { client, server, interface } = news.ends;
     Attempt {
         key,
         time: now.time,
-        src_hash,
+        src_hash: parties.client_hash,
+        dst_hash: parties.server_hash,
         src: client.0,
         src_port: client.1,
         dst: server.0,

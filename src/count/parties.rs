@@ -15,8 +15,10 @@ pub(super) struct Parties {
     pub(super) server: End,
     /// The hash of the client's address.
     pub(super) client_hash: u64,
-    /// The hash of the server's address and port.
+    /// The hash of the server's address.
     pub(super) server_hash: u64,
+    /// The hash of that and its port.
+    pub(super) end_hash: u64,
     /// Whether the client's is an own address.
     pub(super) is_own: bool,
 }
@@ -26,6 +28,8 @@ pub(super) struct Parties {
 pub(super) struct Hashes {
     /// The sender's address.
     pub(super) src: u64,
+    /// The receiver's address.
+    pub(super) dst: u64,
     /// The receiver's address and port.
     pub(super) dst_end: u64,
     /// The connection, in either direction.
@@ -56,7 +60,7 @@ impl Hasher {
         };
         let dst_end = self.key.end(dst, segment.dst_port);
         let connection = self.key.connection(self.key.end(src, segment.src_port), dst_end);
-        Hashes { src, dst_end, connection }
+        Hashes { src, dst, dst_end, connection }
     }
 
     /// The hash of an address.
@@ -67,9 +71,9 @@ impl Hasher {
 
     /// The parties to an attempt.
     pub(super) fn parties(&mut self, client: IpAddr, server: End, is_own: bool) -> Parties {
-        let server_address = self.server(server.0);
-        let server_hash = self.key.end(server_address, server.1);
-        Parties { client, server, client_hash: self.key.address(client), server_hash, is_own }
+        let server_hash = self.server(server.0);
+        let end_hash = self.key.end(server_hash, server.1);
+        Parties { client, server, client_hash: self.key.address(client), server_hash, end_hash, is_own }
     }
 
     #[inline]
@@ -128,6 +132,9 @@ mod tests {
         let (client, server) = (("192.0.2.1".parse().unwrap(), 1), ("192.0.2.2".parse().unwrap(), 25));
         let hashes = hasher.segment(&segment(client, server), true);
         let parties = hasher.parties(client.0, server, false);
-        assert_eq!((parties.client_hash, parties.server_hash), (hashes.src, hashes.dst_end));
+        assert_eq!(
+            (parties.client_hash, parties.server_hash, parties.end_hash),
+            (hashes.src, hashes.dst, hashes.dst_end)
+        );
     }
 }

@@ -155,7 +155,7 @@ impl By {
             Self::Source => Some(hasher.address(watching.source(parties).0.addr())),
             _ if parties.is_own => None,
             Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
-            Self::Destination => Some(parties.server_hash),
+            Self::Destination => Some(parties.end_hash),
         }
     }
 

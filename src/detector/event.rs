@@ -83,6 +83,8 @@ pub struct Attempt {
     pub time: Timestamp,
     /// The keyed hash of its source address.
     pub src_hash: u64,
+    /// The keyed hash of its destination address.
+    pub dst_hash: u64,
     /// Its source address.
     pub src: IpAddr,
     /// Its source port.

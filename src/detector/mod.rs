@@ -193,7 +193,6 @@ impl<S: Sink> Detector<S> {
 
     fn start(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
-        let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
         let id = self.next_id;
         self.next_id = EpisodeId(id.0 + 1);
         let origin = self
@@ -211,7 +210,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
-            episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
+            episode: Arc::new(Episode::new(crossing, self.rules.quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);

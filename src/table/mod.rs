@@ -95,6 +95,23 @@ pub struct Slot {
     generation: u64,
 }
 
+/// In which place of its set a tag was found, if it was; it may have moved since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hint(u8);
+
+impl Hint {
+    fn new(way: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a set has few places")]
+        Self(way as u8 + 1)
+    }
+
+    /// The place, if the tag is still there.
+    fn check(self, set: &Set, tag: u64) -> Option<usize> {
+        let way = usize::from(self.0).checked_sub(1)?;
+        (set.tags.get(way)?.load(Ordering::Acquire) == tag).then_some(way)
+    }
+}
+
 /// What recording an attempt found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
@@ -227,14 +244,16 @@ impl Table {
         set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
     }
 
-    /// Brings the place of a source's next ring entry into the cache, once its set is there.
+    /// Brings the place of a source's next ring entry into the cache, once its set is there, and says where in that it
+    /// was found.
     #[must_use]
-    pub fn touch_ring(&self, tag: u64) -> u64 {
+    pub fn touch_ring(&self, tag: u64) -> (Hint, u64) {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        set.find(nonzero(tag)).map_or(0, |way| {
+        set.find(nonzero(tag)).map_or((Hint::default(), 0), |way| {
             let count = Word(set.words[way].load(Ordering::Relaxed)).count();
-            self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed)
+            let touched = self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed);
+            (Hint::new(way), touched)
         })
     }
 
@@ -250,22 +269,23 @@ impl Table {
 
     /// Records an attempt of the source with this hash, of which nothing is known yet.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
-        self.record_attempt(tag, &Attempt { time, port, ..Attempt::default() }, ties)
+        self.record_attempt(tag, Hint::default(), &Attempt { time, port, ..Attempt::default() }, ties)
     }
 
     /// Records an attempt of the source, or of the group of sources, with this hash.
-    pub fn record_attempt(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+    #[inline]
+    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         match self.writers {
-            Writers::One => self.record_alone(nonzero(tag), attempt, ties),
+            Writers::One => self.record_alone(nonzero(tag), hint, attempt, ties),
             Writers::Many => self.record_among_others(nonzero(tag), attempt, ties),
         }
     }
 
-    fn record_alone(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+    fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
         let second = attempt.time.second();
-        let (way, claimed) = match set.find(tag) {
+        let (way, claimed) = match hint.check(set, tag).or_else(|| set.find(tag)) {
             Some(way) => (way, None),
             None => {
                 let (way, how) = claim::claim_alone(set, tag, second, self.idle_after, ties);
@@ -280,9 +300,13 @@ impl Table {
             self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
         let index = self.index(at, way, position(word.count(), 0, self.ring));
         let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
-        let replaced = Entry(self.rings[index].load(Ordering::Relaxed));
+        // Until the ring is full, what is there is of an earlier claim, and not waited for.
+        let mut replaced = (Entry::NONE, attempt.mark);
+        if word.count() >= self.ring {
+            replaced = (Entry(self.rings[index].load(Ordering::Relaxed)), self.marks.get(index));
+        }
         self.rings[index].store(entry.0, Ordering::Relaxed);
-        let replaced = (replaced, self.marks.replace(index, attempt.mark));
+        self.marks.set(index, attempt.mark);
         Recorded::new(slot, &attempt, word, claimed, replaced)
     }
 
@@ -330,8 +354,8 @@ impl Table {
             let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
             let index = self.index(at, way, position(word.count(), 0, self.ring));
             let place = &self.rings[index];
-            let replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
-            let replaced = (replaced, self.marks.replace(index, attempt.mark));
+            let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));
+            self.marks.set(index, attempt.mark);
             let mut recorded = Recorded::new(slot, &attempt, word, claimed, replaced);
             // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
             // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out

@@ -192,7 +192,7 @@ fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
         // The first thousand attempts are of many sources, the others of a hundred.
         let source = if n < 1000 { n } else { n % 100 };
         let attempt = Attempt { time: Ticks(n), port: 25, mark: Mark::of(tag(source)), ..Attempt::default() };
-        let recorded = group.record_attempt(tag(7), &attempt, &mut ties);
+        let recorded = group.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
         if let Some(limit) = group.met(&recorded) {
             let estimate = group.sources(&recorded, limit).unwrap().count();
             match n {
@@ -264,9 +264,20 @@ proptest! {
             // Now and then a little out of order.
             let at = Ticks(time - later % 7);
             let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
-            let [one, many] = [0, 1].map(|n| tables[n].record_attempt(tag(source), &attempt, &mut ties[n]));
-            prop_assert_eq!(one, many);
+            // Hints of whatever source: they may be wrong.
+            let hints = [tables[0].touch_ring(tag(u64::from(port))).0, Hint::default()];
+            let [one, many] = [0, 1].map(|n| tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]));
+            let what = |recorded: Recorded| {
+                (recorded.slot, recorded.time, recorded.claimed, recorded.flagged, recorded.count)
+            };
+            prop_assert_eq!(what(one), what(many));
             prop_assert_eq!(tables[0].met(&one), tables[1].met(&many));
+            for limit in 0..limits.len() {
+                let [one, many] = [(0, one), (1, many)].map(|(n, recorded)| {
+                    tables[n].window(&recorded, limit).collect::<Vec<_>>()
+                });
+                prop_assert_eq!(one, many);
+            }
             if port == 3 {
                 tables.iter().for_each(|table| table.flag(one.slot, later % 2 == 0));
             }
