@@ -74,7 +74,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             let batch: [(u64, Segment); BATCH] = std::array::from_fn(|_| {
                 count += 1;
                 let syn = syn(count % different);
-                (key.connection((syn.src, syn.src_port), (syn.dst, syn.dst_port)), syn)
+                (connection(&key, &syn), syn)
             });
             black_box(
                 batch.iter().fold(0, |touched, (connection, _)| touched ^ connections.touch(*connection)),
@@ -84,6 +84,11 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             }
         }
     });
+}
+
+fn connection(key: &Key, syn: &Segment) -> u64 {
+    let end = |address, port| key.end(key.address(address), port);
+    key.connection(end(syn.src, syn.src_port), end(syn.dst, syn.dst_port))
 }
 
 fn syn(number: u32) -> Segment {

@@ -72,7 +72,7 @@ fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]
 
 fn touch(table: &Table, tags: &[u64]) -> u64 {
     let sets = tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag));
-    tags.iter().fold(sets, |touched, tag| touched ^ table.touch_ring(*tag))
+    tags.iter().fold(sets, |touched, tag| touched ^ table.touch_ring(*tag).1)
 }
 
 /// As even as a keyed hash of a source is (splitmix64, Steele et al. 2014).

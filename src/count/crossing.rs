@@ -1,5 +1,7 @@
 //! From a limit that was met to the detector.
 
+use std::sync::Arc;
+
 use crate::clock::Ticks;
 use crate::detector::{Attempt, Crossing, Event};
 use crate::outcome::{Mix, Outcome};
@@ -89,12 +91,12 @@ impl Counting {
         Some(Crossing {
             attempt,
             limit: limits[*limit] as u16,
-            first: now.counted_at(recorded).before(Ticks::span(span)),
+            first: now.counted_at(&self.clock, recorded).before(Ticks::span(span)),
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
+            hosts: table.sources(recorded, *limit).map(Arc::new),
             since: (self.era, since),
-            met: (self.era, recorded.time.max(since)),
         })
     }
 }

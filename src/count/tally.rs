@@ -1,17 +1,17 @@
 //! What attempts are counted for: their source, the network of that, their destination.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::alert::{Kind, Source};
 use crate::detector::Key;
-use crate::hash;
 use crate::outcome::Outcome;
 use crate::sync::OutOfMemory;
-use crate::table::Table;
+use crate::table::{Make, Table, Writers};
 use crate::watch::{Grouping, Limit, Limits, PortSet};
+
+use super::parties::{Hasher, Parties};
 
 /// How networks are told from their sources' addresses: what one customer of a provider, or one small provider, holds.
 const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
@@ -37,6 +37,19 @@ pub(super) struct Tally {
     pub(super) counter: Counter,
 }
 
+/// How many things some counters have room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whether each is the slot of many sources, a network or a destination, or that of one.
+    pub of_many: bool,
+    /// What they are, in the plural: `sources`, `networks`, `destinations`.
+    pub of: &'static str,
+    /// The largest N of their limits, on which it depends.
+    pub attempts: u16,
+    /// How many there is room for.
+    pub places: usize,
+}
+
 /// What they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
@@ -56,8 +69,8 @@ pub(super) struct Counter {
 
 impl Watching {
     /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
-    /// evenly for each outcome that a limit counts, for networks, and for destinations; all for the attempts where
-    /// there is nothing else.
+    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
+    /// many times that of others; all for the attempts where there is nothing else.
     ///
     /// # Errors
     ///
@@ -67,42 +80,57 @@ impl Watching {
         grouping: Grouping,
         limits: &Limits,
         memory: usize,
+        writers: Writers,
     ) -> Result<Self, OutOfMemory> {
         let mut counted: Vec<_> = limits.sources.iter().filter_map(|limit| limit.outcome).collect();
         counted.sort_unstable_by_key(|outcome| *outcome as u8);
         counted.dedup();
         let others = counted.len()
             + usize::from(limits.networks.is_some())
-            + usize::from(limits.destinations.is_some());
+            + 2 * usize::from(limits.destinations.is_some());
         let share = (memory / 2).checked_div(others).unwrap_or(0);
         let outcomes = counted.into_iter().map(|outcome| {
-            Ok((outcome, Counter::new(places(&limits.sources, Some(outcome)), &limits.sources, share)?))
+            let places = places(&limits.sources, Some(outcome));
+            Ok((outcome, Counter::new(places, &limits.sources, share, Make { marks: false, writers })?))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
-        let sources = Counter::new(places(&limits.sources, None), &limits.sources, memory - share * others)?;
+        let places = places(&limits.sources, None);
+        let make = Make { marks: false, writers };
+        let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
         let mut tallies = vec![Tally { by: By::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
         let mut place = limits.sources.len();
-        for (by, limit) in [(By::Network, limits.networks), (By::Destination, limits.destinations)] {
+        let groups =
+            [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
+        for (by, limit, memory) in groups {
             if limit.is_some() {
-                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, share)? });
+                let make = Make { marks: true, writers };
+                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
                 place += 1;
             }
         }
         Ok(Self { ports, grouping, outcomes, tallies })
     }
 
-    /// How many sources its attempts' counters have room for.
-    #[must_use]
-    pub fn sources(&self) -> usize {
-        self.tallies[0].counter.table.slots()
+    /// What its counters have room for.
+    pub fn rooms(&self) -> impl Iterator<Item = Room> {
+        let room = |by: By, counter: &Counter| {
+            let (of_many, of) = match by {
+                By::Source => (false, "sources"),
+                By::Network => (true, "networks"),
+                By::Destination => (true, "destinations"),
+            };
+            Room { of_many, of, attempts: counter.table.largest(), places: counter.table.slots() }
+        };
+        let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
+        tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
     }
 
     /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
     /// the network that it lies in over a limit.
-    pub(super) fn source(&self, own: &[IpAddr], client: IpAddr) -> Source {
-        let grouping = if own.contains(&client) { Grouping::HOSTS } else { self.grouping };
-        Source(grouping.group(client))
+    fn source(&self, parties: &Parties) -> Source {
+        let grouping = if parties.is_own { Grouping::HOSTS } else { self.grouping };
+        Source(grouping.group(parties.client))
     }
 
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
@@ -118,29 +146,29 @@ impl Watching {
 }
 
 impl By {
-    /// What an attempt counts for, and the tag of that in the counters; `None` where an own address counts for nothing
-    /// but itself.
-    pub(super) fn subject(
-        self,
-        watch: (usize, &Watching),
-        key: &hash::Key,
-        own: &[IpAddr],
-        client: IpAddr,
-        server: (IpAddr, u16),
-    ) -> Option<(Key, u64)> {
+    /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
+    /// itself.
+    #[inline]
+    pub(super) fn tag(self, watching: &Watching, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+        match self {
+            Self::Source if watching.grouping.is_host(parties.client) => Some(parties.client_hash),
+            Self::Source => Some(hasher.address(watching.source(parties).0.addr())),
+            _ if parties.is_own => None,
+            Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
+            Self::Destination => Some(parties.end_hash),
+        }
+    }
+
+    /// What an attempt counts for, with its tag.
+    pub(super) fn key(self, watch: (usize, &Watching), parties: &Parties, tag: u64) -> Key {
         let (number, watching) = watch;
         let (kind, source) = match self {
-            Self::Source => (Kind::Source, watching.source(own, client)),
-            _ if own.contains(&client) => return None,
-            Self::Network => (Kind::Network, Source(NETWORKS.group(client))),
-            Self::Destination => (Kind::Destination(server.1), Source(IpNet::from(server.0))),
-        };
-        let tag = match kind {
-            Kind::Source | Kind::Network => key.address(source.0.addr()),
-            Kind::Destination(_) => key.end(server),
+            Self::Source => (Kind::Source, watching.source(parties)),
+            Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
+            Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
         };
         #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
-        Some((Key { watch: number as u16, kind, source }, tag))
+        Key { watch: number as u16, kind, source, tag }
     }
 }
 
@@ -150,9 +178,9 @@ fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
 }
 
 impl Counter {
-    /// The counters for the limits at these places.
-    fn new(places: Vec<usize>, limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+    /// The counters for the limits at these places, in a table of this make.
+    fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(Table::new(&own, memory)?), limits: places })
+        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places })
     }
 }

@@ -7,8 +7,6 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hyperloglockless::AtomicHyperLogLog;
-
 use crate::alert::{Addresses, Ports};
 
 /// Attempts by port: the first [`PortCounts::KEPT`] ports that come are kept, attempts to others are counted together.
@@ -49,6 +47,12 @@ impl PortCounts {
         self.others.fetch_add(attempts, Ordering::Relaxed);
     }
 
+    /// All attempts.
+    pub(super) fn total(&self) -> u64 {
+        let count = |cell: &AtomicU64| cell.load(Ordering::Relaxed) & ((1 << PORT_SHIFT) - 1);
+        self.cells.iter().map(count).sum::<u64>() + self.others.load(Ordering::Relaxed)
+    }
+
     /// What was counted: most attempts first, then the lower port.
     #[must_use]
     pub(super) fn ports(&self) -> Ports {
@@ -67,34 +71,13 @@ impl PortCounts {
     }
 }
 
-/// How many addresses were seen, estimated to within a few percent in a kilobyte (`HyperLogLog`, Flajolet et al. 2007).
-#[derive(Debug)]
-pub(super) struct Estimate(AtomicHyperLogLog);
-
-impl Estimate {
-    /// 2^10 registers of a byte each: a standard error of 3 %.
-    const PRECISION: u8 = 10;
-
-    pub(super) fn new() -> Self {
-        // What is put in is hashed with a key of its own already.
-        Self(AtomicHyperLogLog::seeded(Self::PRECISION, 0))
-    }
-
-    /// Takes note of an address, by its keyed hash.
-    pub(super) fn add(&self, hash: u64) {
-        self.0.insert_hash(hash);
-    }
-
-    /// How many different ones there were.
-    pub(super) fn count(&self) -> u64 {
-        self.0.count() as u64
-    }
-}
-
 /// Addresses that were seen: the first [`AddressSet::KEPT`] are kept, attempts that concern others are counted.
 #[derive(Debug, Default)]
 pub(super) struct AddressSet {
-    cells: [OnceLock<IpAddr>; Self::KEPT],
+    /// The keyed hash of each address that is kept; 0 where there is none yet. One that is there stays.
+    hashes: [AtomicU64; Self::KEPT],
+    /// Set just after the hash.
+    addresses: [OnceLock<IpAddr>; Self::KEPT],
     others: AtomicU64,
 }
 
@@ -102,19 +85,33 @@ impl AddressSet {
     /// How many addresses are kept.
     pub(super) const KEPT: usize = 16;
 
-    /// Takes note of an address.
-    pub(super) fn add(&self, address: IpAddr) {
-        // Empty cells are at the end: the first one takes a new address, or holds the one that was faster.
-        if !self.cells.iter().any(|cell| *cell.get_or_init(|| address) == address) {
-            self.others.fetch_add(1, Ordering::Relaxed);
+    /// Takes note of an address, by its keyed hash, and says whether it was kept already.
+    pub(super) fn add(&self, hash: u64, address: IpAddr) -> bool {
+        let hash = hash.max(1);
+        for (cell, kept) in self.hashes.iter().zip(&self.addresses) {
+            let mut value = cell.load(Ordering::Relaxed);
+            if value == 0 {
+                match cell.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let _ = kept.set(address);
+                        return false;
+                    }
+                    Err(taken) => value = taken,
+                }
+            }
+            if value == hash {
+                return true;
+            }
         }
+        self.others.fetch_add(1, Ordering::Relaxed);
+        false
     }
 
     /// What was seen.
     #[must_use]
     pub(super) fn addresses(&self) -> Addresses {
         Addresses {
-            kept: self.cells.iter().map_while(|cell| cell.get().copied()).collect(),
+            kept: self.addresses.iter().filter_map(|kept| kept.get().copied()).collect(),
             others: self.others.load(Ordering::Relaxed),
         }
     }
@@ -123,20 +120,6 @@ impl AddressSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::Key;
-
-    #[test]
-    fn an_estimate_is_within_a_tenth_and_counts_each_once() {
-        let key = Key::fixed();
-        for addresses in [1u32, 16, 100, 1_000, 100_000] {
-            let estimate = Estimate::new();
-            for _ in 0..2 {
-                (0..addresses).for_each(|n| estimate.add(key.address(IpAddr::from(n.to_be_bytes()))));
-            }
-            let off = estimate.count().abs_diff(addresses.into());
-            assert!(off * 10 <= addresses.into(), "{} of {addresses}", estimate.count());
-        }
-    }
 
     #[test]
     fn ports_are_shown_most_attempts_first() {
@@ -165,14 +148,13 @@ mod tests {
     fn the_sixteenth_address_is_the_last_that_is_kept() {
         let set = AddressSet::default();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
+        let add = |n: u8| set.add(u64::from(n) << 40, address(n));
         for n in 0..16 {
-            set.add(address(n));
-            set.add(address(0));
+            assert!(!add(n));
+            assert!(add(0));
         }
         assert_eq!(set.addresses(), Addresses { kept: (0..16).map(address).collect(), others: 0 });
-        set.add(address(16));
-        set.add(address(16));
-        set.add(address(15));
+        assert_eq!([add(16), add(16), add(15)], [false, false, true]);
         assert_eq!(set.addresses().others, 2);
     }
 }

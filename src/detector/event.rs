@@ -1,9 +1,12 @@
 //! What capture threads tell the detector: small values of fixed size, over one bounded channel.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
+use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
 use crate::stats::Stats;
@@ -33,7 +36,7 @@ pub enum Event {
 }
 
 /// Whose episode: a source, in a watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// The watch, by its place among the watches.
     pub watch: u16,
@@ -41,6 +44,34 @@ pub struct Key {
     pub kind: Kind,
     /// The source, or the destination.
     pub source: Source,
+    /// The keyed hash by which the counters know it.
+    pub tag: u64,
+}
+
+impl Hash for Key {
+    /// The tag alone: it is a keyed hash of all the rest but for the watch, and watches are few.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.tag);
+    }
+}
+
+/// Takes a keyed hash as it is.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Keyed(u64);
+
+impl Hasher for Keyed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, tag: u64) {
+        self.0 = tag;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // No key writes anything but its tag; whatever else there might be is mixed in.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
 }
 
 /// One attempt, as far as reports tell of it.
@@ -52,6 +83,8 @@ pub struct Attempt {
     pub time: Timestamp,
     /// The keyed hash of its source address.
     pub src_hash: u64,
+    /// The keyed hash of its destination address.
+    pub dst_hash: u64,
     /// Its source address.
     pub src: IpAddr,
     /// Its source port.
@@ -78,7 +111,7 @@ pub struct Change {
 }
 
 /// An attempt that met a limit, and the window that it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Crossing {
     /// The attempt.
     pub attempt: Attempt,
@@ -92,11 +125,11 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
+    /// How many hosts they came from, where the counters remember it.
+    pub hosts: Option<Arc<Estimate>>,
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
     /// used up before it.
     pub since: (u32, Ticks),
-    /// The tick of the attempt that met it, likewise: from it on, attempts of a source do not count for its network.
-    pub met: (u32, Ticks),
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

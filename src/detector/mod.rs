@@ -23,16 +23,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, WindowPorts};
 
-use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Source, State, Trigger};
+use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
 use crate::packet::{Interfaces, Origin};
 use crate::sink::Sink;
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::watch::Limit;
-use collect::Estimate;
 use schedule::{Due, EpisodeId, Schedule, What};
 use vantage::Vantage;
 use vigil::Vigil;
@@ -194,7 +193,6 @@ impl<S: Sink> Detector<S> {
 
     fn start(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
-        let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
         let id = self.next_id;
         self.next_id = EpisodeId(id.0 + 1);
         let origin = self
@@ -212,7 +210,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
-            episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
+            episode: Arc::new(Episode::new(crossing, self.rules.quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
@@ -361,7 +359,8 @@ impl<S: Sink> Detector<S> {
                 Some(_) => episode.hosts.addresses(),
                 None => Addresses::default(),
             },
-            hosts_estimate: episode.hosts_estimate.as_ref().map(Estimate::count),
+            // No more than attempts, whatever the estimate's error.
+            hosts_estimate: episode.hosts_estimate.as_deref().map(|hosts| hosts.count().min(attempts)),
             within: self.within(open.key),
             outcomes,
             sent,
@@ -371,7 +370,7 @@ impl<S: Sink> Detector<S> {
     }
 
     /// The sources with an episode of their own in the network of this one.
-    fn within(&self, network: Key) -> Vec<Source> {
+    fn within(&self, network: Key) -> Within {
         let is_within = |key: &&Key| {
             key.kind == Kind::Source && key.watch == network.watch && network.source.0.contains(&key.source.0)
         };
@@ -379,7 +378,7 @@ impl<S: Sink> Detector<S> {
             Kind::Network => {
                 self.open.values().map(|open| &open.key).filter(is_within).map(|k| k.source).collect()
             }
-            Kind::Source | Kind::Destination(_) => Vec::new(),
+            Kind::Source | Kind::Destination(_) => Within::default(),
         }
     }
 

@@ -26,7 +26,7 @@ use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Pac
 use synwatch::sink::Sink;
 use synwatch::source::Receiver as _;
 use synwatch::stats::Stats;
-use synwatch::table::Table;
+use synwatch::table::{Table, Writers};
 use synwatch::time::Timestamp;
 use synwatch::watch::{Grouping, Limit, Limits, PortSet};
 
@@ -201,7 +201,7 @@ impl Watch {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(self.ports.clone(), self.grouping, &self.all(), 2 * memory)
+        Watching::new(self.ports.clone(), self.grouping, &self.all(), 2 * memory, Writers::One)
             .expect("memory for the tables")
     }
 }
