@@ -13,8 +13,8 @@ fn main() {
     divan::main();
 }
 
-/// What the default watch has of the default memory: 64 MiB, of which recent connections take a quarter.
-const MEMORY: usize = 48 << 20;
+/// What the sources have of the default memory: three eighths of 64 MiB.
+const MEMORY: usize = 24 << 20;
 /// Attempts that are recorded at once.
 const BATCH: usize = 64;
 /// Batches in a sample.

@@ -51,6 +51,7 @@ pub(crate) struct Watch {
     pub(crate) grouping: Grouping,
     pub(crate) limits: Vec<Limit>,
     pub(crate) networks: Option<Limit>,
+    pub(crate) destinations: Option<Limit>,
 }
 
 impl Setup {
@@ -164,6 +165,7 @@ impl Watch {
             grouping: Grouping { prefix4: 32, prefix6: 64 },
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             networks: None,
+            destinations: None,
         }
     }
 
@@ -177,8 +179,13 @@ impl Watch {
         self
     }
 
+    pub(crate) fn destinations(mut self, limit: &str) -> Self {
+        self.destinations = Some(limit.parse().expect("a limit"));
+        self
+    }
+
     fn all(&self) -> Limits {
-        Limits { sources: self.limits.clone(), networks: self.networks, destinations: None }
+        Limits { sources: self.limits.clone(), networks: self.networks, destinations: self.destinations }
     }
 
     pub(crate) fn ports(mut self, ports: &str) -> Self {
@@ -215,6 +222,11 @@ impl Run {
     /// The server's reset of a numbered SYN, at that one's time.
     pub(crate) fn see_refusal(&mut self, syn: &Syn) {
         self.packet(syn, &syn.refusal());
+    }
+
+    /// A packet as a source hands it over.
+    pub(crate) fn take(&mut self, packet: &Packet<'_>) {
+        self.counting.packet(packet);
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
