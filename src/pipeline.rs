@@ -27,6 +27,7 @@ use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
+use crate::table::Writers;
 use crate::units::Bytes;
 use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
@@ -253,7 +254,7 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share)
+    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
         .map_err(|_| Error::Memory(settings.memory))?;
     warn_of_little_room(&watching, &watch.name, settings.memory);
     Ok(watching)

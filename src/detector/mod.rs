@@ -23,7 +23,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Change, Crossing, Event, Key, Reload, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
@@ -196,7 +196,6 @@ impl<S: Sink> Detector<S> {
 
     fn start(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
-        let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
         let Some(quiet_time) = self.watch(attempt.key).map(|watch| watch.quiet_time) else { return };
         let id = self.next_id;
         self.next_id = EpisodeId(id.0 + 1);
@@ -215,7 +214,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
-            episode: Arc::new(Episode::new(crossing, limit.attempts, quiet_time)),
+            episode: Arc::new(Episode::new(crossing, quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);

@@ -47,8 +47,9 @@ fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
 fn crossing(time: Timestamp) -> Crossing {
     let [src, dst] = [[192, 0, 2, 66], [192, 0, 2, 25]].map(IpAddr::from);
     let attempt = Attempt {
-        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()) },
-        src_hash: 0,
+        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()), tag: 1 },
+        src_hash: 1,
+        dst_hash: 2,
         time,
         src,
         src_port: 40_000,

@@ -51,7 +51,7 @@ impl Table {
             if is_full || entry != 0 {
                 self.entry(at, way, position).store(entry, Ordering::Relaxed);
                 let mark = old.marks.get(old.index(from, from_way, position));
-                self.marks.replace(self.index(at, way, position), mark);
+                self.marks.set(self.index(at, way, position), mark);
             }
         }
         set.words[way].store(word.0, Ordering::Relaxed);
@@ -68,14 +68,15 @@ mod tests {
 
     use super::*;
     use crate::estimate::Mark;
-    use crate::table::{Attempt, Ties};
+    use crate::table::{Attempt, Hint, Make, Ties, Writers};
     use crate::watch::Limit;
 
     fn table(limits: &[&str], sources: usize) -> Table {
         let limits: Vec<Limit> = limits.iter().map(|limit| limit.parse().unwrap()).collect();
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
         // With more memory for the marks.
-        Table::with_marks(&limits, Table::memory_for(sources, most) * 5 / 4).unwrap()
+        let make = Make { marks: true, writers: Writers::One };
+        Table::made(make, &limits, Table::memory_for(sources, most) * 5 / 4).unwrap()
     }
 
     /// A hash for each source, spread over all sets.
@@ -104,7 +105,7 @@ mod tests {
                 let [one, other] = [&counting, &whole].map(|table| {
                     #[expect(clippy::cast_possible_truncation, reason = "any mark will do")]
                     let attempt = Attempt { time: Ticks(now), port: 25, mark: Mark(now as u16), ..Attempt::default() };
-                    let recorded = table.record_attempt(tag(source), &attempt, &mut ties);
+                    let recorded = table.record_attempt(tag(source), Hint::default(), &attempt, &mut ties);
                     if later % 7 == 0 {
                         table.flag(recorded.slot, true);
                     }

@@ -26,6 +26,7 @@ mod forged;
 mod interfaces;
 mod mail;
 mod outcomes;
+mod overload;
 mod own;
 mod reload;
 mod signals;

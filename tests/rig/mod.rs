@@ -26,7 +26,7 @@ use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Pac
 use synwatch::sink::Sink;
 use synwatch::source::Receiver as _;
 use synwatch::stats::Stats;
-use synwatch::table::Table;
+use synwatch::table::{Table, Writers};
 use synwatch::time::Timestamp;
 use synwatch::watch::{Grouping, Limit, Limits, PortSet};
 
@@ -52,6 +52,7 @@ pub(crate) struct Watch {
     pub(crate) grouping: Grouping,
     pub(crate) limits: Vec<Limit>,
     pub(crate) networks: Option<Limit>,
+    pub(crate) destinations: Option<Limit>,
 }
 
 impl Setup {
@@ -174,6 +175,7 @@ impl Watch {
             grouping: Grouping { prefix4: 32, prefix6: 64 },
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             networks: None,
+            destinations: None,
         }
     }
 
@@ -187,8 +189,13 @@ impl Watch {
         self
     }
 
+    pub(crate) fn destinations(mut self, limit: &str) -> Self {
+        self.destinations = Some(limit.parse().expect("a limit"));
+        self
+    }
+
     fn all(&self) -> Limits {
-        Limits { sources: self.limits.clone(), networks: self.networks, destinations: None }
+        Limits { sources: self.limits.clone(), networks: self.networks, destinations: self.destinations }
     }
 
     pub(crate) fn ports(mut self, ports: &str) -> Self {
@@ -205,7 +212,7 @@ impl Watch {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(number, self.ports.clone(), self.grouping, &self.all(), 2 * memory)
+        Watching::new(number, self.ports.clone(), self.grouping, &self.all(), 2 * memory, Writers::One)
             .expect("memory for the tables")
     }
 }
@@ -231,6 +238,11 @@ impl Run {
     /// Goes on with other watches and rules.
     pub(crate) fn reload(&mut self, reload: Reload) {
         drop(self.counting.reload(reload));
+    }
+
+    /// A packet as a source hands it over.
+    pub(crate) fn take(&mut self, packet: &Packet<'_>) {
+        self.counting.packet(packet);
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
