@@ -48,8 +48,7 @@ fn silent_connections(bencher: Bencher<'_, '_>) {
             });
             for place in 0..batch[0].len() {
                 for segment in batch.iter().map(|segments| &segments[place]) {
-                    let ends = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
-                    let connection = key.connection(ends.0, ends.1);
+                    let connection = connection(&key, segment);
                     if segment.flags.is_attempt() {
                         black_box(connections.syn(
                             connection,
