@@ -17,7 +17,7 @@ use crossbeam_channel::bounded;
 use self::reload::{Changes, Identities, Identity};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Room, Watching};
+use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::Error;
@@ -158,12 +158,21 @@ impl Run {
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
         let (reloader, changes) = reload::channel(settings, identities, interfaces);
-        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?;
+        let (capture, ledger) = if self.is_live {
+            (spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?, None)
+        } else {
+            let (ahead, behind) = counting.split();
+            let ledger = spawn("ledger", move || behind.run())?;
+            (spawn("capture", move || replay(source, ahead, &signals))?, Some(ledger))
+        };
 
         if let Some(again) = again.filter(|_| self.is_live) {
             reloader.serve(again, console);
         }
         let failures = join(capture);
+        if let Some(ledger) = ledger {
+            join(ledger);
+        }
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
@@ -210,6 +219,24 @@ fn capture(
         }
     }
     counting.finish();
+    source.failures()
+}
+
+/// The capture thread of a replay: it reads and decodes, and runs ahead of the one that counts.
+fn replay(mut source: impl Source, mut ahead: Ahead, signals: &Signals) -> u64 {
+    loop {
+        let step = source.read(&mut ahead);
+        if signals.take_reopen() {
+            ahead.reopen();
+        }
+        if signals.take_show() {
+            ahead.show();
+        }
+        if step == Step::End {
+            break;
+        }
+    }
+    ahead.finish();
     source.failures()
 }
 
