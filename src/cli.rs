@@ -137,6 +137,20 @@ pub struct Cli {
     #[arg(long, help_heading = REPORTS)]
     pub fail_on_alert: bool,
 
+    /// Run this command on each report
+    ///
+    /// It reads the report as JSON on standard input, and finds its main values in its environment (SYNWATCH_STATE, SYNWATCH_SOURCE,
+    /// SYNWATCH_VERIFIED, …). Words are split as a shell does; there is no shell. At most four run at a time; 256
+    /// reports wait. It has no capability, and runs as the user that synwatch becomes.
+    #[arg(long, value_name = "CMD", help_heading = ACTIONS)]
+    pub exec: Option<Written>,
+
+    /// End a command that is not done by then
+    ///
+    /// From 1s to 1h: by SIGTERM, and 2 seconds later by SIGKILL, with all that it has started.
+    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = ACTIONS, hide_short_help = true)]
+    pub exec_timeout: Written,
+
     /// Memory for the tables of sources and connections
     ///
     /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give way; that is
@@ -245,6 +259,7 @@ pub struct WatchOptions {
 const INPUT: &str = "Input";
 const COUNTED: &str = "What is counted";
 const REPORTS: &str = "Reports";
+const ACTIONS: &str = "Actions";
 const RESOURCES: &str = "Resources";
 const DIAGNOSTICS: &str = "Diagnostics";
 const CONFIGURATION: &str = "Configuration";

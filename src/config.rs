@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::respond::CommandLine;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub stats_interval: Option<Duration>,
     /// The capture file to write, if there is one.
     pub write: Option<WriteSettings>,
+    /// The command that is run on each report, if there is one.
+    pub exec: Option<ExecSettings>,
     /// Whether times are shown in UTC instead of local time.
     pub utc: bool,
     /// Whether the program exits with 3 when anything was reported.
@@ -132,6 +135,15 @@ pub enum Output {
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+/// A command for reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecSettings {
+    /// What is run.
+    pub command: CommandLine,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// The capture file to write.

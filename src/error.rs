@@ -43,6 +43,15 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] OpenError),
+    /// The command for reports cannot be run.
+    #[error("cannot run command {program:?}: {fault}")]
+    Command {
+        /// The program, as it was given.
+        program: String,
+        /// Why not.
+        #[source]
+        fault: CommandFault,
+    },
     /// There is not enough memory for the tables.
     #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
     Memory(Bytes),
@@ -99,6 +108,17 @@ impl InterfaceFault {
             Self::Libpcap(text.to_owned())
         }
     }
+}
+
+/// Why a command cannot be run.
+#[derive(Debug, Error)]
+pub enum CommandFault {
+    /// What would run it cannot be started, or has failed.
+    #[error("its helper cannot be started: {}", Cause(.0))]
+    Helper(#[source] io::Error),
+    /// There is none, or it must not be run: the text says why.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// An expression that libpcap does not take.

@@ -1,11 +1,14 @@
 //! The command line program: parse, call, report, exit code.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 use synwatch::cli::Cli;
 use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
+use synwatch::respond::{self, Helper};
 use synwatch::signals::Signals;
 use synwatch::sink::{Console, summary};
 use synwatch::source;
@@ -16,6 +19,9 @@ const FAILURE: u8 = 1;
 const ALERTED: u8 = 3;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == Helper::ARGUMENT) {
+        return run_commands();
+    }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(stop) => {
@@ -64,6 +70,18 @@ fn main() -> ExitCode {
             }
         }
         Err(error) => fail(&console, &error, error.exit_code()),
+    }
+}
+
+/// The helper of `--exec`: the pipes are its standard input and output.
+fn run_commands() -> ExitCode {
+    let pipes = io::stdin().as_fd().try_clone_to_owned().and_then(|requests| {
+        io::stdout().as_fd().try_clone_to_owned().map(|replies| (File::from(requests), File::from(replies)))
+    });
+    // Whoever started it has gone, or will notice that its pipe is closed.
+    match pipes.and_then(|(requests, replies)| respond::serve(requests, replies, |_| Ok(()))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => FAILURE.into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The threads: started, stopped and joined here, and nowhere else.
 //!
 //! ```text
-//!   capture ──Event──▶ detector ──Alert──▶ sinks
+//!   capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ commands (with --exec)
 //!      └────────Kept──▶ writer (with -w)
 //! ```
 //!
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use self::actions::Actions;
 use self::reload::{Changes, Identities, Identity};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
@@ -32,6 +33,7 @@ use crate::units::Bytes;
 use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
 
+mod actions;
 mod reload;
 
 /// Events on their way to the detector.
@@ -73,12 +75,19 @@ pub fn run(
     signals: &Signals,
 ) -> Result<Outcome, Error> {
     let interfaces = Interfaces::default();
+    // Before anything is open that commands would inherit.
+    let actions = Actions::open(settings)?;
     match &settings.input {
         Input::Live(live) => {
             let opening = opening(live, settings);
             let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
-            let run =
-                Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
+            let run = Run {
+                lanes: live.interfaces.len(),
+                is_live: true,
+                expression: None,
+                key: Key::random(),
+                actions,
+            };
             run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
@@ -87,7 +96,7 @@ pub fn run(
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
-            let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
+            let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed(), actions };
             let outcome = run.run(source, settings, again, console, signals, interfaces);
             console.detach();
             outcome
@@ -102,6 +111,7 @@ struct Run {
     is_live: bool,
     expression: Option<Expression>,
     key: Key,
+    actions: Actions,
 }
 
 impl Run {
@@ -114,7 +124,9 @@ impl Run {
         signals: &Signals,
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
-        let sinks = sinks(settings, console)?;
+        let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+        let mut sinks = sinks(settings, console, zone.clone())?;
+        let actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         let writer = match &settings.write {
             Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
             None => None,
@@ -153,6 +165,7 @@ impl Run {
             episodes,
         });
 
+        let actions = actions.start()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
@@ -178,6 +191,7 @@ impl Run {
         if let Some(writer) = writer {
             stats.not_written = join(writer);
         }
+        actions.finish();
         stats.reports_lost = sinks.lost();
         Ok(Outcome { stats, failures })
     }
@@ -251,8 +265,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
-    let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Error> {
     let mut sinks = Sinks::default();
     sinks.push(Text::new(console.clone(), zone.clone()));
     match &settings.json {

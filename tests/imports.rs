@@ -71,26 +71,32 @@ fn the_detector_knows_interfaces_but_no_packets() {
 
 #[test]
 fn only_the_pipeline_spawns_threads() {
-    only("pipeline", &["thread::spawn", "thread::Builder", "thread::scope", ".spawn("]);
+    only(&["pipeline"], &["thread::spawn", "thread::Builder", "thread::scope"]);
 }
 
 #[test]
-fn only_a_source_learns_the_time() {
-    only("source", &["SystemTime", "Instant", "Timestamp::now", "Zoned::now"]);
+fn only_a_source_learns_the_time_and_actions_their_time_outs() {
+    only(&["source", "respond"], &["SystemTime", "Instant", "Timestamp::now", "Zoned::now"]);
 }
 
-/// No other module's code holds one of these texts.
-fn only(owner: &str, texts: &[&str]) {
+/// No other modules' code holds one of these texts.
+fn only(owners: &[&str], texts: &[&str]) {
     let mut found = 0;
     for (path, module, code) in sources() {
         for (line, text) in code.lines().enumerate() {
             if texts.iter().any(|forbidden| text.contains(forbidden)) {
-                assert_eq!(module, owner, "{}:{}: {}", path.display(), line + 1, text.trim());
+                assert!(
+                    owners.contains(&module.as_str()),
+                    "{}:{}: {}",
+                    path.display(),
+                    line + 1,
+                    text.trim()
+                );
                 found += 1;
             }
         }
     }
-    assert!(found > 0, "{owner} has none of {texts:?}: what this test looks for has another name now");
+    assert!(found > 0, "{owners:?} have none of {texts:?}: what this test looks for has another name now");
 }
 
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use self::actions::exec;
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, write};
 use self::value::{number, size, time};
@@ -15,6 +16,7 @@ use crate::cli::Cli;
 use crate::units::Bytes;
 use crate::watch::Limit;
 
+mod actions;
 mod input;
 mod output;
 mod value;
@@ -58,6 +60,7 @@ impl Settings {
             json: json.map(|json| json.value),
             stats_interval: faults.note(stats_interval(&cli)),
             write: write.map(|write| write.value),
+            exec: faults.note(exec(&cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

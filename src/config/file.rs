@@ -41,8 +41,9 @@ pub(super) struct WrittenWatch {
 const NAME: &str = "name";
 const WATCH: &str = "watch";
 
-/// What concerns only a live run, and what only writes beside it: left out with `-r`.
-const LIVE_ALONE: [&str; 5] = ["interface", "json", "stats_interval", "write", "write_max"];
+/// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
+const LIVE_ALONE: [&str; 7] =
+    ["interface", "json", "stats_interval", "write", "write_max", "exec", "exec_timeout"];
 
 /// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.
 ///

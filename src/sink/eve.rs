@@ -12,6 +12,15 @@ use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
+/// The object that stands for a report in JSON: one line, without its end.
+///
+/// # Errors
+///
+/// None that is known: a report holds nothing that JSON cannot.
+pub fn record_of(alert: &Alert, zone: &Zone) -> serde_json::Result<String> {
+    serde_json::to_string(&AlertRecord::new(alert, zone))
+}
+
 /// One JSON object a line, to a file or standard output.
 pub struct Eve {
     lines: Lines,
@@ -79,7 +88,7 @@ mod tests {
     use crate::decode::{Skip, Skipped};
     use crate::packet::Origin;
     use crate::sink::console::tests::Paper;
-    use crate::sink::text::tests::{at, end, full, start, tokyo};
+    use crate::sink::sample::{at, end, full, start, tokyo};
 
     /// The lines that a sink writes when `report` drives it.
     fn lines(report: impl FnOnce(&mut Eve)) -> String {

@@ -11,13 +11,15 @@ mod governor;
 mod lines;
 mod pcapng;
 mod record;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod summary;
 mod text;
 
 pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
-pub use eve::Eve;
+pub use eve::{Eve, record_of};
 pub use lines::Lines;
 pub use text::Text;
 

@@ -19,6 +19,7 @@ mod program;
 mod scene;
 
 // The tests.
+mod actions;
 mod captures;
 mod expiry;
 mod floods;

@@ -60,6 +60,7 @@ fn the_defaults_are_those_of_the_help() {
         json: None,
         stats_interval: None,
         write: None,
+        exec: None,
         utc: false,
         fail_on_alert: false,
         summary: true,

@@ -1,0 +1,75 @@
+//! What a command finds in its environment: the report's main values, for scripts that read no JSON.
+
+use crate::alert::{Alert, Kind, State};
+use crate::zone::Zone;
+
+/// The variables of a report, `SYNWATCH_…`. One that has nothing to say is left out.
+pub(super) fn variables(alert: &Alert, zone: &Zone) -> Vec<(String, String)> {
+    let is_destination = matches!(alert.kind, Kind::Destination(_));
+    let source = (!is_destination).then(|| alert.source.to_string());
+    let ended = match alert.state {
+        State::End(ended) => Some(ended.name().to_owned()),
+        State::Start | State::Update => None,
+    };
+    let all = [
+        ("STATE", Some(alert.state.name().to_owned())),
+        ("KIND", Some(alert.kind.name().to_owned())),
+        ("SOURCE", source),
+        ("DESTINATION", Some(alert.trigger.dst.to_string())),
+        ("PORT", Some(alert.trigger.dst_port.to_string())),
+        ("WATCH", Some(alert.watch.to_string())),
+        ("LIMIT", Some(alert.limit.to_string())),
+        ("ATTEMPTS", Some(alert.attempts.to_string())),
+        ("VERIFIED", Some(if alert.is_verified() { "yes" } else { "no" }.to_owned())),
+        ("SEVERITY", Some(alert.severity().to_string())),
+        ("TIME", Some(zone.text(alert.time).to_string())),
+        ("FIRST_SEEN", Some(zone.text(alert.first_seen).to_string())),
+        ("LAST_SEEN", Some(zone.text(alert.last_seen).to_string())),
+        ("ENDED", ended),
+    ];
+    let named = |(name, value): (&str, Option<String>)| Some((format!("SYNWATCH_{name}"), value?));
+    all.into_iter().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::collections::HashMap;
+
+    use crate::sink::sample::{end, start, tokyo};
+
+    fn of(alert: &Alert) -> HashMap<String, String> {
+        variables(alert, &tokyo()).into_iter().collect()
+    }
+
+    #[test]
+    fn a_report_in_variables() {
+        let found = of(&end());
+        for (name, value) in [
+            ("STATE", "end"),
+            ("KIND", "source"),
+            ("SOURCE", "49.212.10.42"),
+            ("DESTINATION", "116.58.172.107"),
+            ("PORT", "25"),
+            ("WATCH", "mail"),
+            ("LIMIT", "30/10s"),
+            ("ATTEMPTS", "1788"),
+            ("VERIFIED", "yes"),
+            ("SEVERITY", "1"),
+            ("TIME", "2013-11-25T15:18:33.470+09:00"),
+            ("FIRST_SEEN", "2013-11-25T15:11:36.370+09:00"),
+            ("LAST_SEEN", "2013-11-25T15:17:33.470+09:00"),
+            ("ENDED", "quiet"),
+        ] {
+            assert_eq!(found[&format!("SYNWATCH_{name}")], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_one_destination_names_no_source() {
+        let found = of(&Alert { kind: Kind::Destination(25), ..start() });
+        assert!(!found.contains_key("SYNWATCH_SOURCE") && !found.contains_key("SYNWATCH_ENDED"));
+        assert_eq!(found["SYNWATCH_KIND"], "destination");
+    }
+}

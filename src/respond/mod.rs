@@ -1,0 +1,16 @@
+//! Alert in, action out: what is done about a report beside saying it.
+//!
+//! ```text
+//!   detector ──Alert──▶ Feed ──queue──▶ exec ──Request──▶ helper ──▶ the command
+//!                                            ◀──Reply────
+//! ```
+//!
+//! An action may be slow, or hang. So each has a queue of its own and a thread of its own: what hangs holds up neither a
+//! report nor another action. Live, a report that finds its queue full is dropped for that action, counted as lost, and
+//! warned of. A replay waits instead.
+
+mod exec;
+mod feed;
+
+pub use exec::{CommandLine, Exec, Helper, Replies, serve};
+pub use feed::{Feed, Inbox, Lost, QUEUE};

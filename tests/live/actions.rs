@@ -1,0 +1,110 @@
+//! What is done about reports, live: it delays none, survives what it should, and leaves nothing behind.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use crate::program::Program;
+use crate::scene::{ATTACKER, INNOCENT, PATIENCE, Scene};
+
+/// Writes a shell script and gives the options that have it run.
+fn script(folder: &Path, text: &str) -> String {
+    let path = folder.join("script");
+    fs::write(&path, format!("#!/bin/sh\ncd {}\n{text}\n", folder.display())).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("--exec {}", path.display())
+}
+
+/// The process that runs commands for this program.
+fn helper(program: &Program) -> Pid {
+    let id = program.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let children: Vec<_> = children.split_whitespace().collect();
+    let [helper] = children[..] else { panic!("{children:?}") };
+    Pid::from_raw(helper.parse().unwrap()).unwrap()
+}
+
+/// Waits until a file holds so many lines.
+fn wait_for_lines(path: &Path, lines: usize) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.lines().count() >= lines {
+            return text;
+        }
+        assert!(Instant::now() < until, "{}: {text}", path.display());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_that_hangs_delays_no_report() {
+    let Some(scene) = Scene::set() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let exec = script(folder.path(), "echo >> begun; exec sleep 1000");
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer --exec-timeout 5s {exec}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    wait_for_lines(&folder.path().join("begun"), 1);
+    scene.flood(&[INNOCENT], 35, 1000);
+    program.err.wait_for(" flood start src=198.51.100.10 ");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.sources("end"), ["198.51.100.10", "198.51.100.66"], "{ended:#?}");
+    assert_eq!(ended.count(" failed: not done in time, and ended"), 1, "{ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 0, "four run at once: {ended:#?}");
+}
+
+#[test]
+fn a_command_inherits_no_packet_socket() {
+    let Some(scene) = Scene::set() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let exec = script(folder.path(), "readlink /proc/$$/fd/* > some; mv some all");
+    let program = Program::watch(&scene.gateway, &format!("-i outer {exec}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    let open = wait_for_lines(&folder.path().join("all"), 1);
+    program.stop(Signal::TERM);
+    assert!(open.contains("/memfd:report"), "{open}");
+    assert!(!open.contains("socket:"), "{open}");
+}
+
+#[test]
+fn the_last_report_reaches_the_command_although_all_processes_are_signalled() {
+    let Some(scene) = Scene::set() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let exec = script(folder.path(), "echo $SYNWATCH_STATE >> states");
+    let program = Program::watch(&scene.gateway, &format!("-i outer {exec}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    wait_for_lines(&folder.path().join("states"), 1);
+    for signal in [Signal::HUP, Signal::TERM] {
+        kill_process(helper(&program), signal).unwrap();
+    }
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(fs::read_to_string(folder.path().join("states")).unwrap(), "start\nend\n");
+}
+
+#[test]
+fn the_helper_goes_with_the_program() {
+    let Some(scene) = Scene::set() else { return };
+    let program = Program::watch(&scene.gateway, "-i outer --exec true");
+    let handle = pidfd_open(helper(&program), PidfdFlags::empty()).unwrap();
+    program.signal(Signal::KILL);
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let ended = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&patience)).unwrap();
+    assert_eq!(ended, 1, "it has ended");
+}
+
+#[test]
+fn without_its_helper_the_program_goes_on_and_says_so() {
+    let Some(scene) = Scene::set() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --exec true");
+    kill_process(helper(&program), Signal::KILL).unwrap();
+    program.err.wait_for("command \"true\" is run no more: its helper has ended");
+    scene.flood(&[ATTACKER], 35, 1000);
+    let ended = program.stop(Signal::TERM);
+    assert_eq!((ended.code, ended.sources("end").len()), (Some(0), 1), "{ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 2, "its start and its end: {ended:#?}");
+}
