@@ -13,7 +13,7 @@ use super::parties::Hasher;
 use super::tally::{self, By, Watching};
 use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
-use crate::detector::{Episodes, Event};
+use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::sink::CaptureHandle;
 use crate::stats::Stats;
@@ -35,6 +35,7 @@ pub(super) struct Ledger {
     pub(super) writer: Option<CaptureHandle>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
+    pub(super) recent: Recent,
     /// How often the range of ticks was used up.
     pub(super) era: u32,
     pub(super) stats: Stats,
@@ -94,6 +95,7 @@ impl Ledger {
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
+            recent: Recent::default(),
             era: 0,
             stats: Stats { slots, ..Stats::default() },
         }

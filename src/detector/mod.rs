@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
-pub use episode::{Episode, Episodes};
+pub use episode::{Episode, Episodes, Recent};
 pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
