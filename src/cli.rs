@@ -195,6 +195,14 @@ pub struct Cli {
     #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
     pub buffer: String,
 
+    /// Go on as this user, once all is open that needs root
+    ///
+    /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program, it gives up
+    /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
+    /// those of its options. What holds is said with -v.
+    #[arg(long, value_name = "USER", help_heading = SERVICE)]
+    pub user: Option<String>,
+
     /// Leave out warnings and the summary
     ///
     /// Reports and errors are shown all the same.
@@ -217,6 +225,7 @@ const INPUT: &str = "Input";
 const COUNTED: &str = "What is counted";
 const REPORTS: &str = "Reports";
 const RESOURCES: &str = "Resources";
+const SERVICE: &str = "Service";
 const DIAGNOSTICS: &str = "Diagnostics";
 
 impl Cli {

@@ -48,6 +48,10 @@ pub struct Settings {
     pub stats_interval: Option<Duration>,
     /// The capture file to write, if there is one.
     pub write: Option<WriteSettings>,
+    /// The user to go on as; without one it is for the start to say.
+    pub user: Option<String>,
+    /// The files that `allow` was read from.
+    pub allow_files: Vec<PathBuf>,
     /// Whether times are shown in UTC instead of local time.
     pub utc: bool,
     /// Whether the program exits with 3 when anything was reported.

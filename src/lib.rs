@@ -36,5 +36,6 @@ pub mod count;
 // What holds it together.
 pub mod cli;
 pub mod config;
+pub mod privileges;
 pub mod signals;
 pub mod pipeline;

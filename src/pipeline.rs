@@ -5,7 +5,8 @@
 //!      └────────Kept──▶ writer (with -w)
 //! ```
 //!
-//! Everything that can fail is opened before the first thread starts.
+//! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
+//! no thread has them.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -18,9 +19,10 @@ use crate::connections::{self, Connections};
 use crate::count::{Counting, Handoff, Parts, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
-use crate::error::Error;
+use crate::error::{Error, OpenError};
 use crate::hash::Key;
 use crate::packet::Interfaces;
+use crate::privileges::{self, Plan};
 use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
@@ -98,9 +100,17 @@ impl Run {
         signals: &Signals,
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
-        let sinks = sinks(settings, console)?;
+        let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+        // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
+        // again after a rotation.
+        let held = privileges::drop(&Plan::new(settings))?;
+        log::info!("privileges: {held}");
+        let sinks = sinks(settings, console, zone).map_err(|error| held.explain(error))?;
         let writer = match &settings.write {
-            Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
+            Some(write) => Some(
+                CaptureWriter::create(&write.path, write.max.0, interfaces.clone())
+                    .map_err(|error| held.explain(error))?,
+            ),
             None => None,
         };
         let (writer, handle) = writer.unzip();
@@ -181,8 +191,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
-    let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {
     let mut sinks = Sinks::default();
     sinks.push(Text::new(console.clone(), zone.clone()));
     match &settings.json {

@@ -61,6 +61,8 @@ impl Settings {
                 None => None,
             },
             write,
+            user: cli.user.clone(),
+            allow_files: cli.allow_file.clone(),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

@@ -27,5 +27,6 @@ mod interfaces;
 mod mail;
 mod outcomes;
 mod own;
+mod privileges;
 mod signals;
 mod streams;

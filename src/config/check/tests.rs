@@ -56,6 +56,8 @@ fn the_defaults_are_those_of_the_help() {
         json: None,
         stats_interval: None,
         write: None,
+        user: None,
+        allow_files: Vec::new(),
         utc: false,
         fail_on_alert: false,
         summary: true,
