@@ -37,5 +37,6 @@ pub mod count;
 pub mod cli;
 pub mod config;
 pub mod privileges;
+pub mod service;
 pub mod signals;
 pub mod pipeline;

@@ -23,6 +23,7 @@ use crate::error::{Error, OpenError};
 use crate::hash::Key;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
+use crate::service::{self, Watchdog};
 use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
@@ -105,7 +106,10 @@ impl Run {
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
         log::info!("privileges: {held}");
-        let sinks = sinks(settings, console, zone).map_err(|error| held.explain(error))?;
+        let mut sinks = sinks(settings, console, zone).map_err(|error| held.explain(error))?;
+        if let Some(watchdog) = Watchdog::from_environment() {
+            sinks.push(watchdog);
+        }
         let writer = match &settings.write {
             Some(write) => Some(
                 CaptureWriter::create(&write.path, write.max.0, interfaces.clone())
@@ -147,7 +151,13 @@ impl Run {
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
         let capture = spawn("capture", move || capture(source, counting, &signals, allow_self))?;
 
+        if let Input::Live(live) = &settings.input {
+            service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        }
         let failures = join(capture);
+        if is_live {
+            service::stopping();
+        }
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
@@ -166,6 +176,9 @@ fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, a
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
+        if source.is_beat() {
+            counting.beat();
+        }
         if signals.take_reopen() {
             counting.reopen();
         }

@@ -138,6 +138,11 @@ impl Counting {
         self.handoff.deliver(Event::Reopen);
     }
 
+    /// Tells that a second has passed. It is left out where the detector is behind: the next one tells it too.
+    pub fn beat(&mut self) {
+        self.handoff.offer(Event::Beat(self.counted()));
+    }
+
     /// Has the statistics shown.
     pub fn show(&mut self) {
         self.flush();

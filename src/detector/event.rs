@@ -22,6 +22,8 @@ pub enum Event {
     Own(IpAddr),
     /// It is now this time: what was due by then is to be done.
     Tick(Timestamp, Stats),
+    /// The capture thread is alive, and has counted this so far: once a second of the machine's own time, live.
+    Beat(Stats),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),
     /// Log files are to be opened again.

@@ -39,6 +39,9 @@ pub trait Sink: Send {
     /// Writes out what waits: all that happened before the second of `now` has been reported.
     fn tick(&mut self, _now: Timestamp) {}
 
+    /// Takes note that all are alive from the source to here, with what was counted so far: once a second, live.
+    fn beat(&mut self, _stats: &Stats) {}
+
     /// Opens its file again under the same name: the old one has been moved away (log rotation).
     fn reopen(&mut self) {}
 
@@ -82,6 +85,10 @@ impl Sink for Sinks {
 
     fn tick(&mut self, now: Timestamp) {
         self.0.iter_mut().for_each(|sink| sink.tick(now));
+    }
+
+    fn beat(&mut self, stats: &Stats) {
+        self.0.iter_mut().for_each(|sink| sink.beat(stats));
     }
 
     fn reopen(&mut self) {

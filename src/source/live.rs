@@ -69,6 +69,8 @@ pub struct Live {
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
+    /// Whether they have been asked since [`Source::is_beat`] was.
+    beat: bool,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
@@ -129,6 +131,7 @@ impl Live {
             stop,
             more: false,
             asked_at: Instant::now(),
+            beat: false,
             own_changed: true,
             address_watch: AddressWatch::open(),
         })
@@ -228,6 +231,7 @@ impl Source for Live {
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();
+            self.beat = true;
             for lane in &mut self.lanes {
                 lane.ask();
                 lane.look();
@@ -239,6 +243,10 @@ impl Source for Live {
     /// None: an interface that is away comes back, or the run goes on without it.
     fn failures(&self) -> u64 {
         0
+    }
+
+    fn is_beat(&mut self) -> bool {
+        std::mem::take(&mut self.beat)
     }
 
     fn received(&self) -> Received {

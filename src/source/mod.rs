@@ -39,6 +39,11 @@ pub trait Source {
         Received::default()
     }
 
+    /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
+    fn is_beat(&mut self) -> bool {
+        false
+    }
+
     /// The addresses of its interfaces, when they have changed since they were asked for.
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
         None

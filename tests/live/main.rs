@@ -25,6 +25,7 @@ mod floods;
 mod forged;
 mod interfaces;
 mod mail;
+mod manager;
 mod outcomes;
 mod own;
 mod privileges;
