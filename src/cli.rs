@@ -203,6 +203,13 @@ pub struct Cli {
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
     pub user: Option<String>,
 
+    /// Begin lines of the log with their priority: auto, plain, journald
+    ///
+    /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own: warnings and
+    /// reports of severity 1 are 4, of severity 2 are 5, of severity 3 are 6. "auto" does so where the journal reads it.
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = SERVICE, hide_short_help = true)]
+    pub log_format: String,
+
     /// Leave out warnings and the summary
     ///
     /// Reports and errors are shown all the same.

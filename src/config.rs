@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// The files that `allow` was read from.
     pub allow_files: Vec<PathBuf>,
+    /// How lines on standard error begin.
+    pub log_format: LogFormat,
     /// Whether times are shown in UTC instead of local time.
     pub utc: bool,
     /// Whether the program exits with 3 when anything was reported.

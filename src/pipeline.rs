@@ -25,7 +25,7 @@ use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
+use crate::sink::{CaptureWriter, Console, Eve, Lines, Priority, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Table;
@@ -121,7 +121,7 @@ impl Run {
         let (connections, watches) = tables(settings)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
-                console.line(&format!("synwatch: capturing on {interface}"));
+                console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
             }
         }
 

@@ -62,6 +62,7 @@ impl Settings {
             },
             write,
             user: cli.user.clone(),
+            log_format: read("log-format", &cli.log_format)?,
             allow_files: cli.allow_file.clone(),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,

@@ -8,6 +8,7 @@ pub mod console;
 mod escape;
 mod eve;
 mod governor;
+mod journal;
 mod lines;
 mod pcapng;
 mod record;
@@ -18,6 +19,7 @@ pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
 pub use eve::Eve;
+pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub use text::Text;
 

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sink::LogFormat;
 
 /// The settings for a command line; words are separated by spaces.
 fn settings(arguments: &str) -> Result<Settings, String> {
@@ -57,6 +58,7 @@ fn the_defaults_are_those_of_the_help() {
         stats_interval: None,
         write: None,
         user: None,
+        log_format: LogFormat::Auto,
         allow_files: Vec::new(),
         utc: false,
         fail_on_alert: false,
