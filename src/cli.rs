@@ -203,6 +203,13 @@ pub struct Cli {
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
     pub user: Option<String>,
 
+    /// Show the counters to Prometheus at this address
+    ///
+    /// At /metrics. A port alone is one of 127.0.0.1; give an address with it (192.0.2.1:9925) to be asked
+    /// from elsewhere: whoever reaches it can read them. Live only.
+    #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
+    pub metrics: Option<String>,
+
     /// Begin lines of the log with their priority: auto, plain, journald
     ///
     /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own: warnings and

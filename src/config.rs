@@ -4,6 +4,7 @@
 //! wrong with an option is found here, before anything else is opened; only allow files and the names of services are
 //! read meanwhile.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// The files that `allow` was read from.
     pub allow_files: Vec<PathBuf>,
+    /// Where metrics are shown, if anywhere; live only.
+    pub metrics: Option<SocketAddr>,
     /// How lines on standard error begin.
     pub log_format: LogFormat,
     /// Whether times are shown in UTC instead of local time.

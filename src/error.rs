@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -51,6 +52,14 @@ pub enum Error {
         /// The file, and why not.
         #[source]
         cause: OpenError,
+    },
+    /// The address for metrics cannot be listened at.
+    #[error("cannot listen at {address} for --metrics: {}", Cause(source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
     },
     /// Rights cannot be given up.
     #[error(transparent)]

@@ -37,6 +37,7 @@ pub mod count;
 pub mod cli;
 pub mod config;
 pub mod privileges;
+pub mod exporter;
 pub mod service;
 pub mod signals;
 pub mod pipeline;

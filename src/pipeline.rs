@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   capture ──Event──▶ detector ──Alert──▶ sinks
-//!      └────────Kept──▶ writer (with -w)
+//!      └────────Kept──▶ writer (with -w)        metrics (with --metrics): serves what a sink left
 //! ```
 //!
 //! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
 //! no thread has them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -20,12 +21,13 @@ use crate::count::{Counting, Handoff, Parts, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
+use crate::exporter::Exporter;
 use crate::hash::Key;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Priority, Sink, Sinks, Text};
+use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Table;
@@ -102,11 +104,20 @@ impl Run {
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+        let exporter = settings.metrics.map(exporter).transpose()?;
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
         log::info!("privileges: {held}");
         let mut sinks = sinks(settings, console, zone).map_err(|error| held.explain(error))?;
+        let metrics = exporter.map(|exporter| {
+            let metrics =
+                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
+            let page = metrics.page();
+            sinks.push(metrics);
+            (exporter, page)
+        });
+        // Behind all others: what hangs in one of them keeps it from being fed.
         if let Some(watchdog) = Watchdog::from_environment() {
             sinks.push(watchdog);
         }
@@ -145,6 +156,12 @@ impl Run {
             episodes,
         });
 
+        let metrics = metrics.map(|(exporter, page)| {
+            let stop = exporter.stop();
+            let serve = move || exporter.run(Page::MEDIA_TYPE, || page.text());
+            spawn("metrics", serve).map(|thread| (thread, stop))
+        });
+        let metrics = metrics.transpose()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
@@ -164,6 +181,10 @@ impl Run {
             stats.not_written = join(writer);
         }
         stats.reports_lost = sinks.lost();
+        if let Some((thread, stop)) = metrics {
+            stop.stop();
+            join(thread);
+        }
         Ok(Outcome { stats, failures })
     }
 }
@@ -177,7 +198,7 @@ fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, a
         let step = source.read(&mut counting);
         counting.note(source.received());
         if source.is_beat() {
-            counting.beat();
+            counting.beat(source.received_by_interface());
         }
         if signals.take_reopen() {
             counting.reopen();
@@ -202,6 +223,12 @@ fn spawn<T: Send + 'static>(
 
 fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+    let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
+    log::info!("metrics at {}", exporter.url());
+    Ok(exporter)
 }
 
 fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {

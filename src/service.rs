@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use crate::alert::Alert;
 use crate::error::Cause;
 use crate::sink::Sink;
-use crate::stats::Stats;
+use crate::stats::Beat;
 
 /// Tells that all is open, all threads run, and what is watched.
 pub fn ready(status: &str) {
@@ -41,7 +41,7 @@ impl Watchdog {
 impl Sink for Watchdog {
     fn alert(&mut self, _: &Alert) {}
 
-    fn beat(&mut self, _: &Stats) {
+    fn beat(&mut self, _: &Beat) {
         let told = sd_notify::notify(&[NotifyState::Watchdog]);
         if told.is_err() && !std::mem::replace(&mut self.warned, true) {
             warn_of(told);

@@ -23,7 +23,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --allow --allow-file --no-allow-self --tunnels --json --stats-interval --write --write-max --quiet-time --update --utc --fail-on-alert --memory --max-episodes --buffer --user --log-format --quiet --verbose --help --version"
+            opts="-i -r -D -p -l -w -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --allow --allow-file --no-allow-self --tunnels --json --stats-interval --write --write-max --quiet-time --update --utc --fail-on-alert --memory --max-episodes --buffer --user --metrics --log-format --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -134,6 +134,10 @@ _synwatch() {
                     return 0
                     ;;
                 --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

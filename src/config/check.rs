@@ -1,6 +1,7 @@
 //! From options to settings: each value read, each range held to, contradictions refused.
 
 use std::fmt::Display;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -62,6 +63,7 @@ impl Settings {
             },
             write,
             user: cli.user.clone(),
+            metrics: metrics(&cli)?,
             log_format: read("log-format", &cli.log_format)?,
             allow_files: cli.allow_file.clone(),
             utc: cli.utc,
@@ -178,6 +180,24 @@ fn refuse_overwriting(
             Err(wrong("write", &path.to_string_lossy(), "the file that --json writes (name another)"))
         }
         _ => Ok(()),
+    }
+}
+
+/// An address and a port, or a port of this host alone.
+fn metrics(cli: &Cli) -> Result<Option<SocketAddr>, UsageError> {
+    let Some(text) = &cli.metrics else { return Ok(None) };
+    if cli.interface.is_empty() {
+        return Err(wrong("metrics", text, "a replay has none (give it with -i)"));
+    }
+    let text = text.trim();
+    let port = text.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    match port.or_else(|| text.parse().ok()) {
+        Some(address) => Ok(Some(address)),
+        None => Err(wrong(
+            "metrics",
+            text,
+            "not a port, nor an address with one (9925, 127.0.0.1:9925, [::1]:9925)",
+        )),
     }
 }
 

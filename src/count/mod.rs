@@ -28,7 +28,7 @@ use crate::packet::{InterfaceId, Packet};
 use crate::segment::{Flags, Segment};
 use crate::sink::{CaptureHandle, Kept};
 use crate::source::{Expression, Received, Receiver};
-use crate::stats::Stats;
+use crate::stats::{Beat, Stats};
 use crate::table::{Claim, Recorded, Ties};
 use crate::time::Timestamp;
 use crate::watch::AllowList;
@@ -138,9 +138,9 @@ impl Counting {
         self.handoff.deliver(Event::Reopen);
     }
 
-    /// Tells that a second has passed. It is left out where the detector is behind: the next one tells it too.
-    pub fn beat(&mut self) {
-        self.handoff.offer(Event::Beat(self.counted()));
+    /// Tells that a second has passed, and what the source received and lost at each interface. It is left out where the detector is behind: the next one tells it too.
+    pub fn beat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
     }
 
     /// Has the statistics shown.

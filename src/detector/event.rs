@@ -6,7 +6,7 @@ use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
 use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
-use crate::stats::Stats;
+use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
 /// One message to the detector.
@@ -22,8 +22,8 @@ pub enum Event {
     Own(IpAddr),
     /// It is now this time: what was due by then is to be done.
     Tick(Timestamp, Stats),
-    /// The capture thread is alive, and has counted this so far: once a second of the machine's own time, live.
-    Beat(Stats),
+    /// The capture thread is alive, and tells this: once a second of the machine's own time, live.
+    Beat(Box<Beat>),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),
     /// Log files are to be opened again.

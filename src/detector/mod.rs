@@ -161,10 +161,10 @@ impl<S: Sink> Detector<S> {
             }
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
-            Event::Beat(stats) => {
-                self.stats = stats;
-                let counted = self.counted();
-                self.sink.beat(&counted);
+            Event::Beat(mut beat) => {
+                self.stats = beat.stats;
+                beat.stats = self.counted();
+                self.sink.beat(&beat);
             }
             Event::Step(from, to) => self.step(from, to),
             Event::Reopen => self.sink.reopen(),

@@ -10,6 +10,7 @@ mod eve;
 mod governor;
 mod journal;
 mod lines;
+mod metrics;
 mod pcapng;
 mod record;
 pub mod summary;
@@ -21,10 +22,11 @@ pub use escape::Escaped;
 pub use eve::Eve;
 pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
+pub use metrics::{Metrics, Page};
 pub use text::Text;
 
 use crate::alert::Alert;
-use crate::stats::Stats;
+use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
 /// Where reports go. What a sink has no use for, it leaves at its default: nothing is done.
@@ -41,8 +43,8 @@ pub trait Sink: Send {
     /// Writes out what waits: all that happened before the second of `now` has been reported.
     fn tick(&mut self, _now: Timestamp) {}
 
-    /// Takes note that all are alive from the source to here, with what was counted so far: once a second, live.
-    fn beat(&mut self, _stats: &Stats) {}
+    /// Takes note that all are alive from the source to here, and of what they know: once a second, live.
+    fn beat(&mut self, _beat: &Beat) {}
 
     /// Opens its file again under the same name: the old one has been moved away (log rotation).
     fn reopen(&mut self) {}
@@ -89,8 +91,8 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.tick(now));
     }
 
-    fn beat(&mut self, stats: &Stats) {
-        self.0.iter_mut().for_each(|sink| sink.beat(stats));
+    fn beat(&mut self, beat: &Beat) {
+        self.0.iter_mut().for_each(|sink| sink.beat(beat));
     }
 
     fn reopen(&mut self) {

@@ -253,6 +253,10 @@ impl Source for Live {
         self.lanes.iter().map(|lane| lane.received).fold(Received::default(), sum)
     }
 
+    fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
+        self.lanes.iter().map(|lane| (lane.id, lane.received)).collect()
+    }
+
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
         if !std::mem::take(&mut self.own_changed) {
             return None;

@@ -39,6 +39,11 @@ pub trait Source {
         Received::default()
     }
 
+    /// The same for each live interface.
+    fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
+        Vec::new()
+    }
+
     /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
     fn is_beat(&mut self) -> bool {
         false

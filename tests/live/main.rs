@@ -26,6 +26,7 @@ mod forged;
 mod interfaces;
 mod mail;
 mod manager;
+mod metrics;
 mod outcomes;
 mod own;
 mod privileges;
