@@ -9,14 +9,23 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-/// Files that the program reads or writes without being told their names.
-const FILES: [(&str, &str); 2] = [
+/// Files that the program reads or writes without being told their names, and those of its service.
+const FILES: [(&str, &str); 4] = [
     ("/etc/services", "names of services beyond the usual ones, for --ports"),
     ("/etc/localtime, /usr/share/zoneinfo", "the local time zone, unless --utc is given; TZ names another"),
+    ("/etc/default/synwatch", "the service's options"),
+    ("/var/log/synwatch", "what the service writes; it belongs to the user synwatch"),
 ];
 
-const SEE_ALSO: [(&str, &str); 5] =
-    [("tcpdump", "8"), ("pcap-filter", "7"), ("capabilities", "7"), ("logrotate", "8"), ("jq", "1")];
+const SEE_ALSO: [(&str, &str); 7] = [
+    ("tcpdump", "8"),
+    ("pcap-filter", "7"),
+    ("capabilities", "7"),
+    ("landlock", "7"),
+    ("logrotate", "8"),
+    ("journalctl", "1"),
+    ("jq", "1"),
+];
 
 /// The page, in roff.
 pub(crate) fn page(command: &Command) -> io::Result<Vec<u8>> {
