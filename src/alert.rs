@@ -52,10 +52,11 @@ pub struct Alert {
     pub destinations: Addresses,
     /// The hosts seen from the start on, where there can be several.
     pub hosts: Addresses,
-    /// How many hosts that were, estimated; `None` where there can be only one.
+    /// How many hosts took part, estimated; `None` where there can be only one. Of networks and destinations those of
+    /// the window that met the limit are among them; of a source that is a network only the one that met it.
     pub hosts_estimate: Option<u64>,
     /// Of a network, the sources in it that have an episode of their own: their attempts are not counted here.
-    pub within: Vec<Source>,
+    pub within: Within,
     /// What became of the attempts: it sums to `attempts`.
     pub outcomes: Mix,
     /// Bytes from the clients of connections that closed since the start.
@@ -78,16 +79,16 @@ impl Alert {
         proofs >= Self::PROOFS && (self.kind == Kind::Source || proofs * 2 > self.attempts)
     }
 
-    /// How bad it is, from 1, the worst, to 3: 3 while the address may be forged, 2 when most connections spoke,
-    /// 1 otherwise.
+    /// How bad it is, from 1, the worst, to 3: 3 while the address may be forged; 1 when no fewer connections were
+    /// silent, refused or half-open than spoke, 2 otherwise: most spoke, or it does not show yet.
     #[must_use]
     pub fn severity(&self) -> u8 {
-        let spoke = self.outcomes.count(Outcome::Spoke);
-        let closed: u64 = self.outcomes.iter().filter(|(o, _)| o.is_settled()).map(|(_, count)| count).sum();
+        let count = |outcome| self.outcomes.count(outcome);
+        let idle = count(Outcome::Silent) + count(Outcome::Refused) + count(Outcome::HalfOpen);
         match () {
             () if !self.is_verified() => 3,
-            () if spoke * 2 > closed => 2,
-            () => 1,
+            () if idle > 0 && idle >= count(Outcome::Spoke) => 1,
+            () => 2,
         }
     }
 
@@ -202,6 +203,28 @@ impl Source {
     #[must_use]
     pub fn is_network(&self) -> bool {
         self.0.prefix_len() < self.0.max_prefix_len()
+    }
+}
+
+/// Sources with an episode of their own: the first few are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Within {
+    /// The first ones, in the order in which their episodes began.
+    pub kept: Vec<Source>,
+    /// How many there are beyond those that are kept.
+    pub others: u64,
+}
+
+impl Within {
+    /// How many are kept.
+    pub const KEPT: usize = 16;
+}
+
+impl FromIterator<Source> for Within {
+    fn from_iter<I: IntoIterator<Item = Source>>(sources: I) -> Self {
+        let mut sources = sources.into_iter();
+        let kept = sources.by_ref().take(Self::KEPT).collect();
+        Self { kept, others: sources.count() as u64 }
     }
 }
 

@@ -16,6 +16,19 @@ pub fn set_of(hash: u64, sets: usize) -> usize {
     set
 }
 
+/// A keyed hash, and a number of which its key is not told: the hash of both. One multiplication of 64 bits, whose two
+/// halves are folded into one another, spreads either over the whole; without the hash nobody can aim a number.
+#[must_use]
+pub fn with_number(hash: u64, number: u32) -> u64 {
+    /// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(hash ^ u64::from(number) << 32 ^ u64::from(number))
+        * u128::from(SPREAD ^ hash.rotate_left(32));
+    #[expect(clippy::cast_possible_truncation, reason = "its two halves")]
+    let (low, high) = (product as u64, (product >> 64) as u64);
+    low ^ high
+}
+
 /// The secret that the tables' hashes are keyed with.
 #[derive(Debug, Clone, Copy)]
 pub struct Key(SipHasher13);

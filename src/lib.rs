@@ -14,6 +14,7 @@ pub mod zone;
 pub mod clock;
 pub mod sync;
 pub mod hash;
+pub mod estimate;
 pub mod units;
 pub mod warn;
 pub mod error;

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings, WatchSettings};
+use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Watching};
+use crate::count::{Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -30,7 +30,6 @@ use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
-use crate::table::Table;
 use crate::units::Bytes;
 use crate::watch::Grouping;
 use crate::zone::Zone;
@@ -41,6 +40,8 @@ const CHANNEL: usize = 4096;
 const CONNECTIONS_SHARE: usize = 4;
 /// A table with room for fewer sources is warned of.
 const FEW_SOURCES: usize = 10_000;
+/// The same of networks and destinations, of which there are fewer, and whose limits are higher.
+const FEW_GROUPS: usize = 100;
 /// Signature ids start here: one for each watch, in the order in which they are given. Suricata leaves the range to
 /// local rules (1,000,000 to 1,999,999).
 const FIRST_SIGNATURE: u32 = 1_000_025;
@@ -254,25 +255,24 @@ fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
             let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
             let watching =
                 Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
-            warn_of_few_sources(&watching, watch, settings.memory);
+            warn_of_little_room(&watching, &watch.name, settings.memory);
             Ok(watching)
         })
         .collect::<Result<_, Error>>()?;
     Ok((connections, watches))
 }
 
-fn warn_of_few_sources(watching: &Watching, watch: &WatchSettings, memory: Bytes) {
-    let attempts = watch.limits.sources.iter().filter(|limit| limit.outcome.is_none());
-    let most = attempts.map(|limit| limit.attempts).max().unwrap_or(1);
-    let (sources, name) = (watching.sources(), &watch.name);
-    if sources < FEW_SOURCES {
-        // In proportion: what the sources get is a fixed part of the whole.
-        let size = |sources| Table::memory_for(sources, most) as u64;
-        let enough = memory.0.saturating_mul(size(FEW_SOURCES)).div_ceil(size(sources).max(1));
-        let enough = Bytes(enough.next_multiple_of(1 << 20));
-        log::warn!(
-            "watch {name}: a limit of {most} attempts leaves room for {sources} sources (--memory {enough} for {FEW_SOURCES})"
-        );
+fn warn_of_little_room(watching: &Watching, name: &str, memory: Bytes) {
+    for Room { of_many, of, attempts, places } in watching.rooms() {
+        let few = if of_many { FEW_GROUPS } else { FEW_SOURCES };
+        if places < few {
+            // In proportion: what each table gets is a fixed part of the whole.
+            let enough = memory.0.saturating_mul(few as u64).div_ceil(places.max(1) as u64);
+            let enough = Bytes(enough.next_multiple_of(1 << 20));
+            log::warn!(
+                "watch {name}: a limit of {attempts} attempts leaves room for {places} {of} (--memory {enough} for {few})"
+            );
+        }
     }
 }
 

@@ -16,6 +16,13 @@
 //!
 //! What is compared is the newest SYN of the identity that is no copy. Copies of one SYN are at most fifteen.
 //!
+//! # Ports that are used again
+//!
+//! The set that the ends of a connection lead to holds their latest attempt. An earlier one that is still of use makes
+//! way for it and moves to a set of its own, found by its client's initial sequence number too: so a flood from one
+//! port to one server is spread over the whole table, and each of its attempts is followed. An answer, a reset or the
+//! handshake's ACK names that number; all else belongs to the latest.
+//!
 //! # Outcomes
 //!
 //! Segments add facts to the entry (`facts.rs`), and the outcome follows from the facts. What shows only by time, that
@@ -64,7 +71,7 @@ pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 /// Entries of a set: as many as their hashes fit a cache line.
 const WAYS: usize = 8;
 /// The part of the memory that the queue of timers gets.
-const TIMERS_SHARE: usize = 4;
+const TIMERS_SHARE: usize = 2;
 
 /// Recent attempts.
 #[derive(Debug)]
@@ -107,6 +114,26 @@ pub struct News {
     pub before: Option<Life>,
     /// What is known of it now.
     pub after: Life,
+    /// Where it came while its source had an episode.
+    pub reported: Reported,
+}
+
+/// In which watches an attempt came while its source had an episode. The first four are told apart, the others are not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reported(u8);
+
+impl Reported {
+    const LAST: usize = 7 - REPORTED_SHIFT as usize;
+
+    /// Whether it did in this watch.
+    #[must_use]
+    pub fn is_in(self, watch: usize) -> bool {
+        self.0 & Self::bit(watch) != 0
+    }
+
+    fn bit(watch: usize) -> u8 {
+        1 << watch.min(Self::LAST)
+    }
 }
 
 /// A SYN that is not waited for any more.
@@ -161,6 +188,10 @@ impl Newest {
 const HAS_IP_ID: u8 = 1;
 /// The client's address and port are the lower ones of the two ends.
 const CLIENT_IS_LOWER: u8 = 2;
+/// An earlier attempt of the same ends has moved to a set of its own.
+const PORTS_USED_AGAIN: u8 = 4;
+/// What goes with the attempt, whichever of its SYNs is the newest, begins here: see [`Reported`].
+const REPORTED_SHIFT: u32 = 3;
 
 /// One recent attempt.
 #[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
@@ -173,7 +204,7 @@ struct Entry {
     way: Way,
     /// That one's IPv4 identification.
     ip_id: u16,
-    /// [`HAS_IP_ID`] and [`CLIENT_IS_LOWER`].
+    /// [`HAS_IP_ID`], [`CLIENT_IS_LOWER`], [`PORTS_USED_AGAIN`], and from [`REPORTED_SHIFT`] on [`Reported`].
     marks: u8,
     /// Copies of the newest SYN in the lower four bits, retransmissions in the upper ones.
     repeats: u8,
@@ -221,21 +252,35 @@ impl Connections {
 
     /// Says what a SYN is, and remembers it.
     pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Syn {
-        let at = self.set_of(connection);
-        let connection = connection.max(1);
-        let set = &mut self.sets[at];
-        let Some(way) = set.find_attempt(connection, is_from_lower(segment), segment.seq) else {
-            let way = set.oldest();
-            let gives_way = set.connections[way] != 0
-                && (set.newest[way].is_established()
-                    || time.since(set.newest[way].time()) <= RETRANSMISSION_WITHIN);
-            self.evicted += u64::from(gives_way);
-            set.connections[way] = connection;
-            set.newest[way] = Newest::new(time);
-            set.entries[way] = Entry::attempt(segment);
+        let tag = connection.max(1);
+        let at = self.set_of(tag);
+        let from_lower = is_from_lower(segment);
+        if let Some(way) = self.sets[at].find_attempt(tag, from_lower, segment.seq) {
+            return self.syn_again((at, way), connection, time, segment);
+        }
+        let set = &self.sets[at];
+        let Some(way) = set.find_latest(tag, from_lower) else {
+            let way = self.make_room(at, time);
+            self.remember((at, way), tag, time, segment, 0);
             self.wait(connection, time, time, segment);
             return Syn::Attempt;
         };
+        // The ports are used again: by this SYN, or by one that came between it and the one that it repeats.
+        if set.entries[way].marks & PORTS_USED_AGAIN != 0 {
+            if let Some(found) = self.find_moved(tag, from_lower, segment.seq) {
+                return self.syn_again(found, connection, time, segment);
+            }
+        }
+        self.move_aside(at, way, time);
+        self.remember((at, way), tag, time, segment, PORTS_USED_AGAIN);
+        self.wait(connection, time, time, segment);
+        Syn::Attempt
+    }
+
+    /// A SYN of the identity of this entry.
+    fn syn_again(&mut self, place: (usize, usize), connection: u64, time: Ticks, segment: &Segment) -> Syn {
+        let (at, way) = place;
+        let set = &mut self.sets[at];
         let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment);
         if syn != Syn::Copy {
             set.newest[way] = Newest::new(newest);
@@ -245,14 +290,70 @@ impl Connections {
         syn
     }
 
+    fn remember(&mut self, place: (usize, usize), tag: u64, time: Ticks, segment: &Segment, marks: u8) {
+        let (at, way) = place;
+        let set = &mut self.sets[at];
+        set.connections[way] = tag;
+        set.newest[way] = Newest::new(time);
+        set.entries[way] = Entry::attempt(segment);
+        set.entries[way].marks |= marks;
+    }
+
+    /// Where there is room in a set: an entry that may be overwritten.
+    fn make_room(&mut self, at: usize, time: Ticks) -> usize {
+        let set = &self.sets[at];
+        let way = set.oldest();
+        self.evicted += u64::from(set.is_of_use(way, time));
+        way
+    }
+
+    /// Moves an entry that is still of use to the set of its own number.
+    fn move_aside(&mut self, at: usize, way: usize, time: Ticks) {
+        let from = &self.sets[at];
+        if !from.is_of_use(way, time) {
+            return;
+        }
+        let (newest, entry) = (from.newest[way], from.entries[way]);
+        let tag = moved(from.connections[way], entry.facts.client_isn);
+        let to = self.set_of(tag);
+        let room = self.make_room(to, time);
+        let set = &mut self.sets[to];
+        (set.connections[room], set.newest[room], set.entries[room]) = (tag, newest, entry);
+    }
+
+    /// Remembers that this attempt came while its source had an episode in this watch.
+    pub fn note_reported(&mut self, connection: u64, segment: &Segment, watch: usize) {
+        let found = self.find_attempt(connection.max(1), is_from_lower(segment), segment.seq);
+        if let Some((at, way)) = found {
+            self.sets[at].entries[way].marks |= Reported::bit(watch) << REPORTED_SHIFT;
+        }
+    }
+
     /// Adds what another segment of a connection says: news, when that changes what is known.
     pub fn follow(&mut self, connection: u64, segment: &Segment) -> Option<News> {
-        let at = self.set_of(connection);
+        let tag = connection.max(1);
+        let at = self.set_of(tag);
+        let way = self.sets[at].find_newest(tag)?;
+        let entry = &self.sets[at].entries[way];
+        let client_is_lower = entry.marks & CLIENT_IS_LOWER != 0;
+        let from_client = client_is_lower == is_from_lower(segment);
+        if entry.marks & PORTS_USED_AGAIN != 0 {
+            let isn = if from_client { segment.seq } else { segment.ack }.wrapping_sub(1);
+            if isn != entry.facts.client_isn {
+                if let Some(found) = self.find_moved(tag, client_is_lower, isn) {
+                    return self.add(found, segment, from_client);
+                }
+            }
+        }
+        self.add((at, way), segment, from_client)
+    }
+
+    /// Adds what a segment says to an entry.
+    fn add(&mut self, place: (usize, usize), segment: &Segment, from_client: bool) -> Option<News> {
+        let (at, way) = place;
         let set = &mut self.sets[at];
-        let way = set.find_newest(connection.max(1))?;
         let entry = &mut set.entries[way];
         let before = entry.facts.life();
-        let from_client = (entry.marks & CLIENT_IS_LOWER != 0) == is_from_lower(segment);
         if from_client {
             entry.facts.client(segment);
         } else {
@@ -265,7 +366,8 @@ impl Connections {
         }
         let started = set.started(way);
         set.newest[way] = set.newest[way].with_established(after.outcome == Outcome::Open);
-        Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after })
+        let reported = set.entries[way].reported();
+        Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after, reported })
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.
@@ -276,24 +378,23 @@ impl Connections {
 
     fn settle(&mut self, timer: &Timer) -> Option<News> {
         let Timer { connection, client_isn, syn, started, ends } = *timer;
-        let at = self.set_of(connection);
-        let set = &mut self.sets[at];
-        let news = |before, after| News { ends, started, before, after };
-        let found = set.find_attempt(connection, ends.client < ends.server, client_isn);
-        let Some(way) = found.filter(|&way| set.started(way) == started) else {
+        let news = |before, after, reported| News { ends, started, before, after, reported };
+        let found = self.find_attempt(connection.max(1), ends.client < ends.server, client_isn);
+        let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].started(way) == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
-            return Some(news(None, after));
+            return Some(news(None, after, Reported::default()));
         };
+        let set = &mut self.sets[at];
         // A later SYN of the attempt stands in the queue for itself.
         if set.newest[way].time() != syn {
             return None;
         }
-        let facts = &mut set.entries[way].facts;
-        let before = facts.life();
-        facts.expire();
-        let after = facts.life();
-        (before != after).then(|| news(Some(before), after))
+        let entry = &mut set.entries[way];
+        let before = entry.facts.life();
+        entry.facts.expire();
+        let after = entry.facts.life();
+        (before != after).then(|| news(Some(before), after, entry.reported()))
     }
 
     /// Waits for nothing any more: the clock was set.
@@ -317,45 +418,63 @@ impl Connections {
         self.timers.move_back(ticks);
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        for set in &mut self.sets {
-            set.connections = [0; WAYS];
-            set.newest = [Newest::default(); WAYS];
-        }
-        self.timers.clear();
-    }
-
     fn wait(&mut self, connection: u64, syn: Ticks, started: Ticks, segment: &Segment) {
         let ends = Ends::of(segment, true);
         self.timers.push(Timer { connection, client_isn: segment.seq, syn, started, ends });
     }
 
-    fn set_of(&self, connection: u64) -> usize {
-        hash::set_of(connection, self.sets.len())
+    /// Where an attempt is remembered: its set and its place in that.
+    fn find_attempt(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
+        let at = self.set_of(tag);
+        let found = self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way));
+        found.or_else(|| self.find_moved(tag, from_lower, client_isn))
+    }
+
+    /// The same, of one whose ports were used again.
+    fn find_moved(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
+        let tag = moved(tag, client_isn);
+        let at = self.set_of(tag);
+        self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way))
+    }
+
+    fn set_of(&self, tag: u64) -> usize {
+        hash::set_of(tag, self.sets.len())
     }
 }
 
+/// The tag of an attempt whose ports were used again.
+fn moved(tag: u64, client_isn: u32) -> u64 {
+    hash::with_number(tag, client_isn).max(1)
+}
+
 impl Set {
-    fn find(&self, connection: u64) -> Option<usize> {
-        self.connections.iter().position(|known| *known == connection)
+    fn find(&self, tag: u64) -> Option<usize> {
+        self.connections.iter().position(|known| *known == tag)
     }
 
-    /// The entry of an attempt: of these two ends, by this one of them, with this number.
-    fn find_attempt(&self, connection: u64, from_lower: bool, client_isn: u32) -> Option<usize> {
+    /// The entry with this tag that was made by this one of its two ends.
+    fn find_latest(&self, tag: u64, from_lower: bool) -> Option<usize> {
         (0..WAYS).find(|&way| {
-            let entry = &self.entries[way];
-            self.connections[way] == connection
-                && (entry.marks & CLIENT_IS_LOWER != 0) == from_lower
-                && entry.facts.client_isn == client_isn
+            self.connections[way] == tag && (self.entries[way].marks & CLIENT_IS_LOWER != 0) == from_lower
         })
     }
 
-    /// The entry of a connection: of several, for ports that were used again, the newest.
-    fn find_newest(&self, connection: u64) -> Option<usize> {
-        (0..WAYS)
-            .filter(|&way| self.connections[way] == connection)
-            .max_by_key(|&way| self.newest[way].time())
+    /// The same, if it has this number.
+    fn find_attempt(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<usize> {
+        let has_number = |way: &usize| self.entries[*way].facts.client_isn == client_isn;
+        self.find_latest(tag, from_lower).filter(has_number)
+    }
+
+    /// The entry with this tag: of two, one for each end that opened a connection, the newest.
+    fn find_newest(&self, tag: u64) -> Option<usize> {
+        (0..WAYS).filter(|&way| self.connections[way] == tag).max_by_key(|&way| self.newest[way].time())
+    }
+
+    /// Whether an entry may still be told of: by a retransmission, or by the end of an established connection.
+    fn is_of_use(&self, way: usize, time: Ticks) -> bool {
+        self.connections[way] != 0
+            && (self.newest[way].is_established()
+                || time.since(self.newest[way].time()) <= RETRANSMISSION_WITHIN)
     }
 
     /// When an entry's first SYN came.
@@ -396,6 +515,10 @@ impl Entry {
         }
     }
 
+    fn reported(&self) -> Reported {
+        Reported(self.marks >> REPORTED_SHIFT)
+    }
+
     /// What a SYN of this entry's identity is, and the time of the newest SYN after it.
     fn judge(&mut self, newest: Ticks, time: Ticks, segment: &Segment) -> (Syn, Ticks) {
         let (copies, retransmissions) = (self.repeats & 0xf, self.repeats >> 4);
@@ -414,11 +537,12 @@ impl Entry {
             let age = age as u32;
             let mut facts = self.facts;
             facts.repeat();
-            *self = Self { facts, age, repeats: (retransmissions + 1) << 4, ..again };
+            let marks = again.marks | self.marks & !(HAS_IP_ID | CLIENT_IS_LOWER);
+            *self = Self { facts, age, marks, repeats: (retransmissions + 1) << 4, ..again };
             return (Syn::Retransmission, time);
         }
         // A SYN a little older than the newest leaves the time of the newest as it is.
-        *self = again;
+        *self = Self { marks: again.marks | self.marks & PORTS_USED_AGAIN, ..again };
         (Syn::Attempt, newest.max(time))
     }
 

@@ -169,11 +169,17 @@ fn the_oldest_gives_way_and_is_counted_while_it_could_be_repeated() {
 }
 
 #[test]
-fn a_cleared_table_knows_nothing() {
+fn times_that_are_moved_back_go_on_and_what_is_older_is_forgotten() {
     let mut connections = Connections::new(1 << 16).unwrap();
-    connections.syn(42, Ticks(START), &syn());
-    connections.clear();
-    assert_eq!(connections.syn(42, Ticks(START), &syn()), Syn::Attempt);
+    connections.syn(1 << 60, Ticks(START), &syn());
+    connections.syn(2 << 60, Ticks(START + 40 * S), &syn());
+    connections.move_back(START + 1);
+    let now = |tick: u64| Ticks(tick - 1);
+    assert_eq!(connections.syn(1 << 60, now(41 * S), &with_id(2)), Syn::Attempt, "forgotten");
+    assert_eq!(connections.syn(2 << 60, now(41 * S), &with_id(2)), Syn::Retransmission);
+    let settled = std::iter::from_fn(|| connections.expire(now(71 * S + 1)));
+    let started = settled.filter_map(|expired| expired.news).map(|news| news.started);
+    assert_eq!(started.collect::<Vec<_>>(), [now(41 * S), now(40 * S)]);
 }
 
 const S: u64 = 1000 * MS;
@@ -284,7 +290,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
 
 #[test]
 fn a_queue_that_is_full_takes_no_more_and_counts_them() {
-    let memory = 4 * 10 * size_of::<Timer>();
+    let memory = TIMERS_SHARE * 10 * size_of::<Timer>();
     let mut connections = Connections::new(memory).unwrap();
     for n in 0..12 {
         connections.syn(n << 56, Ticks(START + n), &syn());
@@ -304,10 +310,70 @@ fn of_ports_that_are_used_again_the_newest_attempt_is_told_of() {
     let again = Segment { seq: 5_000_000, ..syn() };
     assert_eq!(connections.syn(42, Ticks(START + S), &again), Syn::Attempt);
     // What is left of the first says nothing of the second.
-    assert_eq!(connections.follow(42, &reply(FIN_ACK)), None);
+    assert_eq!(connections.follow(42, &Segment { seq: 700, ..reply(FIN_ACK) }), None);
+    let news = connections.follow(42, &reply(FIN_ACK)).unwrap();
+    assert_eq!((news.started, news.after.outcome), (Ticks(START), Outcome::Silent));
     let refused = Segment { seq: 0, ack: 5_000_001, ..answer(0x14) };
     let news = connections.follow(42, &refused).unwrap();
     assert_eq!((news.started, news.after.outcome), (Ticks(START + S), Outcome::Refused));
+}
+
+fn numbered(client_isn: u32) -> Segment {
+    Segment { seq: client_isn, ip_id: None, ..syn() }
+}
+
+#[test]
+fn every_attempt_of_a_flood_from_one_port_is_followed() {
+    let mut connections = Connections::new(1 << 18).unwrap();
+    for n in 0..100 {
+        let time = Ticks(START + u64::from(n) * 100 * MS);
+        assert_eq!(connections.syn(42, time, &numbered(n * 1000)), Syn::Attempt);
+    }
+    assert_eq!(connections.evicted(), 0, "spread over the table");
+    let told = expire(&mut connections, 41 * S);
+    assert_eq!(told, vec![(Some(Outcome::Pending), Outcome::Unanswered); 100]);
+}
+
+#[test]
+fn of_ports_that_are_used_again_each_attempt_has_its_answer_and_its_retransmission() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    for n in [1, 2, 3] {
+        connections.syn(42, Ticks(START + u64::from(n) * S), &numbered(n * 1000));
+    }
+    let told = |news: Option<News>| news.map(|news| (news.started.0 - START, news.after.outcome));
+    let answer = |n: u32, flags| Segment { ack: n * 1000 + 1, ..answer(flags) };
+    assert_eq!(connections.follow(42, &answer(1, SYN_ACK)), None);
+    let ack = Segment { seq: 1001, ..reply(ACK) };
+    assert_eq!(told(connections.follow(42, &ack)), Some((S, Outcome::Open)));
+    assert_eq!(told(connections.follow(42, &answer(2, 0x14))), Some((2 * S, Outcome::Refused)));
+    assert_eq!(told(connections.follow(42, &answer(3, 0x14))), Some((3 * S, Outcome::Refused)));
+    assert_eq!(connections.syn(42, Ticks(START + 4 * S), &numbered(1000)), Syn::Retransmission);
+    assert_eq!(connections.syn(42, Ticks(START + 5 * S), &numbered(4000)), Syn::Attempt);
+}
+
+#[test]
+fn what_is_too_old_to_be_told_of_does_not_move_when_its_ports_are_used_again() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    for (n, later) in [(1, 0), (2, RETRANSMISSION_WITHIN), (3, 2 * RETRANSMISSION_WITHIN + 1)] {
+        connections.syn(42, Ticks(START + later), &numbered(n));
+    }
+    let moved = |n| connections.find_moved(42, is_from_lower(&syn()), n).is_some();
+    assert_eq!((moved(1), moved(2)), (true, false));
+}
+
+#[test]
+fn it_is_remembered_of_an_attempt_that_its_source_had_an_episode() {
+    let mut connections = Connections::new(1 << 16).unwrap();
+    connections.syn(42, Ticks(START), &syn());
+    connections.note_reported(42, &syn(), 1);
+    connections.syn(42, Ticks(START + S), &with_id(2));
+    let reported = connections.follow(42, &answer(0x14)).unwrap().reported;
+    assert_eq!([0, 1, 2].map(|watch| reported.is_in(watch)), [false, true, false]);
+    assert_eq!(Reported(Reported::bit(4)), Reported(Reported::bit(77)), "the last ones share a bit");
+    // Of the next attempt of the ports, it is not known.
+    connections.syn(42, Ticks(START + 2 * S), &numbered(9));
+    let refused = Segment { ack: 10, ..answer(0x14) };
+    assert_eq!(connections.follow(42, &refused).unwrap().reported, Reported::default());
 }
 
 /// What is known of a connection whose SYN carried so much, when the server answered, and closed having taken `taken`

@@ -2,8 +2,9 @@
 
 use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key};
+use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::Slot;
+use crate::table::{self, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
@@ -13,7 +14,7 @@ use super::tally::By;
 
 impl Counting {
     /// Counts an attempt, in each tally that it concerns.
-    pub(super) fn count_attempt(&mut self, index: usize, segment: &Segment, now: &Now) {
+    pub(super) fn count_attempt(&mut self, index: usize, connection: u64, segment: &Segment, now: &Now) {
         self.stats.attempts += 1;
         if self.allow.contains(segment.src) {
             self.stats.allowed += 1;
@@ -32,11 +33,13 @@ impl Counting {
             }
             if let Some(tag) = self.batch.tag(row, index) {
                 let is_reported = self.record(watch, tally, tag, segment, now);
-                if is_reported && by != By::Destination {
+                if is_reported && by == By::Source {
                     reported_in = Some(watch);
-                    if !std::mem::replace(&mut is_kept, true) {
-                        self.keep(index);
-                    }
+                    self.connections.note_reported(connection, segment, watch);
+                }
+                let is_wanted = is_reported && by != By::Destination;
+                if is_wanted && !std::mem::replace(&mut is_kept, true) {
+                    self.keep(index);
                 }
             }
         }
@@ -45,8 +48,11 @@ impl Counting {
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     fn record(&mut self, watch: usize, tally: usize, tag: u64, segment: &Segment, now: &Now) -> bool {
         let table = &self.watches[watch].tallies[tally].counter.table;
-        let recorded = table.record(tag, now.ticks, segment.dst_port, &mut self.ties);
         let by = self.watches[watch].tallies[tally].by;
+        // Whose it is, is asked where many share what it counts for.
+        let mark = if by == By::Source { Mark::default() } else { Mark::of(self.key.address(segment.src)) };
+        let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
+        let recorded = table.record_attempt(tag, &counted, &mut self.ties);
         self.note_claim(&recorded, by);
         let watching = &self.watches[watch];
         let counter = &watching.tallies[tally].counter;

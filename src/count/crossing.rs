@@ -1,5 +1,7 @@
 //! From a limit that was met to the detector.
 
+use std::sync::Arc;
+
 use crate::clock::Ticks;
 use crate::detector::{Attempt, Crossing, Event};
 use crate::outcome::{Mix, Outcome};
@@ -93,8 +95,8 @@ impl Counting {
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
+            hosts: table.sources(recorded, *limit).map(Arc::new),
             since: (self.era, since),
-            met: (self.era, recorded.time.max(since)),
         })
     }
 }

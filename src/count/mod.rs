@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use handoff::Handoff;
 use tally::By;
-pub use tally::Watching;
+pub use tally::{Room, Watching};
 
 use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};
@@ -279,7 +279,7 @@ impl Counting {
             return;
         }
         match self.connections.syn(connection, now.ticks, &segment) {
-            Syn::Attempt => self.count_attempt(index, &segment, &now),
+            Syn::Attempt => self.count_attempt(index, connection, &segment, &now),
             Syn::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(index, &segment, &now, Syn::Copy);

@@ -5,7 +5,7 @@ use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Outcome};
-use crate::table::Slot;
+use crate::table::{self, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
@@ -41,28 +41,26 @@ impl Counting {
             return;
         }
         for watch in 0..self.watches.len() {
-            let watching = &self.watches[watch];
-            if !watching.ports.contains(news.ends.server.1) {
+            if !self.watches[watch].ports.contains(news.ends.server.1) {
                 continue;
             }
-            // Whether the attempt came while its source had an episode: then its network did not count it.
-            let mut is_reported = false;
             for tally in 0..self.watches[watch].tallies.len() {
+                // What came while its source had an episode was not counted for the network.
                 let by = self.watches[watch].tallies[tally].by;
-                if by != By::Network || !is_reported {
-                    is_reported |= self.tell_tally(watch, tally, news, now) && by == By::Source;
+                if by != By::Network || !news.reported.is_in(watch) {
+                    self.tell_tally(watch, tally, news, now);
                 }
             }
         }
     }
 
-    /// Notes it where a tally holds the attempt, and says whether that came while there was an episode.
-    fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) -> bool {
+    /// Notes it where a tally holds the attempt, and tells its episode.
+    fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) {
         let watching = &self.watches[watch];
         let Ends { client, server, .. } = news.ends;
         let by = watching.tallies[tally].by;
         let Some((key, tag)) = by.subject((watch, watching), &self.key, &self.own, client.0, server) else {
-            return false;
+            return;
         };
         let table = &watching.tallies[tally].counter.table;
         let found = table.find(tag);
@@ -71,30 +69,26 @@ impl Counting {
         let (from, to) = (Code::from(before), Code::from(news.after));
         let noted = found.is_some_and(|(slot, _)| table.settle(slot, news.started, server.1, from, to));
         if news.before.is_none() && !noted {
-            return false;
+            return;
         }
-        let mut is_reported = false;
         if let Some((_, true)) = found {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
-            is_reported = self.tell_episode(&change, now);
+            self.tell_episode(&change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
             self.record_outcome(watch, (key, tag), found, news, now);
         }
-        is_reported
     }
 
-    /// Tells the episode of what is flagged, if there is one or one is on its way, and says whether the attempt may
-    /// have come while it lasted.
-    fn tell_episode(&mut self, change: &Change, now: &Now) -> bool {
+    /// Tells the episode of what is flagged, if there is one or one is on its way.
+    fn tell_episode(&mut self, change: &Change, now: &Now) {
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
         if let Some(episode) = self.episodes.get(&change.key) {
-            let is_told = episode.lasts_at(now.time) && episode.has(change.started);
-            if is_told {
+            if episode.lasts_at(now.time) {
                 episode.change(change);
             }
-            return is_told && episode.had_begun(change.started);
+            return;
         }
         if !are_settled {
             self.episodes.count_sent();
@@ -103,7 +97,6 @@ impl Counting {
                 self.stats.losses.crossings += 1;
             }
         }
-        !are_settled
     }
 
     /// Counts an attempt for the limits by its outcome.
@@ -119,7 +112,9 @@ impl Counting {
         let outcome = news.after.outcome;
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
-        let recorded = counter.table.record_settled(tag, now.ticks, news.ends.server.1, code, &mut self.ties);
+        let settled =
+            table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
+        let recorded = counter.table.record_attempt(tag, &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let slot = found.map(|(slot, _)| slot);

@@ -37,6 +37,19 @@ pub(super) struct Tally {
     pub(super) counter: Counter,
 }
 
+/// How many things some counters have room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whether each is the slot of many sources, a network or a destination, or that of one.
+    pub of_many: bool,
+    /// What they are, in the plural: `sources`, `networks`, `destinations`.
+    pub of: &'static str,
+    /// The largest N of their limits, on which it depends.
+    pub attempts: u16,
+    /// How many there is room for.
+    pub places: usize,
+}
+
 /// What they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
@@ -56,8 +69,8 @@ pub(super) struct Counter {
 
 impl Watching {
     /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
-    /// evenly for each outcome that a limit counts, for networks, and for destinations; all for the attempts where
-    /// there is nothing else.
+    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
+    /// many times that of others; all for the attempts where there is nothing else.
     ///
     /// # Errors
     ///
@@ -73,29 +86,43 @@ impl Watching {
         counted.dedup();
         let others = counted.len()
             + usize::from(limits.networks.is_some())
-            + usize::from(limits.destinations.is_some());
+            + 2 * usize::from(limits.destinations.is_some());
         let share = (memory / 2).checked_div(others).unwrap_or(0);
         let outcomes = counted.into_iter().map(|outcome| {
-            Ok((outcome, Counter::new(places(&limits.sources, Some(outcome)), &limits.sources, share)?))
+            let counter =
+                Counter::new(places(&limits.sources, Some(outcome)), &limits.sources, share, Table::new)?;
+            Ok((outcome, counter))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
-        let sources = Counter::new(places(&limits.sources, None), &limits.sources, memory - share * others)?;
+        let places = places(&limits.sources, None);
+        let sources = Counter::new(places, &limits.sources, memory - share * others, Table::new)?;
         let mut tallies = vec![Tally { by: By::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
         let mut place = limits.sources.len();
-        for (by, limit) in [(By::Network, limits.networks), (By::Destination, limits.destinations)] {
+        let groups =
+            [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
+        for (by, limit, memory) in groups {
             if limit.is_some() {
-                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, share)? });
+                tallies
+                    .push(Tally { by, counter: Counter::new(vec![place], &all, memory, Table::with_marks)? });
                 place += 1;
             }
         }
         Ok(Self { ports, grouping, outcomes, tallies })
     }
 
-    /// How many sources its attempts' counters have room for.
-    #[must_use]
-    pub fn sources(&self) -> usize {
-        self.tallies[0].counter.table.slots()
+    /// What its counters have room for.
+    pub fn rooms(&self) -> impl Iterator<Item = Room> {
+        let room = |by: By, counter: &Counter| {
+            let (of_many, of) = match by {
+                By::Source => (false, "sources"),
+                By::Network => (true, "networks"),
+                By::Destination => (true, "destinations"),
+            };
+            Room { of_many, of, attempts: counter.table.largest(), places: counter.table.slots() }
+        };
+        let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
+        tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
     }
 
     /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
@@ -150,9 +177,14 @@ fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
 }
 
 impl Counter {
-    /// The counters for the limits at these places.
-    fn new(places: Vec<usize>, limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+    /// The counters for the limits at these places, in a table of this make.
+    fn new(
+        places: Vec<usize>,
+        limits: &[Limit],
+        memory: usize,
+        table: impl Fn(&[Limit], usize) -> Result<Table, OutOfMemory>,
+    ) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(Table::new(&own, memory)?), limits: places })
+        Ok(Self { table: Arc::new(table(&own, memory)?), limits: places })
     }
 }

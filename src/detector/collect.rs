@@ -7,8 +7,6 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hyperloglockless::AtomicHyperLogLog;
-
 use crate::alert::{Addresses, Ports};
 
 /// Attempts by port: the first [`PortCounts::KEPT`] ports that come are kept, attempts to others are counted together.
@@ -67,30 +65,6 @@ impl PortCounts {
     }
 }
 
-/// How many addresses were seen, estimated to within a few percent in a kilobyte (`HyperLogLog`, Flajolet et al. 2007).
-#[derive(Debug)]
-pub(super) struct Estimate(AtomicHyperLogLog);
-
-impl Estimate {
-    /// 2^10 registers of a byte each: a standard error of 3 %.
-    const PRECISION: u8 = 10;
-
-    pub(super) fn new() -> Self {
-        // What is put in is hashed with a key of its own already.
-        Self(AtomicHyperLogLog::seeded(Self::PRECISION, 0))
-    }
-
-    /// Takes note of an address, by its keyed hash.
-    pub(super) fn add(&self, hash: u64) {
-        self.0.insert_hash(hash);
-    }
-
-    /// How many different ones there were.
-    pub(super) fn count(&self) -> u64 {
-        self.0.count() as u64
-    }
-}
-
 /// Addresses that were seen: the first [`AddressSet::KEPT`] are kept, attempts that concern others are counted.
 #[derive(Debug, Default)]
 pub(super) struct AddressSet {
@@ -123,20 +97,6 @@ impl AddressSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::Key;
-
-    #[test]
-    fn an_estimate_is_within_a_tenth_and_counts_each_once() {
-        let key = Key::fixed();
-        for addresses in [1u32, 16, 100, 1_000, 100_000] {
-            let estimate = Estimate::new();
-            for _ in 0..2 {
-                (0..addresses).for_each(|n| estimate.add(key.address(IpAddr::from(n.to_be_bytes()))));
-            }
-            let off = estimate.count().abs_diff(addresses.into());
-            assert!(off * 10 <= addresses.into(), "{} of {addresses}", estimate.count());
-        }
-    }
 
     #[test]
     fn ports_are_shown_most_attempts_first() {

@@ -11,10 +11,11 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
-use super::collect::{AddressSet, Estimate, PortCounts};
+use super::collect::{AddressSet, PortCounts};
 use super::event::{Attempt, Change, Crossing, Key};
 use crate::alert::Kind;
 use crate::clock::Ticks;
+use crate::estimate::{Estimate, Mark};
 use crate::outcome::{Code, Life, Mix, Outcome};
 use crate::time::Timestamp;
 
@@ -89,8 +90,6 @@ pub struct Episode {
     shortest: AtomicU64,
     /// The tick from which on attempts are the episode's, and how often the range of ticks had been used up before it.
     since: (u32, Ticks),
-    /// The tick of the attempt that met the limit, likewise.
-    met: (u32, Ticks),
     /// Attempts by outcome; those that are pending are the rest.
     outcomes: [AtomicI64; Outcome::ALL.len()],
     greeted: AtomicI64,
@@ -104,7 +103,7 @@ pub struct Episode {
     /// The hosts that they came from.
     pub(super) hosts: AddressSet,
     /// How many hosts that were, where there can be several.
-    pub(super) hosts_estimate: Option<Estimate>,
+    pub(super) hosts_estimate: Option<Arc<Estimate>>,
 }
 
 impl Episode {
@@ -121,9 +120,9 @@ impl Episode {
         hosts.add(attempt.src);
         let key = attempt.key;
         let has_several = key.kind != Kind::Source || key.source.is_network();
-        let hosts_estimate = has_several.then(Estimate::new);
+        let hosts_estimate = has_several.then(|| crossing.hosts.clone().unwrap_or_default());
         if let Some(estimate) = &hosts_estimate {
-            estimate.add(attempt.src_hash);
+            estimate.add(Mark::of(attempt.src_hash));
         }
         Self {
             limit: *limit,
@@ -135,7 +134,6 @@ impl Episode {
             last_met: AtomicI64::new(time),
             shortest: AtomicU64::new(*span),
             since: crossing.since,
-            met: crossing.met,
             outcomes: Outcome::BY_NUMBER.map(|outcome| signed(crossing.outcomes.count(outcome))),
             greeted: signed(crossing.outcomes.greeted),
             proofs: signed(crossing.outcomes.proofs),
@@ -175,7 +173,7 @@ impl Episode {
         self.destinations.add(attempt.dst);
         self.hosts.add(attempt.src);
         if let Some(estimate) = &self.hosts_estimate {
-            estimate.add(attempt.src_hash);
+            estimate.add(Mark::of(attempt.src_hash));
         }
     }
 
@@ -184,13 +182,6 @@ impl Episode {
     pub fn has(&self, started: (u32, Ticks)) -> bool {
         // An era later everything is.
         started >= self.since
-    }
-
-    /// Whether an attempt whose first SYN came at this tick came when the episode had begun: those of the window
-    /// before counted for the source's network, too.
-    #[must_use]
-    pub fn had_begun(&self, started: (u32, Ticks)) -> bool {
-        started >= self.met
     }
 
     /// Takes note of what became of an attempt, if it is one of its own.

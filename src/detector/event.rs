@@ -1,9 +1,11 @@
 //! What capture threads tell the detector: small values of fixed size, over one bounded channel.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
+use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
 use crate::stats::{Beat, Stats};
@@ -80,7 +82,7 @@ pub struct Change {
 }
 
 /// An attempt that met a limit, and the window that it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Crossing {
     /// The attempt.
     pub attempt: Attempt,
@@ -94,11 +96,11 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
+    /// How many hosts they came from, where the counters remember it.
+    pub hosts: Option<Arc<Estimate>>,
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
     /// used up before it.
     pub since: (u32, Ticks),
-    /// The tick of the attempt that met it, likewise: from it on, attempts of a source do not count for its network.
-    pub met: (u32, Ticks),
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

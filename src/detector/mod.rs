@@ -25,14 +25,13 @@ use crossbeam_channel::{Receiver, Sender};
 pub use episode::{Episode, Episodes};
 pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
 
-use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Source, State, Trigger};
+use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
 use crate::packet::{Interfaces, Origin};
 use crate::sink::Sink;
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::watch::Limit;
-use collect::Estimate;
 use schedule::{Due, EpisodeId, Schedule, What};
 use vantage::Vantage;
 use vigil::Vigil;
@@ -366,7 +365,8 @@ impl<S: Sink> Detector<S> {
                 Some(_) => episode.hosts.addresses(),
                 None => Addresses::default(),
             },
-            hosts_estimate: episode.hosts_estimate.as_ref().map(Estimate::count),
+            // No more than attempts, whatever the estimate's error.
+            hosts_estimate: episode.hosts_estimate.as_deref().map(|hosts| hosts.count().min(attempts)),
             within: self.within(open.key),
             outcomes,
             sent,
@@ -376,7 +376,7 @@ impl<S: Sink> Detector<S> {
     }
 
     /// The sources with an episode of their own in the network of this one.
-    fn within(&self, network: Key) -> Vec<Source> {
+    fn within(&self, network: Key) -> Within {
         let is_within = |key: &&Key| {
             key.kind == Kind::Source && key.watch == network.watch && network.source.0.contains(&key.source.0)
         };
@@ -384,7 +384,7 @@ impl<S: Sink> Detector<S> {
             Kind::Network => {
                 self.open.values().map(|open| &open.key).filter(is_within).map(|k| k.source).collect()
             }
-            Kind::Source | Kind::Destination(_) => Vec::new(),
+            Kind::Source | Kind::Destination(_) => Within::default(),
         }
     }
 

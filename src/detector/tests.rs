@@ -68,8 +68,8 @@ fn crossing(time: Timestamp) -> Crossing {
         span: 0,
         ports,
         outcomes: Mix::default(),
+        hosts: None,
         since: (0, Ticks(7)),
-        met: (0, Ticks(7)),
     }
 }
 
@@ -90,7 +90,7 @@ fn what_became_of_attempts_while_their_crossing_was_on_its_way_is_told_to_the_ep
     let refused = Life { outcome: Outcome::Refused, ..Life::default() };
     let change =
         |started| Change { key, started: (0, Ticks(started)), before: Life::default(), after: refused };
-    detector.handle(Event::Crossing(crossing));
+    detector.handle(Event::Crossing(crossing.clone()));
     detector.handle(Event::Became(change(crossing.since.1.0)));
     detector.handle(Event::Became(change(crossing.since.1.0 - 1)));
     let episode = detector.episodes.get(&key).unwrap();
@@ -102,8 +102,8 @@ fn a_second_crossing_is_one_more_attempt_unless_its_limit_counts_outcomes() {
     for (limit, attempts) in [("1/1s", 2), ("1/1s:refused", 1)] {
         let mut detector = detector(limit, Reports::default());
         let [first, second] = [0, 5].map(|s| crossing(Timestamp::default().after(Duration::from_secs(s))));
-        detector.handle(Event::Crossing(first));
-        detector.handle(Event::Crossing(second));
+        detector.handle(Event::Crossing(first.clone()));
+        detector.handle(Event::Crossing(second.clone()));
         let episode = detector.episodes.get(&first.attempt.key).unwrap();
         assert_eq!(episode.attempts().0, attempts, "{limit}");
         assert_eq!(episode.over_after(), second.attempt.time.after(Duration::from_secs(60)), "{limit}");

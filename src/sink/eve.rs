@@ -150,6 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn a_network_lists_the_sources_in_it_and_no_more_than_are_kept() {
+        let source = |n: u8| Source(std::net::IpAddr::from([192, 0, 2, n]).into());
+        for (sources, kept, others) in [(0, 0, Value::Null), (16, 16, json!(0)), (17, 16, json!(1))] {
+            let record = parsed(&Alert { within: (0..sources).map(source).collect(), ..full() });
+            let within = record["synwatch"]["within"].as_array().map_or(0, Vec::len);
+            assert_eq!((within, &record["synwatch"]["within_others"]), (kept, &others));
+        }
+    }
+
+    #[test]
     fn a_live_report_names_the_interface_and_no_file() {
         let origin = Origin::Interface(Arc::from("eth0"));
         let record = parsed(&Alert { trigger: Trigger { origin, ..start().trigger }, ..start() });

@@ -96,6 +96,8 @@ struct Episode<'a> {
     verified: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     within: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within_others: Option<u64>,
     losses: LossCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
@@ -172,7 +174,8 @@ impl<'a> Episode<'a> {
             sent: alert.sent,
             received: alert.received,
             verified: alert.is_verified(),
-            within: alert.within.iter().map(ToString::to_string).collect(),
+            within: alert.within.kept.iter().map(ToString::to_string).collect(),
+            within_others: (!alert.within.kept.is_empty()).then_some(alert.within.others),
             losses: LossCounts::from(alert.losses),
             ended: match alert.state {
                 State::End(ended) => Some(ended.name()),

@@ -18,9 +18,6 @@ use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::zone::Zone;
 
-/// How many sources within a network are named.
-const MOST_WITHIN: usize = 16;
-
 /// Report lines on standard error, at most 100 in a second of capture time.
 #[derive(Debug)]
 pub struct Text {
@@ -117,11 +114,10 @@ impl fmt::Display for Line<'_> {
             write_destinations(f, &alert.destinations)?;
         }
         write_hosts(f, alert)?;
-        if !alert.within.is_empty() {
-            let within = &alert.within[..alert.within.len().min(MOST_WITHIN)];
-            write!(f, " within={}", Commas(within.iter().map(ToString::to_string)))?;
-            write_count(f, "within-others", (alert.within.len() - within.len()) as u64)?;
+        if !alert.within.kept.is_empty() {
+            write!(f, " within={}", Commas(alert.within.kept.iter().map(ToString::to_string)))?;
         }
+        write_count(f, "within-others", alert.within.others)?;
         write_outcomes(f, alert)?;
         write_count(f, "copies", alert.copies)?;
         write_count(f, "retransmissions", alert.retransmissions)?;
@@ -172,9 +168,10 @@ fn write_destinations(f: &mut fmt::Formatter<'_>, destinations: &Addresses) -> f
 fn write_hosts(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     match alert.hosts_estimate {
         None => Ok(()),
-        // They are counted from the start on: of those that took part before, one is known.
-        Some(_) if alert.state == State::Start && alert.kind != Kind::Source => Ok(()),
-        Some(_) if alert.hosts.others == 0 => write!(f, " hosts={}", alert.hosts.kept.len()),
+        // Those of a source that is a network are counted one by one, from the start on.
+        Some(_) if alert.kind == Kind::Source && alert.hosts.others == 0 => {
+            write!(f, " hosts={}", alert.hosts.kept.len())
+        }
         Some(estimate) => write!(f, " hosts=~{}", estimate.max(alert.hosts.kept.len() as u64)),
     }
 }
@@ -268,7 +265,7 @@ pub(super) mod tests {
 
     use jiff::tz::TimeZone;
 
-    use crate::alert::{Ended, Ports, Source, Trigger};
+    use crate::alert::{Ended, Ports, Source, Trigger, Within};
     use crate::outcome::{Mix, Outcome};
     use crate::packet::Origin;
     use crate::sink::console::tests::Paper;
@@ -309,7 +306,7 @@ pub(super) mod tests {
             destinations: Addresses { kept: vec!["116.58.172.107".parse().unwrap()], others: 0 },
             hosts: Addresses::default(),
             hosts_estimate: None,
-            within: Vec::new(),
+            within: Within::default(),
             outcomes: mix(&[(Outcome::Silent, 28), (Outcome::Open, 1), (Outcome::Pending, 1)], 28),
             sent: 0,
             received: 0,
@@ -408,6 +405,39 @@ pub(super) mod tests {
         let hosts = Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap()], others: 0 };
         let alert = Alert { hosts, state: State::Start, losses: Losses::default(), ..full() };
         assert!(line(&alert).contains(" dst=116.58.172.107 hosts=1 outcomes="));
+    }
+
+    #[test]
+    fn a_network_tells_how_many_took_part_and_which_sources_have_an_episode_of_their_own() {
+        let source = |n: u8| Source(std::net::IpAddr::from([192, 0, 2, n]).into());
+        let network = |within: Within| Alert { kind: Kind::Network, state: State::Start, within, ..full() };
+        assert!(line(&network(Within::default())).contains(" hosts=~19 outcomes="));
+        let within = (1..=18).map(source).collect();
+        let sixteen: Vec<_> = (1..=16).map(|n| source(n).to_string()).collect();
+        let expected = format!(" hosts=~19 within={} within-others=2 outcomes=", sixteen.join(","));
+        assert!(line(&network(within)).contains(&expected));
+    }
+
+    #[test]
+    fn severity_tells_what_is_forged_idle_or_spoken() {
+        let severity = |proofs, counts: &[(Outcome, u64)]| {
+            let mut outcomes = Mix::default();
+            outcomes.proofs = proofs;
+            counts.iter().for_each(|(outcome, count)| outcomes.set(*outcome, *count));
+            Alert { outcomes, attempts: outcomes.total(), ..start() }.severity()
+        };
+        for idle in [Outcome::Silent, Outcome::Refused, Outcome::HalfOpen] {
+            assert_eq!(severity(2, &[(idle, 30)]), 3, "{idle}");
+            assert_eq!(severity(3, &[(idle, 1), (Outcome::Open, 29)]), 1, "{idle}");
+            assert_eq!(severity(3, &[(idle, 15), (Outcome::Spoke, 15)]), 1, "{idle}");
+            assert_eq!(severity(3, &[(idle, 14), (Outcome::Spoke, 15)]), 2, "{idle}");
+        }
+        assert_eq!(
+            severity(30, &[(Outcome::Open, 30)]),
+            2,
+            "whether they will say anything does not show yet"
+        );
+        assert_eq!(severity(3, &[(Outcome::Unanswered, 30)]), 2);
     }
 
     #[test]

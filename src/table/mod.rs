@@ -28,6 +28,7 @@
 //! Totals can lag; a look at a slot is not an instant.
 
 mod claim;
+mod marks;
 mod ring;
 mod slot;
 
@@ -36,11 +37,13 @@ use std::time::Duration;
 pub use claim::Ties;
 
 use crate::clock::Ticks;
+use crate::estimate::{Estimate, Mark};
 use crate::hash;
 use crate::outcome::Code;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
 use crate::watch::Limit;
 use claim::Claimed;
+use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
 
@@ -54,6 +57,8 @@ pub struct Table {
     /// Written by the thread that took the place by advancing the slot's word, read by threads that record later
     /// attempts of the source. `AcqRel` swaps and `Acquire` loads: an entry publishes nothing but itself.
     rings: Box<[AtomicU64]>,
+    /// Whose attempts the entries of the rings are, where that is asked for.
+    marks: Marks,
     /// Entries of a ring: N-1 of the largest limit, and at least one.
     ring: u32,
     /// Each limit's N-1 and W.
@@ -81,14 +86,16 @@ pub struct Recorded {
     pub port: u16,
     /// What is known of it.
     pub code: Code,
+    /// The mark of its source, where marks are kept.
+    pub mark: Mark,
     /// Whether the source was flagged as having an episode.
     pub flagged: bool,
     /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
     /// The slot's count before this attempt.
     count: u32,
-    /// The entry that this attempt's replaced in the ring.
-    replaced: Entry,
+    /// The entry that this attempt's replaced in the ring, and the mark beside it.
+    replaced: (Entry, Mark),
 }
 
 /// How a slot was claimed.
@@ -100,8 +107,8 @@ pub enum Claim {
     Evicted,
 }
 
-/// One attempt of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One attempt, as a ring holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempt {
     /// When it was.
     pub time: Ticks,
@@ -109,6 +116,8 @@ pub struct Attempt {
     pub port: u16,
     /// What became of it, as far as is known.
     pub code: Code,
+    /// The mark of its source's hash, where one slot counts for many sources.
+    pub mark: Mark,
 }
 
 impl Table {
@@ -118,13 +127,29 @@ impl Table {
     ///
     /// When there is not that much memory.
     pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        Self::with(limits, memory, 0)
+    }
+
+    /// The same, that remembers the mark of each attempt.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn with_marks(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        Self::with(limits, memory, size_of::<Mark>())
+    }
+
+    /// A table with so many bytes of marks beside each entry.
+    fn with(limits: &[Limit], memory: usize, mark: usize) -> Result<Self, OutOfMemory> {
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
         let ring = u32::from(most).saturating_sub(1).max(1);
-        let sets = (memory / Self::set_size(most)).max(1);
+        let sets = (memory / Self::set_size(most, mark)).max(1);
+        let entries = sets * WAYS * ring as usize;
         let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
         Ok(Self {
             sets: zeroed(sets)?,
-            rings: zeroed(sets * WAYS * ring as usize)?,
+            rings: zeroed(entries)?,
+            marks: Marks::new(if mark == 0 { 0 } else { entries })?,
             ring,
             limits: limits
                 .iter()
@@ -135,15 +160,21 @@ impl Table {
         })
     }
 
-    /// The bytes that a table with room for so many sources takes, when its largest limit is N.
+    /// The bytes that a table without marks and with room for so many sources takes, when its largest limit is N.
     #[must_use]
     pub fn memory_for(sources: usize, attempts: u16) -> usize {
-        sources.div_ceil(WAYS) * Self::set_size(attempts)
+        sources.div_ceil(WAYS) * Self::set_size(attempts, 0)
     }
 
-    fn set_size(attempts: u16) -> usize {
+    fn set_size(attempts: u16, mark: usize) -> usize {
         let ring = usize::from(attempts).saturating_sub(1).max(1);
-        size_of::<Set>() + WAYS * ring * size_of::<AtomicU64>()
+        size_of::<Set>() + WAYS * ring * (size_of::<AtomicU64>() + mark)
+    }
+
+    /// The largest N of its limits.
+    #[must_use]
+    pub fn largest(&self) -> u16 {
+        u16::try_from(self.limits.iter().map(|(back, _)| back + 1).max().unwrap_or(1)).unwrap_or(u16::MAX)
     }
 
     /// How many sources it has room for.
@@ -183,11 +214,12 @@ impl Table {
 
     /// Records an attempt of the source with this hash, of which nothing is known yet.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
-        self.record_settled(tag, time, port, Code::default(), ties)
+        self.record_attempt(tag, &Attempt { time, port, ..Attempt::default() }, ties)
     }
 
-    /// Records an attempt of the source with this hash, and what became of it.
-    pub fn record_settled(&self, tag: u64, time: Ticks, port: u16, code: Code, ties: &mut Ties) -> Recorded {
+    /// Records an attempt of the source, or of the group of sources, with this hash.
+    pub fn record_attempt(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+        let Attempt { time, port, code, mark } = *attempt;
         let at = self.set_of(tag);
         let set = &self.sets[at];
         let tag = nonzero(tag);
@@ -228,17 +260,20 @@ impl Table {
             let mut count = word.count();
             let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
             let entry = Entry::new(time, port, slot.generation).with_code(code);
-            let place = self.entry(at, way, position(count, 0, self.ring));
-            let mut replaced = Entry(place.swap(entry.0, Ordering::AcqRel));
+            let index = self.index(at, way, position(count, 0, self.ring));
+            let place = &self.rings[index];
+            let mut replaced =
+                (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.replace(index, mark));
             // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
             // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
             // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
             // an owner of the same generation that looks just between the swap and the putting back.
             if set.tags[way].load(Ordering::Acquire) != tag {
-                let _ = place.compare_exchange(entry.0, replaced.0, Ordering::AcqRel, Ordering::Relaxed);
-                (count, replaced) = (0, Entry::NONE);
+                let _ = place.compare_exchange(entry.0, replaced.0.0, Ordering::AcqRel, Ordering::Relaxed);
+                (count, replaced) = (0, (Entry::NONE, mark));
             }
-            return Recorded { slot, time, port, code, flagged: word.is_flagged(), claimed, count, replaced };
+            let flagged = word.is_flagged();
+            return Recorded { slot, time, port, code, mark, flagged, claimed, count, replaced };
         }
     }
 
@@ -266,21 +301,32 @@ impl Table {
         (0..=back).rev().filter_map(|back| self.earlier(recorded, back))
     }
 
+    /// How many sources the N attempts that end with this one came from, estimated, N being that of the limit; `None`
+    /// where marks are not kept.
+    #[must_use]
+    pub fn sources(&self, recorded: &Recorded, limit: usize) -> Option<Estimate> {
+        let marks = || self.window(recorded, limit).map(|attempt| attempt.mark);
+        self.marks.are_kept().then(|| marks().collect())
+    }
+
     /// The attempt that many before this one, as far as the ring reaches.
     fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
         let Recorded { slot, count, replaced, .. } = *recorded;
         if back == 0 {
-            return Some(Attempt { time: recorded.time, port: recorded.port, code: recorded.code });
+            let Recorded { time, port, code, mark, .. } = *recorded;
+            return Some(Attempt { time, port, code, mark });
         }
         if back > count.min(self.ring) {
             return None;
         }
-        let entry = if back == self.ring {
-            replaced.of(slot.generation)?
+        let (entry, mark) = if back == self.ring {
+            (replaced.0.of(slot.generation)?, replaced.1)
         } else {
-            self.attempt(slot, position(count, back, self.ring))?
+            let position = position(count, back, self.ring);
+            let mark = self.marks.get(self.index(slot.set, slot.way, position));
+            (self.attempt(slot, position)?, mark)
         };
-        Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code() })
+        Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code(), mark })
     }
 
     /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether it
@@ -361,18 +407,6 @@ impl Table {
         }
     }
 
-    /// Forgets everything. Attempts that other threads record meanwhile may stay or be forgotten.
-    pub fn clear(&self) {
-        for set in &self.sets {
-            for way in 0..WAYS {
-                set.tags[way].store(slot::EMPTY, Ordering::Release);
-            }
-        }
-        for entry in &self.rings {
-            entry.store(0, Ordering::Relaxed);
-        }
-    }
-
     /// The time of the attempt before the one that goes to `count`.
     fn newest(&self, slot: Slot, count: u32) -> Option<Ticks> {
         if count == 0 {
@@ -387,7 +421,11 @@ impl Table {
     }
 
     fn entry(&self, set: usize, way: usize, position: usize) -> &AtomicU64 {
-        &self.rings[(set * WAYS + way) * self.ring as usize + position]
+        &self.rings[self.index(set, way, position)]
+    }
+
+    fn index(&self, set: usize, way: usize, position: usize) -> usize {
+        (set * WAYS + way) * self.ring as usize + position
     }
 
     fn set_of(&self, tag: u64) -> usize {

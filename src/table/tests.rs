@@ -165,14 +165,44 @@ fn hosts_that_keep_coming_rise_above_one_off_sources_that_send_twice() {
 }
 
 #[test]
-fn a_cleared_table_knows_nothing() {
-    let table = table(&[limit(2, 10)], 8);
+fn times_that_are_moved_back_go_on_and_what_is_older_is_forgotten() {
+    let table = table(&[limit(3, 10)], 8);
     let mut ties = Ties::new(1);
-    assert_eq!(met(&table, 1, 10, &mut ties), None);
-    table.clear();
-    assert_eq!(table.find(tag(1)), None);
-    assert_eq!(met(&table, 1, 10, &mut ties), None);
-    assert_eq!(met(&table, 1, 10, &mut ties), Some(0));
+    for tick in [40_000, 60_000] {
+        assert_eq!(met(&table, 1, tick, &mut ties), None);
+    }
+    assert_eq!(met(&table, 2, 50_001, &mut ties), None);
+    table.move_back(50_000);
+    // Of the first source, the attempt at 40,000 is gone; the other two lie within ten seconds to the tick.
+    assert_eq!(met(&table, 1, 90_000, &mut ties), None);
+    assert_eq!(met(&table, 1, 110_000, &mut ties), Some(0));
+    assert_eq!(met(&table, 2, 2, &mut ties), None);
+    assert_eq!(met(&table, 2, 100_001, &mut ties), Some(0));
+    assert_eq!(met(&table, 2, 100_003, &mut ties), None, "the first of three is at tick 2");
+}
+
+#[test]
+fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
+    let limit = limit(500, 10);
+    let group = Table::with_marks(&[limit], 1 << 20).unwrap();
+    let mut ties = Ties::new(1);
+    for n in 0..2000u64 {
+        // The first thousand attempts are of many sources, the others of a hundred.
+        let source = if n < 1000 { n } else { n % 100 };
+        let attempt = Attempt { time: Ticks(n), port: 25, mark: Mark::of(tag(source)), ..Attempt::default() };
+        let recorded = group.record_attempt(tag(7), &attempt, &mut ties);
+        if let Some(limit) = group.met(&recorded) {
+            let estimate = group.sources(&recorded, limit).unwrap().count();
+            match n {
+                499..1000 => assert!((450..=550).contains(&estimate), "{estimate} at {n}"),
+                1499.. => assert!((90..=110).contains(&estimate), "{estimate} at {n}"),
+                _ => (),
+            }
+        }
+    }
+    let plain = table(&[limit], 8);
+    let recorded = plain.record(tag(7), Ticks(1), 25, &mut ties);
+    assert!(plain.sources(&recorded, 0).is_none());
 }
 
 #[test]
@@ -181,6 +211,10 @@ fn a_table_takes_no_more_memory_than_it_is_given() {
         let table = Table::new(&[limit(attempts, 10)], memory).unwrap();
         assert!(Table::memory_for(table.slots(), attempts) <= memory);
         assert!(Table::memory_for(table.slots() + 1, attempts) > memory);
+        // With marks, a ring takes a quarter more.
+        let marked = Table::with_marks(&[limit(attempts, 10)], memory).unwrap();
+        let ring = usize::from(attempts).saturating_sub(1).max(1);
+        assert!(Table::memory_for(marked.slots(), attempts) + marked.slots() * ring * 2 <= memory);
     }
 }
 

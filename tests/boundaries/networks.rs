@@ -61,3 +61,20 @@ fn a_reset_is_an_answer() {
     run.see_refusal(&first.later(Duration::from_millis(1)));
     assert_eq!(run.finish().stats.answers, 1);
 }
+
+#[test]
+fn what_became_of_a_hosts_own_attempts_is_not_its_networks_when_its_episode_is_over() {
+    let mut run = setup().quiet_time(2).start();
+    syns().iter().for_each(|syn| run.see(syn));
+    // Others keep the network's episode open; the host's is over by then.
+    for n in 11..60u16 {
+        run.see(&Syn { src_port: n, ..syn(0.1 * f64::from(n), &format!("198.51.100.{n}")).numbered(n) });
+    }
+    let own = || syns().into_iter().filter(|syn| syn.src_port > 4);
+    own().for_each(|syn| run.see_refusal(&syn.later(Duration::from_secs(5))));
+    let found = run.finish();
+    let [network, host] = ends(&found);
+    assert_eq!((host.attempts, host.outcomes.count(Outcome::Pending)), (6, 6), "it was over");
+    // The host's first two were counted for both, the others for the host alone.
+    assert_eq!((network.attempts, network.outcomes.count(Outcome::Refused)), (4 + 2 + 49, 2));
+}

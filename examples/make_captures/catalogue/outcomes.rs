@@ -51,7 +51,7 @@ impl Hosts {
 }
 
 pub(crate) fn captures() -> Vec<Capture> {
-    vec![outcomes(), pending()]
+    vec![outcomes(), one_port(), pending()]
 }
 
 fn outcomes() -> Capture {
@@ -102,6 +102,30 @@ fn outcomes() -> Capture {
         "30 attempts in 8.7 s of one host after the other, one for each outcome: refused; unanswered, with two \
          retransmissions; accepted, but the client does not go on; silent at a server that does not greet; silent at one \
          that does; QUIT and goodbye; IMAP IDLE that stays open, with keep-alive probes.",
+    )
+}
+
+fn one_port() -> Capture {
+    let one_port = |client: SocketAddr| SocketAddr::new(client.ip(), 40_000);
+    let mut hosts = Hosts::new(72);
+    hosts.host("refused:30 verified=no", |trace, start, client| {
+        Conversation::attempt(trace, start, 20 * MS, one_port(client), server(995)).refuse();
+    });
+    hosts.host("unanswered:30 verified=no", |trace, start, client| {
+        Conversation::attempt(trace, start, 20 * MS, one_port(client), server(25)).retransmit(SECOND);
+    });
+    hosts.host("half-open:30 verified=no", |trace, start, client| {
+        let mut half = Conversation::attempt(trace, start, 400 * MS, one_port(client), server(25));
+        half.answer();
+    });
+    hosts.host("silent:30 verified=yes", |trace, start, client| {
+        Conversation::open(trace, start, 20 * MS, one_port(client), server(25)).client_closes();
+    });
+    hosts.afterwards();
+    hosts.capture(
+        "outcomes-one-port.pcap",
+        "As outcomes.pcap, but each host uses one source port for all its attempts, and the next SYN may come before the \
+         answer to the last: refused; unanswered, with a retransmission; half-open; silent.",
     )
 }
 

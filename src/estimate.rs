@@ -1,0 +1,117 @@
+//! How many different things there were, estimated from their hashes in fixed memory.
+
+use hyperloglockless::AtomicHyperLogLog;
+
+/// An estimate that several threads may add to (`HyperLogLog`, Flajolet et al. 2007): a kilobyte, right to within a few
+/// percent.
+#[derive(Debug)]
+pub struct Estimate(AtomicHyperLogLog);
+
+/// 2^10 registers of a byte each: a standard error of 3 %.
+const PRECISION: u8 = 10;
+/// Bits of a hash that do not choose a register.
+const REST: u32 = u64::BITS - PRECISION as u32;
+/// Bits of a mark that count zeros.
+const ZEROS: u32 = u16::BITS - PRECISION as u32;
+
+/// All that an estimate keeps of a hash, in 16 bits: its register, and how many zeros its other bits end with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark(pub u16);
+
+impl Mark {
+    /// The mark of a hash whose bits are all as good as random.
+    #[must_use]
+    pub fn of(hash: u64) -> Self {
+        let zeros = u64::from(hash.trailing_zeros().min(REST - 1));
+        #[expect(clippy::cast_possible_truncation, reason = "10 bits and 6 bits")]
+        Self((hash >> REST << ZEROS | zeros) as u16)
+    }
+
+    /// A hash with this mark.
+    fn hash(self) -> u64 {
+        let zeros = u32::from(self.0) & ((1 << ZEROS) - 1);
+        u64::from(self.0 >> ZEROS) << REST | 1 << zeros.min(REST - 1)
+    }
+}
+
+impl Estimate {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        // What is put in is hashed with a key of its own already.
+        Self(AtomicHyperLogLog::seeded(PRECISION, 0))
+    }
+
+    /// Takes note of one of them, by its mark.
+    pub fn add(&self, mark: Mark) {
+        self.0.insert_hash(mark.hash());
+    }
+
+    /// How many different ones there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.count() as u64
+    }
+}
+
+impl Default for Estimate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FromIterator<Mark> for Estimate {
+    fn from_iter<I: IntoIterator<Item = Mark>>(marks: I) -> Self {
+        let estimate = Self::new();
+        marks.into_iter().for_each(|mark| estimate.add(mark));
+        estimate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::hash::Key;
+
+    #[test]
+    fn an_estimate_is_within_a_tenth_and_counts_each_once() {
+        let key = Key::fixed();
+        for addresses in [1u32, 16, 100, 1_000, 100_000] {
+            let estimate = Estimate::new();
+            for _ in 0..2 {
+                (0..addresses)
+                    .for_each(|n| estimate.add(Mark::of(key.address(IpAddr::from(n.to_be_bytes())))));
+            }
+            let off = estimate.count().abs_diff(addresses.into());
+            assert!(off * 10 <= addresses.into(), "{} of {addresses}", estimate.count());
+        }
+    }
+
+    #[test]
+    fn a_hash_with_a_mark_has_that_mark() {
+        for hash in [0, 1, u64::MAX, 1 << 53, 1 << 54, 1 << 63, 0x8000_0000_0000_0400, 0x7fc0_0000_0000_1000]
+        {
+            let mark = Mark::of(hash);
+            assert_eq!(Mark::of(mark.hash()), mark, "{hash:x}");
+        }
+        // Whatever is in a mark, it is one.
+        for bits in 0..=u16::MAX {
+            assert_eq!(Mark::of(Mark(bits).hash()).0 >> ZEROS, bits >> ZEROS);
+        }
+    }
+
+    #[test]
+    fn the_mark_of_a_hash_counts_as_the_hash() {
+        let key = Key::fixed();
+        let marks = Estimate::new();
+        let hashes = Estimate::new();
+        for n in 0..10_000u32 {
+            let hash = key.address(IpAddr::from(n.to_be_bytes()));
+            marks.add(Mark::of(hash));
+            hashes.0.insert_hash(hash);
+        }
+        assert_eq!(marks.count(), hashes.count());
+    }
+}

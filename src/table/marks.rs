@@ -1,0 +1,44 @@
+//! Whose attempts a ring holds, where a slot is shared by many sources: a mark beside each entry.
+//!
+//! A mark is 16 bits of the hash of an attempt's source, as [`Estimate`](crate::estimate::Estimate) takes them. It is
+//! not part of the entry, which is full, and written after it: of an entry that another thread is writing, the mark may
+//! still be that of the attempt before. An estimate can bear that.
+
+use crate::estimate::Mark;
+use crate::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
+
+/// The marks of all rings; none where nobody asks.
+#[derive(Debug)]
+pub(super) struct Marks {
+    /// Written and read by the threads that record attempts. `Relaxed`: a mark publishes nothing.
+    marks: Box<[AtomicU16]>,
+}
+
+impl Marks {
+    pub(super) fn new(entries: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { marks: zeroed(entries)? })
+    }
+
+    /// Sets the mark beside an entry, and gives the one that it replaces.
+    pub(super) fn replace(&self, entry: usize, mark: Mark) -> Mark {
+        match self.marks.get(entry) {
+            Some(cell) => {
+                // Not a swap: two writers of one entry are as good as never there, and it would be dearer.
+                let replaced = cell.load(Ordering::Relaxed);
+                cell.store(mark.0, Ordering::Relaxed);
+                Mark(replaced)
+            }
+            None => mark,
+        }
+    }
+
+    /// The mark beside an entry.
+    pub(super) fn get(&self, entry: usize) -> Mark {
+        self.marks.get(entry).map_or(Mark::default(), |cell| Mark(cell.load(Ordering::Relaxed)))
+    }
+
+    /// Whether they are kept.
+    pub(super) fn are_kept(&self) -> bool {
+        !self.marks.is_empty()
+    }
+}
