@@ -1,5 +1,6 @@
 //! Whom the run goes on as.
 
+use nix::errno::Errno;
 use nix::unistd::User;
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -39,8 +40,16 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
 }
 
 fn look_up(name: &str) -> Result<Option<User>, PrivilegeError> {
-    User::from_name(name)
+    found(User::from_name(name))
         .map_err(|error| PrivilegeError::LookUp { user: name.to_owned(), source: error.into() })
+}
+
+/// Systems say in several ways that there is no such user (getpwnam(3)): one without a list of users says ENOENT.
+fn found(user: Result<Option<User>, Errno>) -> Result<Option<User>, Errno> {
+    match user {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        other => other,
+    }
 }
 
 fn stay(current: Uid) -> Target {
@@ -83,6 +92,12 @@ mod tests {
             error.to_string(),
             r#"cannot become user "no-such-user": there is none of this name (getent passwd lists them)"#
         );
+    }
+
+    #[test]
+    fn a_system_without_a_list_of_users_has_no_such_user() {
+        assert_eq!(found(Err(Errno::ENOENT)), Ok(None));
+        assert_eq!(found(Err(Errno::EIO)), Err(Errno::EIO), "whether there is one is not known");
     }
 
     #[test]
