@@ -1,4 +1,4 @@
-//! How long it takes to tell an attempt from the repeat of one.
+//! How long it takes to tell an attempt from the repeat of one, and to follow what becomes of it.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,6 +33,37 @@ fn repeats(bencher: Bencher<'_, '_>) {
     run(bencher, 100);
 }
 
+/// Connections that are accepted and closed, of which none says anything, each segment of a batch before the next one.
+#[divan::bench]
+fn silent_connections(bencher: Bencher<'_, '_>) {
+    let Ok(mut connections) = Connections::new(MEMORY) else { return };
+    let key = Key::fixed();
+    let mut count = 0;
+    let items = BATCH * BATCHES as usize * segments(0).len();
+    bencher.counter(ItemsCount::new(items)).bench_local(|| {
+        for _ in 0..BATCHES {
+            let batch: [_; BATCH] = std::array::from_fn(|_| {
+                count += 1;
+                segments(count)
+            });
+            for place in 0..batch[0].len() {
+                for segment in batch.iter().map(|segments| &segments[place]) {
+                    let connection = connection(&key, segment);
+                    if segment.flags.is_attempt() {
+                        black_box(connections.syn(
+                            connection,
+                            Ticks(20_000 + u64::from(count) / 128),
+                            segment,
+                        ));
+                    } else {
+                        black_box(connections.follow(connection, segment));
+                    }
+                }
+            }
+        }
+    });
+}
+
 fn run(bencher: Bencher<'_, '_>, different: u32) {
     let Ok(mut connections) = Connections::new(MEMORY) else { return };
     let key = Key::fixed();
@@ -42,7 +73,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             let batch: [(u64, Segment); BATCH] = std::array::from_fn(|_| {
                 count += 1;
                 let syn = syn(count % different);
-                (key.connection((syn.src, syn.src_port), (syn.dst, syn.dst_port)), syn)
+                (connection(&key, &syn), syn)
             });
             black_box(
                 batch.iter().fold(0, |touched, (connection, _)| touched ^ connections.touch(*connection)),
@@ -52,6 +83,11 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             }
         }
     });
+}
+
+fn connection(key: &Key, syn: &Segment) -> u64 {
+    let end = |address, port| key.end(key.address(address), port);
+    key.connection(end(syn.src, syn.src_port), end(syn.dst, syn.dst_port))
 }
 
 fn syn(number: u32) -> Segment {
@@ -68,4 +104,29 @@ fn syn(number: u32) -> Segment {
         ip_id: Some(0),
         place: Place::default(),
     }
+}
+
+/// A whole connection: SYN, SYN-ACK, ACK, and the ends of both sides.
+fn segments(number: u32) -> [Segment; 5] {
+    const ISN: u32 = 7000;
+    let syn = syn(number);
+    let (client, server) = ((syn.src, syn.src_port), (syn.dst, syn.dst_port));
+    let segment = |from: (IpAddr, u16), to: (IpAddr, u16), flags: u8, seq, ack| Segment {
+        src: from.0,
+        src_port: from.1,
+        dst: to.0,
+        dst_port: to.1,
+        flags: Flags(flags),
+        seq,
+        ack,
+        ..syn
+    };
+    let (first, ack) = (number.wrapping_add(1), Flags::ACK.0);
+    [
+        syn,
+        segment(server, client, Flags::SYN.0 | ack, ISN, first),
+        segment(client, server, ack, first, ISN + 1),
+        segment(client, server, Flags::FIN.0 | ack, first, ISN + 1),
+        segment(server, client, Flags::FIN.0 | ack, ISN + 1, first.wrapping_add(1)),
+    ]
 }

@@ -173,16 +173,19 @@ pub enum Ended {
     Capture,
     /// The capture's clock stepped back by more than a second.
     Clock,
+    /// The configuration was read again, and its watch has changed or is no longer there.
+    Reload,
 }
 
 impl Ended {
-    /// Its name in text and JSON: `quiet`, `capture`, `clock`.
+    /// Its name in text and JSON: `quiet`, `capture`, `clock`, `reload`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Quiet => "quiet",
             Self::Capture => "capture",
             Self::Clock => "clock",
+            Self::Reload => "reload",
         }
     }
 }

@@ -7,9 +7,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser};
 
 mod help;
+mod written;
+
+pub use written::{FilePlace, Place, Written};
 
 /// Notices hosts that open TCP connections too fast: counts SYNs per source, live or from capture files.
 #[derive(Debug, Clone, Parser)]
@@ -29,7 +33,7 @@ pub struct Cli {
     ///
     /// A connection that is seen on several interfaces counts once. Needs root, or the capability cap_net_raw.
     #[arg(short, long, value_name = "IF", help_heading = INPUT)]
-    pub interface: Vec<String>,
+    pub interface: Vec<Written>,
 
     /// Read this capture file (repeatable; "-" is standard input)
     ///
@@ -46,7 +50,7 @@ pub struct Cli {
     /// All words after the first one that is no option are the expression (see pcap-filter(7)), so options come
     /// before it. Quote what the shell would take for its own, such as parentheses.
     #[arg(value_name = "EXPRESSION", trailing_var_arg = true, help_heading = INPUT)]
-    pub expression: Vec<String>,
+    pub expression: Vec<Written>,
 
     /// See what is addressed to other hosts, too (promiscuous mode)
     ///
@@ -59,66 +63,29 @@ pub struct Cli {
     /// From 64 to 262144. The default holds what precedes and includes a TCP header: Ethernet, eight tags, PPPoE, IPv6 with extension
     /// headers, one tunnel with the same inside it. What is cut off cannot be counted.
     #[arg(long, value_name = "BYTES", default_value = "512", help_heading = INPUT, hide_short_help = true)]
-    pub snap_length: String,
+    pub snap_length: Written,
 
     /// How long the kernel may hold packets back, to hand over many at once
     ///
     /// From 1ms to 10s.
     #[arg(long, value_name = "TIME", default_value = "10ms", help_heading = INPUT, hide_short_help = true)]
-    pub read_timeout: String,
+    pub read_timeout: Written,
 
-    /// Ports to count: numbers, ranges, names, "mail", "any"
-    ///
-    /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143, 465, 587, 993 and 995, and "any" is every
-    /// port; names beyond the usual ones are looked up in /etc/services. Reports name the watch "mail" when these are
-    /// its ports, otherwise "custom".
-    #[arg(short, long, value_name = "LIST", default_value = "mail", help_heading = COUNTED)]
-    pub ports: String,
-
-    /// Report N attempts of a source in any W (repeatable)
-    ///
-    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s,
-    /// 60/1m, 500/1h. The window slides: a limit is met whenever an attempt and the N-1 before it lie within W. Say a
-    /// higher rate with a shorter window. With an outcome (silent, spoke, refused, half-open, unanswered, unknown) only
-    /// attempts that became that count, when it shows: 10/60s:silent.
-    #[arg(short, long, value_name = "N/W[:OUTCOME]", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
-    pub limit: Vec<String>,
-
-    /// Report N attempts from one network in any W ("off": none)
-    ///
-    /// A network is a /24 of IPv4, a /48 of IPv6. Attempts of a source that is reported itself do not count.
-    #[arg(long, value_name = "N/W", default_value = "300/10s", help_heading = COUNTED)]
-    pub network_limit: String,
-
-    /// Report N attempts to one address and port in any W ("off": none)
-    ///
-    /// From whatever sources: a flood that is spread over many, or forged, is one episode.
-    #[arg(long, value_name = "N/W", default_value = "2000/10s", help_heading = COUNTED)]
-    pub destination_limit: String,
-
-    /// Count IPv4 sources by networks of this prefix length
-    ///
-    /// From 1 to 32; 32 counts each address for itself.
-    #[arg(long, value_name = "BITS", default_value = "32", help_heading = COUNTED)]
-    pub prefix4: String,
-
-    /// Count IPv6 sources by networks of this prefix length
-    ///
-    /// From 1 to 128. One customer holds at least a /64, and can send from each of its addresses.
-    #[arg(long, value_name = "BITS", default_value = "64", help_heading = COUNTED)]
-    pub prefix6: String,
+    /// What is counted, and when it is too much.
+    #[command(flatten)]
+    pub watch: WatchOptions,
 
     /// Never report this network or address (repeatable)
     ///
     /// Its attempts are still counted in the summary. A bare address is a network of its own.
     #[arg(long, value_name = "CIDR", help_heading = COUNTED)]
-    pub allow: Vec<String>,
+    pub allow: Vec<Written>,
 
     /// Never report the networks in this file (repeatable)
     ///
     /// One a line, as for --allow; # begins a comment.
     #[arg(long, value_name = "FILE", help_heading = COUNTED)]
-    pub allow_file: Vec<PathBuf>,
+    pub allow_file: Vec<Written<PathBuf>>,
 
     /// Report the addresses of the watched interfaces too
     ///
@@ -136,37 +103,31 @@ pub struct Cli {
     ///
     /// In Suricata's EVE form, so that Wazuh, Filebeat and EveBox read them. The text on standard error stays as it is.
     #[arg(long, value_name = "FILE", help_heading = REPORTS)]
-    pub json: Option<PathBuf>,
+    pub json: Option<Written<PathBuf>>,
 
     /// Write the statistics to the JSON file so often
     ///
     /// From 1s to 7d. There is always one such record at the end, and without this option no other.
-    #[arg(long, value_name = "TIME", requires = "json", help_heading = REPORTS, hide_short_help = true)]
-    pub stats_interval: Option<String>,
+    #[arg(long, value_name = "TIME", help_heading = REPORTS, hide_short_help = true)]
+    pub stats_interval: Option<Written>,
 
     /// Write the attempts of reported sources to a capture file
     ///
     /// pcapng, from the first report on; tcpdump and Wireshark read it.
     #[arg(short, long, value_name = "FILE", help_heading = REPORTS)]
-    pub write: Option<PathBuf>,
+    pub write: Option<Written<PathBuf>>,
 
     /// Let that capture file grow to this size at most
     ///
     /// From 64KiB to 16TiB. What is not written any more is counted and said.
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "write", help_heading = REPORTS)]
-    pub write_max: String,
-
-    /// End an episode when its source met no limit for this long
-    ///
-    /// From 1s to 7d.
-    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS)]
-    pub quiet_time: String,
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = REPORTS)]
+    pub write_max: Written,
 
     /// Report an episode again so often while it lasts
     ///
     /// From 1s to 7d.
     #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS)]
-    pub update: String,
+    pub update: Written,
 
     /// Show times in UTC instead of local time
     #[arg(long, help_heading = REPORTS)]
@@ -181,19 +142,32 @@ pub struct Cli {
     /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give way; that is
     /// counted and said.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RESOURCES)]
-    pub memory: String,
+    pub memory: Written,
 
     /// Episodes that can be open at once
     ///
     /// From 1 to 1000000. Sources over a limit beyond these are counted, and said in one line.
     #[arg(long, value_name = "N", default_value = "4096", help_heading = RESOURCES)]
-    pub max_episodes: String,
+    pub max_episodes: Written,
 
     /// The kernel's buffer for each interface
     ///
     /// From 64KiB to 1GiB. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and said.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
-    pub buffer: String,
+    pub buffer: Written,
+
+    /// Read this configuration file (TOML), too
+    ///
+    /// It has a key for each option of a lasting run, and any number of watches. Options win over it. None is read
+    /// without this.
+    #[arg(short, long, value_name = "FILE", help_heading = CONFIGURATION)]
+    pub config: Option<PathBuf>,
+
+    /// Check the configuration, open nothing, and exit
+    ///
+    /// With 0 when all options, the file, the allow files and the expression are in order, otherwise with 2.
+    #[arg(short = 'T', long, help_heading = CONFIGURATION)]
+    pub test_config: bool,
 
     /// Go on as this user, once all is open that needs root
     ///
@@ -201,21 +175,21 @@ pub struct Cli {
     /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
     /// those of its options. What holds is said with -v.
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
-    pub user: Option<String>,
+    pub user: Option<Written>,
 
     /// Show the counters to Prometheus at this address
     ///
     /// At /metrics. A port alone is one of 127.0.0.1; give an address with it (192.0.2.1:9925) to be asked
     /// from elsewhere: whoever reaches it can read them. Live only.
     #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
-    pub metrics: Option<String>,
+    pub metrics: Option<Written>,
 
     /// Begin lines of the log with their priority: auto, plain, journald
     ///
     /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own: warnings and
     /// reports of severity 1 are 4, of severity 2 are 5, of severity 3 are 6. "auto" does so where the journal reads it.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = SERVICE, hide_short_help = true)]
-    pub log_format: String,
+    pub log_format: Written,
 
     /// Leave out warnings and the summary
     ///
@@ -233,6 +207,61 @@ pub struct Cli {
 
     #[arg(short = 'V', long, action = ArgAction::Version, help_heading = DIAGNOSTICS, help = "Print the version")]
     version: Option<bool>,
+
+    /// The options that were given, by their ids: no file overrides these.
+    #[arg(skip)]
+    given: Vec<String>,
+}
+
+/// The options of a watch. In a configuration file each watch has its own.
+#[derive(Debug, Clone, Args)]
+pub struct WatchOptions {
+    /// Ports to count: numbers, ranges, names, "mail", "any"
+    ///
+    /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143, 465, 587, 993 and 995, and "any" is every
+    /// port; names beyond the usual ones are looked up in /etc/services. Reports name the watch "mail" when these are
+    /// its ports, otherwise "custom". Given, it is the one watch there is, in place of those of the configuration file.
+    #[arg(short, long, value_name = "LIST", default_value = "mail", help_heading = COUNTED)]
+    pub ports: Written,
+
+    /// Report N attempts of a source in any W (repeatable)
+    ///
+    /// What is given replaces the default limits. N is from 1 to 4096, W from 1ms to 7d, in ms, s, m, h or d: 30/10s,
+    /// 60/1m, 500/1h. The window slides: a limit is met whenever an attempt and the N-1 before it lie within W. Say a
+    /// higher rate with a shorter window. With an outcome (silent, spoke, refused, half-open, unanswered, unknown) only
+    /// attempts that became that count, when it shows: 10/60s:silent.
+    #[arg(short, long, value_name = "N/W[:OUTCOME]", default_values = ["30/10s", "60/60s", "32/60s:silent"], help_heading = COUNTED)]
+    pub limit: Vec<Written>,
+
+    /// Report N attempts from one network in any W ("off": none)
+    ///
+    /// A network is a /24 of IPv4, a /48 of IPv6. Attempts of a source that is reported itself do not count.
+    #[arg(long, value_name = "N/W", default_value = "300/10s", help_heading = COUNTED)]
+    pub network_limit: Written,
+
+    /// Report N attempts to one address and port in any W ("off": none)
+    ///
+    /// From whatever sources: a flood that is spread over many, or forged, is one episode.
+    #[arg(long, value_name = "N/W", default_value = "2000/10s", help_heading = COUNTED)]
+    pub destination_limit: Written,
+
+    /// Count IPv4 sources by networks of this prefix length
+    ///
+    /// From 1 to 32; 32 counts each address for itself.
+    #[arg(long, value_name = "BITS", default_value = "32", help_heading = COUNTED)]
+    pub prefix4: Written,
+
+    /// Count IPv6 sources by networks of this prefix length
+    ///
+    /// From 1 to 128. One customer holds at least a /64, and can send from each of its addresses.
+    #[arg(long, value_name = "BITS", default_value = "64", help_heading = COUNTED)]
+    pub prefix6: Written,
+
+    /// End an episode when its source met no limit for this long
+    ///
+    /// From 1s to 7d.
+    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = COUNTED)]
+    pub quiet_time: Written,
 }
 
 const INPUT: &str = "Input";
@@ -241,6 +270,7 @@ const REPORTS: &str = "Reports";
 const RESOURCES: &str = "Resources";
 const SERVICE: &str = "Service";
 const DIAGNOSTICS: &str = "Diagnostics";
+const CONFIGURATION: &str = "Configuration";
 
 impl Cli {
     /// Reads the arguments, the program's name first.
@@ -248,7 +278,18 @@ impl Cli {
     /// # Errors
     /// Help or the version is asked for, or the arguments cannot be understood: see [`Stop`].
     pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Stop> {
-        Self::try_parse_from(arguments).map_err(|error| Stop(Box::new(error)))
+        let stop = |error| Stop(Box::new(error));
+        let matches = Self::command().try_get_matches_from(arguments).map_err(stop)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(stop)?;
+        let is_given = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        cli.given = matches.ids().map(clap::Id::as_str).filter(is_given).map(str::to_owned).collect();
+        Ok(cli)
+    }
+
+    /// Whether an option was given, by its long name with `_` for `-`, rather than left at its default.
+    #[must_use]
+    pub fn is_given(&self, option: &str) -> bool {
+        self.given.iter().any(|given| given == option)
     }
 }
 
@@ -303,6 +344,10 @@ mod tests {
         Cli::read(std::iter::once("synwatch").chain(arguments.split_whitespace()))
     }
 
+    fn texts(written: &[Written]) -> Vec<&str> {
+        written.iter().map(|written| written.value.as_str()).collect()
+    }
+
     fn complaint(arguments: &str) -> String {
         let stop = read(arguments).unwrap_err();
         assert_eq!(stop.exit_code(), 2, "{arguments}");
@@ -324,7 +369,8 @@ mod tests {
             ("-i eth0 -- port 25", "port 25"),
             ("-i eth0 port 25 -q", "port 25 -q"),
         ] {
-            assert_eq!(read(arguments).unwrap().expression.join(" "), expression, "{arguments}");
+            let words = texts(&read(arguments).unwrap().expression).join(" ");
+            assert_eq!(words, expression, "{arguments}");
         }
     }
 
@@ -332,14 +378,14 @@ mod tests {
     fn options_can_be_repeated() {
         let cli =
             read("-i eth0 --interface any -l 5/1s -l6/1m -l=7/1h --allow ::1 --allow 192.0.2.1 -vv").unwrap();
-        assert_eq!(cli.interface, ["eth0", "any"]);
-        assert_eq!(cli.limit, ["5/1s", "6/1m", "7/1h"]);
-        assert_eq!(cli.allow, ["::1", "192.0.2.1"]);
+        assert_eq!(texts(&cli.interface), ["eth0", "any"]);
+        assert_eq!(texts(&cli.watch.limit), ["5/1s", "6/1m", "7/1h"]);
+        assert_eq!(texts(&cli.allow), ["::1", "192.0.2.1"]);
         assert_eq!(cli.verbose, 2);
         let cli = read("-r a -r - --json -").unwrap();
         assert_eq!(cli.read, [PathBuf::from("a"), PathBuf::from("-")]);
-        assert_eq!(cli.json, Some(PathBuf::from("-")));
-        assert_eq!(cli.limit, ["30/10s", "60/60s", "32/60s:silent"]);
+        assert_eq!(cli.json, Some(PathBuf::from("-").into()));
+        assert_eq!(texts(&cli.watch.limit), ["30/10s", "60/60s", "32/60s:silent"]);
     }
 
     #[test]
@@ -348,10 +394,19 @@ mod tests {
             ("--port 25", "synwatch: unexpected argument '--port' found"),
             ("-i", "synwatch: a value is required for '--interface <IF>' but none was supplied"),
             ("-q -v -i eth0", "synwatch: the argument '--quiet' cannot be used with '--verbose...'"),
-            ("-i eth0 --stats-interval 60s", "synwatch: the following required arguments were not provided:"),
-            ("-i eth0 --write-max 1G", "synwatch: the following required arguments were not provided:"),
         ] {
             assert_eq!(complaint(arguments), first_line, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_is_told_from_defaults() {
+        let cli = read("-i eth0 --memory 64MiB -qp mail not port 25").unwrap();
+        for option in ["interface", "memory", "quiet", "ports", "expression"] {
+            assert!(cli.is_given(option), "{option}");
+        }
+        for option in ["read", "buffer", "limit", "verbose", "promisc", "quiet_time"] {
+            assert!(!cli.is_given(option), "{option}");
         }
     }
 

@@ -97,6 +97,11 @@ impl Clock {
         }
     }
 
+    /// Has tables look back as far as this from now on. What they hold is not older than they looked back before.
+    pub fn look_back(&mut self, longest: Duration) {
+        self.longest = Ticks::in_window(longest);
+    }
+
     /// The time: the smallest of the lanes' newest times. `None` before the first packet.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
@@ -142,9 +147,8 @@ impl Clock {
     /// The time at the beginning of the tick of a time.
     #[must_use]
     pub fn floor(&self, time: Timestamp) -> Timestamp {
-        let phase = i128::from(time.nanos()) - i128::from(self.origin.nanos());
-        #[expect(clippy::cast_possible_truncation, reason = "less than a tick")]
-        let phase = phase.rem_euclid(i128::from(TICK)) as i64;
+        // Each modulo a tick first: the difference of two times may be more than there is room for.
+        let phase = (time.nanos().rem_euclid(TICK) - self.origin.nanos().rem_euclid(TICK)).rem_euclid(TICK);
         Timestamp::from_nanos(time.nanos().saturating_sub(phase))
     }
 

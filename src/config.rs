@@ -1,9 +1,10 @@
-//! What a run is to do: the options, read and checked.
+//! What a run is to do: the options and the configuration file, read and checked.
 //!
 //! [`Settings`] hold values in their own types, each within its range, and contradict themselves in nothing. Whatever is
-//! wrong with an option is found here, before anything else is opened; only allow files and the names of services are
-//! read meanwhile.
+//! wrong with an option or a key is found here, before anything else is opened; only the configuration file, allow
+//! files and the names of services are read meanwhile.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use crate::watch::{AllowList, Limits, PortSet};
 
 mod check;
 mod error;
+mod file;
 mod files;
 
-pub use error::UsageError;
+pub use error::{Refused, UsageError};
 
 /// What a run is to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +38,6 @@ pub struct Settings {
     pub allow_self: bool,
     /// Whether the inside of tunnels is counted.
     pub tunnels: bool,
-    /// How long a source must have met no limit for its episode to end.
-    pub quiet_time: Duration,
     /// How often an episode is reported while it lasts.
     pub update: Duration,
     /// The size of all tables together.
@@ -52,8 +52,8 @@ pub struct Settings {
     pub write: Option<WriteSettings>,
     /// The user to go on as; without one it is for the start to say.
     pub user: Option<String>,
-    /// The files that `allow` was read from.
-    pub allow_files: Vec<PathBuf>,
+    /// The configuration file and the allow files: what was read for these settings, and may be read again.
+    pub files: Vec<PathBuf>,
     /// Where metrics are shown, if anywhere; live only.
     pub metrics: Option<SocketAddr>,
     /// How lines on standard error begin.
@@ -68,8 +68,19 @@ pub struct Settings {
     pub verbosity: LevelFilter,
 }
 
+impl fmt::Display for Settings {
+    /// In short, for whoever tests a configuration: `2 watches (mail, ssh), 3 networks allowed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let several = |count: usize, one, more| format!("{count} {}", if count == 1 { one } else { more });
+        let names: Vec<_> = self.watches.iter().map(|watch| watch.name.as_ref()).collect();
+        let watches = several(names.len(), "watch", "watches");
+        let allowed = several(self.allow.len(), "network", "networks");
+        write!(f, "{watches} ({}), {allowed} allowed", names.join(", "))
+    }
+}
+
 /// Where packets come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Input {
     /// From interfaces, as they pass.
     Live(LiveSettings),
@@ -77,6 +88,9 @@ pub enum Input {
     Replay(Vec<ReplayInput>),
     /// From nowhere: the interfaces are listed.
     ListInterfaces,
+    /// From nowhere: only a configuration is tested.
+    #[default]
+    Nothing,
 }
 
 /// How interfaces are watched.
@@ -106,7 +120,8 @@ pub enum ReplayInput {
 /// A watch: what is counted, for whom, and when it is too much.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WatchSettings {
-    /// Its name in reports: `mail` for the ports of mail, otherwise `custom`.
+    /// Its name in reports, which no other watch has: without a configuration file `mail` for the ports of mail,
+    /// otherwise `custom`. No blanks, no control characters.
     pub name: Arc<str>,
     /// The destination ports that count; at least one.
     pub ports: PortSet,
@@ -116,6 +131,8 @@ pub struct WatchSettings {
     pub prefix4: u8,
     /// The prefix length by which IPv6 sources are grouped, from 1 to 128.
     pub prefix6: u8,
+    /// How long a source must have met no limit for its episode to end.
+    pub quiet_time: Duration,
 }
 
 /// Where lines of output go.

@@ -16,14 +16,21 @@ pub fn set_of(hash: u64, sets: usize) -> usize {
     set
 }
 
-/// A keyed hash, and a number of which its key is not told: the hash of both. One multiplication of 64 bits, whose two
-/// halves are folded into one another, spreads either over the whole; without the hash nobody can aim a number.
+/// The hash of a keyed hash and a number. Without the hash nobody can aim a number at anything.
 #[must_use]
+#[inline]
 pub fn with_number(hash: u64, number: u32) -> u64 {
-    /// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let product = u128::from(hash ^ u64::from(number) << 32 ^ u64::from(number))
-        * u128::from(SPREAD ^ hash.rotate_left(32));
+    folded(hash ^ (u64::from(number) << 32 | u64::from(number)), SPREAD ^ hash.rotate_left(32))
+}
+
+/// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// One multiplication of 64 bits, whose two halves are folded into one another: all bits of the result depend on all of
+/// both. Where both are keyed, or mixed with what is, the result is as good as keyed.
+#[inline]
+fn folded(one: u64, other: u64) -> u64 {
+    let product = u128::from(one) * u128::from(other);
     #[expect(clippy::cast_possible_truncation, reason = "its two halves")]
     let (low, high) = (product as u64, (product >> 64) as u64);
     low ^ high
@@ -61,41 +68,19 @@ impl Key {
         }
     }
 
-    /// The hash of an address and a port.
+    /// The hash of an end of a connection: of its address, by the hash of that, and its port.
     #[must_use]
-    pub fn end(&self, (address, port): (IpAddr, u16)) -> u64 {
-        let mut bytes = [0; 16 + 2];
-        let used = match address {
-            IpAddr::V4(v4) => {
-                bytes[..4].copy_from_slice(&v4.octets());
-                4
-            }
-            IpAddr::V6(v6) => {
-                bytes[..16].copy_from_slice(&v6.octets());
-                16
-            }
-        };
-        bytes[used..used + 2].copy_from_slice(&port.to_be_bytes());
-        self.0.hash(&bytes[..used + 2])
+    #[inline]
+    pub fn end(&self, address: u64, port: u16) -> u64 {
+        with_number(address, port.into())
     }
 
-    /// The hash of a connection: both addresses and both ports, the same for both directions.
+    /// The hash of a connection, by the hashes of its two ends: the same for both directions.
     #[must_use]
-    pub fn connection(&self, one: (IpAddr, u16), other: (IpAddr, u16)) -> u64 {
-        let mut bytes = [0; 2 * (16 + 2)];
-        let mut used = 0;
-        let mut put = |part: &[u8]| {
-            bytes[used..used + part.len()].copy_from_slice(part);
-            used += part.len();
-        };
-        for (address, port) in [one.min(other), one.max(other)] {
-            match address {
-                IpAddr::V4(v4) => put(&v4.octets()),
-                IpAddr::V6(v6) => put(&v6.octets()),
-            }
-            put(&port.to_be_bytes());
-        }
-        self.0.hash(&bytes[..used])
+    #[inline]
+    pub fn connection(&self, one: u64, other: u64) -> u64 {
+        // Sum and difference of the two tell which two they are, and not which is which.
+        folded(one.wrapping_add(other), SPREAD ^ one ^ other)
     }
 }
 
@@ -104,22 +89,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_a_connection_changes_its_hash_and_its_direction_does_not() {
-        let key = Key::fixed();
-        let (a, b): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
-        let (c, d): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
-        let hashes = [
-            key.connection((a, 1), (b, 25)),
-            key.connection((a, 25), (b, 1)),
-            key.connection((a, 2), (b, 25)),
-            key.connection((a, 1), (b, 26)),
-            key.connection((c, 1), (d, 25)),
-            key.connection((c, 25), (d, 1)),
-        ];
-        for (i, one) in hashes.iter().enumerate() {
-            assert!(!hashes[..i].contains(one), "connection {i} has the hash of another");
+    fn every_bit_of_a_number_changes_about_half_of_the_bits() {
+        let hash = Key::fixed().address("192.0.2.1".parse().unwrap());
+        for bit in 0..32 {
+            let changed: u32 =
+                (0..64).map(|n| (with_number(hash, n) ^ with_number(hash, n ^ 1 << bit)).count_ones()).sum();
+            assert!((64 * 24..64 * 40).contains(&changed), "bit {bit}: {changed} of {}", 64 * 64);
         }
-        assert_eq!(key.connection((b, 25), (a, 1)), hashes[0]);
+    }
+
+    #[test]
+    fn numbers_spread_over_the_sets() {
+        let hash = Key::fixed().address("192.0.2.1".parse().unwrap());
+        for step in [1, 256, 65_536] {
+            let mut sets = [0; 64];
+            (0..6400u32).for_each(|n| sets[set_of(with_number(hash, n.wrapping_mul(step)), 64)] += 1);
+            assert!(sets.iter().all(|count| (50..200).contains(count)), "{step}: {sets:?}");
+        }
     }
 
     #[test]

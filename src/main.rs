@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use synwatch::cli::Cli;
-use synwatch::config::{Input, Settings, UsageError};
+use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
 use synwatch::signals::Signals;
 use synwatch::sink::{Console, LogFormat, Priority, summary};
@@ -24,10 +24,19 @@ fn main() -> ExitCode {
         }
     };
     let console = Console::stderr(LogFormat::Auto);
-    let settings = match Settings::new(cli) {
+    let settings = match Settings::new(cli.clone()) {
         Ok(settings) => settings,
-        Err(error) => return fail(&console, &error, UsageError::EXIT_CODE),
+        Err(refused) => return refuse(&console, &refused),
     };
+    if cli.test_config {
+        // Names of hosts in it are looked up, which nothing before this does.
+        if let Some(Err(error)) = settings.expression.as_deref().map(source::check_expression) {
+            return fail(&console, &error, Refused::EXIT_CODE);
+        }
+        // Who asked has gone: there is nothing left to do.
+        let _ = writeln!(io::stdout(), "configuration ok: {settings}");
+        return ExitCode::SUCCESS;
+    }
     if settings.input == Input::ListInterfaces {
         return list_interfaces(&console);
     }
@@ -38,7 +47,11 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(&console, &format!("cannot handle signals: {error}"), FAILURE),
     };
-    match pipeline::run(&settings, &console, &signals) {
+    let read_again = || Settings::new(cli.clone());
+    // Without a file, options alone say the same each time.
+    let is_from_files = cli.config.is_some() || !cli.allow_file.is_empty();
+    let again = is_from_files.then_some(&read_again as pipeline::Again<'_>);
+    match pipeline::run(&settings, again, &console, &signals) {
         Ok(outcome) => {
             if settings.summary {
                 summary::lines(&outcome.stats).iter().for_each(|line| {
@@ -62,6 +75,14 @@ fn list_interfaces(console: &Console) -> ExitCode {
         Err(error) => return fail(console, &error, error.exit_code()),
     }
     ExitCode::SUCCESS
+}
+
+/// Says all that is wrong with the options and the configuration, a line for each thing.
+fn refuse(console: &Console, refused: &Refused) -> ExitCode {
+    refused.lines().for_each(|line| {
+        console.line(Priority::Error, &format!("synwatch: {line}"));
+    });
+    Refused::EXIT_CODE.into()
 }
 
 fn fail(console: &Console, error: &dyn std::fmt::Display, code: u8) -> ExitCode {

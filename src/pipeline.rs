@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
-//! no thread has them.
+//! no thread has them. Meanwhile the main thread waits: for the end, or for the configuration to be read again
+//! (`pipeline/reload.rs`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
-use crate::config::{Input, LiveSettings, Output, ReplayInput, Settings};
+use self::reload::{Changes, Identities, Identity};
+use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
 use crate::count::{Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
@@ -30,9 +32,12 @@ use crate::signals::Signals;
 use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
+use crate::table::Writers;
 use crate::units::Bytes;
-use crate::watch::Grouping;
+use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
+
+mod reload;
 
 /// Events on their way to the detector.
 const CHANNEL: usize = 4096;
@@ -46,7 +51,7 @@ const FEW_GROUPS: usize = 100;
 /// local rules (1,000,000 to 1,999,999).
 const FIRST_SIGNATURE: u32 = 1_000_025;
 /// So many for each watch: one for each kind of episode, and room.
-const SIGNATURES: usize = 10;
+const SIGNATURES: u32 = 10;
 
 /// How a run went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +62,21 @@ pub struct Outcome {
     pub failures: u64,
 }
 
-/// Runs until the capture files end, or until it is stopped.
+/// Reads the settings again, as they stand now.
+pub type Again<'a> = &'a dyn Fn() -> Result<Settings, Refused>;
+
+/// Runs until the capture files end, or until it is stopped. Where it is live, SIGHUP has the settings read `again`, if
+/// they can be.
 ///
 /// # Errors
 ///
 /// When something cannot be opened, or there is not enough memory. Afterwards nothing is fatal.
-pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<Outcome, Error> {
+pub fn run(
+    settings: &Settings,
+    again: Option<Again<'_>>,
+    console: &Console,
+    signals: &Signals,
+) -> Result<Outcome, Error> {
     let interfaces = Interfaces::default();
     match &settings.input {
         Input::Live(live) => {
@@ -70,7 +84,7 @@ pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<
             let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
             let run =
                 Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
-            run.run(source, settings, console, signals, interfaces)
+            run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
             let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
@@ -79,11 +93,11 @@ pub fn run(settings: &Settings, console: &Console, signals: &Signals) -> Result<
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
             let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
-            let outcome = run.run(source, settings, console, signals, interfaces);
+            let outcome = run.run(source, settings, again, console, signals, interfaces);
             console.detach();
             outcome
         }
-        Input::ListInterfaces => Ok(Outcome { stats: Stats::default(), failures: 0 }),
+        Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
     }
 }
 
@@ -100,6 +114,7 @@ impl Run {
         self,
         source: impl Source + Send + 'static,
         settings: &Settings,
+        again: Option<Again<'_>>,
         console: &Console,
         signals: &Signals,
         interfaces: Interfaces,
@@ -130,7 +145,8 @@ impl Run {
             None => None,
         };
         let (writer, handle) = writer.unzip();
-        let (connections, watches) = tables(settings)?;
+        let identities = Identities::first(&settings.watches);
+        let (connections, watches) = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
                 console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
@@ -141,8 +157,13 @@ impl Run {
         let (acknowledge, turns) = bounded(1);
         let handoff = if self.is_live { Handoff::live(events) } else { Handoff::in_turns(events, turns) };
         let episodes = Arc::new(Episodes::default());
-        let detector =
-            Detector::new(rules(settings), watched(settings), interfaces, Arc::clone(&episodes), sinks);
+        let detector = Detector::new(
+            rules(settings),
+            watched(settings, &identities.all),
+            interfaces.clone(),
+            Arc::clone(&episodes),
+            sinks,
+        );
         let counting = Counting::new(Parts {
             lanes: self.lanes,
             looks_back: looks_back(settings),
@@ -167,10 +188,14 @@ impl Run {
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
-        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self))?;
+        let (reloader, changes) = reload::channel(settings, identities, interfaces);
+        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?;
 
         if let Input::Live(live) = &settings.input {
             service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        }
+        if let Some(again) = again.filter(|_| self.is_live) {
+            reloader.serve(again, console);
         }
         let failures = join(capture);
         if is_live {
@@ -191,10 +216,18 @@ impl Run {
 }
 
 /// The capture thread: from the first packet to the last.
-fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, allow_self: bool) -> u64 {
+fn capture(
+    mut source: impl Source,
+    mut counting: Counting,
+    signals: &Signals,
+    mut allow_self: bool,
+    changes: &Changes,
+) -> u64 {
+    let mut own = Vec::new();
     loop {
-        if let Some(own) = source.own_addresses().filter(|_| allow_self) {
-            counting.set_own(own);
+        if let Some(changed) = source.own_addresses() {
+            own = changed;
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
@@ -203,6 +236,15 @@ fn capture(mut source: impl Source, mut counting: Counting, signals: &Signals, a
         }
         if signals.take_reopen() {
             counting.reopen();
+            changes.ask();
+        }
+        if let Some(change) = changes.take() {
+            if let Some(filter) = change.filter {
+                source.refilter(filter);
+            }
+            allow_self = change.allow_self;
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+            changes.done(counting.reload(change.reload));
         }
         if signals.take_show() {
             counting.show();
@@ -243,23 +285,28 @@ fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Op
     Ok(sinks)
 }
 
-fn tables(settings: &Settings) -> Result<(Connections, Vec<Watching>), Error> {
-    let no_memory = |_| Error::Memory(settings.memory);
-    let memory = usize::try_from(settings.memory.0).map_err(|_| Error::Memory(settings.memory))?;
-    let connections = Connections::new(memory / CONNECTIONS_SHARE).map_err(no_memory)?;
+fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {
+    let memory = memory(settings)?;
+    let connections =
+        Connections::new(memory / CONNECTIONS_SHARE).map_err(|_| Error::Memory(settings.memory))?;
+    let watches = settings.watches.iter().zip(identities);
+    let watches = watches.map(|(watch, identity)| watching(settings, watch, identity.number));
+    Ok((connections, watches.collect::<Result<_, Error>>()?))
+}
+
+fn memory(settings: &Settings) -> Result<usize, Error> {
+    usize::try_from(settings.memory.0).map_err(|_| Error::Memory(settings.memory))
+}
+
+/// The counters of a watch, in its share of the memory.
+fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<Watching, Error> {
+    let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
-    let watches = settings
-        .watches
-        .iter()
-        .map(|watch| {
-            let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-            let watching =
-                Watching::new(watch.ports.clone(), grouping, &watch.limits, share).map_err(no_memory)?;
-            warn_of_little_room(&watching, &watch.name, settings.memory);
-            Ok(watching)
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok((connections, watches))
+    let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
+    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
+        .map_err(|_| Error::Memory(settings.memory))?;
+    warn_of_little_room(&watching, &watch.name, settings.memory);
+    Ok(watching)
 }
 
 fn warn_of_little_room(watching: &Watching, name: &str, memory: Bytes) {
@@ -283,7 +330,6 @@ fn looks_back(settings: &Settings) -> Duration {
 
 fn rules(settings: &Settings) -> Rules {
     Rules {
-        quiet_time: settings.quiet_time,
         update: settings.update,
         max_episodes: settings.max_episodes,
         stats_interval: settings.stats_interval,
@@ -291,31 +337,37 @@ fn rules(settings: &Settings) -> Rules {
     }
 }
 
-fn watched(settings: &Settings) -> Vec<Watched> {
-    (FIRST_SIGNATURE..)
-        .step_by(SIGNATURES)
-        .zip(&settings.watches)
-        .map(|(signature, watch)| Watched {
+fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
+    let watches = settings.watches.iter().zip(identities);
+    watches
+        .map(|(watch, identity)| Watched {
+            number: identity.number,
             name: Arc::clone(&watch.name),
-            signature,
+            signature: FIRST_SIGNATURE + SIGNATURES * identity.signature,
             limits: watch.limits.iter().collect(),
+            quiet_time: watch.quiet_time,
         })
         .collect()
 }
 
 fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
-    let has_any = settings.watches.iter().any(|watch| watch.ports.is_any());
-    let ports = settings.watches.iter().flat_map(|watch| watch.ports.ranges());
     Opening {
         snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
         buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),
         promisc: live.promisc,
         read_timeout: live.read_timeout,
-        filter: Filter {
-            ports: if has_any { Vec::new() } else { ports.collect() },
-            tunnels: settings.tunnels,
-            expression: settings.expression.clone(),
-        },
+        filter: filter(settings),
+    }
+}
+
+/// What any of the watches may count.
+fn filter(settings: &Settings) -> Filter {
+    let mut ports = PortSet::empty();
+    settings.watches.iter().flat_map(|watch| watch.ports.ranges()).for_each(|range| ports.insert(range));
+    Filter {
+        ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
+        tunnels: settings.tunnels,
+        expression: settings.expression.clone(),
     }
 }
 

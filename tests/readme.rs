@@ -88,6 +88,25 @@ fn the_first_run_is_what_the_program_prints() {
 }
 
 #[test]
+fn the_configuration_is_one_and_what_is_wrong_with_another_is_what_the_program_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("synwatch.toml");
+    std::fs::write(&file, between(README, "```toml\n", "```\n")).unwrap();
+    std::fs::write(folder.path().join("allow.txt"), "").unwrap();
+    let test = |file: &str| {
+        let synwatch = env!("CARGO_BIN_EXE_synwatch");
+        let mut command = Command::new(synwatch);
+        command.args(["-T", "-c", file]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+    };
+    let output = test(file.to_str().unwrap());
+    let shown = between(README, "$ synwatch -T -c /etc/synwatch/synwatch.toml\n", "```\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
+    let output = test("captures/watches-broken.toml");
+    let shown = between(README, "$ synwatch -T -c captures/watches-broken.toml\n", "```\n");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), shown);
+}
+
+#[test]
 fn the_record_of_the_end_is_what_the_program_writes() {
     let shown: Value = serde_json::from_str(between(README, "```json\n", "```\n")).unwrap();
     let output = replay(&["--json", "-"]);

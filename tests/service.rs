@@ -12,7 +12,6 @@ use synwatch::config::{Input, Settings};
 const EXPOSURE: &str = "20";
 
 const UNIT: &str = include_str!("../contrib/synwatch.service");
-const DEFAULTS: &str = include_str!("../contrib/synwatch.default");
 /// Where the package puts the program.
 const INSTALLED: &str = "/usr/sbin/synwatch";
 
@@ -42,23 +41,14 @@ fn the_unit_keeps_its_rights_few() {
 }
 
 #[test]
-fn the_program_understands_the_options_that_the_unit_and_the_examples_give_it() {
-    let given: Vec<_> = UNIT
-        .lines()
-        .chain(DEFAULTS.lines())
-        .filter(|line| !line.starts_with("# "))
-        .filter_map(|line| Some(line.split_once("SYNWATCH_OPTIONS=")?.1.trim_matches('"')))
-        .filter(|options| options.starts_with('-'))
-        .collect();
-    assert_eq!(given.len(), 3, "{given:?}");
-    for options in given {
-        let cli = Cli::read(["synwatch"].into_iter().chain(options.split_whitespace())).unwrap();
-        assert!(matches!(Settings::new(cli).unwrap().input, Input::Live(_)), "{options}");
-    }
-    let last = |text: &'static str| text.lines().rfind(|line| line.contains("SYNWATCH_OPTIONS=")).unwrap();
-    let options = |line: &'static str| line.split_once("SYNWATCH_OPTIONS=").unwrap().1.trim_matches('"');
-    let unit = UNIT.lines().find(|line| line.starts_with("Environment=")).unwrap();
-    assert_eq!(options(last(DEFAULTS)), options(unit), "the file of defaults says what the unit's are");
+fn the_program_understands_what_the_unit_gives_it() {
+    let given =
+        UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")?.strip_prefix(INSTALLED)).unwrap();
+    let packaged = contrib().join("synwatch.toml");
+    let arguments = given.replace("/etc/synwatch/synwatch.toml", packaged.to_str().unwrap());
+    let cli = Cli::read(["synwatch"].into_iter().chain(arguments.split_whitespace())).unwrap();
+    assert!(matches!(Settings::new(cli).unwrap().input, Input::Live(_)), "{arguments}");
+    assert!(UNIT.contains(&format!("ExecReload={INSTALLED} -T{given}\n")), "what is tested is what is read");
 }
 
 /// What systemd-analyze does with a unit; nothing, and said, where it is not installed.

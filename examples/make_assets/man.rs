@@ -13,7 +13,7 @@ use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 const FILES: [(&str, &str); 4] = [
     ("/etc/services", "names of services beyond the usual ones, for --ports"),
     ("/etc/localtime, /usr/share/zoneinfo", "the local time zone, unless --utc is given; TZ names another"),
-    ("/etc/default/synwatch", "the service's options"),
+    ("/etc/synwatch/synwatch.toml", "the service's configuration"),
     ("/var/log/synwatch", "what the service writes; it belongs to the user synwatch"),
 ];
 

@@ -3,6 +3,7 @@
 /// How the command line is built.
 pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
        synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
+       synwatch [OPTIONS] -c <FILE>
        synwatch -D";
 
 /// The first paragraphs of the long help.
@@ -38,6 +39,10 @@ Examples:
       synwatch -i eth0 -p ssh --allow 192.0.2.0/24 --allow 2001:db8::/32
   Narrow what is looked at by an expression, as in tcpdump:
       synwatch -i eth0 'dst net 198.51.100.0/24 and not src host 192.0.2.1'
+  Test a configuration file, try it on a capture, run with it:
+      synwatch -T -c /etc/synwatch/synwatch.toml
+      synwatch -c /etc/synwatch/synwatch.toml -r monday.pcap
+      synwatch -c /etc/synwatch/synwatch.toml
   List the sources and their attempts by means of jq:
       synwatch -q -r monday.pcap --json - |
           jq -r '.synwatch | select(.state == \"end\" and .kind == \"source\") | [.source, .attempts] | @tsv'
@@ -49,13 +54,14 @@ Values:
 Exit codes:
   0  done, also when stopped by SIGINT or SIGTERM
   1  a failure, or a damaged capture file
-  2  wrong usage
+  2  wrong usage, or a configuration file that is not in order
   3  with --fail-on-alert: done, and something was reported
 
 Signals:
   SIGINT, SIGTERM  report the end of open episodes, print the summary, exit
   SIGUSR1          print the statistics
-  SIGHUP           open the files of --json and -w anew, after their rotation
+  SIGHUP           open the files of --json and -w anew, after their rotation;
+                   live, read the configuration and the allow files again
 
 Logging:
   Reports, warnings, errors and the summary go to standard error.

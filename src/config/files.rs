@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use super::UsageError;
+use crate::cli::Written;
 use crate::units::Bytes;
 use crate::watch::{allow, services};
 
@@ -19,17 +20,21 @@ const ALLOW_FILE_MOST: Bytes = Bytes(16 << 20);
 const SERVICES_FILE: &str = "/etc/services";
 
 /// Reads a list of networks, one a line.
-pub(super) fn allow_file(path: &Path) -> Result<Vec<IpNet>, UsageError> {
-    let failed = |cause| UsageError::AllowFile { path: path.to_owned(), cause };
-    let file = File::open(path).map_err(failed)?;
+pub(super) fn allow_file(written: &Written<PathBuf>) -> Result<Vec<IpNet>, UsageError> {
+    let Written { value: path, place } = written.clone();
+    let failed = |cause| UsageError::AllowFile { place: place.clone(), path: path.clone(), cause };
+    let file = File::open(&path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(ALLOW_FILE_MOST.0 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > ALLOW_FILE_MOST.0 {
-        return Err(UsageError::AllowFileSize { path: path.to_owned(), most: ALLOW_FILE_MOST });
+        return Err(UsageError::AllowFileSize { place, path, most: ALLOW_FILE_MOST });
     }
     // What is not UTF-8 is harmless in a comment, and named as wrong elsewhere.
-    allow::networks(&String::from_utf8_lossy(&bytes))
-        .map_err(|cause| UsageError::AllowFileLine { path: path.to_owned(), cause })
+    allow::networks(&String::from_utf8_lossy(&bytes)).map_err(|cause| UsageError::AllowFileLine {
+        place,
+        path,
+        cause,
+    })
 }
 
 /// The system's services, read when the first is asked for. A system without them knows none.

@@ -50,7 +50,7 @@ use crate::segment::Segment;
 use crate::sync::{OutOfMemory, zeroed};
 use facts::Facts;
 use timers::{Timer, Timers};
-use way::Way;
+use way::{Way, Ways};
 
 /// A copy at another place comes within this many ticks: 100 ms.
 const COPY_ELSEWHERE: u64 = 1000;
@@ -77,6 +77,7 @@ const TIMERS_SHARE: usize = 2;
 #[derive(Debug)]
 pub struct Connections {
     sets: Box<[Set]>,
+    ways: Ways,
     timers: Timers,
     evicted: u64,
 }
@@ -155,32 +156,35 @@ struct Set {
     entries: [Entry; WAYS],
 }
 
-/// A time in the upper 63 bits, and in the lowest whether the connection is established and not closed.
+/// A time in the lower 63 bits, and in the highest whether the connection is established and not closed: what gives way
+/// first is the lowest.
 #[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
 #[repr(transparent)]
 struct Newest(u64);
 
 impl Newest {
+    const ESTABLISHED: u64 = 1 << 63;
+
     fn new(time: Ticks) -> Self {
-        Self(time.0 << 1)
+        Self(time.0)
     }
 
     fn time(self) -> Ticks {
-        Ticks(self.0 >> 1)
+        Ticks(self.0 & !Self::ESTABLISHED)
     }
 
     fn is_established(self) -> bool {
-        self.0 & 1 != 0
+        self.0 & Self::ESTABLISHED != 0
     }
 
     fn with_established(self, established: bool) -> Self {
-        Self(self.0 & !1 | u64::from(established))
+        Self(self.0 & !Self::ESTABLISHED | if established { Self::ESTABLISHED } else { 0 })
     }
 
     /// The same so many ticks earlier, if the first SYN, which is so much older, still has a tick then.
     fn moved_back(self, ticks: u64, age: u32) -> Option<Self> {
         let time = self.time().0.checked_sub(ticks).filter(|time| *time > u64::from(age))?;
-        Some(Self(time << 1 | self.0 & 1))
+        Some(Self(time | self.0 & Self::ESTABLISHED))
     }
 }
 
@@ -219,7 +223,7 @@ impl Connections {
     pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
         let timers = memory / TIMERS_SHARE;
         let sets = ((memory - timers) / size_of::<Set>()).max(1);
-        Ok(Self { sets: zeroed(sets)?, timers: Timers::new(timers), evicted: 0 })
+        Ok(Self { sets: zeroed(sets)?, ways: Ways::default(), timers: Timers::new(timers), evicted: 0 })
     }
 
     /// Entries that gave way although a retransmission of their attempt could still come, or their connection was
@@ -254,17 +258,17 @@ impl Connections {
     pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Syn {
         let tag = connection.max(1);
         let at = self.set_of(tag);
-        let from_lower = is_from_lower(segment);
-        if let Some(way) = self.sets[at].find_attempt(tag, from_lower, segment.seq) {
-            return self.syn_again((at, way), connection, time, segment);
-        }
         let set = &self.sets[at];
+        let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
             let way = self.make_room(at, time);
-            self.remember((at, way), tag, time, segment, 0);
+            self.remember((at, way), tag, time, segment, from_lower, 0);
             self.wait(connection, time, time, segment);
             return Syn::Attempt;
         };
+        if set.entries[way].facts.client_isn == segment.seq {
+            return self.syn_again((at, way), connection, time, segment);
+        }
         // The ports are used again: by this SYN, or by one that came between it and the one that it repeats.
         if set.entries[way].marks & PORTS_USED_AGAIN != 0 {
             if let Some(found) = self.find_moved(tag, from_lower, segment.seq) {
@@ -272,7 +276,7 @@ impl Connections {
             }
         }
         self.move_aside(at, way, time);
-        self.remember((at, way), tag, time, segment, PORTS_USED_AGAIN);
+        self.remember((at, way), tag, time, segment, from_lower, PORTS_USED_AGAIN);
         self.wait(connection, time, time, segment);
         Syn::Attempt
     }
@@ -280,8 +284,9 @@ impl Connections {
     /// A SYN of the identity of this entry.
     fn syn_again(&mut self, place: (usize, usize), connection: u64, time: Ticks, segment: &Segment) -> Syn {
         let (at, way) = place;
+        let way_here = self.ways.of(segment);
         let set = &mut self.sets[at];
-        let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment);
+        let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment, way_here);
         if syn != Syn::Copy {
             set.newest[way] = Newest::new(newest);
             let started = set.started(way);
@@ -290,12 +295,21 @@ impl Connections {
         syn
     }
 
-    fn remember(&mut self, place: (usize, usize), tag: u64, time: Ticks, segment: &Segment, marks: u8) {
+    fn remember(
+        &mut self,
+        place: (usize, usize),
+        tag: u64,
+        time: Ticks,
+        segment: &Segment,
+        from_lower: bool,
+        marks: u8,
+    ) {
         let (at, way) = place;
+        let way_here = self.ways.of(segment);
         let set = &mut self.sets[at];
         set.connections[way] = tag;
         set.newest[way] = Newest::new(time);
-        set.entries[way] = Entry::attempt(segment);
+        set.entries[way] = Entry::attempt(segment, way_here, from_lower);
         set.entries[way].marks |= marks;
     }
 
@@ -453,8 +467,11 @@ impl Set {
     }
 
     /// The entry with this tag that was made by this one of its two ends.
+    #[inline]
     fn find_latest(&self, tag: u64, from_lower: bool) -> Option<usize> {
-        (0..WAYS).find(|&way| {
+        // Nearly all are not there at all.
+        let first = self.find(tag)?;
+        (first..WAYS).find(|&way| {
             self.connections[way] == tag && (self.entries[way].marks & CLIENT_IS_LOWER != 0) == from_lower
         })
     }
@@ -485,8 +502,13 @@ impl Set {
     /// An empty entry, or the one whose newest SYN is the oldest, of those not established if there are any.
     fn oldest(&self) -> usize {
         // An empty entry has time 0.
-        let age = |way: &usize| (self.newest[*way].is_established(), self.newest[*way].time());
-        (0..WAYS).min_by_key(age).unwrap_or(0)
+        let mut oldest = 0;
+        for way in 1..WAYS {
+            if self.newest[way].0 < self.newest[oldest].0 {
+                oldest = way;
+            }
+        }
+        oldest
     }
 }
 
@@ -504,13 +526,13 @@ fn is_from_lower(segment: &Segment) -> bool {
 }
 
 impl Entry {
-    fn attempt(segment: &Segment) -> Self {
+    fn attempt(segment: &Segment, way: Way, from_lower: bool) -> Self {
         Self {
             facts: Facts::attempt(segment),
-            way: Way::of(segment),
+            way,
             ip_id: segment.ip_id.unwrap_or(0),
             marks: if segment.ip_id.is_some() { HAS_IP_ID } else { 0 }
-                | if is_from_lower(segment) { CLIENT_IS_LOWER } else { 0 },
+                | if from_lower { CLIENT_IS_LOWER } else { 0 },
             ..Self::default()
         }
     }
@@ -520,7 +542,7 @@ impl Entry {
     }
 
     /// What a SYN of this entry's identity is, and the time of the newest SYN after it.
-    fn judge(&mut self, newest: Ticks, time: Ticks, segment: &Segment) -> (Syn, Ticks) {
+    fn judge(&mut self, newest: Ticks, time: Ticks, segment: &Segment, way: Way) -> (Syn, Ticks) {
         let (copies, retransmissions) = (self.repeats & 0xf, self.repeats >> 4);
         if copies < MOST_COPIES && self.is_copied_by(newest, time, segment) {
             self.repeats += 1;
@@ -528,7 +550,7 @@ impl Entry {
         }
         let since = time.since(newest);
         let age = u64::from(self.age) + since;
-        let again = Self::attempt(segment);
+        let again = Self::attempt(segment, way, self.marks & CLIENT_IS_LOWER != 0);
         if since >= RETRANSMISSION_AFTER
             && age <= RETRANSMISSION_WITHIN
             && retransmissions < MOST_RETRANSMISSIONS

@@ -65,6 +65,27 @@ impl Way {
     }
 }
 
+/// Works out ways, and remembers the last one: most segments come the same way as the one before.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    place: Place,
+    way: Option<Way>,
+}
+
+impl Ways {
+    #[inline]
+    pub(super) fn of(&mut self, segment: &Segment) -> Way {
+        match self.way {
+            Some(way) if self.place == segment.place => way,
+            _ => {
+                let way = Way::of(segment);
+                (self.place, self.way) = (segment.place, Some(way));
+                way
+            }
+        }
+    }
+}
+
 /// A hop's addresses in 32 bits; 0 where there are none.
 fn hop_of(hop: Hop) -> u32 {
     if hop == Hop::default() { 0 } else { mix([hop.from, hop.to, 0]).max(1) }
@@ -104,6 +125,18 @@ mod tests {
         Segment {
             place: Place { interface: InterfaceId(interface), ifindex, direction, hop, vlan: 0, tunnels: 0 },
             ..syn()
+        }
+    }
+
+    #[test]
+    fn the_way_that_is_remembered_is_that_of_the_segment() {
+        let mut ways = Ways::default();
+        let (there, back) = (Hop { from: 1, to: 2 }, Hop { from: 2, to: 1 });
+        for hop in [there, there, back, Hop::default(), there] {
+            for direction in [Direction::Unknown, Direction::In] {
+                let segment = seen(0, 1, direction, hop);
+                assert_eq!(ways.of(&segment), Way::of(&segment));
+            }
         }
     }
 

@@ -4,75 +4,92 @@ use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key};
 use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::{self, Slot};
+use crate::table::{self, Hint, Recorded, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
-use super::batch::Now;
+use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
-use super::tally::By;
+use super::parties::Hashes;
+use super::tally::{By, Tally};
 
 impl Counting {
     /// Counts an attempt, in each tally that it concerns.
-    pub(super) fn count_attempt(&mut self, index: usize, connection: u64, segment: &Segment, now: &Now) {
+    pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize) {
+        let pending = &batch.all()[index];
         self.stats.attempts += 1;
-        if self.allow.contains(segment.src) {
+        if self.allow.contains(pending.segment.src) {
             self.stats.allowed += 1;
             return;
         }
         // Allowed too, but counted: one that is over a limit is warned of.
-        self.stats.allowed += u64::from(self.own.contains(&segment.src));
+        self.stats.allowed += u64::from(pending.is_own);
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut is_kept = false;
         for row in 0..self.rows.len() {
+            let Some(tag) = batch.tag(row, index) else { continue };
             let (watch, tally) = self.rows[row];
             let by = self.watches[watch].tallies[tally].by;
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            if let Some(tag) = self.batch.tag(row, index) {
-                let is_reported = self.record(watch, tally, tag, segment, now);
-                if is_reported && by == By::Source {
-                    reported_in = Some(watch);
-                    self.connections.note_reported(connection, segment, watch);
-                }
-                let is_wanted = is_reported && by != By::Destination;
-                if is_wanted && !std::mem::replace(&mut is_kept, true) {
-                    self.keep(index);
-                }
+            let is_reported = self.record(row, tag, batch.hint(row, index), pending);
+            if is_reported && by == By::Source {
+                reported_in = Some(watch);
+                self.connections.note_reported(pending.hashes.connection, &pending.segment, watch);
+            }
+            let is_wanted = is_reported && by != By::Destination;
+            if is_wanted && !std::mem::replace(&mut is_kept, true) {
+                self.keep(index);
             }
         }
     }
 
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
-    fn record(&mut self, watch: usize, tally: usize, tag: u64, segment: &Segment, now: &Now) -> bool {
-        let table = &self.watches[watch].tallies[tally].counter.table;
-        let by = self.watches[watch].tallies[tally].by;
+    #[inline]
+    fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
+        let (watch, tally) = self.rows[row];
+        let Pending { segment, now, hashes, .. } = pending;
+        let Tally { by, counter } = &self.watches[watch].tallies[tally];
+        let by = *by;
         // Whose it is, is asked where many share what it counts for.
-        let mark = if by == By::Source { Mark::default() } else { Mark::of(self.key.address(segment.src)) };
+        let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.src) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let recorded = table.record_attempt(tag, &counted, &mut self.ties);
-        self.note_claim(&recorded, by);
-        let watching = &self.watches[watch];
-        let counter = &watching.tallies[tally].counter;
+        let recorded = counter.table.record_attempt(tag, hint, &counted, &mut self.ties);
         let met = counter.table.met(&recorded);
+        if recorded.claimed.is_some() {
+            self.note_claim(&recorded, by);
+        }
         // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
         if met.is_none() && !recorded.flagged {
             return false;
         }
-        let server = (segment.dst, segment.dst_port);
-        let Some((key, _)) = by.subject((watch, watching), &self.key, &self.own, segment.src, server) else {
-            return false;
-        };
-        let time = now.time.max(now.counted_at(&recorded));
-        let attempt = attempt(key, self.key.address(segment.src), segment, time);
+        self.report(watch, tally, tag, pending, &recorded, met)
+    }
+
+    /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.
+    fn report(
+        &mut self,
+        watch: usize,
+        tally: usize,
+        tag: u64,
+        pending: &Pending,
+        recorded: &Recorded,
+        met: Option<usize>,
+    ) -> bool {
+        let Pending { segment, now, hashes, .. } = pending;
+        let watching = &self.watches[watch];
+        let Tally { by, counter } = &watching.tallies[tally];
+        let key = by.key(watching, &pending.parties(), tag);
+        let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
+        let attempt = attempt(key, hashes, segment, time);
         if recorded.flagged {
             if let Some(episode) = self.episodes.get(&attempt.key) {
                 // One that is over is closed by the detector at its next tick, or by the crossing below.
                 if episode.lasts_at(attempt.time) {
                     let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
-                    let span = limit.and_then(|limit| counter.table.span(&recorded, limit));
+                    let span = limit.and_then(|limit| counter.table.span(recorded, limit));
                     episode.count(&attempt, span, met.is_some());
                     return true;
                 }
@@ -80,7 +97,7 @@ impl Counting {
         }
         match met {
             Some(limit) => {
-                let met = Met { watch, counted: Counted::Attempts(tally), recorded, limit };
+                let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };
                 self.cross(&met, Some(recorded.slot), attempt, now)
             }
             None => {
@@ -112,21 +129,21 @@ impl Counting {
     }
 
     /// Counts a copy or a retransmission for the episodes that its attempt would count for.
-    pub(super) fn count_repeat(&self, index: usize, segment: &Segment, now: &Now, repeat: Syn) {
+    pub(super) fn count_repeat(&self, batch: &Batch, index: usize, repeat: Syn) {
+        let pending = &batch.all()[index];
         let mut reported_in = None;
         for (row, &(watch, tally)) in self.rows.iter().enumerate() {
-            let Some(tag) = self.batch.tag(row, index) else { continue };
+            let Some(tag) = batch.tag(row, index) else { continue };
             let watching = &self.watches[watch];
-            if watching.tallies[tally].by == By::Network && reported_in == Some(watch) {
+            let Tally { by, counter } = &watching.tallies[tally];
+            if *by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let Some((_, true)) = watching.tallies[tally].counter.table.find(tag) else { continue };
-            let server = (segment.dst, segment.dst_port);
-            let by = watching.tallies[tally].by;
-            let subject = by.subject((watch, watching), &self.key, &self.own, segment.src, server);
-            let Some(episode) = subject.and_then(|(key, _)| self.episodes.get(&key)) else { continue };
-            if episode.lasts_at(now.time) {
-                if by == By::Source {
+            let Some((_, true)) = counter.table.find(tag) else { continue };
+            let key = by.key(watching, &pending.parties(), tag);
+            let Some(episode) = self.episodes.get(&key) else { continue };
+            if episode.lasts_at(pending.now.time) {
+                if *by == By::Source {
                     reported_in = Some(watch);
                 }
                 match repeat {
@@ -149,11 +166,12 @@ impl Counting {
     }
 }
 
-fn attempt(key: Key, src_hash: u64, segment: &Segment, time: Timestamp) -> Attempt {
+fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Attempt {
     Attempt {
         key,
         time,
-        src_hash,
+        src_hash: hashes.src,
+        dst_hash: hashes.dst,
         src: segment.src,
         src_port: segment.src_port,
         dst: segment.dst,

@@ -91,7 +91,7 @@ impl Counting {
         Some(Crossing {
             attempt,
             limit: limits[*limit] as u16,
-            first: now.counted_at(recorded).before(Ticks::span(span)),
+            first: now.counted_at(&self.clock, recorded).before(Ticks::span(span)),
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,

@@ -9,6 +9,8 @@ mod batch;
 mod crossing;
 mod handoff;
 mod outcomes;
+mod parties;
+mod reload;
 mod tally;
 
 use std::net::IpAddr;
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use handoff::Handoff;
+pub use reload::{Coming, Reload};
 use tally::By;
 pub use tally::{Room, Watching};
 
@@ -33,6 +36,7 @@ use crate::table::{Claim, Recorded, Ties};
 use crate::time::Timestamp;
 use crate::watch::AllowList;
 use batch::{Batch, Now, Pending};
+use parties::Hasher;
 
 /// What a capture thread counts with.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ pub struct Counting {
     rows: Vec<(usize, usize)>,
     allow: AllowList,
     own: Vec<IpAddr>,
-    key: hash::Key,
+    hasher: Hasher,
     ties: Ties,
     batch: Batch,
     kept: Vec<Kept>,
@@ -90,12 +94,8 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let counters = parts.watches.iter().flat_map(Watching::counters);
-        let tallies = |(watch, watching): (usize, &Watching)| {
-            (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
-        };
-        let rows: Vec<_> = parts.watches.iter().enumerate().flat_map(tallies).collect();
-        let slots = counters.map(|counter| counter.table.slots() as u64).sum();
+        let rows = tally::rows(&parts.watches);
+        let slots = tally::slots(&parts.watches);
         Self {
             lanes: parts.lanes,
             clock: Clock::new(parts.lanes, parts.looks_back),
@@ -109,7 +109,7 @@ impl Counting {
             allow: parts.allow,
             own: Vec::new(),
             ties: Ties::new(parts.key.address(IpAddr::from([0; 4]))),
-            key: parts.key,
+            hasher: Hasher::new(parts.key),
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
@@ -160,11 +160,14 @@ impl Counting {
         if self.batch.is_empty() {
             return;
         }
-        self.touch();
-        for index in 0..self.batch.len() {
-            self.count(index);
+        // Counting needs all the rest.
+        let mut batch = std::mem::take(&mut self.batch);
+        self.touch(&mut batch);
+        for index in 0..batch.all().len() {
+            self.count(&batch, index);
         }
-        self.batch.clear();
+        batch.clear();
+        self.batch = batch;
         self.kept.clear();
     }
 
@@ -188,11 +191,12 @@ impl Counting {
             if !self.is_watched(segment.dst_port) {
                 return Err(Skip::PortNotWatched);
             }
-            self.take(packet, &segment);
+            self.take(packet, &segment, true);
             return Ok(());
         }
         if self.tells_of_an_attempt(&segment) {
-            self.take(packet, &segment);
+            let to_server = self.is_watched(segment.dst_port);
+            self.take(packet, &segment, to_server);
         }
         Err(Skip::OtherFlags)
     }
@@ -218,28 +222,24 @@ impl Counting {
         self.watches.iter().any(|watch| watch.ports.contains(port))
     }
 
-    /// Has a segment wait in the batch.
+    /// Has a segment wait in the batch, whose tags are set if it is a SYN.
     #[inline]
-    fn take(&mut self, packet: &Packet<'_>, segment: &Segment) {
-        let Self { key, watches, rows, own, clock, .. } = self;
-        let is_attempt = segment.flags.is_attempt();
-        let tags = rows.iter().map(|&(watch, tally)| {
-            let watching = &watches[watch];
-            if !is_attempt || !watching.ports.contains(segment.dst_port) {
-                return None;
+    fn take(&mut self, packet: &Packet<'_>, segment: &Segment, to_server: bool) {
+        let now = Now { time: packet.time, ticks: self.clock.ticks(packet.time) };
+        let hashes = self.hasher.segment(segment, to_server);
+        let is_own = !self.own.is_empty() && self.own.contains(&segment.src);
+        let pending = Pending { segment: *segment, now, hashes, is_own };
+        if segment.flags.is_attempt() {
+            let parties = pending.parties();
+            for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+                let watching = &self.watches[watch];
+                let is_watched = watching.ports.contains(segment.dst_port);
+                let by = watching.tallies[tally].by;
+                self.batch
+                    .set_tag(row, if is_watched { by.tag(watching, &self.hasher, &parties) } else { None });
             }
-            let server = (segment.dst, segment.dst_port);
-            watching.tallies[tally]
-                .by
-                .subject((watch, watching), key, own, segment.src, server)
-                .map(|(_, tag)| tag)
-        });
-        let pending = Pending {
-            segment: *segment,
-            now: Now { time: packet.time, floor: clock.floor(packet.time), ticks: clock.ticks(packet.time) },
-            connection: key.connection((segment.src, segment.src_port), (segment.dst, segment.dst_port)),
-        };
-        let is_full = self.batch.push(pending, tags);
+        }
+        let is_full = self.batch.push(pending);
         if self.writer.is_some() {
             self.kept.push(Kept::new(packet));
         }
@@ -249,44 +249,50 @@ impl Counting {
     }
 
     /// Brings all that the batch needs into the cache: first the sets, then what they point to.
-    fn touch(&self) {
+    fn touch(&self, batch: &mut Batch) {
         let mut touched = 0;
-        for connection in self.batch.connections() {
+        for connection in batch.connections() {
             touched ^= self.connections.touch(connection);
         }
         for (row, &(watch, tally)) in self.rows.iter().enumerate() {
             let table = &self.watches[watch].tallies[tally].counter.table;
-            touched ^= self.batch.tags(row).map(|tag| table.touch(tag)).fold(0, |all, one| all ^ one);
+            touched ^= batch.tags(row).map(|tag| table.touch(tag)).fold(0, |all, one| all ^ one);
         }
-        for connection in self.batch.connections() {
-            touched ^= self.connections.touch_entry(connection);
+        // A SYN's own entry is nearly always a new one, which is written and not read.
+        for pending in batch.all().iter().filter(|pending| !pending.segment.flags.is_attempt()) {
+            touched ^= self.connections.touch_entry(pending.hashes.connection);
         }
         for (row, &(watch, tally)) in self.rows.iter().enumerate() {
             let table = &self.watches[watch].tallies[tally].counter.table;
-            touched ^= self.batch.tags(row).map(|tag| table.touch_ring(tag)).fold(0, |all, one| all ^ one);
+            for (tag, hint) in batch.tags_to_find(row) {
+                let (found, ring) = table.touch_ring(tag);
+                *hint = found;
+                touched ^= ring;
+            }
         }
         std::hint::black_box(touched);
     }
 
-    fn count(&mut self, index: usize) {
-        let Pending { segment, now, connection } = self.batch.pending(index);
+    fn count(&mut self, batch: &Batch, index: usize) {
+        let pending = &batch.all()[index];
+        let Pending { segment, now, hashes, .. } = pending;
         self.stats.last_watched = Some(now.time);
         if !segment.flags.is_attempt() {
-            self.stats.answers += u64::from(self.is_answer(&segment));
-            if let Some(news) = self.connections.follow(connection, &segment) {
-                self.tell(&news, &now);
+            self.stats.answers += u64::from(self.is_answer(segment));
+            if let Some(news) = self.connections.follow(hashes.connection, segment) {
+                self.tell(&news, now);
             }
             return;
         }
-        match self.connections.syn(connection, now.ticks, &segment) {
-            Syn::Attempt => self.count_attempt(index, connection, &segment, &now),
+        match self.connections.syn(hashes.connection, now.ticks, segment) {
+            Syn::Attempt => self.count_attempt(batch, index),
             Syn::Copy => {
                 self.stats.copies += 1;
-                self.count_repeat(index, &segment, &now, Syn::Copy);
+                self.count_repeat(batch, index, Syn::Copy);
             }
             Syn::Retransmission => {
                 self.stats.retransmissions += 1;
-                self.count_repeat(index, &segment, &now, Syn::Retransmission);
+                self.count_repeat(batch, index, Syn::Retransmission);
             }
         }
     }

@@ -5,13 +5,14 @@ use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Outcome};
-use crate::table::{self, Slot};
+use crate::table::{self, Hint, Slot};
 use crate::time::Timestamp;
 
 use super::Counting;
 use super::batch::Now;
 use super::crossing::{Counted, Met};
-use super::tally::By;
+use super::parties::Parties;
+use super::tally::{By, Counter, Tally};
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -26,7 +27,7 @@ impl Counting {
             let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
             if let Some(news) = news {
                 let time = then.after(Ticks::span(due.since(left)));
-                self.tell(&news, &Now { time, floor: time, ticks: due.max(left) });
+                self.tell(&news, &Now { time, ticks: due.max(left) });
             }
         }
     }
@@ -40,6 +41,8 @@ impl Counting {
         if self.allow.contains(news.ends.client.0) {
             return;
         }
+        let Ends { client, server, .. } = news.ends;
+        let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
         for watch in 0..self.watches.len() {
             if !self.watches[watch].ports.contains(news.ends.server.1) {
                 continue;
@@ -48,35 +51,34 @@ impl Counting {
                 // What came while its source had an episode was not counted for the network.
                 let by = self.watches[watch].tallies[tally].by;
                 if by != By::Network || !news.reported.is_in(watch) {
-                    self.tell_tally(watch, tally, news, now);
+                    self.tell_tally(watch, tally, &parties, news, now);
                 }
             }
         }
     }
 
     /// Notes it where a tally holds the attempt, and tells its episode.
-    fn tell_tally(&mut self, watch: usize, tally: usize, news: &News, now: &Now) {
+    fn tell_tally(&mut self, watch: usize, tally: usize, parties: &Parties, news: &News, now: &Now) {
         let watching = &self.watches[watch];
-        let Ends { client, server, .. } = news.ends;
-        let by = watching.tallies[tally].by;
-        let Some((key, tag)) = by.subject((watch, watching), &self.key, &self.own, client.0, server) else {
-            return;
-        };
-        let table = &watching.tallies[tally].counter.table;
+        let Tally { by, counter: Counter { table, .. } } = &watching.tallies[tally];
+        let by = *by;
+        let Some(tag) = by.tag(watching, &self.hasher, parties) else { return };
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
-        let noted = found.is_some_and(|(slot, _)| table.settle(slot, news.started, server.1, from, to));
+        let noted =
+            found.is_some_and(|(slot, _)| table.settle(slot, news.started, parties.server.1, from, to));
         if news.before.is_none() && !noted {
             return;
         }
+        let key = by.key(watching, parties, tag);
         if let Some((_, true)) = found {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
             self.tell_episode(&change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
-            self.record_outcome(watch, (key, tag), found, news, now);
+            self.record_outcome(watch, key, parties, found, news, now);
         }
     }
 
@@ -103,18 +105,18 @@ impl Counting {
     fn record_outcome(
         &mut self,
         watch: usize,
-        subject: (Key, u64),
+        key: Key,
+        parties: &Parties,
         found: Option<(Slot, bool)>,
         news: &News,
         now: &Now,
     ) {
-        let (key, tag) = subject;
         let outcome = news.after.outcome;
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
         let settled =
             table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
-        let recorded = counter.table.record_attempt(tag, &settled, &mut self.ties);
+        let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
         let slot = found.map(|(slot, _)| slot);
@@ -123,7 +125,7 @@ impl Counting {
             return;
         }
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
-        let attempt = attempt(key, self.key.address(news.ends.client.0), news, now);
+        let attempt = attempt(key, parties, news, now);
         if let Some(episode) = self.episodes.get(&attempt.key).filter(|episode| episode.lasts_at(now.time)) {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
             let span = own.and_then(|limit| counter.table.span(&recorded, limit));
@@ -157,12 +159,13 @@ fn is_settled_by(before: Outcome, after: Outcome) -> bool {
 }
 
 /// The attempt that became something, at the time at which that was settled.
-fn attempt(key: Key, src_hash: u64, news: &News, now: &Now) -> Attempt {
+fn attempt(key: Key, parties: &Parties, news: &News, now: &Now) -> Attempt {
     let Ends { client, server, interface } = news.ends;
     Attempt {
         key,
         time: now.time,
-        src_hash,
+        src_hash: parties.client_hash,
+        dst_hash: parties.server_hash,
         src: client.0,
         src_port: client.1,
         dst: server.0,

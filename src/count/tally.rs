@@ -1,17 +1,17 @@
 //! What attempts are counted for: their source, the network of that, their destination.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use crate::alert::{Kind, Source};
 use crate::detector::Key;
-use crate::hash;
 use crate::outcome::Outcome;
 use crate::sync::OutOfMemory;
-use crate::table::Table;
+use crate::table::{Make, Table, Writers};
 use crate::watch::{Grouping, Limit, Limits, PortSet};
+
+use super::parties::{Hasher, Parties};
 
 /// How networks are told from their sources' addresses: what one customer of a provider, or one small provider, holds.
 const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
@@ -19,6 +19,8 @@ const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
 /// One watch, as it is counted for.
 #[derive(Debug)]
 pub struct Watching {
+    /// Its number in the keys of episodes, which no other watch of the run has had.
+    pub(super) number: u16,
     /// The destination ports that count.
     pub(super) ports: PortSet,
     /// How sources are grouped.
@@ -68,18 +70,20 @@ pub(super) struct Counter {
 }
 
 impl Watching {
-    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
-    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
+    /// What counts for the watch of this number with these limits, in at most so much memory: half for the sources'
+    /// attempts, the rest evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
     /// many times that of others; all for the attempts where there is nothing else.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
     pub fn new(
+        number: u16,
         ports: PortSet,
         grouping: Grouping,
         limits: &Limits,
         memory: usize,
+        writers: Writers,
     ) -> Result<Self, OutOfMemory> {
         let mut counted: Vec<_> = limits.sources.iter().filter_map(|limit| limit.outcome).collect();
         counted.sort_unstable_by_key(|outcome| *outcome as u8);
@@ -89,13 +93,13 @@ impl Watching {
             + 2 * usize::from(limits.destinations.is_some());
         let share = (memory / 2).checked_div(others).unwrap_or(0);
         let outcomes = counted.into_iter().map(|outcome| {
-            let counter =
-                Counter::new(places(&limits.sources, Some(outcome)), &limits.sources, share, Table::new)?;
-            Ok((outcome, counter))
+            let places = places(&limits.sources, Some(outcome));
+            Ok((outcome, Counter::new(places, &limits.sources, share, Make { marks: false, writers })?))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
         let places = places(&limits.sources, None);
-        let sources = Counter::new(places, &limits.sources, memory - share * others, Table::new)?;
+        let make = Make { marks: false, writers };
+        let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
         let mut tallies = vec![Tally { by: By::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
         let mut place = limits.sources.len();
@@ -103,12 +107,12 @@ impl Watching {
             [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
         for (by, limit, memory) in groups {
             if limit.is_some() {
-                tallies
-                    .push(Tally { by, counter: Counter::new(vec![place], &all, memory, Table::with_marks)? });
+                let make = Make { marks: true, writers };
+                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
                 place += 1;
             }
         }
-        Ok(Self { ports, grouping, outcomes, tallies })
+        Ok(Self { number, ports, grouping, outcomes, tallies })
     }
 
     /// What its counters have room for.
@@ -127,9 +131,9 @@ impl Watching {
 
     /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
     /// the network that it lies in over a limit.
-    pub(super) fn source(&self, own: &[IpAddr], client: IpAddr) -> Source {
-        let grouping = if own.contains(&client) { Grouping::HOSTS } else { self.grouping };
-        Source(grouping.group(client))
+    fn source(&self, parties: &Parties) -> Source {
+        let grouping = if parties.is_own { Grouping::HOSTS } else { self.grouping };
+        Source(grouping.group(parties.client))
     }
 
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
@@ -145,30 +149,41 @@ impl Watching {
 }
 
 impl By {
-    /// What an attempt counts for, and the tag of that in the counters; `None` where an own address counts for nothing
-    /// but itself.
-    pub(super) fn subject(
-        self,
-        watch: (usize, &Watching),
-        key: &hash::Key,
-        own: &[IpAddr],
-        client: IpAddr,
-        server: (IpAddr, u16),
-    ) -> Option<(Key, u64)> {
-        let (number, watching) = watch;
-        let (kind, source) = match self {
-            Self::Source => (Kind::Source, watching.source(own, client)),
-            _ if own.contains(&client) => return None,
-            Self::Network => (Kind::Network, Source(NETWORKS.group(client))),
-            Self::Destination => (Kind::Destination(server.1), Source(IpNet::from(server.0))),
-        };
-        let tag = match kind {
-            Kind::Source | Kind::Network => key.address(source.0.addr()),
-            Kind::Destination(_) => key.end(server),
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "watches are few")]
-        Some((Key { watch: number as u16, kind, source }, tag))
+    /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
+    /// itself.
+    #[inline]
+    pub(super) fn tag(self, watching: &Watching, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+        match self {
+            Self::Source if watching.grouping.is_host(parties.client) => Some(parties.client_hash),
+            Self::Source => Some(hasher.address(watching.source(parties).0.addr())),
+            _ if parties.is_own => None,
+            Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
+            Self::Destination => Some(parties.end_hash),
+        }
     }
+
+    /// What an attempt counts for, with its tag.
+    pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
+        let (kind, source) = match self {
+            Self::Source => (Kind::Source, watching.source(parties)),
+            Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
+            Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
+        };
+        Key { watch: watching.number, kind, source, tag }
+    }
+}
+
+/// Every tally: its watch's place, and its own among those of the watch.
+pub(super) fn rows(watches: &[Watching]) -> Vec<(usize, usize)> {
+    let tallies = |(watch, watching): (usize, &Watching)| {
+        (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
+    };
+    watches.iter().enumerate().flat_map(tallies).collect()
+}
+
+/// How many slots there are in all tables.
+pub(super) fn slots(watches: &[Watching]) -> u64 {
+    watches.iter().flat_map(Watching::counters).map(|counter| counter.table.slots() as u64).sum()
 }
 
 /// The places of the limits that count this outcome, or all attempts.
@@ -178,13 +193,8 @@ fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
 
 impl Counter {
     /// The counters for the limits at these places, in a table of this make.
-    fn new(
-        places: Vec<usize>,
-        limits: &[Limit],
-        memory: usize,
-        table: impl Fn(&[Limit], usize) -> Result<Table, OutOfMemory>,
-    ) -> Result<Self, OutOfMemory> {
+    fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(table(&own, memory)?), limits: places })
+        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places })
     }
 }

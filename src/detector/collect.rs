@@ -47,6 +47,12 @@ impl PortCounts {
         self.others.fetch_add(attempts, Ordering::Relaxed);
     }
 
+    /// All attempts.
+    pub(super) fn total(&self) -> u64 {
+        let count = |cell: &AtomicU64| cell.load(Ordering::Relaxed) & ((1 << PORT_SHIFT) - 1);
+        self.cells.iter().map(count).sum::<u64>() + self.others.load(Ordering::Relaxed)
+    }
+
     /// What was counted: most attempts first, then the lower port.
     #[must_use]
     pub(super) fn ports(&self) -> Ports {
@@ -68,7 +74,10 @@ impl PortCounts {
 /// Addresses that were seen: the first [`AddressSet::KEPT`] are kept, attempts that concern others are counted.
 #[derive(Debug, Default)]
 pub(super) struct AddressSet {
-    cells: [OnceLock<IpAddr>; Self::KEPT],
+    /// The keyed hash of each address that is kept; 0 where there is none yet. One that is there stays.
+    hashes: [AtomicU64; Self::KEPT],
+    /// Set just after the hash.
+    addresses: [OnceLock<IpAddr>; Self::KEPT],
     others: AtomicU64,
 }
 
@@ -76,19 +85,33 @@ impl AddressSet {
     /// How many addresses are kept.
     pub(super) const KEPT: usize = 16;
 
-    /// Takes note of an address.
-    pub(super) fn add(&self, address: IpAddr) {
-        // Empty cells are at the end: the first one takes a new address, or holds the one that was faster.
-        if !self.cells.iter().any(|cell| *cell.get_or_init(|| address) == address) {
-            self.others.fetch_add(1, Ordering::Relaxed);
+    /// Takes note of an address, by its keyed hash, and says whether it was kept already.
+    pub(super) fn add(&self, hash: u64, address: IpAddr) -> bool {
+        let hash = hash.max(1);
+        for (cell, kept) in self.hashes.iter().zip(&self.addresses) {
+            let mut value = cell.load(Ordering::Relaxed);
+            if value == 0 {
+                match cell.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        let _ = kept.set(address);
+                        return false;
+                    }
+                    Err(taken) => value = taken,
+                }
+            }
+            if value == hash {
+                return true;
+            }
         }
+        self.others.fetch_add(1, Ordering::Relaxed);
+        false
     }
 
     /// What was seen.
     #[must_use]
     pub(super) fn addresses(&self) -> Addresses {
         Addresses {
-            kept: self.cells.iter().map_while(|cell| cell.get().copied()).collect(),
+            kept: self.addresses.iter().filter_map(|kept| kept.get().copied()).collect(),
             others: self.others.load(Ordering::Relaxed),
         }
     }
@@ -125,14 +148,13 @@ mod tests {
     fn the_sixteenth_address_is_the_last_that_is_kept() {
         let set = AddressSet::default();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
+        let add = |n: u8| set.add(u64::from(n) << 40, address(n));
         for n in 0..16 {
-            set.add(address(n));
-            set.add(address(0));
+            assert!(!add(n));
+            assert!(add(0));
         }
         assert_eq!(set.addresses(), Addresses { kept: (0..16).map(address).collect(), others: 0 });
-        set.add(address(16));
-        set.add(address(16));
-        set.add(address(15));
+        assert_eq!([add(16), add(16), add(15)], [false, false, true]);
         assert_eq!(set.addresses().others, 2);
     }
 }

@@ -4,6 +4,7 @@
 //! held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it formats
 //! or sends.
 
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
-use super::event::{Attempt, Change, Crossing, Key};
+use super::event::{Attempt, Change, Crossing, Key, Keyed};
 use crate::alert::Kind;
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
@@ -22,7 +23,7 @@ use crate::time::Timestamp;
 /// The open episodes.
 #[derive(Debug, Default)]
 pub struct Episodes {
-    open: DashMap<Key, Arc<Episode>>,
+    open: DashMap<Key, Arc<Episode>, BuildHasherDefault<Keyed>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
     /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
@@ -81,10 +82,13 @@ impl Episodes {
 pub struct Episode {
     limit: u16,
     quiet_time: Duration,
-    attempts: AtomicU64,
     copies: AtomicU64,
     retransmissions: AtomicU64,
+    /// The last attempt that met no limit.
     last_seen: AtomicI64,
+    /// The last attempt that met one.
+    last_over: AtomicI64,
+    /// The last time that a limit by outcome was met.
     last_met: AtomicI64,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     shortest: AtomicU64,
@@ -109,15 +113,15 @@ pub struct Episode {
 impl Episode {
     /// The episode that a crossing opens: the window's attempts are counted.
     #[must_use]
-    pub fn new(crossing: &Crossing, attempts: u16, quiet_time: Duration) -> Self {
+    pub fn new(crossing: &Crossing, quiet_time: Duration) -> Self {
         let Crossing { attempt, limit, span, ports: window, .. } = crossing;
         let time = attempt.time.nanos();
         let ports = PortCounts::default();
         window.iter().for_each(|(port, attempts)| ports.add(port, attempts));
         ports.add_others(window.others());
         let (destinations, hosts) = (AddressSet::default(), AddressSet::default());
-        destinations.add(attempt.dst);
-        hosts.add(attempt.src);
+        destinations.add(attempt.dst_hash, attempt.dst);
+        hosts.add(attempt.src_hash, attempt.src);
         let key = attempt.key;
         let has_several = key.kind != Kind::Source || key.source.is_network();
         let hosts_estimate = has_several.then(|| crossing.hosts.clone().unwrap_or_default());
@@ -127,10 +131,10 @@ impl Episode {
         Self {
             limit: *limit,
             quiet_time,
-            attempts: AtomicU64::new(attempts.into()),
             copies: AtomicU64::new(0),
             retransmissions: AtomicU64::new(0),
             last_seen: AtomicI64::new(time),
+            last_over: AtomicI64::new(time),
             last_met: AtomicI64::new(time),
             shortest: AtomicU64::new(*span),
             since: crossing.since,
@@ -161,19 +165,23 @@ impl Episode {
     /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
     /// a limit.
     pub fn count(&self, attempt: &Attempt, span: Option<u64>, met: bool) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
-        self.last_seen.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
-        if met {
-            self.last_met.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
-        }
-        if let Some(span) = span {
-            self.shortest.fetch_min(span, Ordering::Relaxed);
-        }
+        let last = if met { &self.last_over } else { &self.last_seen };
+        last.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
+        self.shorten(span);
         self.ports.add(attempt.dst_port, 1);
-        self.destinations.add(attempt.dst);
-        self.hosts.add(attempt.src);
+        self.destinations.add(attempt.dst_hash, attempt.dst);
         if let Some(estimate) = &self.hosts_estimate {
-            estimate.add(Mark::of(attempt.src_hash));
+            // What is kept has been estimated.
+            if !self.hosts.add(attempt.src_hash, attempt.src) {
+                estimate.add(Mark::of(attempt.src_hash));
+            }
+        }
+    }
+
+    fn shorten(&self, span: Option<u64>) {
+        // It seldom is the shortest: a look is cheaper than a swap.
+        if let Some(span) = span.filter(|span| *span < self.shortest.load(Ordering::Relaxed)) {
+            self.shortest.fetch_min(span, Ordering::Relaxed);
         }
     }
 
@@ -214,9 +222,7 @@ impl Episode {
     /// Takes note that a limit by outcome was met at this time, and in what span if it is the episode's own.
     pub fn meet(&self, time: Timestamp, span: Option<u64>) {
         self.last_met.fetch_max(time.nanos(), Ordering::Relaxed);
-        if let Some(span) = span {
-            self.shortest.fetch_min(span, Ordering::Relaxed);
-        }
+        self.shorten(span);
     }
 
     /// Counts a copy of an attempt.
@@ -231,7 +237,8 @@ impl Episode {
 
     /// The time after which it is over, if no further attempt meets a limit.
     pub(super) fn over_after(&self) -> Timestamp {
-        Timestamp::from_nanos(self.last_met.load(Ordering::Relaxed)).after(self.quiet_time)
+        let [over, met] = [&self.last_over, &self.last_met].map(|last| last.load(Ordering::Relaxed));
+        Timestamp::from_nanos(over.max(met)).after(self.quiet_time)
     }
 
     /// How many attempts there were, and what became of them.
@@ -246,7 +253,7 @@ impl Episode {
             .chain([Outcome::Open])
             .map(|outcome| (outcome, unsigned(&self.outcomes[outcome as usize])))
             .collect();
-        let attempts = self.attempts.load(Ordering::Relaxed);
+        let attempts = self.ports.total();
         // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
         // the attempts all the same.
         let mut rest = attempts;
@@ -273,7 +280,8 @@ impl Episode {
     }
 
     pub(super) fn last_seen(&self) -> Timestamp {
-        Timestamp::from_nanos(self.last_seen.load(Ordering::Relaxed))
+        let [seen, over] = [&self.last_seen, &self.last_over].map(|last| last.load(Ordering::Relaxed));
+        Timestamp::from_nanos(seen.max(over))
     }
 
     pub(super) fn shortest(&self) -> u64 {

@@ -1,8 +1,10 @@
 //! What capture threads tell the detector: small values of fixed size, over one bounded channel.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::{Rules, Watched};
 use crate::alert::{Kind, Source};
 use crate::clock::Ticks;
 use crate::estimate::Estimate;
@@ -28,6 +30,8 @@ pub enum Event {
     Beat(Box<Beat>),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),
+    /// From this time on, other watches and rules hold.
+    Reload(Option<Timestamp>, Box<Reload>),
     /// Log files are to be opened again.
     Reopen,
     /// The statistics are to be shown.
@@ -36,15 +40,52 @@ pub enum Event {
     End(Option<Timestamp>, Stats),
 }
 
+/// What holds from now on. Episodes of watches whose number is not among these end.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    /// When is reported, and how much.
+    pub rules: Rules,
+    /// The watches.
+    pub watches: Vec<Watched>,
+}
+
 /// Whose episode: a source, in a watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// The watch, by its place among the watches.
+    /// The watch's number.
     pub watch: u16,
     /// What is counted together.
     pub kind: Kind,
     /// The source, or the destination.
     pub source: Source,
+    /// The keyed hash by which the counters know it.
+    pub tag: u64,
+}
+
+impl Hash for Key {
+    /// The tag alone: it is a keyed hash of all the rest but for the watch, and watches are few.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.tag);
+    }
+}
+
+/// Takes a keyed hash as it is.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Keyed(u64);
+
+impl Hasher for Keyed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, tag: u64) {
+        self.0 = tag;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // No key writes anything but its tag; whatever else there might be is mixed in.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
 }
 
 /// One attempt, as far as reports tell of it.
@@ -56,6 +97,8 @@ pub struct Attempt {
     pub time: Timestamp,
     /// The keyed hash of its source address.
     pub src_hash: u64,
+    /// The keyed hash of its destination address.
+    pub dst_hash: u64,
     /// Its source address.
     pub src: IpAddr,
     /// Its source port.

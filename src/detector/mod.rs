@@ -23,7 +23,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes};
-pub use event::{Attempt, Change, Crossing, Event, Key, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
@@ -39,19 +39,21 @@ use vigil::Vigil;
 /// A watch, as far as reports tell of it.
 #[derive(Debug, Clone)]
 pub struct Watched {
+    /// Its number, which no other watch of the run has had.
+    pub number: u16,
     /// Its name.
     pub name: Arc<str>,
     /// Its signature id.
     pub signature: u32,
     /// Its limits.
     pub limits: Vec<Limit>,
+    /// An episode is over when this has passed since the last attempt that met a limit.
+    pub quiet_time: Duration,
 }
 
 /// When the detector reports, and of how much.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// An episode is over when this has passed since the last attempt that met a limit.
-    pub quiet_time: Duration,
     /// An episode that lasts is reported this often.
     pub update: Duration,
     /// The most episodes that are open at once.
@@ -166,6 +168,7 @@ impl<S: Sink> Detector<S> {
                 self.sink.beat(&beat);
             }
             Event::Step(from, to) => self.step(from, to),
+            Event::Reload(now, reload) => self.reload(now, *reload),
             Event::Reopen => self.sink.reopen(),
             Event::Show(stats) => {
                 self.stats = stats;
@@ -198,7 +201,7 @@ impl<S: Sink> Detector<S> {
 
     fn start(&mut self, crossing: &Crossing) {
         let attempt = &crossing.attempt;
-        let Some(limit) = self.limit(attempt.key, crossing.limit.into()) else { return };
+        let Some(quiet_time) = self.watch(attempt.key).map(|watch| watch.quiet_time) else { return };
         let id = self.next_id;
         self.next_id = EpisodeId(id.0 + 1);
         let origin = self
@@ -216,7 +219,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
-            episode: Arc::new(Episode::new(crossing, limit.attempts, self.rules.quiet_time)),
+            episode: Arc::new(Episode::new(crossing, quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
@@ -298,6 +301,23 @@ impl<S: Sink> Detector<S> {
         self.sink.tick(to);
     }
 
+    /// Goes on by other rules. What is due by now is done by the old ones, and episodes of watches that are no longer
+    /// there end.
+    fn reload(&mut self, now: Option<Timestamp>, Reload { rules, watches }: Reload) {
+        let now = now.or(self.now).unwrap_or_default();
+        self.advance(now);
+        let stays = |key: Key| watches.iter().any(|watch| watch.number == key.watch);
+        let gone: Vec<_> = self.open.iter().filter(|(_, open)| !stays(open.key)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.close(id, now, Ended::Reload);
+        }
+        if rules.stats_interval != self.rules.stats_interval {
+            self.stats_due = None;
+        }
+        (self.rules, self.watches) = (rules, watches);
+        self.note_full();
+    }
+
     fn end(&mut self, now: Option<Timestamp>, stats: Stats) {
         self.stats = stats;
         let now = now.or(self.now).unwrap_or_default();
@@ -339,7 +359,7 @@ impl<S: Sink> Detector<S> {
     /// What is to be reported of an episode.
     fn alert(&self, open: &Open, time: Timestamp, state: State) -> Option<Alert> {
         let limit = self.limit(open.key, open.episode.limit())?;
-        let watch = self.watches.get(usize::from(open.key.watch))?;
+        let watch = self.watch(open.key)?;
         let episode = &open.episode;
         let source = open.key.source;
         let (attempts, outcomes) = episode.attempts();
@@ -389,7 +409,11 @@ impl<S: Sink> Detector<S> {
     }
 
     fn limit(&self, key: Key, limit: usize) -> Option<Limit> {
-        self.watches.get(usize::from(key.watch))?.limits.get(limit).copied()
+        self.watch(key)?.limits.get(limit).copied()
+    }
+
+    fn watch(&self, key: Key) -> Option<&Watched> {
+        self.watches.iter().find(|watch| watch.number == key.watch)
     }
 
     fn warn_of_own(&mut self, address: IpAddr) {

@@ -35,15 +35,11 @@ fn reports(start: Timestamp, end: Timestamp) -> Vec<(Timestamp, State)> {
 
 /// A detector with one limit.
 fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
-    let rules = Rules {
-        is_live: false,
-        quiet_time: Duration::from_secs(60),
-        update: Duration::from_secs(60),
-        max_episodes: 8,
-        stats_interval: None,
-    };
+    let rules =
+        Rules { is_live: false, update: Duration::from_secs(60), max_episodes: 8, stats_interval: None };
     let limits = vec![limit.parse().unwrap()];
-    let watched = vec![Watched { name: "mail".into(), signature: 1, limits }];
+    let quiet_time = Duration::from_secs(60);
+    let watched = vec![Watched { number: 0, name: "mail".into(), signature: 1, limits, quiet_time }];
     Detector::new(rules, watched, Interfaces::default(), Arc::default(), reports)
 }
 
@@ -51,8 +47,9 @@ fn detector(limit: &str, reports: Reports) -> Detector<Reports> {
 fn crossing(time: Timestamp) -> Crossing {
     let [src, dst] = [[192, 0, 2, 66], [192, 0, 2, 25]].map(IpAddr::from);
     let attempt = Attempt {
-        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()) },
-        src_hash: 0,
+        key: Key { watch: 0, kind: Kind::Source, source: Source(src.into()), tag: 1 },
+        src_hash: 1,
+        dst_hash: 2,
         time,
         src,
         src_port: 40_000,

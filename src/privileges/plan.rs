@@ -59,10 +59,10 @@ impl Plan {
                     plan.capabilities = CapabilitySet::DAC_READ_SEARCH;
                 }
             }
-            Input::ListInterfaces => {}
+            Input::ListInterfaces | Input::Nothing => {}
         }
         // An editor may replace a file instead of changing it.
-        plan.read.extend(settings.allow_files.iter().map(|path| folder(path)));
+        plan.read.extend(settings.files.iter().map(|path| folder(path)));
         if let Some(Output::File(path)) = &settings.json {
             plan.write.push(path.clone());
         }

@@ -64,6 +64,17 @@ pub fn kernel_filter(
     Ok(Some(if fits { with_ports } else { join(&superset(link, &[], tunnels), expression) }))
 }
 
+/// Looks whether an expression makes sense on any link type: which ones it will meet is known only later.
+///
+/// # Errors
+///
+/// When it makes sense on none: what libpcap says of it on Ethernet.
+pub fn check_expression(text: &str) -> Result<(), FilterError> {
+    let Err(error) = compile(LinkType::ETHERNET, text) else { return Ok(()) };
+    let mut others = LinkType::SUPPORTED.iter().filter(|(link, _)| *link != LinkType::NFLOG);
+    if others.any(|(link, _)| compile(*link, text).is_ok()) { Ok(()) } else { Err(error) }
+}
+
 /// The user's expression over the packets of a capture file, where no kernel has judged it.
 #[derive(Default)]
 pub struct Expression {

@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::address_watch::AddressWatch;
 use super::{Received, Receiver, Source, Step};
-use crate::error::{Error, InterfaceFault};
+use crate::error::{Error, FilterError, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 use crate::source::filter::kernel_filter;
 use crate::time::Timestamp;
@@ -50,7 +50,7 @@ pub struct Opening {
 }
 
 /// What the kernel passes: what decode counts, narrowed by the user's expression.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// The watched ports; none are any.
     pub ports: Vec<std::ops::RangeInclusive<u16>>,
@@ -58,6 +58,17 @@ pub struct Filter {
     pub tunnels: bool,
     /// The user's expression.
     pub expression: Option<String>,
+}
+
+impl Filter {
+    /// Its text for a link type; `None` where that cannot be filtered.
+    ///
+    /// # Errors
+    ///
+    /// When the user's expression does not compile.
+    pub fn text(&self, link: LinkType) -> Result<Option<String>, FilterError> {
+        kernel_filter(link, &self.ports, self.tunnels, self.expression.as_deref())
+    }
 }
 
 /// Live interfaces.
@@ -205,6 +216,18 @@ impl Live {
 }
 
 impl Source for Live {
+    /// Packets that were captured before are not lost. libpcap lets nothing pass for some microseconds while it exchanges
+    /// the filter.
+    fn refilter(&mut self, filter: Filter) {
+        self.opening.filter = filter;
+        for lane in &mut self.lanes {
+            let State::Open(capture) = &mut lane.state else { continue };
+            if let Err(error) = set_filter(capture, &lane.name, lane.link, &self.opening.filter) {
+                log::warn!("{error}; its old filter stays");
+            }
+        }
+    }
+
     fn read(&mut self, receiver: &mut impl Receiver) -> Step {
         if self.stop.load(Ordering::Relaxed) {
             self.take_rest(receiver);
@@ -302,7 +325,7 @@ impl Lane {
 
     fn lose(&mut self, error: &pcap::Error) {
         self.ask();
-        log::warn!("interface {:?} went away: {}; trying to open it again", self.name, text(error));
+        log::warn!("interface {:?} went away: {}; trying to open it again", self.name, said(error));
         self.stats = None;
         let now = Instant::now();
         let since = self.down_since.take().unwrap_or(now);
@@ -366,7 +389,7 @@ fn now() -> Timestamp {
 
 fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Error> {
     let fail = |cause| Error::Interface { name: name.to_owned(), cause };
-    let libpcap = |error: pcap::Error| fail(InterfaceFault::from_text(&text(&error)));
+    let libpcap = |error: pcap::Error| fail(InterfaceFault::from_text(&said(&error)));
     let timeout = i32::try_from(opening.read_timeout.as_millis()).unwrap_or(i32::MAX);
     let mut capture = Capture::from_device(name)
         .map_err(libpcap)?
@@ -388,12 +411,25 @@ fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Er
     if !link.is_supported() {
         return Err(fail(InterfaceFault::LinkType(link)));
     }
-    let Filter { ports, tunnels, expression } = &opening.filter;
-    if let Some(filter) = kernel_filter(link, ports, *tunnels, expression.as_deref())? {
-        log::debug!("filter on {name:?}: {filter}");
-        capture.filter(&filter, true).map_err(libpcap)?;
-    }
+    set_filter(&mut capture, name, link, &opening.filter)?;
     Ok((capture.setnonblock().map_err(libpcap)?, link))
+}
+
+/// Has the kernel pass what the filter says for this link type.
+fn set_filter(
+    capture: &mut Capture<Active>,
+    name: &str,
+    link: LinkType,
+    filter: &Filter,
+) -> Result<(), Error> {
+    if let Some(text) = filter.text(link)? {
+        log::debug!("filter on {name:?}: {text}");
+        capture.filter(&text, true).map_err(|error| Error::Interface {
+            name: name.to_owned(),
+            cause: InterfaceFault::from_text(&said(&error)),
+        })?;
+    }
+    Ok(())
 }
 
 /// The interfaces that can be opened, a line each: name, state, addresses, description.
@@ -402,7 +438,7 @@ fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Er
 ///
 /// When libpcap cannot list them.
 pub fn list_interfaces() -> Result<String, Error> {
-    let devices = Device::list().map_err(|error| Error::List(text(&error)))?;
+    let devices = Device::list().map_err(|error| Error::List(said(&error)))?;
     let mut list = String::new();
     for Device { name, desc, addresses, flags } in devices {
         // Their link types carry no IP that could be counted.
@@ -425,7 +461,7 @@ pub fn list_interfaces() -> Result<String, Error> {
 }
 
 /// What libpcap says, without the crate's prefix.
-fn text(error: &pcap::Error) -> String {
+fn said(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text.replace('\n', " "),
         other => other.to_string(),

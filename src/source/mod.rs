@@ -13,7 +13,7 @@ mod sample;
 
 use std::net::IpAddr;
 
-pub use filter::{Expression, kernel_filter};
+pub use filter::{Expression, check_expression, kernel_filter};
 pub use live::{Filter, Live, Opening, list_interfaces};
 pub use open::Input;
 pub use progress::Progress;
@@ -48,6 +48,9 @@ pub trait Source {
     fn is_beat(&mut self) -> bool {
         false
     }
+
+    /// Has the kernel pass what this filter says from now on, where there is a kernel that does.
+    fn refilter(&mut self, _filter: Filter) {}
 
     /// The addresses of its interfaces, when they have changed since they were asked for.
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {

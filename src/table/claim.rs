@@ -24,20 +24,21 @@ pub(super) enum Claimed {
     Lost,
 }
 
+/// Claims a slot of the set for a source that has none, while other threads may do so too.
 pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mut Ties) -> Claimed {
-    let Some(Victim { way, tag: old, .. }) = choose(set, second, idle_after, ties) else {
+    let Some(way) = choose(set, second, idle_after, ties) else {
         return Claimed::Lost;
     };
-    if set.tags[way].compare_exchange(old, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+    let old = set.tags[way].load(Ordering::Acquire);
+    if old == BUSY || set.tags[way].compare_exchange(old, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err()
+    {
         return Claimed::Lost;
     }
     let mut word = Word(set.words[way].load(Ordering::Acquire));
     let how = loop {
-        let is_free = old == EMPTY || is_idle(word, second, idle_after);
-        let inherited = if is_free { 0 } else { word.priority() };
-        let claimed = word.after_claim(inherited, second);
+        let (claimed, how) = next_claim(old, word, second, idle_after);
         match set.words[way].compare_exchange(word.0, claimed.0, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => break if is_free { Claim::Free } else { Claim::Evicted },
+            Ok(_) => break how,
             Err(changed) => word = Word(changed),
         }
     };
@@ -47,6 +48,36 @@ pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mu
         halve(set);
     }
     if give_up_double(set, tag, way) { Claimed::GivenUp { how } } else { Claimed::Won { way, how } }
+}
+
+/// The same where no other thread writes: nothing changes meanwhile, so that a store does what a swap does.
+pub(super) fn claim_alone(
+    set: &Set,
+    tag: u64,
+    second: u64,
+    idle_after: u64,
+    ties: &mut Ties,
+) -> (usize, Claim) {
+    // No slot is ever busy.
+    let way = choose(set, second, idle_after, ties).unwrap_or(0);
+    let old = set.tags[way].load(Ordering::Relaxed);
+    let word = Word(set.words[way].load(Ordering::Relaxed));
+    let (claimed, how) = next_claim(old, word, second, idle_after);
+    set.words[way].store(claimed.0, Ordering::Relaxed);
+    set.tags[way].store(tag, Ordering::Release);
+    if word.priority() > TOP_PRIORITY / 2 {
+        halve(set);
+    }
+    (way, how)
+}
+
+/// The word of the claim that follows, and how the slot was come by.
+fn next_claim(tag: u64, word: Word, second: u64, idle_after: u64) -> (Word, Claim) {
+    if tag == EMPTY || is_idle(word, second, idle_after) {
+        (word.after_claim(0, second), Claim::Free)
+    } else {
+        (word.after_claim(word.priority(), second), Claim::Evicted)
+    }
 }
 
 /// Two threads may claim a slot for the same source at once. Each looks again after it has published its tag; the
@@ -63,47 +94,27 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
     lower
 }
 
-struct Victim {
-    way: usize,
-    tag: u64,
-    /// Live, flagged, priority: the lowest gives way.
-    rank: (bool, bool, u32),
-}
-
-fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<Victim> {
-    let mut victim: Option<Victim> = None;
-    let mut equals = 1;
-    for way in 0..WAYS {
+/// The slot that gives way: the one of the lowest rank; `None` while all are busy.
+fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<usize> {
+    let random = ties.next();
+    let rank = |way: usize| {
         let tag = set.tags[way].load(Ordering::Acquire);
-        if tag == BUSY {
-            continue;
-        }
         let word = Word(set.words[way].load(Ordering::Acquire));
-        let is_live = tag != EMPTY && !is_idle(word, second, idle_after);
-        let rank = match (tag, is_live) {
-            (EMPTY, _) => (false, false, 0),
-            (_, false) => (false, word.is_flagged(), 1),
-            (_, true) => (true, word.is_flagged(), word.priority()),
+        let flagged = u64::from(word.is_flagged());
+        let rank = match tag {
+            BUSY => return u64::MAX,
+            EMPTY => 0,
+            _ if is_idle(word, second, idle_after) => (1 + flagged) << 32,
+            _ => (3 + flagged) << 32 | u64::from(word.priority()) << 16 | (random >> (8 * way) & 0xff) << 8,
         };
-        let newcomer = Victim { way, tag, rank };
-        victim = match victim {
-            None => Some(newcomer),
-            Some(best) if newcomer.rank < best.rank => {
-                equals = 1;
-                Some(newcomer)
-            }
-            // Free slots are taken in order, so that two threads that claim one for the same source meet there.
-            Some(best) if is_live && newcomer.rank == best.rank => {
-                equals += 1;
-                Some(if ties.one_in(equals) { newcomer } else { best })
-            }
-            best => best,
-        };
-    }
-    victim
+        // Free slots are taken in order, so that two threads that claim one for the same source meet there.
+        rank | way as u64
+    };
+    let lowest = (0..WAYS).map(rank).min().filter(|rank| *rank != u64::MAX)?;
+    Some((lowest & 0xff) as usize)
 }
 
-fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
+pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
     second.saturating_sub(word.second()) > idle_after
 }
 
@@ -126,11 +137,11 @@ impl Ties {
         Self(seed | 1)
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    /// The next 64 bits.
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        // The upper bits: the lower ones of a small seed start out even.
-        (self.0 >> 16) % n == 0
+        self.0
     }
 }

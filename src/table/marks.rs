@@ -19,16 +19,11 @@ impl Marks {
         Ok(Self { marks: zeroed(entries)? })
     }
 
-    /// Sets the mark beside an entry, and gives the one that it replaces.
-    pub(super) fn replace(&self, entry: usize, mark: Mark) -> Mark {
-        match self.marks.get(entry) {
-            Some(cell) => {
-                // Not a swap: two writers of one entry are as good as never there, and it would be dearer.
-                let replaced = cell.load(Ordering::Relaxed);
-                cell.store(mark.0, Ordering::Relaxed);
-                Mark(replaced)
-            }
-            None => mark,
+    /// Sets the mark beside an entry.
+    #[inline]
+    pub(super) fn set(&self, entry: usize, mark: Mark) {
+        if let Some(cell) = self.marks.get(entry) {
+            cell.store(mark.0, Ordering::Relaxed);
         }
     }
 

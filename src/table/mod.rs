@@ -22,6 +22,7 @@
 //!   the time of an attempt of its source. One thread alone misses none either. Several threads that record the same
 //!   source at the same moment may miss a crossing by an attempt or two: an entry that its writer has taken a place
 //!   for and not yet written is an older one, or one of an earlier claim, which counts as none.
+//! - A table that one thread alone writes does without the swaps: they cost more than all the rest of an attempt.
 //! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
 //! - Times that run backwards by a little count at the newest time of their source.
 //!
@@ -31,6 +32,7 @@ mod claim;
 mod marks;
 mod ring;
 mod slot;
+mod transfer;
 
 use std::time::Duration;
 
@@ -59,6 +61,7 @@ pub struct Table {
     rings: Box<[AtomicU64]>,
     /// Whose attempts the entries of the rings are, where that is asked for.
     marks: Marks,
+    writers: Writers,
     /// Entries of a ring: N-1 of the largest limit, and at least one.
     ring: u32,
     /// Each limit's N-1 and W.
@@ -67,12 +70,47 @@ pub struct Table {
     idle_after: u64,
 }
 
+/// How many threads record attempts at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// One: no other writes anything, not even a flag.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// How a table is made, beside its limits and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Make {
+    /// Whether it remembers the mark of each attempt's source.
+    pub marks: bool,
+    /// Who writes.
+    pub writers: Writers,
+}
+
 /// A slot, as it was when an attempt was recorded or looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     set: usize,
     way: usize,
     generation: u64,
+}
+
+/// In which place of its set a tag was found, if it was; it may have moved since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hint(u8);
+
+impl Hint {
+    fn new(way: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a set has few places")]
+        Self(way as u8 + 1)
+    }
+
+    /// The place, if the tag is still there.
+    fn check(self, set: &Set, tag: u64) -> Option<usize> {
+        let way = usize::from(self.0).checked_sub(1)?;
+        (set.tags.get(way)?.load(Ordering::Acquire) == tag).then_some(way)
+    }
 }
 
 /// What recording an attempt found.
@@ -98,6 +136,24 @@ pub struct Recorded {
     replaced: (Entry, Mark),
 }
 
+impl Recorded {
+    fn new(
+        slot: Slot,
+        attempt: &Attempt,
+        word: Word,
+        claimed: Option<Claim>,
+        replaced: (Entry, Mark),
+    ) -> Self {
+        let Attempt { time, port, code, mark } = *attempt;
+        let (flagged, count) = (word.is_flagged(), word.count());
+        Self { slot, time, port, code, mark, flagged, claimed, count, replaced }
+    }
+
+    fn entry(&self) -> Entry {
+        Entry::new(self.time, self.port, self.slot.generation).with_code(self.code)
+    }
+}
+
 /// How a slot was claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -121,26 +177,23 @@ pub struct Attempt {
 }
 
 impl Table {
-    /// A table for these limits that takes at most `memory` bytes; it has one set at least.
+    /// A table for these limits, without marks and for any number of writers, that takes at most `memory` bytes; it has
+    /// one set at least.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
     pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
-        Self::with(limits, memory, 0)
+        Self::made(Make { marks: false, writers: Writers::Many }, limits, memory)
     }
 
-    /// The same, that remembers the mark of each attempt.
+    /// The same, made otherwise.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
-    pub fn with_marks(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
-        Self::with(limits, memory, size_of::<Mark>())
-    }
-
-    /// A table with so many bytes of marks beside each entry.
-    fn with(limits: &[Limit], memory: usize, mark: usize) -> Result<Self, OutOfMemory> {
+    pub fn made(make: Make, limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        let mark = if make.marks { size_of::<Mark>() } else { 0 };
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
         let ring = u32::from(most).saturating_sub(1).max(1);
         let sets = (memory / Self::set_size(most, mark)).max(1);
@@ -149,7 +202,8 @@ impl Table {
         Ok(Self {
             sets: zeroed(sets)?,
             rings: zeroed(entries)?,
-            marks: Marks::new(if mark == 0 { 0 } else { entries })?,
+            marks: Marks::new(if make.marks { entries } else { 0 })?,
+            writers: make.writers,
             ring,
             limits: limits
                 .iter()
@@ -191,14 +245,16 @@ impl Table {
         set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
     }
 
-    /// Brings the place of a source's next ring entry into the cache, once its set is there.
+    /// Brings the place of a source's next ring entry into the cache, once its set is there, and says where in that it
+    /// was found.
     #[must_use]
-    pub fn touch_ring(&self, tag: u64) -> u64 {
+    pub fn touch_ring(&self, tag: u64) -> (Hint, u64) {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        set.find(nonzero(tag)).map_or(0, |way| {
+        set.find(nonzero(tag)).map_or((Hint::default(), 0), |way| {
             let count = Word(set.words[way].load(Ordering::Relaxed)).count();
-            self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed)
+            let touched = self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed);
+            (Hint::new(way), touched)
         })
     }
 
@@ -214,20 +270,56 @@ impl Table {
 
     /// Records an attempt of the source with this hash, of which nothing is known yet.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
-        self.record_attempt(tag, &Attempt { time, port, ..Attempt::default() }, ties)
+        self.record_attempt(tag, Hint::default(), &Attempt { time, port, ..Attempt::default() }, ties)
     }
 
     /// Records an attempt of the source, or of the group of sources, with this hash.
-    pub fn record_attempt(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
-        let Attempt { time, port, code, mark } = *attempt;
+    #[inline]
+    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+        match self.writers {
+            Writers::One => self.record_alone(nonzero(tag), hint, attempt, ties),
+            Writers::Many => self.record_among_others(nonzero(tag), attempt, ties),
+        }
+    }
+
+    fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        let tag = nonzero(tag);
+        let second = attempt.time.second();
+        let (way, claimed) = match hint.check(set, tag).or_else(|| set.find(tag)) {
+            Some(way) => (way, None),
+            None => {
+                let (way, how) = claim::claim_alone(set, tag, second, self.idle_after, ties);
+                (way, Some(how))
+            }
+        };
+        let word = Word(set.words[way].load(Ordering::Relaxed));
+        set.words[way].store(word.after_attempt(self.ring, second).0, Ordering::Relaxed);
+        let slot = Slot { set: at, way, generation: word.generation() };
+        let mut attempt = *attempt;
+        attempt.time =
+            self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
+        let index = self.index(at, way, position(word.count(), 0, self.ring));
+        let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
+        // Until the ring is full, what is there is of an earlier claim, and not waited for.
+        let mut replaced = (Entry::NONE, attempt.mark);
+        if word.count() >= self.ring {
+            replaced = (Entry(self.rings[index].load(Ordering::Relaxed)), self.marks.get(index));
+        }
+        self.rings[index].store(entry.0, Ordering::Relaxed);
+        self.marks.set(index, attempt.mark);
+        Recorded::new(slot, &attempt, word, claimed, replaced)
+    }
+
+    fn record_among_others(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+        let at = self.set_of(tag);
+        let set = &self.sets[at];
+        let second = attempt.time.second();
         let mut claimed = None;
         loop {
             let way = match set.find(tag) {
                 Some(way) => way,
-                None => match claim::claim(set, tag, time.second(), self.idle_after, ties) {
+                None => match claim::claim(set, tag, second, self.idle_after, ties) {
                     Claimed::Won { way, how } => {
                         claimed = Some(how);
                         way
@@ -249,7 +341,7 @@ impl Table {
             if set.tags[way].load(Ordering::Acquire) != tag {
                 continue;
             }
-            let advanced = word.after_attempt(self.ring, time.second());
+            let advanced = word.after_attempt(self.ring, second);
             if set.words[way]
                 .compare_exchange(word.0, advanced.0, Ordering::AcqRel, Ordering::Relaxed)
                 .is_err()
@@ -257,23 +349,24 @@ impl Table {
                 continue;
             }
             let slot = Slot { set: at, way, generation: word.generation() };
-            let mut count = word.count();
-            let time = self.newest(slot, count).map_or(time, |newest| newest.max(time));
-            let entry = Entry::new(time, port, slot.generation).with_code(code);
-            let index = self.index(at, way, position(count, 0, self.ring));
+            let mut attempt = *attempt;
+            attempt.time =
+                self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
+            let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
+            let index = self.index(at, way, position(word.count(), 0, self.ring));
             let place = &self.rings[index];
-            let mut replaced =
-                (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.replace(index, mark));
+            let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));
+            self.marks.set(index, attempt.mark);
+            let mut recorded = Recorded::new(slot, &attempt, word, claimed, replaced);
             // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
             // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
             // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
             // an owner of the same generation that looks just between the swap and the putting back.
             if set.tags[way].load(Ordering::Acquire) != tag {
                 let _ = place.compare_exchange(entry.0, replaced.0.0, Ordering::AcqRel, Ordering::Relaxed);
-                (count, replaced) = (0, (Entry::NONE, mark));
+                (recorded.count, recorded.replaced) = (0, (Entry::NONE, attempt.mark));
             }
-            let flagged = word.is_flagged();
-            return Recorded { slot, time, port, code, mark, flagged, claimed, count, replaced };
+            return recorded;
         }
     }
 
@@ -290,9 +383,9 @@ impl Table {
     #[must_use]
     pub fn span(&self, recorded: &Recorded, limit: usize) -> Option<u64> {
         let (back, _) = self.limits[limit];
-        let oldest = self.earlier(recorded, back)?;
+        let oldest = self.earlier_entry(recorded, back)?;
         // A racing writer's entry may be newer than this attempt. Such a window is not judged.
-        recorded.time.0.checked_sub(oldest.time.0)
+        recorded.time.0.checked_sub(oldest.time().0)
     }
 
     /// The N attempts that end with this one, oldest first, N being that of the limit.
@@ -311,22 +404,25 @@ impl Table {
 
     /// The attempt that many before this one, as far as the ring reaches.
     fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
-        let Recorded { slot, count, replaced, .. } = *recorded;
-        if back == 0 {
-            let Recorded { time, port, code, mark, .. } = *recorded;
-            return Some(Attempt { time, port, code, mark });
-        }
-        if back > count.min(self.ring) {
-            return None;
-        }
-        let (entry, mark) = if back == self.ring {
-            (replaced.0.of(slot.generation)?, replaced.1)
-        } else {
-            let position = position(count, back, self.ring);
-            let mark = self.marks.get(self.index(slot.set, slot.way, position));
-            (self.attempt(slot, position)?, mark)
+        let entry = self.earlier_entry(recorded, back)?;
+        let Slot { set, way, .. } = recorded.slot;
+        let mark = match back {
+            0 => recorded.mark,
+            _ if back == self.ring => recorded.replaced.1,
+            _ => self.marks.get(self.index(set, way, position(recorded.count, back, self.ring))),
         };
         Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code(), mark })
+    }
+
+    #[inline]
+    fn earlier_entry(&self, recorded: &Recorded, back: u32) -> Option<Entry> {
+        let Recorded { slot, count, replaced, .. } = recorded;
+        match back {
+            0 => Some(recorded.entry()),
+            _ if back > *count || back > self.ring => None,
+            _ if back == self.ring => replaced.0.of(slot.generation),
+            _ => self.attempt(*slot, position(*count, back, self.ring)),
+        }
     }
 
     /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether it

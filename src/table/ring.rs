@@ -67,7 +67,10 @@ impl Entry {
 ///
 /// `back` is at most the ring's length: the attempt that many before is the one that the new entry replaces.
 pub(super) fn position(count: u32, back: u32, ring: u32) -> usize {
-    ((count + ring - back) % ring) as usize
+    let at = count + ring - back;
+    // The count is less than twice the ring's length, so this is less than thrice: no division is needed.
+    let rounds = u32::from(at >= ring) + u32::from(at >= 2 * ring);
+    (at - rounds * ring) as usize
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const MARKED: Make = Make { marks: true, writers: Writers::One };
+
 fn limit(attempts: u16, seconds: u64) -> Limit {
     Limit::new(attempts, Duration::from_secs(seconds))
 }
@@ -184,13 +186,13 @@ fn times_that_are_moved_back_go_on_and_what_is_older_is_forgotten() {
 #[test]
 fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
     let limit = limit(500, 10);
-    let group = Table::with_marks(&[limit], 1 << 20).unwrap();
+    let group = Table::made(MARKED, &[limit], 1 << 20).unwrap();
     let mut ties = Ties::new(1);
     for n in 0..2000u64 {
         // The first thousand attempts are of many sources, the others of a hundred.
         let source = if n < 1000 { n } else { n % 100 };
         let attempt = Attempt { time: Ticks(n), port: 25, mark: Mark::of(tag(source)), ..Attempt::default() };
-        let recorded = group.record_attempt(tag(7), &attempt, &mut ties);
+        let recorded = group.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
         if let Some(limit) = group.met(&recorded) {
             let estimate = group.sources(&recorded, limit).unwrap().count();
             match n {
@@ -212,7 +214,7 @@ fn a_table_takes_no_more_memory_than_it_is_given() {
         assert!(Table::memory_for(table.slots(), attempts) <= memory);
         assert!(Table::memory_for(table.slots() + 1, attempts) > memory);
         // With marks, a ring takes a quarter more.
-        let marked = Table::with_marks(&[limit(attempts, 10)], memory).unwrap();
+        let marked = Table::made(MARKED, &[limit(attempts, 10)], memory).unwrap();
         let ring = usize::from(attempts).saturating_sub(1).max(1);
         assert!(Table::memory_for(marked.slots(), attempts) + marked.slots() * ring * 2 <= memory);
     }
@@ -244,3 +246,41 @@ proptest! {
 }
 
 const SECOND: u64 = 10_000;
+
+proptest! {
+    #[test]
+    fn one_writer_records_what_many_would(
+        attempts in prop::collection::vec((0..30u64, 0..60_000u64, 0..4u16), 1..400),
+        most in 1..6u16,
+    ) {
+        let limits = [limit(most, 3), limit(2, 1)];
+        let tables = [Writers::One, Writers::Many].map(|writers| {
+            Table::made(Make { marks: true, writers }, &limits, Table::memory_for(16, most) + 500).unwrap()
+        });
+        let mut ties = [Ties::new(1), Ties::new(1)];
+        let mut time = 10_000;
+        for (source, later, port) in attempts {
+            time += later / 10;
+            // Now and then a little out of order.
+            let at = Ticks(time - later % 7);
+            let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
+            // Hints of whatever source: they may be wrong.
+            let hints = [tables[0].touch_ring(tag(u64::from(port))).0, Hint::default()];
+            let [one, many] = [0, 1].map(|n| tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]));
+            let what = |recorded: Recorded| {
+                (recorded.slot, recorded.time, recorded.claimed, recorded.flagged, recorded.count)
+            };
+            prop_assert_eq!(what(one), what(many));
+            prop_assert_eq!(tables[0].met(&one), tables[1].met(&many));
+            for limit in 0..limits.len() {
+                let [one, many] = [(0, one), (1, many)].map(|(n, recorded)| {
+                    tables[n].window(&recorded, limit).collect::<Vec<_>>()
+                });
+                prop_assert_eq!(one, many);
+            }
+            if port == 3 {
+                tables.iter().for_each(|table| table.flag(one.slot, later % 2 == 0));
+            }
+        }
+    }
+}

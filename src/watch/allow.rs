@@ -27,6 +27,12 @@ impl AllowList {
         }
     }
 
+    /// How many networks there are, those within others not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
     /// Whether there is no network in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

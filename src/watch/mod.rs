@@ -29,6 +29,15 @@ impl Grouping {
     /// Each host alone.
     pub const HOSTS: Self = Self { prefix4: 32, prefix6: 128 };
 
+    /// Whether an address is a group of its own.
+    #[must_use]
+    pub fn is_host(self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(_) => self.prefix4 >= 32,
+            IpAddr::V6(_) => self.prefix6 >= 128,
+        }
+    }
+
     /// The group that an address is in.
     #[must_use]
     pub fn group(self, address: IpAddr) -> IpNet {
@@ -53,6 +62,8 @@ mod tests {
             assert_eq!(grouping.group(address.parse().unwrap()), group.parse::<IpNet>().unwrap());
             let host = Grouping::HOSTS.group(address.parse().unwrap());
             assert_eq!(host, IpNet::from(address.parse::<IpAddr>().unwrap()));
+            let address = address.parse().unwrap();
+            assert!(Grouping::HOSTS.is_host(address) && !grouping.is_host(address));
         }
     }
 }

@@ -132,6 +132,12 @@ fn numbers(entry: &str) -> Result<Option<RangeInclusive<u16>>, PortsError> {
     Ok(Some(first..=last))
 }
 
+impl Default for PortSet {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl FromIterator<u16> for PortSet {
     fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
         let mut set = Self::empty();

@@ -109,6 +109,32 @@ fn files_are_rotated_in_a_folder_of_the_other_user() {
 }
 
 #[test]
+fn the_configuration_is_read_again_where_it_was_and_nowhere_else() {
+    let Some(scene) = Scene::set() else { return };
+    let [folder, other] = [a_folder_of_nobody(), a_folder_of_nobody()];
+    let config = folder.path().join("synwatch.toml");
+    for folder in [&folder, &other] {
+        fs::write(folder.path().join("allow.txt"), "198.51.100.66\n").unwrap();
+    }
+    let write = |text: &str| fs::write(&config, text).unwrap();
+    write("");
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer {OTHER} -c {}", config.display()));
+    write("allow_files = \"allow.txt\"");
+    program.signal(Signal::HUP);
+    program.err.wait_for("configuration reloaded: 1 watch (mail), 1 network allowed");
+    scene.flood(&[ATTACKER], 35, 1000);
+    let elsewhere = other.path().join("allow.txt");
+    write(&format!("allow_files = {elsewhere:?}"));
+    program.signal(Signal::HUP);
+    let refused = program.err.wait_for("configuration not reloaded, the old one stays: ");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count(" flood "), 0, "{ended:#?}");
+    let is_fenced = ended.count(", landlock v") == 1;
+    assert!(is_fenced, "without Landlock it can be read: {ended:#?}");
+    assert!(refused.text.contains("permission denied"), "{refused:?}");
+}
+
+#[test]
 fn what_the_other_user_may_not_do_is_said_at_the_start() {
     let Some(scene) = Scene::set() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -76,9 +76,14 @@ impl Program {
         }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it has had so far, in bytes.
     pub(crate) fn memory_peak(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         peak.unwrap_or_else(|| panic!("{status}")).parse::<u64>().unwrap() << 10
     }
@@ -164,6 +169,11 @@ impl Lines {
     /// Waits for a line that contains this and may take so long, unless there was one.
     pub(crate) fn wait_long_for(&mut self, text: &str, patience: Duration) -> Line {
         self.wait_within(patience, text, 1).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Whether a line that contains this comes in this time, unless there was one.
+    pub(crate) fn comes_within(&mut self, patience: Duration, text: &str) -> bool {
+        self.wait_within(patience, text, 1).is_ok()
     }
 
     fn wait_within(&mut self, patience: Duration, text: &str, times: usize) -> Result<Line, String> {

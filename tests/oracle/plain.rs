@@ -97,7 +97,7 @@ impl Plain {
     pub(crate) fn new(setup: &Setup) -> Self {
         Self {
             watches: setup.watches.clone(),
-            quiet_time: setup.rules.quiet_time,
+            quiet_time: setup.quiet_time,
             times: None,
             attempts: BTreeMap::new(),
             open: Vec::new(),

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{Counting, Handoff, Parts, Watching};
+use synwatch::count::{Counting, Handoff, Parts, Reload, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
@@ -26,7 +26,7 @@ use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Pac
 use synwatch::sink::Sink;
 use synwatch::source::Receiver as _;
 use synwatch::stats::Stats;
-use synwatch::table::Table;
+use synwatch::table::{Table, Writers};
 use synwatch::time::Timestamp;
 use synwatch::watch::{Grouping, Limit, Limits, PortSet};
 
@@ -38,6 +38,7 @@ use tcp::Tcp;
 pub(crate) struct Setup {
     pub(crate) watches: Vec<Watch>,
     pub(crate) rules: Rules,
+    pub(crate) quiet_time: Duration,
     pub(crate) allow: Vec<IpNet>,
     pub(crate) own: Vec<IpAddr>,
     /// Sources that each table has room for.
@@ -51,6 +52,7 @@ pub(crate) struct Watch {
     pub(crate) grouping: Grouping,
     pub(crate) limits: Vec<Limit>,
     pub(crate) networks: Option<Limit>,
+    pub(crate) destinations: Option<Limit>,
 }
 
 impl Setup {
@@ -60,11 +62,11 @@ impl Setup {
             watches: vec![Watch::with(limits)],
             rules: Rules {
                 is_live: false,
-                quiet_time: Duration::from_secs(60),
                 update: Duration::from_secs(60),
                 max_episodes: 4096,
                 stats_interval: None,
             },
+            quiet_time: Duration::from_secs(60),
             allow: Vec::new(),
             own: Vec::new(),
             room: 4096,
@@ -72,7 +74,7 @@ impl Setup {
     }
 
     pub(crate) fn quiet_time(mut self, seconds: u64) -> Self {
-        self.rules.quiet_time = Duration::from_secs(seconds);
+        self.quiet_time = Duration::from_secs(seconds);
         self
     }
 
@@ -127,7 +129,11 @@ impl Setup {
         let (acknowledge, turns) = bounded(1);
         let detector = Detector::new(
             self.rules.clone(),
-            self.watches.iter().zip(1..).map(|(watch, number)| watch.watched(number)).collect(),
+            self.watches
+                .iter()
+                .zip(1..)
+                .map(|(watch, number)| watch.watched(number, self.quiet_time))
+                .collect(),
             interfaces,
             Arc::clone(&episodes),
             Collect::default(),
@@ -138,7 +144,12 @@ impl Setup {
             tunnels: Tunnels::Skip,
             expression: None,
             connections: Connections::new(4 << 20).expect("memory for the connections"),
-            watches: self.watches.iter().map(|watch| watch.watching(self.room)).collect(),
+            watches: self
+                .watches
+                .iter()
+                .zip(1..)
+                .map(|(watch, number)| watch.watching(number, self.room))
+                .collect(),
             allow: self.allow.iter().copied().collect(),
             key: Key::fixed(),
             writer: None,
@@ -164,6 +175,7 @@ impl Watch {
             grouping: Grouping { prefix4: 32, prefix6: 64 },
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             networks: None,
+            destinations: None,
         }
     }
 
@@ -177,8 +189,13 @@ impl Watch {
         self
     }
 
+    pub(crate) fn destinations(mut self, limit: &str) -> Self {
+        self.destinations = Some(limit.parse().expect("a limit"));
+        self
+    }
+
     fn all(&self) -> Limits {
-        Limits { sources: self.limits.clone(), networks: self.networks, destinations: None }
+        Limits { sources: self.limits.clone(), networks: self.networks, destinations: self.destinations }
     }
 
     pub(crate) fn ports(mut self, ports: &str) -> Self {
@@ -186,15 +203,16 @@ impl Watch {
         self
     }
 
-    fn watched(&self, number: u32) -> Watched {
-        Watched { name: format!("{number}").into(), signature: number, limits: self.all().iter().collect() }
+    pub(crate) fn watched(&self, number: u16, quiet_time: Duration) -> Watched {
+        let limits = self.all().iter().collect();
+        Watched { number, name: format!("{number}").into(), signature: number.into(), limits, quiet_time }
     }
 
-    fn watching(&self, room: usize) -> Watching {
+    pub(crate) fn watching(&self, number: u16, room: usize) -> Watching {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(self.ports.clone(), self.grouping, &self.all(), 2 * memory)
+        Watching::new(number, self.ports.clone(), self.grouping, &self.all(), 2 * memory, Writers::One)
             .expect("memory for the tables")
     }
 }
@@ -215,6 +233,16 @@ impl Run {
     /// The server's reset of a numbered SYN, at that one's time.
     pub(crate) fn see_refusal(&mut self, syn: &Syn) {
         self.packet(syn, &syn.refusal());
+    }
+
+    /// Goes on with other watches and rules.
+    pub(crate) fn reload(&mut self, reload: Reload) {
+        drop(self.counting.reload(reload));
+    }
+
+    /// A packet as a source hands it over.
+    pub(crate) fn take(&mut self, packet: &Packet<'_>) {
+        self.counting.packet(packet);
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {

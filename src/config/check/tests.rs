@@ -5,13 +5,17 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::{Input, LiveSettings, Output, ReplayInput, WatchSettings, WriteSettings};
 use crate::sink::LogFormat;
+use crate::watch::{AllowList, Limits, PortSet};
 
-/// The settings for a command line; words are separated by spaces.
+const GIB: u64 = MIB << 10;
+
+/// The settings for a command line, or the first complaint; words are separated by spaces.
 fn settings(arguments: &str) -> Result<Settings, String> {
     let words = std::iter::once("synwatch").chain(arguments.split_whitespace());
     let cli = Cli::read(words).map_err(|stop| format!("{stop:?}"))?;
-    Settings::new(cli).map_err(|error| error.to_string())
+    Settings::new(cli).map_err(|refused| refused.lines().next().unwrap())
 }
 
 fn live_settings(arguments: &str) -> LiveSettings {
@@ -46,11 +50,11 @@ fn the_defaults_are_those_of_the_help() {
             },
             prefix4: 32,
             prefix6: 64,
+            quiet_time: Duration::from_secs(60),
         }],
         allow: AllowList::default(),
         allow_self: true,
         tunnels: false,
-        quiet_time: Duration::from_secs(60),
         update: Duration::from_secs(60),
         memory: Bytes(64 * MIB),
         max_episodes: 4096,
@@ -60,7 +64,7 @@ fn the_defaults_are_those_of_the_help() {
         user: None,
         metrics: None,
         log_format: LogFormat::Auto,
-        allow_files: Vec::new(),
+        files: Vec::new(),
         utc: false,
         fail_on_alert: false,
         summary: true,
@@ -86,7 +90,7 @@ fn every_option_arrives() {
     assert!(settings.allow.contains([192, 0, 2, 9].into()));
     assert!(!settings.allow_self);
     assert!(settings.tunnels && settings.utc && settings.fail_on_alert);
-    assert_eq!(settings.quiet_time, Duration::from_secs(300));
+    assert_eq!(settings.watches[0].quiet_time, Duration::from_secs(300));
     assert_eq!(settings.update, Duration::from_secs(30));
     assert_eq!(settings.memory, Bytes(GIB));
     assert_eq!(settings.max_episodes, 7);
@@ -138,6 +142,14 @@ fn what_is_wrong_is_said_with_its_remedy() {
         ("-i eth0 --json a -w a", r#"write "a": the file that --json writes (name another)"#),
         ("port 25 -i eth0", r#"expression "-i": an option (give options before the expression)"#),
         ("-i eth0 port 25 --utc", r#"expression "--utc": an option (give options before the expression)"#),
+        (
+            "-i eth0 --stats-interval 60s",
+            r#"stats-interval "60s": there is no JSON to write it to (say where with --json FILE)"#,
+        ),
+        (
+            "-i eth0 --write-max 1G",
+            r#"write-max "1G": there is no file to hold to it (say which with -w FILE)"#,
+        ),
         ("-r a.pcap b.pcap", r#"expression "b.pcap": a capture file (give each after an -r of its own)"#),
     ] {
         assert_eq!(settings(arguments), Err(message.to_owned()), "{arguments}");

@@ -1,0 +1,90 @@
+//! The time from the attempt that meets the limit, as it is sent, to the line on standard error, as it is read.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use rustix::process::Signal;
+
+use crate::cable::{Cable, INTERFACE};
+use crate::load::{Sources, Syns, attack};
+use crate::program::Program;
+use crate::say;
+use crate::sender::{EndOfFlood, Sender};
+use crate::traffic::random::Random;
+
+/// Read time-outs that are tried, in milliseconds.
+const READ_TIMEOUTS: [u64; 4] = [1, 5, 10, 20];
+/// The N of the limit that is met: the default one, 30/10s.
+const N: usize = 30;
+/// SYNs a second from random sources, where there are such.
+const RATE: f64 = 100_000.0;
+/// The pause between two attacks, in milliseconds. It is drawn from a range of twice the longest read time-out, and a
+/// multiple of all of them, so that attacks come at any moment of the kernel's timer alike. No line is held back.
+const PAUSE: std::ops::Range<u32> = 12..52;
+/// Longer than any measurement.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Attacks hundreds of times for each read time-out, with and without other traffic.
+pub(crate) fn table(cable: &Cable, samples: u32) -> String {
+    let mut table = String::from(
+        "From the attempt that meets the limit to the line on standard error:\n\n\
+         | `--read-timeout` | other traffic | median | 99th percentile | longest |\n| --- | --- | --: | --: | --: |\n",
+    );
+    for timeout in READ_TIMEOUTS {
+        for (traffic, is_flooded) in [("none", false), ("100,000 SYN/s", true)] {
+            say(&format_args!("latency: read time-out {timeout} ms, other traffic: {traffic}"));
+            let mut all = measure(cable, timeout, is_flooded, samples);
+            all.sort_unstable();
+            let at = |part: f64| {
+                let place = ((all.len() - 1) as f64 * part).round() as usize;
+                1000.0 * all[place].as_secs_f64()
+            };
+            // A string takes all that is written.
+            let _ = writeln!(
+                table,
+                "| {timeout} ms | {traffic} | {:.1} ms | {:.1} ms | {:.1} ms |",
+                at(0.5),
+                at(0.99),
+                at(1.0)
+            );
+        }
+    }
+    table
+}
+
+fn measure(cable: &Cable, timeout: u64, is_flooded: bool, samples: u32) -> Vec<Duration> {
+    let mut program = Program::watch(&cable.watcher, &format!("-i {INTERFACE} --read-timeout {timeout}ms"));
+    let is_done = AtomicBool::new(false);
+    let latencies = thread::scope(|scope| {
+        if is_flooded {
+            scope.spawn(|| {
+                cable.sender.enter(|| {
+                    let stop = || is_done.load(Ordering::Relaxed);
+                    Sender::open().flood(&mut Syns::from(Sources::Random), RATE, LONG, stop)
+                })
+            });
+        }
+        cable.sender.enter(|| {
+            let _end = EndOfFlood(&is_done);
+            let mut sender = Sender::open();
+            let mut random = Random::new(timeout);
+            (0..samples).map(|number| attack_once(&mut sender, &mut program, number, &mut random)).collect()
+        })
+    });
+    program.stop(Signal::TERM);
+    latencies
+}
+
+fn attack_once(sender: &mut Sender, program: &mut Program, number: u32, random: &mut Random) -> Duration {
+    let (source, syns) = attack(number, N, random);
+    let (before, last) = syns.split_at(N - 1);
+    sender.send(before);
+    let sent = SystemTime::now();
+    sender.send(last);
+    let line = program.err.wait_for(&format!("flood start src={source} "));
+    let pause = PAUSE.start + random.below(PAUSE.end - PAUSE.start);
+    thread::sleep(Duration::from_millis(pause.into()));
+    line.time.duration_since(sent).unwrap_or_default()
+}

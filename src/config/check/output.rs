@@ -1,0 +1,76 @@
+//! Where what is found goes.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::value::{size, time, wrong, wrong_path};
+use super::{MIB, TIB};
+use crate::cli::{Cli, Written};
+use crate::config::{Input, Output, ReplayInput, UsageError, WriteSettings};
+use crate::units::Bytes;
+use crate::watch::Limit;
+
+const STATS_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
+const WRITE_MAX: RangeInclusive<Bytes> = Bytes(MIB / 16)..=Bytes(16 * TIB);
+
+pub(super) fn json(cli: &Cli) -> Option<Written<Output>> {
+    let Written { value, place } = cli.json.clone()?;
+    let output = if value == Path::new("-") { Output::Stdout } else { Output::File(value) };
+    Some(Written { value: output, place })
+}
+
+pub(super) fn stats_interval(cli: &Cli) -> Result<Option<Duration>, UsageError> {
+    let Some(text) = &cli.stats_interval else { return Ok(None) };
+    let interval = time("stats-interval", text, STATS_INTERVAL)?;
+    match cli.json {
+        Some(_) => Ok(Some(interval)),
+        None => {
+            Err(wrong("stats-interval", text, "there is no JSON to write it to (say where with --json FILE)"))
+        }
+    }
+}
+
+pub(super) fn write(cli: &Cli) -> Result<Option<Written<WriteSettings>>, UsageError> {
+    let max = size("write-max", &cli.write_max, WRITE_MAX)?;
+    match &cli.write {
+        Some(written) if written.value == Path::new("-") => {
+            Err(wrong_path("write", written, "standard output is not written to (name a file)"))
+        }
+        Some(Written { value, place }) => {
+            Ok(Some(Written { value: WriteSettings { path: value.clone(), max }, place: place.clone() }))
+        }
+        None if cli.is_given("write_max") => {
+            Err(wrong("write-max", &cli.write_max, "there is no file to hold to it (say which with -w FILE)"))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Refuses names that would make one file's contents replace another's. Links that hide this are not followed.
+pub(super) fn refuse_overwriting(
+    input: &Input,
+    json: Option<&Written<Output>>,
+    write: Option<&Written<WriteSettings>>,
+) -> Result<(), UsageError> {
+    let json = json.and_then(|json| match &json.value {
+        Output::File(path) => Some(Written { value: path.clone(), place: json.place.clone() }),
+        Output::Stdout => None,
+    });
+    let write = write.map(|write| Written { value: write.value.path.clone(), place: write.place.clone() });
+    let is_read = |path: &PathBuf| match input {
+        Input::Replay(files) => files.contains(&ReplayInput::File(path.clone())),
+        Input::Live(_) | Input::ListInterfaces | Input::Nothing => false,
+    };
+    for (option, path) in [("json", &json), ("write", &write)] {
+        if let Some(path) = path.as_ref().filter(|path| is_read(&path.value)) {
+            return Err(wrong_path(option, path, "the file that -r reads (name another)"));
+        }
+    }
+    match (json, write) {
+        (Some(json), Some(write)) if json.value == write.value => {
+            Err(wrong_path("write", &write, "the file that --json writes (name another)"))
+        }
+        _ => Ok(()),
+    }
+}

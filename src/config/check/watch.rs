@@ -1,0 +1,121 @@
+//! What is counted, and for whom; who is never reported.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::value::{number, read, time, wrong};
+use crate::cli::{Cli, Place, WatchOptions, Written};
+use crate::config::file::WrittenWatch;
+use crate::config::files::{SystemServices, allow_file};
+use crate::config::{Refused, UsageError, WatchSettings};
+use crate::watch::{AllowList, Limit, Limits, PortSet, allow, services};
+
+const QUIET_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
+const PREFIX4: RangeInclusive<u8> = 1..=32;
+const PREFIX6: RangeInclusive<u8> = 1..=128;
+/// Each watch costs every attempt to its ports a look into its tables, and takes its part of the memory.
+const MOST_WATCHES: usize = 64;
+/// The longest name of a watch, in characters: it stands in every line of its reports.
+const LONGEST_NAME: usize = 64;
+
+/// All watches; no two have the same name.
+pub(super) fn watches(written: &[WrittenWatch], faults: &mut Refused) -> Vec<WatchSettings> {
+    let others = SystemServices::default();
+    let mut watches: Vec<WatchSettings> = Vec::new();
+    for watch in written {
+        let settings = settings(watch, &others, faults);
+        let is_taken = watches.iter().any(|other| other.name == settings.name);
+        if let Some(name) = watch.name.as_ref().filter(|name| is_taken && !name.value.is_empty()) {
+            faults.add(wrong("name", name, "another watch has this name (give each its own)"));
+        }
+        watches.push(settings);
+    }
+    if let Some(WrittenWatch { place: Place::File(place), .. }) = written.get(MOST_WATCHES) {
+        let cause = format!("more than {MOST_WATCHES} watches (a watch can have many ports)");
+        faults.add(UsageError::Key { place: place.clone(), cause });
+    }
+    watches
+}
+
+fn settings(watch: &WrittenWatch, others: &SystemServices, faults: &mut Refused) -> WatchSettings {
+    let WatchOptions { ports, limit, network_limit, destination_limit, prefix4, prefix6, quiet_time } =
+        &watch.options;
+    let service = |name: &str| services::well_known(name).or_else(|| others.port(name));
+    let read_ports = PortSet::parse(&ports.value, service).map_err(|cause| wrong("ports", ports, cause));
+    let ports = faults.note(read_ports);
+    let name = match &watch.name {
+        Some(written) => faults.note(name(written)),
+        None if ports == PortSet::mail() => "mail".to_owned(),
+        None => "custom".to_owned(),
+    };
+    WatchSettings {
+        name: name.into(),
+        ports,
+        limits: Limits {
+            sources: limits(limit, &watch.place, faults),
+            networks: faults.note(limit_or_off("network-limit", network_limit)),
+            destinations: faults.note(limit_or_off("destination-limit", destination_limit)),
+        },
+        prefix4: faults.note(number("prefix4", prefix4, PREFIX4)),
+        prefix6: faults.note(number("prefix6", prefix6, PREFIX6)),
+        quiet_time: faults.note(time("quiet-time", quiet_time, QUIET_TIME)),
+    }
+}
+
+/// A name that can stand in `watch=NAME`.
+fn name(written: &Written) -> Result<String, UsageError> {
+    let name = &written.value;
+    if name.is_empty() {
+        return Err(wrong("name", written, "no name"));
+    }
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(wrong("name", written, "blanks and control characters do not go into a name"));
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err(wrong("name", written, format!("longer than {LONGEST_NAME} characters")));
+    }
+    Ok(name.clone())
+}
+
+/// The limits of sources, each once, in the order in which they were given.
+fn limits(written: &[Written], place: &Place, faults: &mut Refused) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    for text in written {
+        match read("limit", text) {
+            Ok(limit) if limits.contains(&limit) => {}
+            Ok(limit) => limits.push(limit),
+            Err(error) => faults.add(error),
+        }
+    }
+    if let (true, Place::File(place)) = (written.is_empty(), place) {
+        let cause = "limits is an empty list (leave it out for the default limits)".to_owned();
+        faults.add(UsageError::Key { place: place.clone(), cause });
+    }
+    limits
+}
+
+/// A limit of attempts, or none.
+fn limit_or_off(option: &'static str, text: &Written) -> Result<Option<Limit>, UsageError> {
+    if text.value == "off" {
+        return Ok(None);
+    }
+    let limit: Limit = read(option, text)?;
+    match limit.outcome {
+        None => Ok(Some(limit)),
+        Some(_) => Err(wrong(option, text, "counts attempts alone (--limit takes outcomes)")),
+    }
+}
+
+pub(super) fn allow_list(cli: &Cli, faults: &mut Refused) -> AllowList {
+    let mut networks = Vec::new();
+    for text in &cli.allow {
+        match allow::network(&text.value) {
+            Ok(network) => networks.push(network),
+            Err(cause) => faults.add(wrong("allow", text, cause)),
+        }
+    }
+    for path in &cli.allow_file {
+        networks.extend(faults.note(allow_file(path)));
+    }
+    networks.into_iter().collect()
+}

@@ -1,0 +1,145 @@
+//! The configuration file: read, and laid under the options.
+//!
+//! It is TOML, with a key for each option of a lasting run and a `[[watch]]` for each watch. What it holds stays text
+//! with its place, as if it had been an option, and goes through the same checks. Unknown keys are errors. An option
+//! that was given wins over its key; what concerns only a live run stays out of a replay, so that trying a
+//! configuration on a capture touches none of the service's files.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::document::Document;
+use self::fill::{Keys, fill, kind};
+use super::{Refused, UsageError};
+use crate::cli::{Cli, FilePlace, Place, WatchOptions, Written};
+
+mod document;
+mod fill;
+mod keys;
+
+pub(super) use keys::{KEYS, WATCH_KEYS};
+
+/// What is wanted, as it was written: in the file, where no option says otherwise.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) cli: Cli,
+    /// At least one.
+    pub(super) watches: Vec<WrittenWatch>,
+}
+
+/// A watch as it was written.
+#[derive(Debug, Clone)]
+pub(super) struct WrittenWatch {
+    /// Its name, in a file.
+    pub(super) name: Option<Written>,
+    pub(super) options: WatchOptions,
+    /// Where it begins.
+    pub(super) place: Place,
+}
+
+/// The name of a watch, which no option gives.
+const NAME: &str = "name";
+const WATCH: &str = "watch";
+
+/// What concerns only a live run, and what only writes beside it: left out with `-r`.
+const LIVE_ALONE: [&str; 6] = ["interface", "json", "metrics", "stats_interval", "write", "write_max"];
+
+/// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.
+///
+/// # Errors
+/// The file cannot be read, or is no TOML.
+pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<Wanted, UsageError> {
+    let Some(path) = cli.config.clone() else {
+        let watch = WrittenWatch::of_options(&cli);
+        return Ok(Wanted { cli, watches: vec![watch] });
+    };
+    let document = Document::read(&path)?;
+    let table = document.table()?;
+    let options = cli.clone();
+    let is_taken = |option: &str| is_taken(&options, option);
+    let others = [NAME].into_iter().chain(WATCH_KEYS.iter().map(|key| key.name)).collect::<Vec<_>>();
+    let mut keys = Keys { document: &document, prefix: "", elsewhere: &others, faults };
+    fill(&mut cli, KEYS, &[WATCH], table.get_ref(), &mut keys, is_taken);
+    let mut watches = match table.get_ref().get(WATCH) {
+        Some(value) => watches(value, &cli, &document, faults),
+        None => Vec::new(),
+    };
+    if watches.is_empty() || cli.is_given("ports") {
+        watches = vec![WrittenWatch::of_options(&cli)];
+    }
+    Ok(Wanted { cli, watches })
+}
+
+/// Whether the options leave a key of the file no say.
+fn is_taken(options: &Cli, option: &str) -> bool {
+    let is_any_given = |all: &[&str]| all.iter().any(|option| options.is_given(option));
+    match option {
+        _ if options.is_given("read") && LIVE_ALONE.contains(&option) => true,
+        "interface" => is_any_given(&["interface", "list_interfaces"]),
+        "quiet" | "verbose" => is_any_given(&["quiet", "verbose"]),
+        _ => options.is_given(option),
+    }
+}
+
+fn watches(
+    value: &Spanned<DeValue<'_>>,
+    cli: &Cli,
+    document: &Document,
+    faults: &mut Refused,
+) -> Vec<WrittenWatch> {
+    let DeValue::Array(array) = value.get_ref() else {
+        let cause = format!("{} where watches are wanted (each begins with a line [[watch]])", kind(value));
+        faults.add(document.fault(value.span().start, WATCH, cause));
+        return Vec::new();
+    };
+    let mut watches: Vec<WrittenWatch> = Vec::new();
+    for element in array.iter() {
+        let place = document.place(element.span().start, WATCH);
+        match element.get_ref() {
+            DeValue::Table(table) => watches.push(watch(table, place, cli, document, faults)),
+            _ => faults
+                .add(UsageError::Key { place, cause: format!("{} where a watch is wanted", kind(element)) }),
+        }
+    }
+    watches
+}
+
+fn watch(
+    table: &DeTable<'_>,
+    place: Box<FilePlace>,
+    cli: &Cli,
+    document: &Document,
+    faults: &mut Refused,
+) -> WrittenWatch {
+    let mut watch = WrittenWatch { place: Place::File(place.clone()), ..WrittenWatch::of_options(cli) };
+    let elsewhere: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+    let mut keys = Keys { document, prefix: "watch.", elsewhere: &elsewhere, faults };
+    fill(&mut watch.options, WATCH_KEYS, &[NAME], table, &mut keys, |option| cli.is_given(option));
+    // A watch whose ports were forgotten would count those of mail under another name.
+    for (key, example) in [(NAME, r#"name = "mail""#), ("ports", r#"ports = "mail""#)] {
+        if !table.contains_key(key) {
+            let cause = format!("has no {key} ({example})");
+            faults.add(UsageError::Key { place: place.clone(), cause });
+        }
+    }
+    if let Some(name) = table.get(NAME) {
+        let place = document.place(name.span().start, "watch.name");
+        match name.get_ref() {
+            DeValue::String(text) => watch.name = Some(Written::in_file(text.clone().into_owned(), place)),
+            _ => {
+                faults.add(UsageError::Key { place, cause: format!("{} where a name is wanted", kind(name)) })
+            }
+        }
+    }
+    watch
+}
+
+impl WrittenWatch {
+    /// The one that the options describe.
+    fn of_options(cli: &Cli) -> Self {
+        Self { name: None, options: cli.watch.clone(), place: Place::CommandLine }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! From the keys of a table to what they stand for.
+
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::document::Document;
+use super::keys::{Key, Slot};
+use crate::cli::Written;
+use crate::config::Refused;
+
+/// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `read_timeout` are.
+const ALIKE: f64 = 0.8;
+
+/// What is needed to read the keys of a table.
+pub(super) struct Keys<'a> {
+    pub(super) document: &'a Document,
+    /// What stands before the keys in messages.
+    pub(super) prefix: &'static str,
+    /// Keys that there are, but not in this table.
+    pub(super) elsewhere: &'a [&'static str],
+    pub(super) faults: &'a mut Refused,
+}
+
+/// Puts each value of a table where its key says, unless that is taken. Keys that there are not, and values of the
+/// wrong kind, are faults; keys in `besides` are left to others.
+pub(super) fn fill<T>(
+    target: &mut T,
+    known: &[Key<T>],
+    besides: &[&str],
+    table: &DeTable<'_>,
+    keys: &mut Keys<'_>,
+    is_taken: impl Fn(&str) -> bool,
+) {
+    for (name, value) in table {
+        if besides.contains(&name.get_ref().as_ref()) {
+            continue;
+        }
+        let Some(key) = known.iter().find(|key| key.name == name.get_ref()) else {
+            let names = known.iter().map(|key| key.name).chain(besides.iter().copied());
+            keys.unknown(name, names);
+            continue;
+        };
+        if let Some(put) = keys.read(key, value) {
+            if !is_taken(key.option) {
+                put(target);
+            }
+        }
+    }
+}
+
+/// Puts a value in its place.
+type Put<T> = Box<dyn FnOnce(&mut T)>;
+
+impl Keys<'_> {
+    /// Reads a value, and gives what puts it in its place.
+    fn read<T>(&mut self, key: &Key<T>, value: &Spanned<DeValue<'_>>) -> Option<Put<T>> {
+        Some(match key.slot {
+            Slot::Flag(slot) => {
+                let flag = self.flag(key.name, value)?;
+                Box::new(move |target| *slot(target) = flag)
+            }
+            Slot::Count(slot) => {
+                let count = self.count(key.name, value)?;
+                Box::new(move |target| *slot(target) = count)
+            }
+            Slot::Text(slot) => {
+                let text = self.text(key.name, value)?;
+                Box::new(move |target| *slot(target) = text)
+            }
+            Slot::Optional(slot) => {
+                let text = self.text(key.name, value)?;
+                Box::new(move |target| *slot(target) = Some(text))
+            }
+            Slot::Joined(slot) => {
+                let texts = self.texts(key.name, value)?;
+                let texts: Vec<_> = texts.into_iter().map(|text| text.value).collect();
+                let place = self.document.place(value.span().start, &self.full(key.name));
+                let text = Written::in_file(texts.join(","), place);
+                Box::new(move |target| *slot(target) = text)
+            }
+            Slot::Texts(slot) => {
+                let texts = self.texts(key.name, value)?;
+                Box::new(move |target| *slot(target) = texts)
+            }
+            Slot::Path(slot) => {
+                let name = self.string(key.name, value)?;
+                let path = self.path(name);
+                Box::new(move |target| *slot(target) = Some(path))
+            }
+            Slot::Paths(slot) => {
+                let paths = self.list(value, |keys, value| keys.string(key.name, value))?;
+                let paths = paths.into_iter().map(|path| self.path(path)).collect();
+                Box::new(move |target| *slot(target) = paths)
+            }
+        })
+    }
+
+    fn flag(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<bool> {
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => self.unfit(key, value, "true or false"),
+        }
+    }
+
+    fn count(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<u8> {
+        match value.get_ref() {
+            DeValue::Integer(number) => match u8::from_str_radix(number.as_str(), number.radix()) {
+                Ok(count) => Some(count),
+                Err(_) => self.unfit(key, value, "a number from 0 to 3"),
+            },
+            _ => self.unfit(key, value, "a number from 0 to 3"),
+        }
+    }
+
+    fn string(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Written> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(self.written(key, value, text.to_string())),
+            _ => self.unfit(key, value, "a string"),
+        }
+    }
+
+    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Written> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(self.written(key, value, text.to_string())),
+            DeValue::Integer(number) => {
+                let decimal = i128::from_str_radix(number.as_str(), number.radix());
+                let text = decimal.map_or_else(|_| number.to_string(), |number| number.to_string());
+                Some(self.written(key, value, text))
+            }
+            _ => self.unfit(key, value, "a string or a whole number"),
+        }
+    }
+
+    fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<Written>> {
+        self.list(value, |keys, value| keys.text(key, value))
+    }
+
+    /// One value, or a list of them. All that are wrong in a list are faults.
+    fn list<V>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        mut read: impl FnMut(&mut Self, &Spanned<DeValue<'_>>) -> Option<V>,
+    ) -> Option<Vec<V>> {
+        let DeValue::Array(values) = value.get_ref() else { return Some(vec![read(self, value)?]) };
+        let read: Vec<_> = values.iter().map(|value| read(self, value)).collect();
+        read.into_iter().collect()
+    }
+
+    fn written(&self, key: &str, value: &Spanned<DeValue<'_>>, text: String) -> Written {
+        Written::in_file(text, self.document.place(value.span().start, &self.full(key)))
+    }
+
+    fn path(&self, written: Written) -> Written<PathBuf> {
+        Written { value: self.document.beside(&written.value), place: written.place }
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn unfit<V>(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Option<V> {
+        let cause = format!("{} where {wanted} is wanted", kind(value));
+        let fault = self.document.fault(value.span().start, &self.full(key), cause);
+        self.faults.add(fault);
+        None
+    }
+
+    fn unknown<'k>(&mut self, name: &Spanned<DeString<'_>>, known: impl Iterator<Item = &'k str>) {
+        let written = name.get_ref().as_ref();
+        // A key may hold anything in quotes.
+        let shown = self.full(&written.escape_debug().to_string());
+        let option = written.replace('-', "_");
+        let alike = known.map(|key| (strsim::jaro(&option, key), key));
+        let alike = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+        let cause = match (self.elsewhere.iter().find(|key| **key == option), alike, self.prefix) {
+            (Some(key), _, "") => format!("no such key here ({key} belongs below a line [[watch]])"),
+            (Some(key), ..) => format!("no such key here ({key} belongs above the first line [[watch]])"),
+            (None, Some((_, key)), _) => format!("no such key (did you mean {key}?)"),
+            (None, None, _) => "no such key".to_owned(),
+        };
+        let fault = self.document.fault(name.span().start, &shown, cause);
+        self.faults.add(fault);
+    }
+}
+
+/// What a value is, for messages.
+pub(super) fn kind(value: &Spanned<DeValue<'_>>) -> &'static str {
+    match value.get_ref() {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,140 @@
+//! Who takes part in an attempt, and the hashes of that: worked out once for each segment.
+
+use std::net::IpAddr;
+
+use crate::hash::Key;
+use crate::segment::Segment;
+
+/// An address or an end of a connection, with its port.
+pub(super) type End = (IpAddr, u16);
+
+/// The client and the server of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parties {
+    pub(super) client: IpAddr,
+    pub(super) server: End,
+    /// The hash of the client's address.
+    pub(super) client_hash: u64,
+    /// The hash of the server's address.
+    pub(super) server_hash: u64,
+    /// The hash of that and its port.
+    pub(super) end_hash: u64,
+    /// Whether the client's is an own address.
+    pub(super) is_own: bool,
+}
+
+/// What a segment's addresses and ports are hashed to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hashes {
+    /// The sender's address.
+    pub(super) src: u64,
+    /// The receiver's address.
+    pub(super) dst: u64,
+    /// The receiver's address and port.
+    pub(super) dst_end: u64,
+    /// The connection, in either direction.
+    pub(super) connection: u64,
+}
+
+/// Hashes addresses, and remembers the hash of one server: nearly all segments are from or to one of a few.
+#[derive(Debug)]
+pub(super) struct Hasher {
+    key: Key,
+    server: IpAddr,
+    server_hash: u64,
+}
+
+impl Hasher {
+    pub(super) fn new(key: Key) -> Self {
+        let server = IpAddr::from([0; 4]);
+        Self { key, server, server_hash: key.address(server) }
+    }
+
+    /// The hashes of a segment that goes to a server, or comes from one.
+    #[inline]
+    pub(super) fn segment(&mut self, segment: &Segment, to_server: bool) -> Hashes {
+        let (src, dst) = if to_server {
+            (self.key.address(segment.src), self.server(segment.dst))
+        } else {
+            (self.server(segment.src), self.key.address(segment.dst))
+        };
+        let dst_end = self.key.end(dst, segment.dst_port);
+        let connection = self.key.connection(self.key.end(src, segment.src_port), dst_end);
+        Hashes { src, dst, dst_end, connection }
+    }
+
+    /// The hash of an address.
+    #[inline]
+    pub(super) fn address(&self, address: IpAddr) -> u64 {
+        self.key.address(address)
+    }
+
+    /// The parties to an attempt.
+    pub(super) fn parties(&mut self, client: IpAddr, server: End, is_own: bool) -> Parties {
+        let server_hash = self.server(server.0);
+        let end_hash = self.key.end(server_hash, server.1);
+        Parties { client, server, client_hash: self.key.address(client), server_hash, end_hash, is_own }
+    }
+
+    #[inline]
+    fn server(&mut self, address: IpAddr) -> u64 {
+        if address != self.server {
+            (self.server, self.server_hash) = (address, self.key.address(address));
+        }
+        self.server_hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::{Flags, Place};
+
+    fn segment(src: End, dst: End) -> Segment {
+        Segment {
+            src: src.0,
+            dst: dst.0,
+            src_port: src.1,
+            dst_port: dst.1,
+            seq: 1,
+            ack: 0,
+            flags: Flags::SYN,
+            payload: Some(0),
+            ip_id: None,
+            place: Place::default(),
+        }
+    }
+
+    #[test]
+    fn both_directions_of_a_connection_have_one_hash_whichever_end_is_remembered() {
+        let mut hasher = Hasher::new(Key::fixed());
+        let ends: Vec<End> = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "0.0.0.0"]
+            .iter()
+            .flat_map(|address| [25, 40_000].map(|port| (address.parse().unwrap(), port)))
+            .collect();
+        let mut seen = Vec::new();
+        for (i, one) in ends.iter().enumerate() {
+            for other in &ends[..i] {
+                let there = hasher.segment(&segment(*one, *other), true).connection;
+                for to_server in [true, false] {
+                    assert_eq!(hasher.segment(&segment(*one, *other), to_server).connection, there);
+                    assert_eq!(hasher.segment(&segment(*other, *one), to_server).connection, there);
+                }
+                assert!(!seen.contains(&there), "{one:?} and {other:?} have the hash of others");
+                seen.push(there);
+            }
+        }
+    }
+
+    #[test]
+    fn the_parties_have_the_hashes_of_the_segment() {
+        let mut hasher = Hasher::new(Key::fixed());
+        let (client, server) = (("192.0.2.1".parse().unwrap(), 1), ("192.0.2.2".parse().unwrap(), 25));
+        let hashes = hasher.segment(&segment(client, server), true);
+        let parties = hasher.parties(client.0, server, false);
+        assert_eq!(
+            (parties.client_hash, parties.server_hash, parties.end_hash),
+            (hashes.src, hashes.dst, hashes.dst_end)
+        );
+    }
+}

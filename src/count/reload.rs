@@ -1,0 +1,93 @@
+//! Watches that change while packets are counted.
+//!
+//! Another thread makes everything ready; the capture thread only puts it in place, between two reads. What an unchanged
+//! watch has counted stays: its tables are moved over, or what they hold is, where the watches share the memory in
+//! another way now. Its number stays too, so that its episodes are found. The detector is told in order: what crossed
+//! before comes to the watches of before.
+
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::tally::By;
+use super::{Counting, Watching, tally};
+use crate::clock::Ticks;
+use crate::decode::Tunnels;
+use crate::detector::{self, Event};
+use crate::stats::Stats;
+use crate::watch::AllowList;
+
+/// What is to be counted from now on.
+#[derive(Debug)]
+pub struct Reload {
+    /// The watches, in their order.
+    pub watches: Vec<Coming>,
+    /// Hosts that are never reported.
+    pub allow: AllowList,
+    /// How far back the tables look.
+    pub looks_back: Duration,
+    /// Whether the inside of tunnels is counted.
+    pub tunnels: Tunnels,
+    /// What the detector is to know.
+    pub detector: detector::Reload,
+}
+
+/// Where a watch comes from.
+#[derive(Debug)]
+pub enum Coming {
+    /// It was there, at this place, and stays as it is.
+    Stays(usize),
+    /// It was there, at this place, and gets tables of another size.
+    Moves(usize, Watching),
+    /// It has counted nothing yet.
+    New(Watching),
+}
+
+impl Counting {
+    /// Counts by what is new from now on. What is given back is of no use any more: to free that much memory takes a
+    /// while, and is for others to do.
+    pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
+        self.flush();
+        let mut before: Vec<_> = std::mem::take(&mut self.watches).into_iter().map(Some).collect();
+        let now = self.clock.now().map_or(Ticks::default(), |now| self.clock.ticks(now));
+        let mut left = Vec::new();
+        for coming in reload.watches {
+            let mut taken = |place: usize| before.get_mut(place).and_then(Option::take);
+            match coming {
+                Coming::Stays(place) => self.watches.extend(taken(place)),
+                Coming::New(watching) => self.watches.push(watching),
+                Coming::Moves(place, watching) => {
+                    if let Some(old) = taken(place) {
+                        watching.take_over(&old, now, &mut self.stats);
+                        left.push(old);
+                    }
+                    self.watches.push(watching);
+                }
+            }
+        }
+        left.extend(before.into_iter().flatten());
+        self.rows = tally::rows(&self.watches);
+        self.batch = Batch::new(self.rows.len());
+        self.stats.slots = tally::slots(&self.watches);
+        self.allow = reload.allow;
+        self.tunnels = reload.tunnels;
+        self.clock.look_back(reload.looks_back);
+        self.handoff.deliver(Event::Reload(self.clock.now(), Box::new(reload.detector)));
+        left
+    }
+}
+
+impl Watching {
+    /// Takes over what another one with the same limits has counted. What finds no room has been evicted.
+    fn take_over(&self, old: &Self, now: Ticks, stats: &mut Stats) {
+        for (tally, old) in self.tallies.iter().zip(&old.tallies) {
+            let lost = tally.counter.table.take_over(&old.counter.table, now);
+            match tally.by {
+                By::Source => stats.losses.evictions += lost,
+                By::Network | By::Destination => stats.groups_evicted += lost,
+            }
+        }
+        for ((_, counter), (_, old)) in self.outcomes.iter().zip(&old.outcomes) {
+            stats.losses.evictions += counter.table.take_over(&old.table, now);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Watches that change meanwhile: what was counted stays with a watch that stays, and with no other.
+
+use std::time::Duration;
+
+use synwatch::count::{Coming, Reload};
+use synwatch::decode::Tunnels;
+use synwatch::detector::{self, Rules};
+use synwatch::watch::AllowList;
+
+use crate::rig::syn::{Syn, every};
+use crate::rig::{Run, Setup, Watch};
+use crate::{HOST, OTHER};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A watch that goes on: where it comes from, its number, itself.
+struct Next<'a>(fn(usize, &Watch, u16) -> Coming, usize, u16, &'a Watch);
+
+/// It stays as it is.
+fn stays(place: usize, _: &Watch, _: u16) -> Coming {
+    Coming::Stays(place)
+}
+
+/// It gets smaller tables.
+fn moves(place: usize, watch: &Watch, number: u16) -> Coming {
+    Coming::Moves(place, watch.watching(number, 64))
+}
+
+/// It has counted nothing yet.
+fn new(_: usize, watch: &Watch, number: u16) -> Coming {
+    Coming::New(watch.watching(number, 4096))
+}
+
+fn reload(setup: &Setup, watches: &[Next<'_>], allow: &str) -> Reload {
+    let rules = Rules { update: HOUR, ..setup.rules.clone() };
+    let watched = watches.iter().map(|Next(_, _, number, watch)| watch.watched(*number, MINUTE)).collect();
+    Reload {
+        watches: watches.iter().map(|Next(how, place, number, watch)| how(*place, watch, *number)).collect(),
+        allow: allow.parse().map(|network| AllowList::from_iter([network])).unwrap_or_default(),
+        looks_back: HOUR,
+        tunnels: Tunnels::Skip,
+        detector: detector::Reload { rules, watches: watched },
+    }
+}
+
+fn see(run: &mut Run, syns: impl IntoIterator<Item = Syn>) {
+    syns.into_iter().for_each(|syn| run.see(&syn));
+}
+
+/// A run with these watches, whose numbers are 1, 2, …
+fn start(watches: &[&Watch]) -> (Setup, Run) {
+    let mut setup = Setup::with(&["1/1s"]).update(3600);
+    setup.watches = watches.iter().map(|watch| (*watch).clone()).collect();
+    let run = setup.start();
+    (setup, run)
+}
+
+#[test]
+fn attempts_before_count_with_those_after() {
+    let watch = Watch::with(&["30/10s"]);
+    for (how, size) in [(stays as fn(_, &_, _) -> _, "the same tables"), (moves, "smaller tables")] {
+        let (setup, mut run) = start(&[&watch]);
+        see(&mut run, every(0.1, 29, 0.0, HOST));
+        run.reload(reload(&setup, &[Next(how, 0, 1, &watch)], ""));
+        see(&mut run, every(0.1, 1, 2.9, HOST));
+        let found = run.finish();
+        assert_eq!(found.only("start").attempts, 30, "{size}");
+        assert_eq!(found.stats.attempts, 30, "{size}");
+    }
+    let (setup, mut run) = start(&[&watch]);
+    see(&mut run, every(0.1, 29, 0.0, HOST));
+    run.reload(reload(&setup, &[Next(new, 0, 2, &watch)], ""));
+    see(&mut run, every(0.1, 29, 2.9, HOST));
+    run.finish().is(&[]);
+}
+
+#[test]
+fn an_open_episode_goes_on_wherever_its_watch_stands_now() {
+    let (mail, pop) = (Watch::with(&["3/1s"]), Watch::with(&["4/1s"]).ports("110"));
+    for how in [stays as fn(_, &_, _) -> _, moves] {
+        let (setup, mut run) = start(&[&pop, &mail]);
+        see(&mut run, every(0.1, 10, 0.0, HOST));
+        run.reload(reload(&setup, &[Next(how, 1, 2, &mail), Next(how, 0, 1, &pop)], ""));
+        see(&mut run, every(0.1, 10, 1.0, HOST));
+        see(&mut run, every(0.1, 4, 2.0, HOST).map(|syn| syn.port(110)));
+        let found = run.finish();
+        found.is(&[
+            "0.2 start 198.51.100.7 3",
+            "2.3 start 198.51.100.7 4",
+            "2.3 end 198.51.100.7 24 (capture)",
+            "2.3 end 198.51.100.7 4 (capture)",
+        ]);
+        let names: Vec<_> = found.alerts.iter().map(|alert| alert.watch.to_string()).collect();
+        assert_eq!(names, ["2", "1", "2", "1"]);
+    }
+}
+
+#[test]
+fn the_episodes_of_a_watch_that_changed_or_went_end_and_the_new_one_starts_from_nothing() {
+    let (mail, all) = (Watch::with(&["3/1s"]), Watch::with(&["3/1s"]).ports("25"));
+    let (setup, mut run) = start(&[&mail, &all]);
+    see(&mut run, every(0.1, 10, 0.0, HOST));
+    let lower = Watch::with(&["2/1s"]);
+    run.reload(reload(&setup, &[Next(new, 0, 3, &lower)], ""));
+    see(&mut run, every(0.1, 3, 1.0, HOST));
+    run.finish().is(&[
+        "0.2 start 198.51.100.7 3",
+        "0.2 start 198.51.100.7 3",
+        "0.9 end 198.51.100.7 10 (reload)",
+        "0.9 end 198.51.100.7 10 (reload)",
+        "1.1 start 198.51.100.7 2",
+        "1.2 end 198.51.100.7 3 (capture)",
+    ]);
+}
+
+#[test]
+fn ports_that_come_count_and_ports_that_went_do_not() {
+    let (mail, web) = (Watch::with(&["3/1s"]), Watch::with(&["3/1s"]).ports("80"));
+    let (setup, mut run) = start(&[&mail]);
+    see(&mut run, every(0.1, 2, 0.0, HOST).map(|syn| syn.port(80)));
+    run.reload(reload(&setup, &[Next(new, 0, 2, &web)], ""));
+    see(&mut run, every(0.1, 3, 0.2, HOST).map(|syn| syn.port(80)));
+    see(&mut run, every(0.1, 3, 0.5, OTHER));
+    let found = run.finish();
+    found.is(&["0.4 start 198.51.100.7 3", "0.7 end 198.51.100.7 3 (capture)"]);
+    assert_eq!(found.stats.attempts, 3);
+}
+
+#[test]
+fn who_is_allowed_from_now_on_is_not_reported_and_an_episode_of_his_comes_to_its_end() {
+    let mail = Watch::with(&["3/1s"]);
+    let (setup, mut run) = start(&[&mail]);
+    see(&mut run, every(0.1, 3, 0.0, HOST));
+    run.reload(reload(&setup, &[Next(stays, 0, 1, &mail)], "198.51.100.0/24"));
+    see(&mut run, every(0.1, 3, 1.0, HOST));
+    see(&mut run, every(0.1, 1, 62.0, OTHER));
+    let found = run.finish();
+    found.is(&["0.2 start 198.51.100.7 3", "60.2 end 198.51.100.7 3 (quiet)"]);
+    assert_eq!(found.stats.allowed, 3);
+}
+
+#[test]
+fn longer_windows_than_before_are_looked_back_on() {
+    let (short, long) = (Watch::with(&["3/1s"]), Watch::with(&["3/1h"]));
+    let (setup, mut run) = start(&[&short]);
+    see(&mut run, every(0.1, 1, 0.0, HOST));
+    run.reload(reload(&setup, &[Next(new, 0, 2, &long)], ""));
+    see(&mut run, every(1700.0, 3, 10.0, HOST));
+    assert_eq!(run.finish().only("start").duration(), Duration::from_secs(3400));
+}

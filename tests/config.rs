@@ -1,0 +1,124 @@
+//! Configuration files, as the program takes them: tested, tried on captures, several watches at once.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[allow(dead_code, reason = "not all of what a run can tell is asked for here")]
+#[path = "common/run.rs"]
+mod run;
+
+use std::fs;
+use std::path::Path;
+
+use run::{Ran, synwatch};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs it in the project's folder.
+fn run(arguments: &str) -> Ran {
+    synwatch(root(), arguments.split_whitespace(), None)
+}
+
+#[test]
+fn a_configuration_that_is_in_order_is_said_to_be() {
+    let good = |stdout: &str| Ran { code: Some(0), stdout: stdout.to_owned(), stderr: String::new() };
+    for (arguments, said) in [
+        ("-T -c contrib/synwatch.toml", "configuration ok: 1 watch (mail), 0 networks allowed\n"),
+        ("-T -c captures/watches.toml", "configuration ok: 3 watches (mail, pop, ssh), 0 networks allowed\n"),
+        (
+            "-T -c captures/watches.toml --allow 192.0.2.1 --allow 192.0.2.0/24 --allow ::1 -p 22 not port 80",
+            "configuration ok: 1 watch (custom), 2 networks allowed\n",
+        ),
+        ("--test-config", "configuration ok: 1 watch (mail), 0 networks allowed\n"),
+        ("-T -r captures/seed-attack.pcap", "configuration ok: 1 watch (mail), 0 networks allowed\n"),
+    ] {
+        assert_eq!(run(arguments), good(said), "{arguments}");
+    }
+}
+
+#[test]
+fn a_test_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = ["eve.json", "attempts.pcapng"].map(|name| folder.path().join(name));
+    let text = format!("interfaces = [\"no-such-if\"]\njson = {:?}\nwrite = {:?}\n", outputs[0], outputs[1]);
+    fs::write(folder.path().join("synwatch.toml"), text).unwrap();
+    let ran = synwatch(folder.path(), ["-T", "-c", "synwatch.toml"], None);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let ran = synwatch(
+        root(),
+        ["-r", "captures/empty.pcap", "-c", &format!("{}/synwatch.toml", folder.path().display())],
+        None,
+    );
+    assert_eq!(ran.code, Some(0), "a replay neither: {ran:?}");
+    assert!(outputs.iter().all(|output| !output.exists()));
+}
+
+#[test]
+fn no_file_is_read_that_is_not_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("synwatch.toml"), "this is no configuration").unwrap();
+    assert_eq!(synwatch(folder.path(), ["-T"], None).code, Some(0));
+}
+
+/// What is reported of one watch: all but its name and number.
+fn reports(ran: &Ran, watch: &str) -> Vec<Value> {
+    let mut reports = ran.records();
+    reports.retain(|record| record["event_type"] == "alert" && record["synwatch"]["watch"] == watch);
+    for report in &mut reports {
+        report["synwatch"]["watch"].take();
+        report["alert"].take();
+    }
+    reports
+}
+
+#[test]
+fn a_watch_among_others_reports_what_it_reports_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let watches = [
+        ("mail", "ports = \"mail\"\n"),
+        ("pop", "ports = \"pop3\"\nlimits = [\"15/10s\"]\nquiet_time = \"5s\"\n"),
+        ("all", "ports = \"any\"\nprefix4 = 24\nlimits = [\"5/1s\", \"20/1m:refused\"]\n"),
+    ];
+    let file = |name: &str, watches: &[(&str, &str)]| {
+        let watch = |(name, keys): &(&str, &str)| format!("[[watch]]\nname = \"{name}\"\n{keys}");
+        let path = folder.path().join(name);
+        // Without tables that overflow, how much memory a watch has makes no difference.
+        let text: String = watches.iter().map(watch).collect();
+        fs::write(&path, format!("memory = \"256MiB\"\n{text}")).unwrap();
+        path.display().to_string()
+    };
+    let together = file("together.toml", &watches);
+    for capture in
+        ["seed-attack", "normal-mail", "outcomes", "network-flood", "gateway-any-sll2", "destination-flood"]
+    {
+        let run = |config: &str| run(&format!("-q -r captures/{capture}.pcap --json - -c {config}"));
+        let all = run(&together);
+        let mut reported = 0;
+        for watch in watches {
+            let alone = reports(&run(&file("alone.toml", &[watch])), watch.0);
+            assert_eq!(reports(&all, watch.0), alone, "{capture}: {}", watch.0);
+            reported += alone.len();
+        }
+        assert_eq!(
+            all.alerts("start").len() + all.alerts("update").len() + all.alerts("end").len(),
+            reported
+        );
+    }
+}
+
+#[test]
+fn each_watch_has_signatures_of_its_own() {
+    let ran = run("-q -r captures/seed-attack.pcap --json - -c captures/watches.toml");
+    let mut ids: Vec<_> = ran
+        .alerts("start")
+        .iter()
+        .map(|alert| {
+            let watch = alert["synwatch"]["watch"].as_str().unwrap().to_owned();
+            (watch, alert["alert"]["signature_id"].as_u64().unwrap())
+        })
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [("mail".to_owned(), 1_000_025), ("pop".to_owned(), 1_000_035)]);
+}
