@@ -19,7 +19,7 @@ use crossbeam_channel::bounded;
 use self::reload::{Changes, Identities, Identity};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Room, Watching};
+use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -189,7 +189,13 @@ impl Run {
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
         let (reloader, changes) = reload::channel(settings, identities, interfaces);
-        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?;
+        let (capture, ledger) = if self.is_live {
+            (spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?, None)
+        } else {
+            let (ahead, behind) = counting.split();
+            let ledger = spawn("ledger", move || behind.run())?;
+            (spawn("capture", move || replay(source, ahead, &signals))?, Some(ledger))
+        };
 
         if let Input::Live(live) = &settings.input {
             service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
@@ -200,6 +206,9 @@ impl Run {
         let failures = join(capture);
         if is_live {
             service::stopping();
+        }
+        if let Some(ledger) = ledger {
+            join(ledger);
         }
         let (mut stats, sinks) = join(detector);
         drop(handle);
@@ -254,6 +263,24 @@ fn capture(
         }
     }
     counting.finish();
+    source.failures()
+}
+
+/// The capture thread of a replay: it reads and decodes, and runs ahead of the one that counts.
+fn replay(mut source: impl Source, mut ahead: Ahead, signals: &Signals) -> u64 {
+    loop {
+        let step = source.read(&mut ahead);
+        if signals.take_reopen() {
+            ahead.reopen();
+        }
+        if signals.take_show() {
+            ahead.show();
+        }
+        if step == Step::End {
+            break;
+        }
+    }
+    ahead.finish();
     source.failures()
 }
 

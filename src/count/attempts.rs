@@ -7,13 +7,13 @@ use crate::segment::Segment;
 use crate::table::{self, Hint, Recorded, Slot};
 use crate::time::Timestamp;
 
-use super::Counting;
 use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
+use super::ledger::Ledger;
 use super::parties::Hashes;
 use super::tally::{By, Tally};
 
-impl Counting {
+impl Ledger {
     /// Counts an attempt, in each tally that it concerns.
     pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize) {
         let pending = &batch.all()[index];
@@ -41,7 +41,7 @@ impl Counting {
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
-                self.keep(index);
+                self.keep(batch, index);
             }
         }
     }
@@ -155,8 +155,8 @@ impl Counting {
     }
 
     /// Has the packet of an attempt written.
-    fn keep(&self, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, self.kept.get(index)) {
+    fn keep(&self, batch: &Batch, index: usize) {
+        if let (Some(writer), Some(kept)) = (&self.writer, batch.kept.get(index)) {
             if self.handoff.is_in_turns() {
                 writer.keep(*kept);
             } else {

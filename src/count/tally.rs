@@ -129,13 +129,6 @@ impl Watching {
         tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
     }
 
-    /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
-    /// the network that it lies in over a limit.
-    fn source(&self, parties: &Parties) -> Source {
-        let grouping = if parties.is_own { Grouping::HOSTS } else { self.grouping };
-        Source(grouping.group(parties.client))
-    }
-
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
         self.tallies
             .iter()
@@ -148,14 +141,21 @@ impl Watching {
     }
 }
 
+/// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take the
+/// network that it lies in over a limit.
+fn source(grouping: Grouping, parties: &Parties) -> Source {
+    let grouping = if parties.is_own { Grouping::HOSTS } else { grouping };
+    Source(grouping.group(parties.client))
+}
+
 impl By {
     /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
     /// itself.
     #[inline]
-    pub(super) fn tag(self, watching: &Watching, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+    pub(super) fn tag(self, grouping: Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
         match self {
-            Self::Source if watching.grouping.is_host(parties.client) => Some(parties.client_hash),
-            Self::Source => Some(hasher.address(watching.source(parties).0.addr())),
+            Self::Source if grouping.is_host(parties.client) => Some(parties.client_hash),
+            Self::Source => Some(hasher.address(source(grouping, parties).0.addr())),
             _ if parties.is_own => None,
             Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
             Self::Destination => Some(parties.end_hash),
@@ -165,7 +165,7 @@ impl By {
     /// What an attempt counts for, with its tag.
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {
-            Self::Source => (Kind::Source, watching.source(parties)),
+            Self::Source => (Kind::Source, source(watching.grouping, parties)),
             Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
             Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
         };

@@ -65,6 +65,9 @@ pub trait Receiver {
 
     /// No packet older than this will come from this interface.
     fn idle(&mut self, interface: InterfaceId, now: Timestamp);
+
+    /// Deals with all that it was handed: what it says of that comes before what the source says next.
+    fn settle(&mut self) {}
 }
 
 /// A closure takes packets, and does not care for the time when there are none.
