@@ -15,8 +15,10 @@ use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
+use crate::packet::InterfaceId;
 use crate::sink::CaptureHandle;
-use crate::stats::Stats;
+use crate::source::Received;
+use crate::stats::{Beat, Stats};
 use crate::table::{Claim, Recorded, Ties};
 use crate::watch::AllowList;
 
@@ -104,6 +106,11 @@ impl Ledger {
     /// Tells the detector that this is the end.
     pub(super) fn finish(self) {
         self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+    }
+
+    /// Tells that a second has passed, if there is room to tell it.
+    pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
     }
 
     fn follow_orders(&mut self, batch: &mut Batch) {

@@ -162,6 +162,11 @@ impl<S: Sink> Detector<S> {
             }
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
+            Event::Beat(mut beat) => {
+                self.stats = beat.stats;
+                beat.stats = self.counted();
+                self.sink.beat(&beat);
+            }
             Event::Step(from, to) => self.step(from, to),
             Event::Reload(now, reload) => self.reload(now, *reload),
             Event::Reopen => self.sink.reopen(),
