@@ -39,5 +39,8 @@ pub mod count;
 // What holds it together.
 pub mod cli;
 pub mod config;
+pub mod privileges;
+pub mod exporter;
+pub mod service;
 pub mod signals;
 pub mod pipeline;

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use synwatch::cli::Cli;
 use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
+use synwatch::privileges;
 use synwatch::respond::{self, Helper};
 use synwatch::signals::Signals;
-use synwatch::sink::{Console, summary};
+use synwatch::sink::{Console, LogFormat, Priority, summary};
 use synwatch::source;
 
 /// Something could not be opened, or not be read whole.
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             return stop.exit_code().into();
         }
     };
-    let console = Console::stderr();
+    let console = Console::stderr(LogFormat::Auto);
     let settings = match Settings::new(cli.clone()) {
         Ok(settings) => settings,
         Err(refused) => return refuse(&console, &refused),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     if settings.input == Input::ListInterfaces {
         return list_interfaces(&console);
     }
+    let console = Console::stderr(settings.log_format);
     // There is no logger yet, so there is none to be in the way.
     let _ = console.log(settings.verbosity);
     let signals = match Signals::register() {
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
         Ok(outcome) => {
             if settings.summary {
                 summary::lines(&outcome.stats).iter().for_each(|line| {
-                    console.line(line);
+                    console.line(Priority::Info, line);
                 });
             }
             match outcome {
@@ -79,7 +81,11 @@ fn run_commands() -> ExitCode {
         io::stdout().as_fd().try_clone_to_owned().map(|replies| (File::from(requests), File::from(replies)))
     });
     // Whoever started it has gone, or will notice that its pipe is closed.
-    match pipes.and_then(|(requests, replies)| respond::serve(requests, replies, |_| Ok(()))) {
+    match pipes.and_then(|(requests, replies)| {
+        respond::serve(requests, replies, |user| {
+            privileges::drop_for_commands(user).map_err(|error| error.to_string())
+        })
+    }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => FAILURE.into(),
     }
@@ -97,12 +103,12 @@ fn list_interfaces(console: &Console) -> ExitCode {
 /// Says all that is wrong with the options and the configuration, a line for each thing.
 fn refuse(console: &Console, refused: &Refused) -> ExitCode {
     refused.lines().for_each(|line| {
-        console.line(&format!("synwatch: {line}"));
+        console.line(Priority::Error, &format!("synwatch: {line}"));
     });
     Refused::EXIT_CODE.into()
 }
 
 fn fail(console: &Console, error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    console.line(&format!("synwatch: {error}"));
+    console.line(Priority::Error, &format!("synwatch: {error}"));
     code.into()
 }

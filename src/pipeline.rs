@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ commands (with --exec)
-//!      └────────Kept──▶ writer (with -w)
+//!      └────────Kept──▶ writer (with -w)        metrics (with --metrics): serves what a sink left
 //! ```
 //!
-//! Everything that can fail is opened before the first thread starts. Meanwhile the main thread waits: for the end, or
-//! for the configuration to be read again (`pipeline/reload.rs`).
+//! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
+//! no thread has them. Meanwhile the main thread waits: for the end, or for the configuration to be read again
+//! (`pipeline/reload.rs`).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -21,11 +23,14 @@ use crate::connections::{self, Connections};
 use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
-use crate::error::Error;
+use crate::error::{Error, OpenError};
+use crate::exporter::Exporter;
 use crate::hash::Key;
 use crate::packet::Interfaces;
+use crate::privileges::{self, Plan};
+use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
+use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Writers;
@@ -125,10 +130,29 @@ impl Run {
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
-        let mut sinks = sinks(settings, console, zone.clone())?;
+        let exporter = settings.metrics.map(exporter).transpose()?;
+        // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
+        // again after a rotation.
+        let held = privileges::drop(&Plan::new(settings))?;
+        log::info!("privileges: {held}");
+        let mut sinks = sinks(settings, console, zone.clone()).map_err(|error| held.explain(error))?;
         let actions = self.actions.attach(&mut sinks, self.is_live, &zone);
+        let metrics = exporter.map(|exporter| {
+            let metrics =
+                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
+            let page = metrics.page();
+            sinks.push(metrics);
+            (exporter, page)
+        });
+        // Behind all others: what hangs in one of them keeps it from being fed.
+        if let Some(watchdog) = Watchdog::from_environment() {
+            sinks.push(watchdog);
+        }
         let writer = match &settings.write {
-            Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
+            Some(write) => Some(
+                CaptureWriter::create(&write.path, write.max.0, interfaces.clone())
+                    .map_err(|error| held.explain(error))?,
+            ),
             None => None,
         };
         let (writer, handle) = writer.unzip();
@@ -136,7 +160,7 @@ impl Run {
         let (connections, watches) = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
-                console.line(&format!("synwatch: capturing on {interface}"));
+                console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
             }
         }
 
@@ -166,6 +190,12 @@ impl Run {
         });
 
         let actions = actions.start()?;
+        let metrics = metrics.map(|(exporter, page)| {
+            let stop = exporter.stop();
+            let serve = move || exporter.run(Page::MEDIA_TYPE, || page.text());
+            spawn("metrics", serve).map(|thread| (thread, stop))
+        });
+        let metrics = metrics.transpose()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
@@ -179,10 +209,16 @@ impl Run {
             (spawn("capture", move || replay(source, ahead, &signals))?, Some(ledger))
         };
 
+        if let Input::Live(live) = &settings.input {
+            service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        }
         if let Some(again) = again.filter(|_| self.is_live) {
             reloader.serve(again, console);
         }
         let failures = join(capture);
+        if is_live {
+            service::stopping();
+        }
         if let Some(ledger) = ledger {
             join(ledger);
         }
@@ -193,6 +229,10 @@ impl Run {
         }
         actions.finish();
         stats.reports_lost = sinks.lost();
+        if let Some((thread, stop)) = metrics {
+            stop.stop();
+            join(thread);
+        }
         Ok(Outcome { stats, failures })
     }
 }
@@ -213,6 +253,9 @@ fn capture(
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
+        if source.is_beat() {
+            counting.beat(source.received_by_interface());
+        }
         if signals.take_reopen() {
             counting.reopen();
             changes.ask();
@@ -265,7 +308,13 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Error> {
+fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+    let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
+    log::info!("metrics at {}", exporter.url());
+    Ok(exporter)
+}
+
+fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {
     let mut sinks = Sinks::default();
     sinks.push(Text::new(console.clone(), zone.clone()));
     match &settings.json {

@@ -85,7 +85,7 @@ impl Ledger {
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         let attempt = attempt(key, hashes, segment, time);
         if recorded.flagged {
-            if let Some(episode) = self.episodes.get(&attempt.key) {
+            if let Some(episode) = self.recent.get(&self.episodes, &attempt.key) {
                 // One that is over is closed by the detector at its next tick, or by the crossing below.
                 if episode.lasts_at(attempt.time) {
                     let limit = counter.limits.iter().position(|limit| *limit == episode.limit());

@@ -13,10 +13,12 @@ use super::parties::Hasher;
 use super::tally::{self, By, Watching};
 use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
-use crate::detector::{Episodes, Event};
+use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
+use crate::packet::InterfaceId;
 use crate::sink::CaptureHandle;
-use crate::stats::Stats;
+use crate::source::Received;
+use crate::stats::{Beat, Stats};
 use crate::table::{Claim, Recorded, Ties};
 use crate::watch::AllowList;
 
@@ -35,6 +37,7 @@ pub(super) struct Ledger {
     pub(super) writer: Option<CaptureHandle>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
+    pub(super) recent: Recent,
     /// How often the range of ticks was used up.
     pub(super) era: u32,
     pub(super) stats: Stats,
@@ -94,6 +97,7 @@ impl Ledger {
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
+            recent: Recent::default(),
             era: 0,
             stats: Stats { slots, ..Stats::default() },
         }
@@ -102,6 +106,11 @@ impl Ledger {
     /// Tells the detector that this is the end.
     pub(super) fn finish(self) {
         self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+    }
+
+    /// Tells that a second has passed, if there is room to tell it.
+    pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
     }
 
     fn follow_orders(&mut self, batch: &mut Batch) {

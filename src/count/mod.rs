@@ -118,6 +118,13 @@ impl Counting {
         self.intake.reopen(&mut self.ledger);
     }
 
+    /// Tells that a second has passed, and what the source received and lost at each interface. It is left out where
+    /// the detector is behind: the next one tells it too.
+    pub fn beat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
+        self.flush();
+        self.ledger.beat(interfaces);
+    }
+
     /// Has the statistics shown.
     pub fn show(&mut self) {
         self.intake.show(&mut self.ledger);

@@ -34,6 +34,10 @@ impl Ledger {
 
     /// Takes note of what became of an attempt, at the time of the segment that tells it, or when one was due.
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
+        let before = news.before.map(|life| life.outcome);
+        if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
+            self.stats.became.add(Code::from(news.after));
+        }
         if self.allow.contains(news.ends.client.0) {
             return;
         }

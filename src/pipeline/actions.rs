@@ -29,7 +29,8 @@ pub(super) struct Running(Vec<JoinHandle<()>>);
 impl Actions {
     /// Starts the helper that commands need.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
-        let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, None);
+        let user = settings.user.clone();
+        let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
         Ok(Self { helper: settings.exec.as_ref().map(start).transpose()? })
     }
 

@@ -39,6 +39,16 @@ pub trait Source {
         Received::default()
     }
 
+    /// The same for each live interface.
+    fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
+        Vec::new()
+    }
+
+    /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
+    fn is_beat(&mut self) -> bool {
+        false
+    }
+
     /// Has the kernel pass what this filter says from now on, where there is a kernel that does.
     fn refilter(&mut self, _filter: Filter) {}
 

@@ -58,8 +58,7 @@ pub(super) fn claim_alone(
     idle_after: u64,
     ties: &mut Ties,
 ) -> (usize, Claim) {
-    // No slot is ever busy.
-    let way = choose(set, second, idle_after, ties).unwrap_or(0);
+    let way = choose_alone(set, second, idle_after, ties);
     let old = set.tags[way].load(Ordering::Relaxed);
     let word = Word(set.words[way].load(Ordering::Relaxed));
     let (claimed, how) = next_claim(old, word, second, idle_after);
@@ -97,21 +96,42 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
 /// The slot that gives way: the one of the lowest rank; `None` while all are busy.
 fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<usize> {
     let random = ties.next();
-    let rank = |way: usize| {
+    let lowest = (0..WAYS).map(|way| {
         let tag = set.tags[way].load(Ordering::Acquire);
         let word = Word(set.words[way].load(Ordering::Acquire));
-        let flagged = u64::from(word.is_flagged());
-        let rank = match tag {
-            BUSY => return u64::MAX,
-            EMPTY => 0,
-            _ if is_idle(word, second, idle_after) => (1 + flagged) << 32,
-            _ => (3 + flagged) << 32 | u64::from(word.priority()) << 16 | (random >> (8 * way) & 0xff) << 8,
-        };
-        // Free slots are taken in order, so that two threads that claim one for the same source meet there.
-        rank | way as u64
-    };
-    let lowest = (0..WAYS).map(rank).min().filter(|rank| *rank != u64::MAX)?;
-    Some((lowest & 0xff) as usize)
+        match tag {
+            BUSY => u64::MAX,
+            // One that was given up has a word, and is free all the same.
+            EMPTY => way as u64,
+            _ => rank(word, way, random, second, idle_after),
+        }
+    });
+    let lowest = lowest.min().filter(|rank| *rank != u64::MAX)?;
+    Some((lowest & WAY) as usize)
+}
+
+/// The same where no other thread writes: none is busy, and what is empty has never been claimed. So its word tells.
+fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
+    let random = ties.next();
+    let mut lowest = u64::MAX;
+    for way in 0..WAYS {
+        let word = Word(set.words[way].load(Ordering::Relaxed));
+        lowest = lowest.min(rank(word, way, random, second, idle_after));
+    }
+    (lowest & WAY) as usize
+}
+
+const WAY: u64 = 0xff;
+
+/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; by priority; at random.
+/// Free slots are taken in order, so that two threads that claim one for the same source meet there.
+#[inline]
+fn rank(word: Word, way: usize, random: u64, second: u64, idle_after: u64) -> u64 {
+    let (is_claimed, is_flagged) = (u64::from(word.0 != 0), u64::from(word.is_flagged()));
+    let is_live = is_claimed & u64::from(!is_idle(word, second, idle_after));
+    let tie = (random >> (8 * way) & 0xff) << 8;
+    let live = (2 << 32 | u64::from(word.priority()) << 16 | tie) * is_live;
+    (((is_claimed + is_flagged) << 32) + live) | way as u64
 }
 
 pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {

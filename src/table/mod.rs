@@ -282,6 +282,7 @@ impl Table {
         }
     }
 
+    #[inline]
     fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];

@@ -71,6 +71,29 @@ fn a_command_inherits_no_packet_socket() {
 }
 
 #[test]
+fn a_command_has_no_capability_and_the_user_of_the_program() {
+    let Some(scene) = Scene::set() else { return };
+    for (user, id, no_new) in [("nobody", "65534", "0"), ("root", "0", "1")] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let exec = script(folder.path(), "cat /proc/self/status > some; mv some all");
+        let program = Program::watch(&scene.gateway, &format!("-i outer --user {user} {exec}"));
+        scene.flood(&[ATTACKER], 35, 1000);
+        let status = wait_for_lines(&folder.path().join("all"), 1);
+        program.stop(Signal::TERM);
+        let words = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("no {key}: {status}")).split_whitespace().collect::<Vec<_>>()
+        };
+        assert_eq!((words("Uid"), words("Gid")), (vec![id; 4], vec![id; 4]), "{status}");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(words(set), ["0000000000000000"], "{set}: {status}");
+        }
+        assert_eq!(words("NoNewPrivs"), [no_new], "{status}");
+    }
+}
+
+#[test]
 fn the_last_report_reaches_the_command_although_all_processes_are_signalled() {
     let Some(scene) = Scene::set() else { return };
     let folder = tempfile::tempdir().unwrap();
