@@ -151,6 +151,13 @@ pub struct Cli {
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = ACTIONS, hide_short_help = true)]
     pub exec_timeout: Written,
 
+    /// Post each report to this address, as JSON
+    ///
+    /// By HTTP, https:// or http://, in order. What is not taken is tried again three times within 7 seconds, unless the answer says that it never
+    /// will; then it is counted as lost and said. Give it in the configuration file where it holds a secret: the command line is there for all to see.
+    #[arg(long, value_name = "URL", help_heading = ACTIONS)]
+    pub webhook: Option<Written>,
+
     /// Memory for the tables of sources and connections
     ///
     /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give way; that is

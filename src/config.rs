@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::respond::CommandLine;
+use crate::respond::{CommandLine, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
@@ -53,6 +53,8 @@ pub struct Settings {
     pub write: Option<WriteSettings>,
     /// The command that is run on each report, if there is one.
     pub exec: Option<ExecSettings>,
+    /// Where reports are posted, if anywhere.
+    pub webhook: Option<WebhookUrl>,
     /// The user to go on as; without one it is for the start to say.
     pub user: Option<String>,
     /// The configuration file and the allow files: what was read for these settings, and may be read again.

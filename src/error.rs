@@ -73,6 +73,14 @@ pub enum Error {
     /// Rights cannot be given up.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
+    /// Nobody is known who could vouch for the host of the webhook.
+    #[error("cannot post to {url}: no certificates of authorities: {why} (apt-get install ca-certificates)")]
+    Authorities {
+        /// Where reports are to be posted.
+        url: String,
+        /// What was found.
+        why: String,
+    },
     /// There is not enough memory for the tables.
     #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
     Memory(Bytes),

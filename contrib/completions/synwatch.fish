@@ -18,6 +18,7 @@ complete -c synwatch -l write-max -d 'Let that capture file grow to this size at
 complete -c synwatch -l update -d 'Report an episode again so often while it lasts' -r
 complete -c synwatch -l exec -d 'Run this command on each report' -r
 complete -c synwatch -l exec-timeout -d 'End a command that is not done by then' -r
+complete -c synwatch -l webhook -d 'Post each report to this address, as JSON' -r
 complete -c synwatch -l memory -d 'Memory for the tables of sources and connections' -r
 complete -c synwatch -l max-episodes -d 'Episodes that can be open at once' -r
 complete -c synwatch -l buffer -d 'The kernel\'s buffer for each interface' -r

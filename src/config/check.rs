@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use self::actions::exec;
+use self::actions::{exec, webhook};
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, write};
 use self::service::metrics;
@@ -67,6 +67,7 @@ impl Settings {
             stats_interval: faults.note(stats_interval(&cli)),
             write: write.map(|write| write.value),
             exec: faults.note(exec(&cli)),
+            webhook: faults.note(webhook(&cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

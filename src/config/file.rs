@@ -42,8 +42,17 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 8] =
-    ["interface", "json", "metrics", "stats_interval", "write", "write_max", "exec", "exec_timeout"];
+const LIVE_ALONE: [&str; 9] = [
+    "interface",
+    "json",
+    "metrics",
+    "stats_interval",
+    "write",
+    "write_max",
+    "exec",
+    "exec_timeout",
+    "webhook",
+];
 
 /// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.
 ///

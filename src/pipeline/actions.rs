@@ -8,13 +8,14 @@ use std::thread::JoinHandle;
 use super::{join, spawn};
 use crate::config::{ExecSettings, Settings};
 use crate::error::Error;
-use crate::respond::Helper;
+use crate::respond::{Helper, Webhook};
 use crate::sink::Sinks;
 use crate::zone::Zone;
 
 /// What actions need that must be had before anything else.
 pub(super) struct Actions {
     helper: Option<Helper>,
+    webhook: Option<Webhook>,
 }
 
 /// Actions whose threads have not started.
@@ -27,11 +28,14 @@ type Body = (&'static str, Box<dyn FnOnce() + Send>);
 pub(super) struct Running(Vec<JoinHandle<()>>);
 
 impl Actions {
-    /// Starts the helper that commands need.
+    /// Starts the helper that commands need, and reads what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
         let user = settings.user.clone();
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
-        Ok(Self { helper: settings.exec.as_ref().map(start).transpose()? })
+        Ok(Self {
+            helper: settings.exec.as_ref().map(start).transpose()?,
+            webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
+        })
     }
 
     /// Has reports go to them, too.
@@ -42,6 +46,11 @@ impl Actions {
             sinks.push(feed);
             ready.0.push(("commands", Box::new(move || exec.run())));
             ready.0.push(("replies", Box::new(move || replies.run())));
+        }
+        if let Some(webhook) = self.webhook {
+            let (feed, post) = webhook.post(is_live, zone.clone());
+            sinks.push(feed);
+            ready.0.push(("webhook", Box::new(move || post.run())));
         }
         ready
     }

@@ -3,6 +3,7 @@
 //! ```text
 //!   detector ──Alert──▶ Feed ──queue──▶ exec ──Request──▶ helper ──▶ the command
 //!                                            ◀──Reply────
+//!           ──Alert──▶ Feed ──queue──▶ webhook ──▶ the web
 //! ```
 //!
 //! An action may be slow, or hang. So each has a queue of its own and a thread of its own: what hangs holds up neither a
@@ -11,6 +12,8 @@
 
 mod exec;
 mod feed;
+mod webhook;
 
 pub use exec::{CommandLine, Exec, Helper, Replies, serve};
 pub use feed::{Feed, Inbox, Lost, QUEUE};
+pub use webhook::{Post, Webhook, WebhookUrl};

@@ -1,6 +1,8 @@
 //! What is done about reports, live: it delays none, survives what it should, and leaves nothing behind.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Instant;
@@ -130,4 +132,25 @@ fn without_its_helper_the_program_goes_on_and_says_so() {
     let ended = program.stop(Signal::TERM);
     assert_eq!((ended.code, ended.sources("end").len()), (Some(0), 1), "{ended:#?}");
     assert_eq!(ended.summary("reports-lost"), 2, "its start and its end: {ended:#?}");
+}
+
+#[test]
+fn a_webhook_that_hangs_delays_no_report() {
+    let Some(scene) = Scene::set() else { return };
+    let listener = scene.gateway.enter(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    // What it needs it has although the rights are given up.
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer --user nobody --webhook {url}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    let (stream, _) = listener.accept().unwrap();
+    let request = BufReader::new(&stream).lines().next().unwrap().unwrap();
+    assert_eq!(request, "POST /hook HTTP/1.1");
+    scene.flood(&[INNOCENT], 35, 1000);
+    program.err.wait_for(" flood start src=198.51.100.10 ");
+    program.signal(Signal::TERM);
+    program.err.wait_for_several(" flood end ", 2);
+    drop((stream, listener));
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 4, "{ended:#?}");
 }

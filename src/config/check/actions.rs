@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::value::{read, time, wrong};
 use crate::cli::Cli;
 use crate::config::{ExecSettings, UsageError};
+use crate::respond::WebhookUrl;
 
 const EXEC_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
@@ -20,4 +21,8 @@ pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
         )),
         None => Ok(None),
     }
+}
+
+pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookUrl>, UsageError> {
+    cli.webhook.as_ref().map(|text| read("webhook", text)).transpose()
 }

@@ -62,6 +62,7 @@ fn the_defaults_are_those_of_the_help() {
         stats_interval: None,
         write: None,
         exec: None,
+        webhook: None,
         user: None,
         metrics: None,
         log_format: LogFormat::Auto,

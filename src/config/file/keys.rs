@@ -54,6 +54,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("fail_on_alert", "fail_on_alert", Slot::Flag(|cli| &mut cli.fail_on_alert)),
     key("exec", "exec", Slot::Optional(|cli| &mut cli.exec)),
     key("exec_timeout", "exec_timeout", Slot::Text(|cli| &mut cli.exec_timeout)),
+    key("webhook", "webhook", Slot::Optional(|cli| &mut cli.webhook)),
     key("memory", "memory", Slot::Text(|cli| &mut cli.memory)),
     key("max_episodes", "max_episodes", Slot::Text(|cli| &mut cli.max_episodes)),
     key("buffer", "buffer", Slot::Text(|cli| &mut cli.buffer)),

@@ -1,28 +1,13 @@
-//! What is done about reports, in replays: commands.
-
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-#[allow(dead_code, reason = "not all of what a run can tell is asked for here")]
-#[path = "common/run.rs"]
-mod run;
+//! A command for each report.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use run::{Ran, synwatch};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const SEED: &str = "captures/seed-attack.pcap";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn run(arguments: &[&str]) -> Ran {
-    synwatch(root(), arguments, None)
-}
+use crate::{SEED, run, summary};
 
 /// A shell script in a folder of its own, whose name it finds in `$0`'s.
 struct Script {
@@ -49,13 +34,6 @@ impl Script {
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
-}
-
-/// The value of a key of the summary.
-fn summary(ran: &Ran, key: &str) -> u64 {
-    let key = format!(" {key}=");
-    let (_, rest) = ran.stderr.split_once(&key).unwrap_or_else(|| panic!("no{key} in {}", ran.stderr));
-    rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[test]

@@ -1,0 +1,32 @@
+//! What is done about reports, in replays: commands, webhooks.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#[allow(dead_code, reason = "not all of what a run can tell is asked for here")]
+#[path = "../common/run.rs"]
+mod run;
+
+mod exec;
+mod webhook;
+
+use std::path::Path;
+
+use run::{Ran, synwatch};
+
+/// The attack of the seed: seven reports.
+const SEED: &str = "captures/seed-attack.pcap";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    synwatch(root(), arguments, None)
+}
+
+/// The value of a key of the summary.
+fn summary(ran: &Ran, key: &str) -> u64 {
+    let key = format!(" {key}=");
+    let (_, rest) = ran.stderr.split_once(&key).unwrap_or_else(|| panic!("no{key} in {}", ran.stderr));
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
