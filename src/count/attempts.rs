@@ -11,7 +11,7 @@ use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Hashes;
-use super::tally::{By, Tally};
+use super::tally::{By, Row, Tally};
 
 impl Ledger {
     /// Counts an attempt, in each tally that it concerns.
@@ -29,8 +29,7 @@ impl Ledger {
         let mut is_kept = false;
         for row in 0..self.rows.len() {
             let Some(tag) = batch.tag(row, index) else { continue };
-            let (watch, tally) = self.rows[row];
-            let by = self.watches[watch].tallies[tally].by;
+            let Row { watch, by, .. } = self.rows[row];
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
@@ -49,15 +48,13 @@ impl Ledger {
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     #[inline]
     fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
-        let (watch, tally) = self.rows[row];
+        let Row { watch, tally, by, ref table } = self.rows[row];
         let Pending { segment, now, hashes, .. } = pending;
-        let Tally { by, counter } = &self.watches[watch].tallies[tally];
-        let by = *by;
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.src) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let recorded = counter.table.record_attempt(tag, hint, &counted, &mut self.ties);
-        let met = counter.table.met(&recorded);
+        let recorded = table.record_attempt(tag, hint, &counted, &mut self.ties);
+        let met = table.met(&recorded);
         if recorded.claimed.is_some() {
             self.note_claim(&recorded, by);
         }
@@ -132,7 +129,7 @@ impl Ledger {
     pub(super) fn count_repeat(&self, batch: &Batch, index: usize, repeat: Syn) {
         let pending = &batch.all()[index];
         let mut reported_in = None;
-        for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+        for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
             let Some(tag) = batch.tag(row, index) else { continue };
             let watching = &self.watches[watch];
             let Tally { by, counter } = &watching.tallies[tally];

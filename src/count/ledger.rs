@@ -10,7 +10,7 @@ use super::batch::{self, Batch, Pending, Turn};
 use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
-use super::tally::{self, By, Watching};
+use super::tally::{self, By, Row, Watching};
 use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
@@ -28,8 +28,8 @@ pub(super) struct Ledger {
     pub(super) clock: Reading,
     pub(super) connections: Connections,
     pub(super) watches: Vec<Watching>,
-    /// Every tally: its watch's place, and its own among those of the watch.
-    pub(super) rows: Vec<(usize, usize)>,
+    /// Every tally, in order.
+    pub(super) rows: Vec<Row>,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
@@ -145,9 +145,9 @@ impl Ledger {
             let pending = &batch.all()[index];
             touched ^= self.connections.touch(pending.hashes.connection);
             if pending.segment.flags.is_attempt() {
-                for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+                for (row, Row { table, .. }) in self.rows.iter().enumerate() {
                     if let Some(tag) = batch.tag(row, index) {
-                        touched ^= self.watches[watch].tallies[tally].counter.table.touch(tag);
+                        touched ^= table.touch(tag);
                     }
                 }
             }
@@ -159,9 +159,9 @@ impl Ledger {
                 touched ^= self.connections.touch_entry(pending.hashes.connection);
                 continue;
             }
-            for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+            for (row, Row { table, .. }) in self.rows.iter().enumerate() {
                 if let Some(tag) = batch.tag(row, index) {
-                    let (hint, ring) = self.watches[watch].tallies[tally].counter.table.touch_ring(tag);
+                    let (hint, ring) = table.touch_ring(tag);
                     batch.set_hint(row, index, hint);
                     touched ^= ring;
                 }

@@ -173,12 +173,29 @@ impl By {
     }
 }
 
-/// Every tally: its watch's place, and its own among those of the watch.
-pub(super) fn rows(watches: &[Watching]) -> Vec<(usize, usize)> {
-    let tallies = |(watch, watching): (usize, &Watching)| {
-        (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
+/// A tally of a watch, as each attempt needs it.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The watch's place.
+    pub(super) watch: usize,
+    /// The tally's among those of the watch.
+    pub(super) tally: usize,
+    pub(super) by: By,
+    pub(super) table: Arc<Table>,
+}
+
+/// Every tally, in order.
+pub(super) fn rows(watches: &[Watching]) -> Vec<Row> {
+    let of_watch = |(watch, watching): (usize, &Watching)| {
+        let row = |(tally, of): (usize, &Tally)| Row {
+            watch,
+            tally,
+            by: of.by,
+            table: Arc::clone(&of.counter.table),
+        };
+        watching.tallies.iter().enumerate().map(row).collect::<Vec<_>>()
     };
-    watches.iter().enumerate().flat_map(tallies).collect()
+    watches.iter().enumerate().flat_map(of_watch).collect()
 }
 
 /// How many slots there are in all tables.

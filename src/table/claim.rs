@@ -95,7 +95,7 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
 
 /// The slot that gives way: the one of the lowest rank; `None` while all are busy.
 fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<usize> {
-    let random = ties.next();
+    let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let lowest = (0..WAYS).map(|way| {
         let tag = set.tags[way].load(Ordering::Acquire);
         let word = Word(set.words[way].load(Ordering::Acquire));
@@ -103,7 +103,7 @@ fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<us
             BUSY => u64::MAX,
             // One that was given up has a word, and is free all the same.
             EMPTY => way as u64,
-            _ => rank(word, way, random, second, idle_after),
+            _ => rank(word, way, random, live_from),
         }
     });
     let lowest = lowest.min().filter(|rank| *rank != u64::MAX)?;
@@ -112,26 +112,33 @@ fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<us
 
 /// The same where no other thread writes: none is busy, and what is empty has never been claimed. So its word tells.
 fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
-    let random = ties.next();
+    let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let mut lowest = u64::MAX;
     for way in 0..WAYS {
         let word = Word(set.words[way].load(Ordering::Relaxed));
-        lowest = lowest.min(rank(word, way, random, second, idle_after));
+        lowest = lowest.min(rank(word, way, random, live_from));
     }
     (lowest & WAY) as usize
 }
 
 const WAY: u64 = 0xff;
 
-/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; by priority; at random.
-/// Free slots are taken in order, so that two threads that claim one for the same source meet there.
+/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; the live ones by
+/// priority, then at random. Free slots are taken in order, so that two threads that claim one for the same source meet
+/// there.
+///
+/// ```text
+///   34     33        32     31      16 15    8 7   0
+///  ┌──────┬─────────┬──────┬──────────┬───────┬─────┐
+///  │ live │ claimed │ flag │ priority │ tie   │ way │
+///  └──────┴─────────┴──────┴──────────┴───────┴─────┘
+/// ```
 #[inline]
-fn rank(word: Word, way: usize, random: u64, second: u64, idle_after: u64) -> u64 {
-    let (is_claimed, is_flagged) = (u64::from(word.0 != 0), u64::from(word.is_flagged()));
-    let is_live = is_claimed & u64::from(!is_idle(word, second, idle_after));
+fn rank(word: Word, way: usize, random: u64, live_from: Word) -> u64 {
+    let claimed = u64::from(word.0 != 0) << 33 | u64::from(word.is_flagged()) << 32;
     let tie = (random >> (8 * way) & 0xff) << 8;
-    let live = (2 << 32 | u64::from(word.priority()) << 16 | tie) * is_live;
-    (((is_claimed + is_flagged) << 32) + live) | way as u64
+    let live = if word.0 >= live_from.0 { 1 << 34 | u64::from(word.priority()) << 16 | tie } else { 0 };
+    live | claimed | way as u64
 }
 
 pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
