@@ -137,6 +137,14 @@ pub struct Cli {
     #[arg(long, help_heading = REPORTS)]
     pub fail_on_alert: bool,
 
+    /// Write reports to the system's log, too
+    ///
+    /// Facility daemon; severity 1 is a warning, 2 a notice, 3 an information. Name the socket behind a "=" where it is
+    /// not /dev/log. Live only.
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, require_equals = true,
+        default_missing_value = crate::sink::Syslog::SOCKET, help_heading = REPORTS)]
+    pub syslog: Option<Written<PathBuf>>,
+
     /// Run this command on each report
     ///
     /// It reads the report as JSON on standard input, and finds its main values in its environment (SYNWATCH_STATE, SYNWATCH_SOURCE,

@@ -30,7 +30,7 @@ use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Text};
+use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Syslog, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Writers;
@@ -321,6 +321,9 @@ fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Op
         Some(Output::Stdout) => sinks.push(Eve::new(Lines::stdout(), zone)),
         Some(Output::File(path)) => sinks.push(Eve::new(Lines::append(path)?, zone)),
         None => {}
+    }
+    if let Some(socket) = &settings.syslog {
+        sinks.push(Syslog::open(socket)?);
     }
     Ok(sinks)
 }

@@ -16,6 +16,7 @@ complete -c synwatch -l stats-interval -d 'Write the statistics to the JSON file
 complete -c synwatch -s w -l write -d 'Write the attempts of reported sources to a capture file' -r
 complete -c synwatch -l write-max -d 'Let that capture file grow to this size at most' -r
 complete -c synwatch -l update -d 'Report an episode again so often while it lasts' -r
+complete -c synwatch -l syslog -d 'Write reports to the system\'s log, too' -r
 complete -c synwatch -l exec -d 'Run this command on each report' -r
 complete -c synwatch -l exec-timeout -d 'End a command that is not done by then' -r
 complete -c synwatch -l webhook -d 'Post each report to this address, as JSON' -r

@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use self::actions::{exec, webhook};
 use self::input::{expression, input, live};
-use self::output::{json, refuse_overwriting, stats_interval, write};
+use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::metrics;
 use self::value::{number, read, size, time};
 use self::watch::{allow_list, watches};
@@ -66,6 +66,7 @@ impl Settings {
             json: json.map(|json| json.value),
             stats_interval: faults.note(stats_interval(&cli)),
             write: write.map(|write| write.value),
+            syslog: faults.note(syslog(&cli)),
             exec: faults.note(exec(&cli)),
             webhook: faults.note(webhook(&cli)),
             utc: cli.utc,

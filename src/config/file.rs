@@ -42,13 +42,14 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 9] = [
+const LIVE_ALONE: [&str; 10] = [
     "interface",
     "json",
     "metrics",
     "stats_interval",
     "write",
     "write_max",
+    "syslog",
     "exec",
     "exec_timeout",
     "webhook",

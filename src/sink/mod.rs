@@ -16,6 +16,7 @@ mod record;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod summary;
+mod syslog;
 mod text;
 
 pub use capture::{CaptureHandle, CaptureWriter, Kept};
@@ -25,6 +26,7 @@ pub use eve::{Eve, record_of};
 pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub use metrics::{Metrics, Page};
+pub use syslog::Syslog;
 pub use text::Text;
 
 use crate::alert::Alert;

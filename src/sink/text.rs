@@ -92,13 +92,26 @@ struct Line<'a> {
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { alert, zone, colour } = *self;
+        write!(f, "{} {}", zone.text(alert.time), Report { alert, colour })
+    }
+}
+
+/// The same without its time.
+pub(super) struct Report<'a> {
+    pub(super) alert: &'a Alert,
+    pub(super) colour: bool,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { alert, colour } = *self;
         let (style, state) = match alert.state {
             State::Start => (Style::Bad, "flood start"),
             State::Update => (Style::Notice, "flood update"),
             State::End(_) => (Style::Good, "flood end"),
         };
         let watch = Escaped::value(&alert.watch);
-        write!(f, "{} {}", zone.text(alert.time), style.paint(state, colour))?;
+        f.write_str(&style.paint(state, colour))?;
         // A flood of one destination has no source that could be acted on.
         match alert.kind {
             Kind::Source => write!(f, " src={}", alert.source)?,

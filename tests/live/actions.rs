@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Instant;
 
@@ -153,4 +154,23 @@ fn a_webhook_that_hangs_delays_no_report() {
     let ended = program.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.summary("reports-lost"), 4, "{ended:#?}");
+}
+
+#[test]
+fn reports_are_in_the_system_log_too() {
+    let Some(scene) = Scene::set() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let log = UnixDatagram::bind(&path).unwrap();
+    let program = Program::watch(&scene.gateway, &format!("-i outer --syslog={}", path.display()));
+    scene.flood(&[ATTACKER], 35, 1000);
+    let mut line = [0; 4096];
+    let length = log.recv(&mut line).unwrap();
+    let begin = format!("synwatch[{}]: flood start src=198.51.100.66 watch=mail ", program.id());
+    let line = std::str::from_utf8(&line[..length]).unwrap();
+    let (priority, line) = line.split_once('>').unwrap();
+    let ended = program.stop(Signal::TERM);
+    assert!(["<28", "<29", "<30"].contains(&priority) && line.starts_with(&begin), "{priority}>{line}");
+    let shown = ended.reports("start")[0].split_once(" flood ").unwrap().1;
+    assert!(line.ends_with(shown), "{shown} {line}");
 }

@@ -47,6 +47,15 @@ pub(super) fn write(cli: &Cli) -> Result<Option<Written<WriteSettings>>, UsageEr
     }
 }
 
+/// The socket of the system's log. Its entries have the time at which they come, which is not that of a capture.
+pub(super) fn syslog(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
+    let Some(written) = &cli.syslog else { return Ok(None) };
+    if !cli.read.is_empty() {
+        return Err(wrong_path("syslog", written, "a replay has none (pipe its reports to logger)"));
+    }
+    Ok(Some(written.value.clone()))
+}
+
 /// Refuses names that would make one file's contents replace another's. Links that hide this are not followed.
 pub(super) fn refuse_overwriting(
     input: &Input,

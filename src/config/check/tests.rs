@@ -61,6 +61,7 @@ fn the_defaults_are_those_of_the_help() {
         json: None,
         stats_interval: None,
         write: None,
+        syslog: None,
         exec: None,
         webhook: None,
         user: None,
@@ -312,4 +313,14 @@ fn metrics_are_shown_to_this_host_alone_unless_an_address_is_given() {
     }
     let error = settings("-r a.pcap --metrics 9925").unwrap_err();
     assert!(error.contains("a replay has none"), "{error}");
+}
+
+#[test]
+fn the_system_log_is_for_what_happens_now() {
+    let socket = |arguments: &str| settings(arguments).map(|settings| settings.syslog);
+    assert_eq!(socket("-i eth0 --syslog"), Ok(Some("/dev/log".into())));
+    assert_eq!(socket("-i eth0 --syslog=/run/log tcp"), Ok(Some("/run/log".into())));
+    assert_eq!(socket("-i eth0"), Ok(None));
+    let error = socket("-r a.pcap --syslog").unwrap_err();
+    assert_eq!(error, r#"syslog "/dev/log": a replay has none (pipe its reports to logger)"#);
 }

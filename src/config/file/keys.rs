@@ -52,6 +52,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("update", "update", Slot::Text(|cli| &mut cli.update)),
     key("utc", "utc", Slot::Flag(|cli| &mut cli.utc)),
     key("fail_on_alert", "fail_on_alert", Slot::Flag(|cli| &mut cli.fail_on_alert)),
+    key("syslog", "syslog", Slot::Path(|cli| &mut cli.syslog)),
     key("exec", "exec", Slot::Optional(|cli| &mut cli.exec)),
     key("exec_timeout", "exec_timeout", Slot::Text(|cli| &mut cli.exec_timeout)),
     key("webhook", "webhook", Slot::Optional(|cli| &mut cli.webhook)),
