@@ -30,6 +30,8 @@ pub struct Alert {
     /// Whom the attempts are counted for: a host, or a network where the grouping is one. Of a flood of one destination
     /// it is the destination.
     pub source: Source,
+    /// What is known of the source, beside what it did.
+    pub about: About,
     /// The limit that was met.
     pub limit: Limit,
     /// The attempt that met it.
@@ -207,6 +209,19 @@ impl Source {
     pub fn is_network(&self) -> bool {
         self.0.prefix_len() < self.0.max_prefix_len()
     }
+}
+
+/// Who a source is. Each of these may not be known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Its name, as who holds the address has it in the DNS: no proof of anything. It may hold any character.
+    pub name: Option<Arc<str>>,
+    /// The number of the autonomous system that its address belongs to.
+    pub system: Option<u32>,
+    /// The organisation that runs that.
+    pub organisation: Option<Arc<str>>,
+    /// The country, by its two letters (ISO 3166-1).
+    pub country: Option<Arc<str>>,
 }
 
 /// Sources with an episode of their own: the first few are kept.

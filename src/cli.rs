@@ -137,6 +137,24 @@ pub struct Cli {
     #[arg(long, help_heading = REPORTS)]
     pub fail_on_alert: bool,
 
+    /// Do not look up names of sources
+    ///
+    /// Live they are looked up by the system's resolver, meanwhile, and are in the reports as soon as they are known.
+    #[arg(short, long, conflicts_with = "names", help_heading = REPORTS)]
+    pub no_names: bool,
+
+    /// Look up names of sources in a replay, too
+    ///
+    /// Each is waited for, 5 seconds at most.
+    #[arg(long, help_heading = REPORTS)]
+    pub names: bool,
+
+    /// Look up whose network a source is in, in this database (repeatable)
+    ///
+    /// In MaxMind's format: the AS number, its organisation, the country. Read at the start.
+    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    pub mmdb: Vec<Written<PathBuf>>,
+
     /// Write reports to the system's log, too
     ///
     /// Facility daemon; severity 1 is a warning, 2 a notice, 3 an information. Name the socket behind a "=" where it is

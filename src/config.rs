@@ -51,6 +51,10 @@ pub struct Settings {
     pub stats_interval: Option<Duration>,
     /// The capture file to write, if there is one.
     pub write: Option<WriteSettings>,
+    /// Whether names of sources are looked up.
+    pub names: bool,
+    /// The databases of networks.
+    pub databases: Vec<PathBuf>,
     /// The socket of the system's log, if reports go there; live only.
     pub syslog: Option<PathBuf>,
     /// The command that is run on each report, if there is one.

@@ -81,6 +81,14 @@ pub enum Error {
         /// What was found.
         why: String,
     },
+    /// A database of networks cannot be used.
+    #[error("cannot read database {path:?}: {why}")]
+    Database {
+        /// The file, as it was given.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// There is not enough memory for the tables.
     #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
     Memory(Bytes),

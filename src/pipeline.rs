@@ -136,7 +136,7 @@ impl Run {
         let held = privileges::drop(&Plan::new(settings))?;
         log::info!("privileges: {held}");
         let mut sinks = sinks(settings, console, zone.clone()).map_err(|error| held.explain(error))?;
-        let actions = self.actions.attach(&mut sinks, self.is_live, &zone);
+        let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         let metrics = exporter.map(|exporter| {
             let metrics =
                 Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
@@ -148,6 +148,7 @@ impl Run {
         if let Some(watchdog) = Watchdog::from_environment() {
             sinks.push(watchdog);
         }
+        let sinks = actions.name(sinks, self.is_live);
         let writer = match &settings.write {
             Some(write) => Some(
                 CaptureWriter::create(&write.path, write.max.0, interfaces.clone())

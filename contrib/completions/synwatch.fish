@@ -16,6 +16,7 @@ complete -c synwatch -l stats-interval -d 'Write the statistics to the JSON file
 complete -c synwatch -s w -l write -d 'Write the attempts of reported sources to a capture file' -r
 complete -c synwatch -l write-max -d 'Let that capture file grow to this size at most' -r
 complete -c synwatch -l update -d 'Report an episode again so often while it lasts' -r
+complete -c synwatch -l mmdb -d 'Look up whose network a source is in, in this database (repeatable)' -r
 complete -c synwatch -l syslog -d 'Write reports to the system\'s log, too' -r
 complete -c synwatch -l exec -d 'Run this command on each report' -r
 complete -c synwatch -l exec-timeout -d 'End a command that is not done by then' -r
@@ -33,6 +34,8 @@ complete -c synwatch -l no-allow-self -d 'Report the addresses of the watched in
 complete -c synwatch -l tunnels -d 'Look into tunnels: IP in IP, 6in4, 4in6, GRE, VXLAN'
 complete -c synwatch -l utc -d 'Show times in UTC instead of local time'
 complete -c synwatch -l fail-on-alert -d 'Exit with 3 when anything was reported'
+complete -c synwatch -s n -l no-names -d 'Do not look up names of sources'
+complete -c synwatch -l names -d 'Look up names of sources in a replay, too'
 complete -c synwatch -s T -l test-config -d 'Check the configuration, open nothing, and exit'
 complete -c synwatch -s q -l quiet -d 'Leave out warnings and the summary'
 complete -c synwatch -s v -l verbose -d 'Say more: -v what happens, -vv details, -vvv everything'

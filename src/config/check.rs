@@ -43,6 +43,9 @@ impl Settings {
         if cli.quiet && cli.verbose > 0 {
             faults.add(UsageError::Both("quiet", "verbose"));
         }
+        if cli.names && cli.no_names {
+            faults.add(UsageError::Both("names", "no_names"));
+        }
         let expression = faults.note(expression(&cli));
         let live = live(&cli, &mut faults);
         let input = faults.note(input(&cli, live));
@@ -66,6 +69,8 @@ impl Settings {
             json: json.map(|json| json.value),
             stats_interval: faults.note(stats_interval(&cli)),
             write: write.map(|write| write.value),
+            names: cli.names || (cli.read.is_empty() && !cli.no_names),
+            databases: cli.mmdb.iter().map(|written| written.value.clone()).collect(),
             syslog: faults.note(syslog(&cli)),
             exec: faults.note(exec(&cli)),
             webhook: faults.note(webhook(&cli)),

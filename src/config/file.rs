@@ -88,6 +88,7 @@ fn is_taken(options: &Cli, option: &str) -> bool {
         _ if options.is_given("read") && LIVE_ALONE.contains(&option) => true,
         "interface" => is_any_given(&["interface", "list_interfaces"]),
         "quiet" | "verbose" => is_any_given(&["quiet", "verbose"]),
+        "names" | "no_names" => is_any_given(&["names", "no_names"]),
         _ => options.is_given(option),
     }
 }

@@ -25,7 +25,7 @@ use crossbeam_channel::{Receiver, Sender};
 pub use episode::{Episode, Episodes, Recent};
 pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
 
-use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
+use crate::alert::{About, Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
 use crate::packet::{Interfaces, Origin};
 use crate::sink::Sink;
@@ -371,6 +371,7 @@ impl<S: Sink> Detector<S> {
             signature: watch.signature + open.key.kind.number(),
             kind: open.key.kind,
             source,
+            about: About::default(),
             limit,
             trigger: open.trigger.clone(),
             attempts,

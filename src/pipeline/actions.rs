@@ -1,4 +1,4 @@
-//! What is done about reports beside saying them, each on threads of its own.
+//! What is known of a source, and what is done about reports beside saying them: each on threads of its own.
 //!
 //! The steps are apart because each has its time: helpers start first of all, while nothing is open that they could
 //! inherit; queues stand before the detector does; threads start last.
@@ -8,18 +8,29 @@ use std::thread::JoinHandle;
 use super::{join, spawn};
 use crate::config::{ExecSettings, Settings};
 use crate::error::Error;
+use crate::names::{self, Databases, Named, Names, Resolver};
 use crate::respond::{Helper, Webhook};
 use crate::sink::Sinks;
 use crate::zone::Zone;
 
-/// What actions need that must be had before anything else.
+/// Names that are looked up at the same time: a look-up may take half a minute.
+const RESOLVERS: usize = 4;
+
+/// What must be had before anything else.
 pub(super) struct Actions {
     helper: Option<Helper>,
     webhook: Option<Webhook>,
+    databases: Databases,
+    looks_up_names: bool,
 }
 
-/// Actions whose threads have not started.
-pub(super) struct Ready(Vec<Body>);
+/// What is ready, its threads not started.
+pub(super) struct Ready {
+    threads: Vec<Body>,
+    resolvers: Vec<Resolver>,
+    names: Option<Names>,
+    databases: Databases,
+}
 
 /// What a thread does, after the thread's name.
 type Body = (&'static str, Box<dyn FnOnce() + Send>);
@@ -28,38 +39,50 @@ type Body = (&'static str, Box<dyn FnOnce() + Send>);
 pub(super) struct Running(Vec<JoinHandle<()>>);
 
 impl Actions {
-    /// Starts the helper that commands need, and reads what proves hosts of the web.
+    /// Starts the helper that commands need, and reads databases and what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
         let user = settings.user.clone();
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
         Ok(Self {
             helper: settings.exec.as_ref().map(start).transpose()?,
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
+            databases: Databases::open(settings.databases.iter().map(AsRef::as_ref))?,
+            looks_up_names: settings.names,
         })
     }
 
     /// Has reports go to them, too.
     pub(super) fn attach(self, sinks: &mut Sinks, is_live: bool, zone: &Zone) -> Ready {
-        let mut ready = Ready(Vec::new());
+        let (names, resolvers) = self.looks_up_names.then(|| Names::new(RESOLVERS, names::system())).unzip();
+        let mut threads: Vec<Body> = Vec::new();
         if let Some(helper) = self.helper {
-            let (feed, exec, replies) = helper.exec(is_live, zone.clone());
+            let (feed, exec, replies) = helper.exec(is_live, zone.clone(), names.clone());
             sinks.push(feed);
-            ready.0.push(("commands", Box::new(move || exec.run())));
-            ready.0.push(("replies", Box::new(move || replies.run())));
+            threads.push(("commands", Box::new(move || exec.run())));
+            threads.push(("replies", Box::new(move || replies.run())));
         }
         if let Some(webhook) = self.webhook {
-            let (feed, post) = webhook.post(is_live, zone.clone());
+            let (feed, post) = webhook.post(is_live, zone.clone(), names.clone());
             sinks.push(feed);
-            ready.0.push(("webhook", Box::new(move || post.run())));
+            threads.push(("webhook", Box::new(move || post.run())));
         }
-        ready
+        Ready { threads, resolvers: resolvers.unwrap_or_default(), names, databases: self.databases }
     }
 }
 
 impl Ready {
+    /// Has what is known of their sources added to reports before they come to these sinks.
+    pub(super) fn name(&mut self, sinks: Sinks, is_live: bool) -> Named<Sinks> {
+        Named::new(self.names.take(), std::mem::take(&mut self.databases), is_live, sinks)
+    }
+
     /// Starts the threads.
     pub(super) fn start(self) -> Result<Running, Error> {
-        self.0.into_iter().map(|(name, body)| spawn(name, body)).collect::<Result<_, _>>().map(Running)
+        for resolver in self.resolvers {
+            // Nobody waits for one: it may be looking a name up for a long time yet.
+            spawn("names", move || resolver.run())?;
+        }
+        self.threads.into_iter().map(|(name, body)| spawn(name, body)).collect::<Result<_, _>>().map(Running)
     }
 }
 

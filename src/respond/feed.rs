@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::alert::Alert;
+use crate::names::Names;
 use crate::sink::Sink;
 use crate::time::Timestamp;
 use crate::warn::Throttle;
 
 /// Reports that wait for one action.
 pub const QUEUE: usize = 256;
+
+/// How long an action waits for a name: longer than most resolvers take.
+const NAME_WAITS: Duration = Duration::from_secs(2);
 
 /// Reports that an action was not given, or gave up. Clones share one count.
 ///
@@ -45,7 +50,7 @@ pub struct Feed {
 }
 
 /// The action's end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Inbox {
     /// The reports, in order.
     pub reports: Receiver<Box<Alert>>,
@@ -53,15 +58,26 @@ pub struct Inbox {
     pub stop: Receiver<()>,
     /// Counts what is not done.
     pub lost: Lost,
+    /// What is waited for before a report is acted on, if anything.
+    names: Option<Names>,
+}
+
+impl Inbox {
+    /// Adds the source's name to a report, where it is known within a few seconds.
+    pub fn complete(&self, alert: &mut Alert) {
+        if let Some(names) = &self.names {
+            names.complete(alert, NAME_WAITS);
+        }
+    }
 }
 
 impl Feed {
     /// A queue for an action, whose name is for messages. Live it drops what does not fit; otherwise it waits.
     #[must_use]
-    pub fn new(action: &'static str, is_live: bool) -> (Self, Inbox) {
+    pub fn new(action: &'static str, is_live: bool, names: Option<Names>) -> (Self, Inbox) {
         let ((reports, inbox), (stop, stopped)) = (bounded(QUEUE), bounded(1));
         let lost = Lost::default();
-        let inbox = Inbox { reports: inbox, stop: stopped, lost: lost.clone() };
+        let inbox = Inbox { reports: inbox, stop: stopped, lost: lost.clone(), names };
         let stop = is_live.then_some(stop);
         (Self { action, reports: Some(reports), stop, lost, dropped: Throttle::new() }, inbox)
     }
@@ -121,7 +137,7 @@ mod tests {
 
     #[test]
     fn live_what_does_not_fit_is_lost_and_nothing_waits() {
-        let (mut feed, inbox) = Feed::new("a test", true);
+        let (mut feed, inbox) = Feed::new("a test", true, None);
         (0..QUEUE + 3).for_each(|_| feed.alert(&start()));
         assert_eq!((inbox.reports.len(), feed.lost()), (QUEUE, 3));
         assert!(inbox.stop.is_empty());
@@ -131,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_replay_waits_for_room_and_hurries_nobody() {
-        let (mut feed, inbox) = Feed::new("a test", false);
+        let (mut feed, inbox) = Feed::new("a test", false, None);
         let reader = std::thread::spawn(move || inbox.reports.iter().count());
         (0..QUEUE * 2).for_each(|_| feed.alert(&start()));
         feed.finish(at(0));
@@ -142,7 +158,7 @@ mod tests {
     #[test]
     fn an_action_that_has_gone_loses_reports_and_holds_up_none() {
         for is_live in [true, false] {
-            let (mut feed, inbox) = Feed::new("a test", is_live);
+            let (mut feed, inbox) = Feed::new("a test", is_live, None);
             drop(inbox.reports);
             feed.alert(&start());
             assert_eq!(feed.lost(), 1);

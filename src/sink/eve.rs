@@ -147,6 +147,10 @@ mod tests {
         let hosts = Addresses { kept: vec!["2001:db8:0:1::1".parse().unwrap()], others: 7 };
         let record = parsed(&Alert { hosts, ..full() });
         assert_eq!(record["synwatch"]["source"], "2001:db8:0:1::/64");
+        assert_eq!(record["synwatch"]["name"], "a b.example");
+        assert_eq!(record["synwatch"]["as_number"], 64_500);
+        assert_eq!(record["synwatch"]["as_organisation"], "Example \u{1b}Net");
+        assert_eq!(record["synwatch"]["country"], "JP");
         assert_eq!(record["synwatch"]["hosts"], json!(["2001:db8:0:1::1"]));
         assert_eq!(record["synwatch"]["hosts_count"], 1);
         assert_eq!(record["synwatch"]["hosts_others"], 7);

@@ -63,6 +63,14 @@ struct Episode<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_organisation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'a str>,
     limit: String,
     attempts: u64,
     copies: u64,
@@ -151,6 +159,10 @@ impl<'a> Episode<'a> {
             watch: &alert.watch,
             kind: alert.kind.name(),
             source: (!matches!(alert.kind, Kind::Destination(_))).then(|| alert.source.to_string()),
+            name: alert.about.name.as_deref(),
+            as_number: alert.about.system,
+            as_organisation: alert.about.organisation.as_deref(),
+            country: alert.about.country.as_deref(),
             limit: alert.limit.to_string(),
             attempts: alert.attempts,
             copies: alert.copies,

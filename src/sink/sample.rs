@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::alert::{Addresses, Alert, Ended, Kind, Losses, Ports, Source, State, Trigger, Within};
+use crate::alert::{About, Addresses, Alert, Ended, Kind, Losses, Ports, Source, State, Trigger, Within};
 use crate::outcome::{Mix, Outcome};
 use crate::packet::Origin;
 use crate::time::Timestamp;
@@ -29,6 +29,7 @@ pub(crate) fn start() -> Alert {
         signature: 1_000_001,
         kind: Kind::Source,
         source: Source("49.212.10.42/32".parse().unwrap()),
+        about: About::default(),
         limit: Limit::new(30, Duration::from_secs(10)),
         trigger: Trigger {
             src: "49.212.10.42".parse().unwrap(),
@@ -85,6 +86,12 @@ pub(crate) fn full() -> Alert {
         state: State::Update,
         watch: Arc::from("my mail"),
         source: Source("2001:db8:0:1::/64".parse().unwrap()),
+        about: About {
+            name: Some(Arc::from("a b.example")),
+            system: Some(64_500),
+            organisation: Some(Arc::from("Example \u{1b}Net")),
+            country: Some(Arc::from("JP")),
+        },
         attempts: 330,
         copies: 2,
         retransmissions: 3,

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sink;
@@ -13,7 +14,7 @@ use super::escape::Escaped;
 use super::governor::Governor;
 use super::journal::Priority;
 use super::summary;
-use crate::alert::{Addresses, Alert, Kind, Losses, State};
+use crate::alert::{About, Addresses, Alert, Kind, Losses, State};
 use crate::stats::Stats;
 use crate::time::Timestamp;
 use crate::zone::Zone;
@@ -118,6 +119,7 @@ impl fmt::Display for Report<'_> {
             Kind::Network => write!(f, " src={} kind=network", alert.source)?,
             Kind::Destination(_) => write!(f, " kind=destination")?,
         }
+        write_about(f, &alert.about)?;
         write!(f, " watch={watch} limit={} attempts={}", alert.limit, alert.attempts)?;
         write_pace(f, alert)?;
         write_ports(f, alert)?;
@@ -199,6 +201,17 @@ fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     }
     let verified = if alert.is_verified() { "yes" } else { "no" };
     write!(f, " verified={verified} severity={}", alert.severity())
+}
+
+fn write_about(f: &mut fmt::Formatter<'_>, about: &About) -> fmt::Result {
+    let About { name, system, organisation, country } = about;
+    let text = |key, value: &Option<Arc<str>>| {
+        value.as_deref().map(|value| format!(" {key}={}", Escaped::value(value))).unwrap_or_default()
+    };
+    f.write_str(&text("name", name))?;
+    system.map_or(Ok(()), |number| write!(f, " as={number}"))?;
+    f.write_str(&text("org", organisation))?;
+    f.write_str(&text("country", country))
 }
 
 fn write_losses(f: &mut fmt::Formatter<'_>, losses: &Losses) -> fmt::Result {
@@ -306,7 +319,8 @@ mod tests {
             (
                 full(),
                 format!(
-                    "2013-11-25T15:12:38.000+09:00 flood update src=2001:db8:0:1::/64 watch=my\\u{{20}}mail \
+                    "2013-11-25T15:12:38.000+09:00 flood update src=2001:db8:0:1::/64 name=a\\u{{20}}b.example as=64500 \
+                     org=Example\\u{{20}}\\u{{1b}}Net country=JP watch=my\\u{{20}}mail \
                      limit={limit} attempts=330 duration=1m1s rate=5.4/s peak=5.1/s ports=25:200,110:120 \
                      ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=~19 \
                      outcomes=silent:28,open:1,pending:1 greeted=28 sent=0 received=0 verified=yes severity=1 copies=2 \

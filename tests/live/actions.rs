@@ -15,7 +15,7 @@ use crate::program::Program;
 use crate::scene::{ATTACKER, INNOCENT, PATIENCE, Scene};
 
 /// Writes a shell script and gives the options that have it run.
-fn script(folder: &Path, text: &str) -> String {
+pub(crate) fn script(folder: &Path, text: &str) -> String {
     let path = folder.join("script");
     fs::write(&path, format!("#!/bin/sh\ncd {}\n{text}\n", folder.display())).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -32,7 +32,7 @@ fn helper(program: &Program) -> Pid {
 }
 
 /// Waits until a file holds so many lines.
-fn wait_for_lines(path: &Path, lines: usize) -> String {
+pub(crate) fn wait_for_lines(path: &Path, lines: usize) -> String {
     let until = Instant::now() + PATIENCE;
     loop {
         let text = fs::read_to_string(path).unwrap_or_default();

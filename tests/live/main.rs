@@ -28,6 +28,7 @@ mod interfaces;
 mod mail;
 mod manager;
 mod metrics;
+mod names;
 mod outcomes;
 mod overload;
 mod own;

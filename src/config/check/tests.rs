@@ -61,6 +61,8 @@ fn the_defaults_are_those_of_the_help() {
         json: None,
         stats_interval: None,
         write: None,
+        names: true,
+        databases: Vec::new(),
         syslog: None,
         exec: None,
         webhook: None,

@@ -14,6 +14,7 @@ use super::message::{Ran, Ready, Reply, Request, Setup, line};
 use super::running::GRACE;
 use crate::alert::Alert;
 use crate::error::{CommandFault, Error};
+use crate::names::Names;
 use crate::respond::{Feed, Inbox, Lost};
 use crate::sink::record_of;
 use crate::time::Timestamp;
@@ -71,8 +72,8 @@ impl Helper {
 
     /// What runs it, each on a thread of its own, and the sink that hands reports to them.
     #[must_use]
-    pub fn exec(self, is_live: bool, zone: Zone) -> (Feed, Exec, Replies) {
-        let (feed, inbox) = Feed::new("the command", is_live);
+    pub fn exec(self, is_live: bool, zone: Zone, names: Option<Names>) -> (Feed, Exec, Replies) {
+        let (feed, inbox) = Feed::new("the command", is_live, names);
         // Bounded by the commands that run.
         let (sender, replies) = unbounded();
         let Self { child, requests, replies: from, command, timeout } = self;
@@ -124,15 +125,20 @@ impl Exec {
     /// Does so until there are no more reports. Once it is told that the run ends, what waits then has the time that one
     /// command has.
     pub fn run(self) {
-        let Self { mut child, inbox: Inbox { reports, mut stop, .. }, replies, timeout, mut work } = self;
+        let Self { mut child, inbox, replies, timeout, mut work } = self;
+        let Inbox { reports, mut stop, .. } = inbox.clone();
         let (nothing, mut end) = (never(), never());
         let mut is_open = true;
         while is_open || work.running > 0 {
             let next = if is_open && work.running < AT_ONCE { &reports } else { &nothing };
             select! {
                 recv(next) -> report => match report {
-                    Ok(report) if work.request(&report).is_ok() => {}
-                    Ok(_) => return work.mourn(&reports, 1),
+                    Ok(mut report) => {
+                        inbox.complete(&mut report);
+                        if work.request(&report).is_err() {
+                            return work.mourn(&reports, 1);
+                        }
+                    }
                     Err(_) => is_open = false,
                 },
                 recv(replies) -> reply => match reply {

@@ -1,5 +1,7 @@
 //! What a command finds in its environment: the report's main values, for scripts that read no JSON.
 
+use std::sync::Arc;
+
 use crate::alert::{Alert, Kind, State};
 use crate::zone::Zone;
 
@@ -11,10 +13,16 @@ pub(super) fn variables(alert: &Alert, zone: &Zone) -> Vec<(String, String)> {
         State::End(ended) => Some(ended.name().to_owned()),
         State::Start | State::Update => None,
     };
+    // The environment can hold no NUL.
+    let text = |value: &Option<Arc<str>>| value.as_deref().map(|value| value.replace('\0', ""));
     let all = [
         ("STATE", Some(alert.state.name().to_owned())),
         ("KIND", Some(alert.kind.name().to_owned())),
         ("SOURCE", source),
+        ("NAME", text(&alert.about.name)),
+        ("AS", alert.about.system.map(|number| number.to_string())),
+        ("ORG", text(&alert.about.organisation)),
+        ("COUNTRY", text(&alert.about.country)),
         ("DESTINATION", Some(alert.trigger.dst.to_string())),
         ("PORT", Some(alert.trigger.dst_port.to_string())),
         ("WATCH", Some(alert.watch.to_string())),
@@ -37,7 +45,7 @@ mod tests {
 
     use std::collections::HashMap;
 
-    use crate::sink::sample::{end, start, tokyo};
+    use crate::sink::sample::{end, full, start, tokyo};
 
     fn of(alert: &Alert) -> HashMap<String, String> {
         variables(alert, &tokyo()).into_iter().collect()
@@ -64,6 +72,17 @@ mod tests {
         ] {
             assert_eq!(found[&format!("SYNWATCH_{name}")], value, "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_known_of_the_source_is_in_variables() {
+        let found = of(&full());
+        for (name, value) in
+            [("NAME", "a b.example"), ("AS", "64500"), ("ORG", "Example \u{1b}Net"), ("COUNTRY", "JP")]
+        {
+            assert_eq!(found[&format!("SYNWATCH_{name}")], value, "{name}");
+        }
+        assert!(!of(&start()).contains_key("SYNWATCH_NAME"));
     }
 
     #[test]

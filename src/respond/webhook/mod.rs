@@ -19,6 +19,7 @@ use self::hurry::Hurry;
 pub use self::url::WebhookUrl;
 use crate::alert::Alert;
 use crate::error::{Cause, Error};
+use crate::names::Names;
 use crate::respond::{Feed, Inbox};
 use crate::sink::record_of;
 use crate::time::Timestamp;
@@ -87,8 +88,8 @@ impl Webhook {
 
     /// What does so on a thread of its own, and the sink that hands reports to it.
     #[must_use]
-    pub fn post(self, is_live: bool, zone: Zone) -> (Feed, Post) {
-        let (feed, inbox) = Feed::new("the webhook", is_live);
+    pub fn post(self, is_live: bool, zone: Zone, names: Option<Names>) -> (Feed, Post) {
+        let (feed, inbox) = Feed::new("the webhook", is_live, names);
         let post = Post {
             webhook: self,
             inbox,
@@ -168,13 +169,14 @@ impl Post {
     /// Does so until there are no more reports, or the time after the run's end is over.
     pub fn run(mut self) {
         let mut hurry = Hurry::new(self.inbox.stop.clone(), self.webhook.patience.grace);
-        while let Ok(report) = self.inbox.reports.recv() {
+        while let Ok(mut report) = self.inbox.reports.recv() {
             if hurry.is_over() {
                 let left = 1 + self.inbox.reports.iter().count() as u64;
                 self.inbox.lost.add(left);
                 log::warn!("{} not posted to {}: the run ends", reports(left), self.webhook.url);
                 break;
             }
+            self.inbox.complete(&mut report);
             self.deliver(&report, &mut hurry);
         }
         if let Some(lost) = self.warning.rest() {

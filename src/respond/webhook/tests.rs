@@ -52,7 +52,7 @@ fn server(answers: &'static [Option<&str>]) -> (WebhookUrl, JoinHandle<Vec<Strin
 
 /// Posts these, as in a replay, and gives how many were lost.
 fn posted(url: WebhookUrl, patience: Patience, reports: &[Alert]) -> u64 {
-    let (mut feed, post) = Webhook::patient(url, patience, None).unwrap().post(false, tokyo());
+    let (mut feed, post) = Webhook::patient(url, patience, None).unwrap().post(false, tokyo(), None);
     let posting = thread::spawn(move || post.run());
     reports.iter().for_each(|report| feed.alert(report));
     feed.finish(at(0));
@@ -131,7 +131,7 @@ fn the_end_of_a_live_run_is_not_held_up() {
         wait: Duration::from_secs(3_600),
         grace: Duration::ZERO,
     };
-    let (mut feed, post) = Webhook::patient(url, patience, None).unwrap().post(true, tokyo());
+    let (mut feed, post) = Webhook::patient(url, patience, None).unwrap().post(true, tokyo(), None);
     (0..3).for_each(|_| feed.alert(&start()));
     let posting = thread::spawn(move || post.run());
     feed.finish(at(0));

@@ -1,0 +1,100 @@
+//! Who a source is: its name, and whose network it is in.
+//!
+//! ```text
+//!   detector ──Alert──▶ Named ──Alert, with what is known──▶ sinks
+//!                        │  ▲
+//!                 asks   ▼  │ what is known by now
+//!                       Names ◀──── resolver threads: reverse DNS
+//! ```
+//!
+//! A database is asked at once. A name is looked up by the system's resolver, which may take long and cannot be
+//! interrupted: so that is done by a few threads, whose answers are kept. Live, no report waits for it: the first one of
+//! an episode has the name only where it is known already, those that follow have it. What acts on a report, on a thread
+//! of its own, may wait a while ([`Names::complete`]), and so does a replay.
+
+mod cache;
+mod database;
+mod resolver;
+
+pub use cache::Names;
+pub use database::Databases;
+pub use resolver::{LookUp, Resolver, system};
+
+use std::time::Duration;
+
+use crate::alert::{Alert, Kind};
+use crate::sink::Sink;
+use crate::stats::{Beat, Stats};
+use crate::time::Timestamp;
+
+/// How long a replay waits for a name.
+const REPLAY_WAITS: Duration = Duration::from_secs(5);
+
+/// Adds to each report what is known of its source, and hands it on.
+#[derive(Debug)]
+pub struct Named<S> {
+    names: Option<Names>,
+    databases: Databases,
+    is_live: bool,
+    sink: S,
+}
+
+impl<S: Sink> Named<S> {
+    /// Hands reports to this sink. Without `names` no name is looked up.
+    pub fn new(names: Option<Names>, databases: Databases, is_live: bool, sink: S) -> Self {
+        Self { names, databases, is_live, sink }
+    }
+
+    fn completed(&mut self, alert: &Alert) -> Alert {
+        let mut alert = alert.clone();
+        if !matches!(alert.kind, Kind::Destination(_)) {
+            alert.about = self.databases.about(alert.trigger.src);
+        }
+        if let Some(names) = &self.names {
+            names.complete(&mut alert, if self.is_live { Duration::ZERO } else { REPLAY_WAITS });
+        }
+        alert
+    }
+}
+
+impl<S: Sink> Sink for Named<S> {
+    fn alert(&mut self, alert: &Alert) {
+        if self.names.is_none() && self.databases.is_empty() {
+            return self.sink.alert(alert);
+        }
+        let alert = self.completed(alert);
+        self.sink.alert(&alert);
+    }
+
+    fn stats(&mut self, now: Timestamp, stats: &Stats) {
+        self.sink.stats(now, stats);
+    }
+
+    fn show(&mut self, stats: &Stats) {
+        self.sink.show(stats);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.sink.tick(now);
+    }
+
+    fn beat(&mut self, beat: &Beat) {
+        self.sink.beat(beat);
+    }
+
+    fn reopen(&mut self) {
+        self.sink.reopen();
+    }
+
+    fn finish(&mut self, now: Timestamp) {
+        self.sink.finish(now);
+    }
+
+    fn held_back(&self) -> u64 {
+        self.sink.held_back()
+    }
+
+    fn lost(&self) -> u64 {
+        self.sink.lost()
+    }
+}
