@@ -50,15 +50,8 @@ pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mu
     if give_up_double(set, tag, way) { Claimed::GivenUp { how } } else { Claimed::Won { way, how } }
 }
 
-/// The same where no other thread writes: nothing changes meanwhile, so that a store does what a swap does.
-pub(super) fn claim_alone(
-    set: &Set,
-    tag: u64,
-    second: u64,
-    idle_after: u64,
-    ties: &mut Ties,
-) -> (usize, Claim) {
-    let way = choose_alone(set, second, idle_after, ties);
+/// Claims this slot where no other thread writes: nothing changes meanwhile, so that a store does what a swap does.
+pub(super) fn claim_alone(set: &Set, way: usize, tag: u64, second: u64, idle_after: u64) -> Claim {
     let old = set.tags[way].load(Ordering::Relaxed);
     let word = Word(set.words[way].load(Ordering::Relaxed));
     let (claimed, how) = next_claim(old, word, second, idle_after);
@@ -67,7 +60,7 @@ pub(super) fn claim_alone(
     if word.priority() > TOP_PRIORITY / 2 {
         halve(set);
     }
-    (way, how)
+    how
 }
 
 /// The word of the claim that follows, and how the slot was come by.
@@ -111,7 +104,7 @@ fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<us
 }
 
 /// The same where no other thread writes: none is busy, and what is empty has never been claimed. So its word tells.
-fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
+pub(super) fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
     let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let mut lowest = u64::MAX;
     for way in 0..WAYS {
