@@ -15,6 +15,7 @@ pub mod time;
 pub mod zone;
 pub mod clock;
 pub mod sync;
+pub mod pages;
 pub mod hash;
 pub mod estimate;
 pub mod units;

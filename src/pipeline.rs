@@ -1,8 +1,10 @@
 //! The threads: started, stopped and joined here, and nowhere else.
 //!
 //! ```text
-//!   capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ commands (with --exec)
-//!      └────────Kept──▶ writer (with -w)        metrics (with --metrics): serves what a sink left
+//!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
+//!      └────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!
+//!   (live, capture and ledger are one)
 //! ```
 //!
 //! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that

@@ -10,7 +10,7 @@ use super::batch::{Batch, Now, Pending, Turn};
 use super::parties::Hasher;
 use super::plan::Plan;
 use crate::clock::{Clock, Seen};
-use crate::decode::{Skip, Tunnels, decode};
+use crate::decode::{Skip, Tunnels, decode, is_data};
 use crate::hash;
 use crate::packet::{InterfaceId, Packet};
 use crate::segment::{Flags, Segment};
@@ -164,6 +164,10 @@ impl Intake {
     fn examine(&mut self, packet: &Packet<'_>) -> Result<(), Skip> {
         if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
             return Err(Skip::Filtered);
+        }
+        // Most of what passes: no SYN, and no end or empty ACK that tells of one.
+        if is_data(packet) {
+            return Err(Skip::OtherFlags);
         }
         let segment = decode(packet, self.tunnels)?;
         if segment.flags.is_attempt() {

@@ -139,7 +139,7 @@ impl Ledger {
     }
 
     /// Brings all that these segments need into the cache: first the sets, then what they point to.
-    fn touch(&self, batch: &mut Batch, range: std::ops::Range<usize>) {
+    fn touch(&mut self, batch: &mut Batch, range: std::ops::Range<usize>) {
         let mut touched = 0;
         for index in range.clone() {
             let pending = &batch.all()[index];
@@ -153,15 +153,15 @@ impl Ledger {
             }
         }
         for index in range {
-            let pending = &batch.all()[index];
-            // A SYN's own entry is nearly always a new one, which is written and not read.
-            if !pending.segment.flags.is_attempt() {
-                touched ^= self.connections.touch_entry(pending.hashes.connection);
+            let Pending { segment, now, hashes, .. } = &batch.all()[index];
+            touched ^= self.connections.touch_entry(hashes.connection);
+            if !segment.flags.is_attempt() {
                 continue;
             }
+            let second = now.ticks.second();
             for (row, Row { table, .. }) in self.rows.iter().enumerate() {
                 if let Some(tag) = batch.tag(row, index) {
-                    let (hint, ring) = table.touch_ring(tag);
+                    let (hint, ring) = table.touch_ring(tag, second, &mut self.ties);
                     batch.set_hint(row, index, hint);
                     touched ^= ring;
                 }
