@@ -65,6 +65,8 @@ pub struct Alert {
     pub sent: u64,
     /// Bytes from the servers of connections that closed since the start.
     pub received: u64,
+    /// For how long its source is blocked, if it is.
+    pub blocked: Option<Duration>,
     /// Packets and attempts that were lost while the episode lasted, so that its counts are too low.
     pub losses: Losses,
 }

@@ -10,9 +10,11 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches as _, Parser};
 
+mod firewall;
 mod help;
 mod written;
 
+pub use firewall::Firewall;
 pub use written::{FilePlace, Place, Written};
 
 /// Notices hosts that open TCP connections too fast: counts SYNs per source, live or from capture files.
@@ -183,6 +185,32 @@ pub struct Cli {
     /// will; then it is counted as lost and said. Give it in the configuration file where it holds a secret: the command line is there for all to see.
     #[arg(long, value_name = "URL", help_heading = ACTIONS)]
     pub webhook: Option<Written>,
+
+    /// Block verified sources: by "nft", or "print" what would
+    ///
+    /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin. "print" writes lines
+    /// for nft, ipset, pf and firewalld on standard output. Never blocked are allowed networks, this host's addresses,
+    /// gateways and name servers, and networks that hold one of these.
+    #[arg(long, value_name = "HOW", help_heading = ACTIONS)]
+    pub block: Option<Written>,
+
+    /// Block a source for this long, twice as long each further time, up to 24h
+    ///
+    /// From 1s to 7d. A longer time than 24h is not doubled.
+    #[arg(long, value_name = "TIME", default_value = "1h", help_heading = ACTIONS)]
+    pub block_time: Written,
+
+    /// Block sources that are not verified, too
+    ///
+    /// Their addresses may be forged: whoever forges them chooses who is blocked.
+    #[arg(long, help_heading = ACTIONS, hide_short_help = true)]
+    pub block_unverified: bool,
+
+    /// Sources that can be blocked at once
+    ///
+    /// From 1 to 65536. Those beyond are not blocked, which is warned of.
+    #[arg(long, value_name = "N", default_value = "1024", help_heading = ACTIONS, hide_short_help = true)]
+    pub max_blocks: Written,
 
     /// Memory for the tables of sources and connections
     ///

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::respond::{CommandLine, WebhookUrl};
+use crate::respond::{Bounds, CommandLine, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
@@ -61,6 +61,8 @@ pub struct Settings {
     pub exec: Option<ExecSettings>,
     /// Where reports are posted, if anywhere.
     pub webhook: Option<WebhookUrl>,
+    /// How sources are blocked, if they are.
+    pub block: Option<BlockSettings>,
     /// The user to go on as; without one it is for the start to say.
     pub user: Option<String>,
     /// The configuration file and the allow files: what was read for these settings, and may be read again.
@@ -162,6 +164,24 @@ pub struct ExecSettings {
     pub command: CommandLine,
     /// How long it may take.
     pub timeout: Duration,
+}
+
+/// How sources are blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSettings {
+    /// By what.
+    pub by: Firewall,
+    /// Whom, for how long, how many.
+    pub bounds: Bounds,
+}
+
+/// What blocks sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firewall {
+    /// nftables; live only.
+    Nft,
+    /// Whoever reads what is printed.
+    Print,
 }
 
 /// The capture file to write.

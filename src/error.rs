@@ -89,6 +89,9 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The firewall cannot be used.
+    #[error("cannot block: {0}")]
+    Firewall(String),
     /// There is not enough memory for the tables.
     #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
     Memory(Bytes),
@@ -199,6 +202,9 @@ pub enum PrivilegeError {
         /// Why not.
         source: io::Error,
     },
+    /// The right to change the firewall is missing.
+    #[error("the capability CAP_NET_ADMIN is missing (run as root)")]
+    NoAdmin,
     /// The system refuses to take capabilities away.
     #[error("cannot give up capabilities: {}", Cause(.0))]
     Capabilities(#[source] io::Error),

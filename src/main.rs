@@ -4,15 +4,19 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use synwatch::cli::Cli;
+use ipnet::IpNet;
+use synwatch::alert::Source;
+use synwatch::cli::{Cli, Firewall};
 use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
 use synwatch::privileges;
-use synwatch::respond::{self, Helper};
+use synwatch::respond::{self, Blocked, Guard, Helper, Nft, NftError};
 use synwatch::signals::Signals;
 use synwatch::sink::{Console, LogFormat, Priority, summary};
 use synwatch::source;
+use synwatch::units::Span;
 
 /// Something could not be opened, or not be read whole.
 const FAILURE: u8 = 1;
@@ -20,8 +24,18 @@ const FAILURE: u8 = 1;
 const ALERTED: u8 = 3;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|first| first == Helper::ARGUMENT) {
-        return run_commands();
+    match std::env::args_os().nth(1) {
+        Some(first) if first == Helper::ARGUMENT => return run_commands(),
+        Some(first) if first == Guard::ARGUMENT => return guard_firewall(),
+        _ => {}
+    }
+    match Firewall::read(std::env::args_os()) {
+        Ok(None) => {}
+        Ok(Some(command)) => return look_after(&command),
+        Err(stop) => {
+            stop.show();
+            return stop.exit_code().into();
+        }
     }
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
@@ -89,6 +103,52 @@ fn run_commands() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => FAILURE.into(),
     }
+}
+
+/// The guard of `--block nft`: the pipes are its standard input and output.
+fn guard_firewall() -> ExitCode {
+    let become_guard =
+        |user: Option<&str>| privileges::drop_for_firewall(user).map_err(|error| error.to_string());
+    match respond::serve_guard(io::stdin().lock(), io::stdout(), become_guard) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => FAILURE.into(),
+    }
+}
+
+/// Lists or removes what is blocked.
+fn look_after(command: &Firewall) -> ExitCode {
+    let result = Nft::find().and_then(|nft| match command {
+        Firewall::Blocked => Ok(nft.blocked()?.iter().map(blocked_line).collect()),
+        Firewall::Unblock { network, .. } => unblock(&nft, *network),
+    });
+    match result {
+        Ok(lines) => {
+            let lines: Vec<String> = lines;
+            // Who asked may have gone.
+            let _ = io::stdout().write_all(lines.concat().as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&Console::stderr(LogFormat::Auto), &error, FAILURE),
+    }
+}
+
+fn unblock(nft: &Nft, network: Option<IpNet>) -> Result<Vec<String>, NftError> {
+    let unblocked = nft.unblock(network)?;
+    match network {
+        Some(network) if unblocked.is_empty() => Err(NftError::Other(format!(
+            "{} is not blocked (synwatch blocked lists what is)",
+            Source(network)
+        ))),
+        _ => Ok(unblocked.into_iter().map(|network| format!("unblocked {}\n", Source(network))).collect()),
+    }
+}
+
+fn blocked_line(blocked: &Blocked) -> String {
+    let Blocked { network, time, left } = *blocked;
+    let shown = |key: &str, time: Option<Duration>| {
+        time.map(|time| format!(" {key}={}", Span(time))).unwrap_or_default()
+    };
+    format!("{}{}{}\n", Source(network), shown("time", time), shown("left", left))
 }
 
 fn list_interfaces(console: &Console) -> ExitCode {

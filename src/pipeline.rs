@@ -138,6 +138,7 @@ impl Run {
         let held = privileges::drop(&Plan::new(settings))?;
         log::info!("privileges: {held}");
         let mut sinks = sinks(settings, console, zone.clone()).map_err(|error| held.explain(error))?;
+        let allowed = self.actions.allowed();
         let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         let metrics = exporter.map(|exporter| {
             let metrics =
@@ -203,7 +204,7 @@ impl Run {
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
-        let (reloader, changes) = reload::channel(settings, identities, interfaces);
+        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
         let (capture, ledger) = if self.is_live {
             (spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?, None)
         } else {

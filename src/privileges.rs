@@ -91,6 +91,23 @@ pub fn drop_for_commands(user: Option<&str>) -> Result<(), PrivilegeError> {
     if target.is_root() { capabilities::no_more() } else { Ok(()) }
 }
 
+/// Gives up, for a thread that changes the firewall and those programs that it runs for that, all capabilities but
+/// `CAP_NET_ADMIN`, and becomes the user that [`drop`] would become.
+///
+/// # Errors
+///
+/// As for [`drop`]; and when that capability is not there.
+pub fn drop_for_firewall(user: Option<&str>) -> Result<(), PrivilegeError> {
+    let target = user::target(user)?;
+    let kept = capabilities::bound(CapabilitySet::NET_ADMIN)?;
+    if kept.is_empty() {
+        return Err(PrivilegeError::NoAdmin);
+    }
+    target.enter()?;
+    capabilities::hand_on(kept)?;
+    capabilities::no_more()
+}
+
 impl Held {
     /// Says what to do where a file cannot be written for the reason that this is another user now.
     #[must_use]

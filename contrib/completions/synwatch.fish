@@ -21,6 +21,9 @@ complete -c synwatch -l syslog -d 'Write reports to the system\'s log, too' -r
 complete -c synwatch -l exec -d 'Run this command on each report' -r
 complete -c synwatch -l exec-timeout -d 'End a command that is not done by then' -r
 complete -c synwatch -l webhook -d 'Post each report to this address, as JSON' -r
+complete -c synwatch -l block -d 'Block verified sources: by "nft", or "print" what would' -r
+complete -c synwatch -l block-time -d 'Block a source for this long, twice as long each further time, up to 24h' -r
+complete -c synwatch -l max-blocks -d 'Sources that can be blocked at once' -r
 complete -c synwatch -l memory -d 'Memory for the tables of sources and connections' -r
 complete -c synwatch -l max-episodes -d 'Episodes that can be open at once' -r
 complete -c synwatch -l buffer -d 'The kernel\'s buffer for each interface' -r
@@ -36,6 +39,7 @@ complete -c synwatch -l utc -d 'Show times in UTC instead of local time'
 complete -c synwatch -l fail-on-alert -d 'Exit with 3 when anything was reported'
 complete -c synwatch -s n -l no-names -d 'Do not look up names of sources'
 complete -c synwatch -l names -d 'Look up names of sources in a replay, too'
+complete -c synwatch -l block-unverified -d 'Block sources that are not verified, too'
 complete -c synwatch -s T -l test-config -d 'Check the configuration, open nothing, and exit'
 complete -c synwatch -s q -l quiet -d 'Leave out warnings and the summary'
 complete -c synwatch -s v -l verbose -d 'Say more: -v what happens, -vv details, -vvv everything'

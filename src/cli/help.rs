@@ -4,7 +4,9 @@
 pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
        synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
        synwatch [OPTIONS] -c <FILE>
-       synwatch -D";
+       synwatch -D
+       synwatch blocked
+       synwatch unblock <ADDR>|--all";
 
 /// The first paragraphs of the long help.
 pub(super) const ABOUT: &str = "\
@@ -13,7 +15,7 @@ Notices hosts that open TCP connections too fast: counts SYNs per source, live o
 An attempt is a TCP segment with SYN set and ACK clear, to a watched port. Copies and retransmissions of it are told \
 apart and not counted. A source that makes N attempts within any time W is over the limit N/W: an episode begins. It \
 is reported on standard error at its start, every minute while it lasts, and at its end, with the times of the \
-packets. Nothing is blocked.";
+packets. Nothing is blocked unless that is asked for (--block).";
 
 /// The end of the short help.
 pub(super) const EXAMPLES: &str = "\
@@ -43,6 +45,10 @@ Examples:
       synwatch -T -c /etc/synwatch/synwatch.toml
       synwatch -c /etc/synwatch/synwatch.toml -r monday.pcap
       synwatch -c /etc/synwatch/synwatch.toml
+  Block who floods, see who is blocked, let one in again:
+      synwatch -i eth0 --block nft
+      synwatch blocked
+      synwatch unblock 192.0.2.1
   List the sources and their attempts by means of jq:
       synwatch -q -r monday.pcap --json - |
           jq -r '.synwatch | select(.state == \"end\" and .kind == \"source\") | [.source, .attempts] | @tsv'

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use self::actions::{exec, webhook};
+use self::actions::{block, exec, webhook};
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::metrics;
@@ -74,6 +74,7 @@ impl Settings {
             syslog: faults.note(syslog(&cli)),
             exec: faults.note(exec(&cli)),
             webhook: faults.note(webhook(&cli)),
+            block: faults.note(block(&cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

@@ -42,7 +42,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 10] = [
+const LIVE_ALONE: [&str; 14] = [
     "interface",
     "json",
     "metrics",
@@ -53,6 +53,10 @@ const LIVE_ALONE: [&str; 10] = [
     "exec",
     "exec_timeout",
     "webhook",
+    "block",
+    "block_time",
+    "block_unverified",
+    "max_blocks",
 ];
 
 /// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.

@@ -92,6 +92,8 @@ struct Open {
     trigger: Trigger,
     first_seen: Timestamp,
     losses: Losses,
+    /// Whether its source was verified when it began, or that has been told since.
+    is_verified: bool,
     episode: Arc<Episode>,
 }
 
@@ -208,7 +210,7 @@ impl<S: Sink> Detector<S> {
             .interfaces
             .interface(attempt.interface)
             .map_or_else(|| Origin::Interface("?".into()), |interface| interface.origin);
-        let open = Open {
+        let mut open = Open {
             key: attempt.key,
             trigger: Trigger {
                 src: attempt.src,
@@ -219,10 +221,12 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: crossing.first,
             losses: self.stats.losses,
+            is_verified: false,
             episode: Arc::new(Episode::new(crossing, quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
+        open.is_verified = alert.as_ref().is_some_and(Alert::is_verified);
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
         self.schedule_update(id, attempt.time);
@@ -242,6 +246,7 @@ impl<S: Sink> Detector<S> {
         let counted = self.counted();
         self.vigil.look(now, &counted);
         self.vantage.look(now, &counted);
+        self.tell_verified(now);
         if let Some(interval) = self.rules.stats_interval {
             let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
             if due <= now {
@@ -250,6 +255,20 @@ impl<S: Sink> Detector<S> {
             }
         }
         self.sink.tick(now);
+    }
+
+    /// Tells of sources that have been verified since their last report: once each.
+    fn tell_verified(&mut self, now: Timestamp) {
+        let has_proofs = |open: &Open| open.episode.attempts().1.proofs >= Alert::PROOFS;
+        let open = self.open.iter().filter(|(_, open)| !open.is_verified && has_proofs(open));
+        let alerts = open.filter_map(|(id, open)| Some((*id, self.alert(open, now, State::Update)?)));
+        let verified: Vec<_> = alerts.filter(|(_, alert)| alert.is_verified()).collect();
+        for (id, alert) in verified {
+            if let Some(open) = self.open.get_mut(&id) {
+                open.is_verified = true;
+            }
+            self.sink.verified(&alert);
+        }
     }
 
     /// Does what is due by now.
@@ -392,6 +411,7 @@ impl<S: Sink> Detector<S> {
             outcomes,
             sent,
             received,
+            blocked: None,
             losses: self.stats.losses.since(&open.losses),
         })
     }

@@ -31,18 +31,27 @@ use crate::time::Timestamp;
 const REPLAY_WAITS: Duration = Duration::from_secs(5);
 
 /// Adds to each report what is known of its source, and hands it on.
-#[derive(Debug)]
 pub struct Named<S> {
     names: Option<Names>,
     databases: Databases,
+    mark: Option<Mark>,
     is_live: bool,
     sink: S,
 }
 
+/// Adds to a report what is known elsewhere.
+pub type Mark = Box<dyn Fn(&mut Alert) + Send>;
+
 impl<S: Sink> Named<S> {
     /// Hands reports to this sink. Without `names` no name is looked up.
-    pub fn new(names: Option<Names>, databases: Databases, is_live: bool, sink: S) -> Self {
-        Self { names, databases, is_live, sink }
+    pub fn new(
+        names: Option<Names>,
+        databases: Databases,
+        mark: Option<Mark>,
+        is_live: bool,
+        sink: S,
+    ) -> Self {
+        Self { names, databases, mark, is_live, sink }
     }
 
     fn completed(&mut self, alert: &Alert) -> Alert {
@@ -53,17 +62,24 @@ impl<S: Sink> Named<S> {
         if let Some(names) = &self.names {
             names.complete(&mut alert, if self.is_live { Duration::ZERO } else { REPLAY_WAITS });
         }
+        if let Some(mark) = &self.mark {
+            mark(&mut alert);
+        }
         alert
     }
 }
 
 impl<S: Sink> Sink for Named<S> {
     fn alert(&mut self, alert: &Alert) {
-        if self.names.is_none() && self.databases.is_empty() {
+        if self.names.is_none() && self.databases.is_empty() && self.mark.is_none() {
             return self.sink.alert(alert);
         }
         let alert = self.completed(alert);
         self.sink.alert(&alert);
+    }
+
+    fn verified(&mut self, alert: &Alert) {
+        self.sink.verified(alert);
     }
 
     fn stats(&mut self, now: Timestamp, stats: &Stats) {

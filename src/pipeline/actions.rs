@@ -6,10 +6,10 @@
 use std::thread::JoinHandle;
 
 use super::{join, spawn};
-use crate::config::{ExecSettings, Settings};
+use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
 use crate::error::Error;
-use crate::names::{self, Databases, Named, Names, Resolver};
-use crate::respond::{Helper, Webhook};
+use crate::names::{self, Databases, Mark, Named, Names, Resolver};
+use crate::respond::{Allowed, Blocker, Bounds, Guard, Helper, Protected, Webhook};
 use crate::sink::Sinks;
 use crate::zone::Zone;
 
@@ -20,6 +20,8 @@ const RESOLVERS: usize = 4;
 pub(super) struct Actions {
     helper: Option<Helper>,
     webhook: Option<Webhook>,
+    block: Option<(Bounds, Option<Guard>, Protected)>,
+    allowed: Allowed,
     databases: Databases,
     looks_up_names: bool,
 }
@@ -30,6 +32,7 @@ pub(super) struct Ready {
     resolvers: Vec<Resolver>,
     names: Option<Names>,
     databases: Databases,
+    mark: Option<Mark>,
 }
 
 /// What a thread does, after the thread's name.
@@ -39,16 +42,29 @@ type Body = (&'static str, Box<dyn FnOnce() + Send>);
 pub(super) struct Running(Vec<JoinHandle<()>>);
 
 impl Actions {
-    /// Starts the helper that commands need, and reads databases and what proves hosts of the web.
+    /// Starts the helpers that commands and blocking need, and reads databases and what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
         let user = settings.user.clone();
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
+        let allowed = Allowed::default();
+        allowed.set(settings.allow.clone());
         Ok(Self {
+            block: settings
+                .block
+                .as_ref()
+                .map(|block| guard(block, settings, allowed.clone()))
+                .transpose()?,
+            allowed,
             helper: settings.exec.as_ref().map(start).transpose()?,
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
             databases: Databases::open(settings.databases.iter().map(AsRef::as_ref))?,
             looks_up_names: settings.names,
         })
+    }
+
+    /// The allow list that blocking heeds.
+    pub(super) fn allowed(&self) -> Allowed {
+        self.allowed.clone()
     }
 
     /// Has reports go to them, too.
@@ -66,14 +82,27 @@ impl Actions {
             sinks.push(feed);
             threads.push(("webhook", Box::new(move || post.run())));
         }
-        Ready { threads, resolvers: resolvers.unwrap_or_default(), names, databases: self.databases }
+        let mut mark: Option<Mark> = None;
+        if let Some((bounds, guard, protected)) = self.block {
+            let (feed, blocker) = match guard {
+                Some(guard) => Blocker::guarding(guard, bounds, protected),
+                None => Blocker::printing(bounds, protected, is_live),
+            };
+            let blocks = blocker.blocks();
+            mark = Some(Box::new(move |alert| blocks.mark(alert)));
+            sinks.push(feed);
+            threads.push(("blocker", Box::new(move || blocker.run())));
+        }
+        let resolvers = resolvers.unwrap_or_default();
+        Ready { threads, resolvers, names, databases: self.databases, mark }
     }
 }
 
 impl Ready {
     /// Has what is known of their sources added to reports before they come to these sinks.
     pub(super) fn name(&mut self, sinks: Sinks, is_live: bool) -> Named<Sinks> {
-        Named::new(self.names.take(), std::mem::take(&mut self.databases), is_live, sinks)
+        let databases = std::mem::take(&mut self.databases);
+        Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
     }
 
     /// Starts the threads.
@@ -91,4 +120,17 @@ impl Running {
     pub(super) fn finish(self) {
         self.0.into_iter().for_each(join);
     }
+}
+
+/// What blocking needs: its bounds, the guard of the firewall where there is one to be changed, what is protected.
+fn guard(
+    block: &BlockSettings,
+    settings: &Settings,
+    allowed: Allowed,
+) -> Result<(Bounds, Option<Guard>, Protected), Error> {
+    let guard = match block.by {
+        Firewall::Nft => Some(Guard::start(settings.user.clone())?),
+        Firewall::Print => None,
+    };
+    Ok((block.bounds, guard, Protected::of_this_host(allowed)))
 }

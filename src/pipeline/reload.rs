@@ -21,6 +21,7 @@ use crate::decode::Tunnels;
 use crate::detector;
 use crate::error::{Error, FilterError};
 use crate::packet::Interfaces;
+use crate::respond::Allowed;
 use crate::sink::{Console, Priority};
 use crate::source::Filter;
 
@@ -69,6 +70,8 @@ pub(super) struct Reloader {
     settings: Settings,
     identities: Identities,
     interfaces: Interfaces,
+    /// The allow list that blocking heeds.
+    allowed: Allowed,
 }
 
 /// Both ends, for a run that has started with these.
@@ -76,10 +79,11 @@ pub(super) fn channel(
     settings: &Settings,
     identities: Identities,
     interfaces: Interfaces,
+    allowed: Allowed,
 ) -> (Reloader, Changes) {
     let ((asks, asked), (ready, inbox), (done, heard)) = (bounded(1), bounded(1), bounded(1));
     let settings = settings.clone();
-    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces };
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowed };
     (reloader, Changes { asks, ready: inbox, done })
 }
 
@@ -122,6 +126,7 @@ impl Reloader {
             return Ok(());
         }
         let (change, identities) = self.change(&settings)?;
+        self.allowed.set(settings.allow.clone());
         (self.settings, self.identities) = (settings, identities);
         // A capture thread that has gone changes nothing any more. What it gives back is freed here.
         let _ = self.ready.send(Box::new(change));

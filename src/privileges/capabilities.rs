@@ -5,7 +5,8 @@ use std::io;
 use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_no_new_privs,
 };
 
 use crate::error::PrivilegeError;
@@ -37,6 +38,14 @@ pub(super) fn limit(kept: CapabilitySet) -> Result<(), PrivilegeError> {
     }
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).map_err(failed)
+}
+
+/// Leaves this thread, and the programs that it runs, these capabilities alone.
+pub(super) fn hand_on(kept: CapabilitySet) -> Result<(), PrivilegeError> {
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
+    clear_ambient_capability_set().map_err(failed)?;
+    set_capabilities(None, sets).map_err(failed)?;
+    kept.iter().try_for_each(|one| configure_capability_in_ambient_set(one, true)).map_err(failed)
 }
 
 /// Leaves no program that this thread runs more than the thread has.

@@ -47,6 +47,7 @@ pub struct Feed {
     stop: Option<Sender<()>>,
     lost: Lost,
     dropped: Throttle,
+    hears_proofs: bool,
 }
 
 /// The action's end.
@@ -79,7 +80,22 @@ impl Feed {
         let lost = Lost::default();
         let inbox = Inbox { reports: inbox, stop: stopped, lost: lost.clone(), names };
         let stop = is_live.then_some(stop);
-        (Self { action, reports: Some(reports), stop, lost, dropped: Throttle::new() }, inbox)
+        (
+            Self {
+                action,
+                reports: Some(reports),
+                stop,
+                lost,
+                dropped: Throttle::new(),
+                hears_proofs: false,
+            },
+            inbox,
+        )
+    }
+
+    /// Hands on, too, that a source was verified between two reports.
+    pub(super) fn hearing_proofs(self) -> Self {
+        Self { hears_proofs: true, ..self }
     }
 
     fn warn(&self, dropped: Option<u64>) {
@@ -107,6 +123,12 @@ impl Sink for Feed {
             None => reports.send(report).is_err(),
         };
         self.lost.add(u64::from(is_dropped));
+    }
+
+    fn verified(&mut self, alert: &Alert) {
+        if self.hears_proofs {
+            self.alert(alert);
+        }
     }
 
     fn tick(&mut self, now: Timestamp) {

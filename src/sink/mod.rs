@@ -38,6 +38,9 @@ pub trait Sink: Send {
     /// Reports one event of an episode.
     fn alert(&mut self, alert: &Alert);
 
+    /// Hears that the source of an open episode has been verified since its last report.
+    fn verified(&mut self, _alert: &Alert) {}
+
     /// Records the counters as they stand at `now`.
     fn stats(&mut self, _now: Timestamp, _stats: &Stats) {}
 
@@ -81,6 +84,10 @@ impl Sinks {
 impl Sink for Sinks {
     fn alert(&mut self, alert: &Alert) {
         self.0.iter_mut().for_each(|sink| sink.alert(alert));
+    }
+
+    fn verified(&mut self, alert: &Alert) {
+        self.0.iter_mut().for_each(|sink| sink.verified(alert));
     }
 
     fn stats(&mut self, now: Timestamp, stats: &Stats) {

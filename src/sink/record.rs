@@ -102,6 +102,8 @@ struct Episode<'a> {
     sent: u64,
     received: u64,
     verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     within: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,7 +129,7 @@ impl<'a> AlertRecord<'a> {
             dest_port: alert.trigger.dst_port,
             proto: "TCP",
             alert: Signature {
-                action: "allowed",
+                action: if alert.blocked.is_some() { "blocked" } else { "allowed" },
                 gid: GENERATOR,
                 signature_id: alert.signature,
                 rev: REVISION,
@@ -186,6 +188,7 @@ impl<'a> Episode<'a> {
             sent: alert.sent,
             received: alert.received,
             verified: alert.is_verified(),
+            blocked: alert.blocked.map(|time| micros(time.as_secs_f64())),
             within: alert.within.kept.iter().map(ToString::to_string).collect(),
             within_others: (!alert.within.kept.is_empty()).then_some(alert.within.others),
             losses: LossCounts::from(alert.losses),

@@ -17,6 +17,7 @@ use super::summary;
 use crate::alert::{About, Addresses, Alert, Kind, Losses, State};
 use crate::stats::Stats;
 use crate::time::Timestamp;
+use crate::units;
 use crate::zone::Zone;
 
 /// Report lines on standard error, at most 100 in a second of capture time.
@@ -134,6 +135,9 @@ impl fmt::Display for Report<'_> {
         }
         write_count(f, "within-others", alert.within.others)?;
         write_outcomes(f, alert)?;
+        if let Some(time) = alert.blocked {
+            write!(f, " blocked={}", units::Span(time))?;
+        }
         write_count(f, "copies", alert.copies)?;
         write_count(f, "retransmissions", alert.retransmissions)?;
         write_losses(f, &alert.losses)?;

@@ -27,6 +27,15 @@ impl AllowList {
         }
     }
 
+    /// Whether a network has an address in common with one of the networks.
+    #[must_use]
+    pub fn overlaps(&self, network: IpNet) -> bool {
+        match network {
+            IpNet::V4(network) => has_some_of(&self.v4, network.network(), network.broadcast()),
+            IpNet::V6(network) => has_some_of(&self.v6, network.network(), network.broadcast()),
+        }
+    }
+
     /// How many networks there are, those within others not counted.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -56,6 +65,11 @@ impl FromIterator<IpNet> for AllowList {
 fn is_within<A: Ord>(ranges: &[(A, A)], address: A) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
     ranges[..after].last().is_some_and(|(_, last)| address <= *last)
+}
+
+fn has_some_of<A: Ord>(ranges: &[(A, A)], first: A, last: A) -> bool {
+    let before = ranges.partition_point(|range| range.1 < first);
+    ranges.get(before).is_some_and(|range| range.0 <= last)
 }
 
 /// Sorts ranges and joins those that overlap.

@@ -1,4 +1,4 @@
-//! What is done about reports, in replays: commands, webhooks.
+//! What is done about reports, in replays: commands, webhooks, blocks.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -6,6 +6,7 @@
 #[path = "../common/run.rs"]
 mod run;
 
+mod block;
 mod exec;
 mod webhook;
 

@@ -23,7 +23,7 @@ pub(crate) fn script(folder: &Path, text: &str) -> String {
 }
 
 /// The process that runs commands for this program.
-fn helper(program: &Program) -> Pid {
+pub(crate) fn helper(program: &Program) -> Pid {
     let id = program.id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let children: Vec<_> = children.split_whitespace().collect();

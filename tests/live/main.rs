@@ -20,6 +20,7 @@ mod scene;
 
 // The tests.
 mod actions;
+mod block;
 mod captures;
 mod expiry;
 mod floods;

@@ -3,12 +3,16 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::value::{read, time, wrong};
+use super::output::json;
+use super::value::{number, read, time, wrong};
 use crate::cli::Cli;
-use crate::config::{ExecSettings, UsageError};
-use crate::respond::WebhookUrl;
+use crate::config::{BlockSettings, ExecSettings, Firewall, Output, UsageError};
+use crate::respond::{Bounds, WebhookUrl};
+use crate::watch::Limit;
 
 const EXEC_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+const BLOCK_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
+const MAX_BLOCKS: RangeInclusive<usize> = 1..=65_536;
 
 pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
     let timeout = time("exec-timeout", &cli.exec_timeout, EXEC_TIMEOUT)?;
@@ -25,4 +29,34 @@ pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
 
 pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookUrl>, UsageError> {
     cli.webhook.as_ref().map(|text| read("webhook", text)).transpose()
+}
+
+pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
+    let bounds = Bounds {
+        time: time("block-time", &cli.block_time, BLOCK_TIME)?,
+        unverified: cli.block_unverified,
+        most: number("max-blocks", &cli.max_blocks, MAX_BLOCKS)?,
+    };
+    let Some(written) = &cli.block else {
+        let given =
+            [("block_time", "block-time", &cli.block_time), ("max_blocks", "max-blocks", &cli.max_blocks)];
+        return match given.into_iter().find(|(id, ..)| cli.is_given(id)) {
+            Some((_, option, text)) => {
+                Err(wrong(option, text, "nothing is blocked (say how with --block nft)"))
+            }
+            None => Ok(None),
+        };
+    };
+    let by = match written.value.as_str() {
+        "nft" if !cli.read.is_empty() => {
+            return Err(wrong("block", written, "a replay blocks nobody (print shows whom it would block)"));
+        }
+        "print" if json(cli).is_some_and(|json| json.value == Output::Stdout) => {
+            return Err(wrong("block", written, "standard output has the JSON already (--json FILE)"));
+        }
+        "nft" => Firewall::Nft,
+        "print" => Firewall::Print,
+        _ => return Err(wrong("block", written, "not one of nft, print")),
+    };
+    Ok(Some(BlockSettings { by, bounds }))
 }

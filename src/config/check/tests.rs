@@ -66,6 +66,7 @@ fn the_defaults_are_those_of_the_help() {
         syslog: None,
         exec: None,
         webhook: None,
+        block: None,
         user: None,
         metrics: None,
         log_format: LogFormat::Auto,

@@ -22,7 +22,7 @@ fn reloader(text: &str) -> Reloader {
     let settings = settings(text);
     let interfaces = Interfaces::default();
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
-    channel(&settings, Identities::first(&settings.watches), interfaces).0
+    channel(&settings, Identities::first(&settings.watches), interfaces, Allowed::default()).0
 }
 
 /// What becomes of the watches: where each comes from, its number and its signature.

@@ -1,20 +1,19 @@
 //! The program's side: hands reports to the helper, a few at a time, and says which commands failed.
 
-use std::env;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 
 use super::command::CommandLine;
 use super::environment::variables;
-use super::message::{Ran, Ready, Reply, Request, Setup, line};
+use super::message::{Ran, Ready, Reply, Request, Setup};
 use super::running::GRACE;
 use crate::alert::Alert;
 use crate::error::{CommandFault, Error};
 use crate::names::Names;
+use crate::respond::helper::{Process, line};
 use crate::respond::{Feed, Inbox, Lost};
 use crate::sink::record_of;
 use crate::time::Timestamp;
@@ -27,9 +26,7 @@ const AT_ONCE: usize = 4;
 /// A helper that is ready to run a command. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Helper {
-    child: Child,
-    requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
+    process: Process,
     command: CommandLine,
     timeout: Duration,
 }
@@ -45,29 +42,16 @@ impl Helper {
     /// When the helper cannot be started or cannot become the user, or when there is no such command.
     pub fn start(command: CommandLine, timeout: Duration, user: Option<String>) -> Result<Self, Error> {
         let failed = |fault| Error::Command { program: command.program.clone(), fault };
-        let mut helper = Command::new(env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()));
-        // Out of the terminal's reach: whoever interrupts the program wants its last reports handed on.
-        helper.arg(Self::ARGUMENT).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let started = helper.spawn().and_then(|mut child| {
-            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-            let requests = child.stdin.take().ok_or_else(gone)?;
-            let replies = BufReader::new(child.stdout.take().ok_or_else(gone)?);
-            Ok(Self { child, requests, replies, command: command.clone(), timeout })
-        });
-        let mut helper = started.map_err(|error| failed(CommandFault::Helper(error)))?;
         let CommandLine { program, arguments } = command.clone();
         let timeout_millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let setup = Setup { user, program, arguments, timeout_millis };
-        let ready = helper.set_up(&setup).map_err(|error| failed(CommandFault::Helper(error)))?;
+        let started = Process::start(Self::ARGUMENT).and_then(|mut process| {
+            let ready: Ready = process.ask(&setup)?;
+            Ok((process, ready))
+        });
+        let (process, ready) = started.map_err(|error| failed(CommandFault::Helper(error)))?;
         ready.map_err(|why| failed(CommandFault::Refused(why)))?;
-        Ok(helper)
-    }
-
-    fn set_up(&mut self, setup: &Setup) -> io::Result<Ready> {
-        self.requests.write_all(&line(setup)?)?;
-        let mut answer = String::new();
-        self.replies.read_line(&mut answer)?;
-        Ok(serde_json::from_str(&answer)?)
+        Ok(Self { process, command, timeout })
     }
 
     /// What runs it, each on a thread of its own, and the sink that hands reports to them.
@@ -76,7 +60,7 @@ impl Helper {
         let (feed, inbox) = Feed::new("the command", is_live, names);
         // Bounded by the commands that run.
         let (sender, replies) = unbounded();
-        let Self { child, requests, replies: from, command, timeout } = self;
+        let Self { process: Process { child, requests, replies: from }, command, timeout } = self;
         let work = Work {
             requests,
             command,
@@ -228,6 +212,8 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::process::{Command, Stdio};
 
     #[test]
     fn a_message_of_the_helper_that_is_none_ends_the_hearing() {

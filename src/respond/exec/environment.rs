@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::alert::{Alert, Kind, State};
+use crate::units::Span;
 use crate::zone::Zone;
 
 /// The variables of a report, `SYNWATCH_…`. One that has nothing to say is left out.
@@ -33,6 +34,7 @@ pub(super) fn variables(alert: &Alert, zone: &Zone) -> Vec<(String, String)> {
         ("TIME", Some(zone.text(alert.time).to_string())),
         ("FIRST_SEEN", Some(zone.text(alert.first_seen).to_string())),
         ("LAST_SEEN", Some(zone.text(alert.last_seen).to_string())),
+        ("BLOCKED", alert.blocked.map(|time| Span(time).to_string())),
         ("ENDED", ended),
     ];
     let named = |(name, value): (&str, Option<String>)| Some((format!("SYNWATCH_{name}"), value?));

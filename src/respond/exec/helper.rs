@@ -1,7 +1,6 @@
 //! The helper's side: reads requests, runs commands, says how they went. One thread, which waits for all of it at once.
 //!
-//! Signals do not end it: a service manager sends them to every process of a service, and commands for the last reports
-//! are still to be run. It trusts the program that started it for how many commands run at a time, and outlives it only until the commands
+//! It trusts the program that started it for how many commands run at a time, and outlives it only until the commands
 //! that still run have ended or their time is up.
 
 use std::env;
@@ -9,18 +8,16 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-use super::message::{Reply, Request, Setup, line};
+use super::message::{Reply, Request, Setup};
 use super::running::Running;
 use crate::error::Cause;
+use crate::respond::helper::{line, outlive_signals};
 
 /// What is read at once.
 const PIECE: usize = 16 * 1024;
@@ -35,10 +32,7 @@ pub fn serve(
     mut replies: impl Write,
     become_user: impl FnOnce(Option<&str>) -> Result<(), String>,
 ) -> io::Result<()> {
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGUSR1] {
-        // A handler, which a command does not inherit as it would a signal that is ignored.
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
-    }
+    outlive_signals()?;
     let mut requests = Requests { from: requests, waiting: Vec::new(), is_open: true };
     let setup: Setup = loop {
         match requests.next()? {

@@ -45,10 +45,3 @@ pub(super) enum Ran {
     #[error("cannot be started: {0}")]
     NotStarted(String),
 }
-
-/// A line for the other side.
-pub(super) fn line(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    Ok(line)
-}

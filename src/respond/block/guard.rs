@@ -1,0 +1,97 @@
+//! The process that has the right to change the firewall, and no other; it reads no packet.
+//!
+//! It is asked for one thing only, to block a network for a time, and makes of that what nft is told: whoever has taken
+//! over the program can block, but do nothing else to the firewall.
+
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::nft::{Nft, NftError};
+use crate::error::Error;
+use crate::respond::helper::{Process, line, outlive_signals};
+
+/// The first line to it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Setup {
+    /// The user to be, where the program has one to become.
+    user: Option<String>,
+}
+
+/// To it, once it is ready.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    network: IpNet,
+    seconds: u64,
+}
+
+/// From it: done, or why not.
+type Reply = Result<(), String>;
+
+/// The program's end.
+#[derive(Debug)]
+pub struct Guard(Process);
+
+impl Guard {
+    /// The argument by which the program knows that it is to be the guard: [`serve_guard`].
+    pub const ARGUMENT: &'static str = "--guard-firewall";
+
+    /// Starts it, and waits until it has made its table.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started, has not the right to, or nft does not do it.
+    pub fn start(user: Option<String>) -> Result<Self, Error> {
+        let started = Process::start(Self::ARGUMENT).and_then(|mut process| {
+            let ready: Reply = process.ask(&Setup { user })?;
+            Ok(ready.map(|()| Self(process)))
+        });
+        started.unwrap_or_else(|error| Err(error.to_string())).map_err(Error::Firewall)
+    }
+
+    /// Has a network blocked.
+    pub(super) fn block(&mut self, network: IpNet, time: Duration) -> Reply {
+        let seconds = time.as_secs().max(1);
+        let reply = self.0.ask(&Request { network, seconds });
+        reply.unwrap_or_else(|_| {
+            Err("the process that guards the firewall has ended (restart synwatch)".to_owned())
+        })
+    }
+}
+
+/// The guard: blocks what it is told to, until there is nobody to tell it. `become_guard` gives up all but the right
+/// to change the firewall.
+///
+/// # Errors
+///
+/// When the pipes fail, or hold something else: the program at the other end is another one, or gone.
+pub fn serve_guard(
+    requests: impl BufRead,
+    mut replies: impl Write,
+    become_guard: impl FnOnce(Option<&str>) -> Result<(), String>,
+) -> io::Result<()> {
+    outlive_signals()?;
+    let mut lines = requests.lines();
+    let Some(setup) = lines.next() else { return Ok(()) };
+    let setup: Setup = serde_json::from_str(&setup?)?;
+    let ready =
+        become_guard(setup.user.as_deref()).and_then(|()| set_up().map_err(|error| error.to_string()));
+    let reply: Reply = ready.as_ref().map(drop).map_err(Clone::clone);
+    replies.write_all(&line(&reply)?)?;
+    let Ok(nft) = ready else { return Ok(()) };
+    for request in lines {
+        let Request { network, seconds } = serde_json::from_str(&request?)?;
+        let done = nft.block(network.trunc(), Duration::from_secs(seconds));
+        let reply: Reply = done.map_err(|error| error.to_string());
+        replies.write_all(&line(&reply)?)?;
+    }
+    Ok(())
+}
+
+fn set_up() -> Result<Nft, NftError> {
+    let nft = Nft::find()?;
+    nft.set_up()?;
+    Ok(nft)
+}

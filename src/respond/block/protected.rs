@@ -1,0 +1,172 @@
+//! What must never be blocked: this host would cut itself off.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::IpNet;
+use nix::ifaddrs::getifaddrs;
+
+use crate::watch::AllowList;
+
+/// A route by way of a gateway (linux/route.h).
+const RTF_GATEWAY: u32 = 2;
+
+const OWN: &str = "an address of this host";
+const GATEWAY: &str = "a gateway of this host";
+const NAME_SERVER: &str = "a name server of this host";
+
+/// The allow list, shared with who reads it again.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed(Arc<Mutex<AllowList>>);
+
+impl Allowed {
+    /// From now on it is this one.
+    pub fn set(&self, list: AllowList) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = list;
+    }
+
+    fn overlaps(&self, network: IpNet) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).overlaps(network)
+    }
+}
+
+/// What must never be blocked, and why.
+#[derive(Debug, Default)]
+pub struct Protected {
+    networks: Vec<(IpNet, &'static str)>,
+    allowed: Allowed,
+    has_own: bool,
+}
+
+impl Protected {
+    #[cfg(test)]
+    pub(super) fn new(networks: Vec<(IpNet, &'static str)>) -> Self {
+        Self { networks, allowed: Allowed::default(), has_own: false }
+    }
+
+    /// The gateways and name servers of this host, as they are now, its addresses, as they will be, and what is allowed.
+    #[must_use]
+    pub fn of_this_host(allowed: Allowed) -> Self {
+        let read = |path: &str| match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                log::debug!("cannot read {path}: {error}");
+                String::new()
+            }
+        };
+        let gateways = gateways4(&read("/proc/self/net/route")).into_iter().map(IpAddr::V4);
+        let gateways =
+            gateways.chain(gateways6(&read("/proc/self/net/ipv6_route")).into_iter().map(IpAddr::V6));
+        let servers = name_servers(&read("/etc/resolv.conf"));
+        let networks = gateways.map(|address| (address.into(), GATEWAY));
+        let networks = networks.chain(servers.into_iter().map(|address| (address.into(), NAME_SERVER)));
+        Self { networks: networks.collect(), allowed, has_own: true }
+    }
+
+    /// What is in a network that must not be blocked, or has it within itself.
+    pub(super) fn overlaps(&self, network: IpNet) -> Option<String> {
+        let own = if self.has_own { own_addresses() } else { BTreeSet::new() };
+        let own = own.into_iter().map(|address| (IpNet::from(address), OWN));
+        let found =
+            own.chain(self.networks.iter().copied()).find(|(protected, _)| network.contains(protected));
+        match found {
+            Some((protected, what)) => Some(format!("{}, {what}", protected.addr())),
+            None => self.allowed.overlaps(network).then(|| "an allowed network".to_owned()),
+        }
+    }
+}
+
+fn own_addresses() -> BTreeSet<IpAddr> {
+    let all = match getifaddrs() {
+        Ok(all) => all,
+        Err(error) => {
+            log::warn!("the addresses of this host are not known: {error}");
+            return BTreeSet::new();
+        }
+    };
+    let address = |address: nix::sys::socket::SockaddrStorage| {
+        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    };
+    all.filter_map(|interface| interface.address.and_then(address)).collect()
+}
+
+/// From the kernel's table of IPv4 routes: `Iface Destination Gateway Flags …`, addresses as they stand in memory.
+fn gateways4(table: &str) -> BTreeSet<Ipv4Addr> {
+    let gateway = |line: &str| {
+        let mut fields = line.split_whitespace().skip(2);
+        let address = u32::from_str_radix(fields.next()?, 16).ok()?;
+        let flags = u32::from_str_radix(fields.next()?, 16).ok()?;
+        (flags & RTF_GATEWAY != 0).then(|| Ipv4Addr::from(address.to_ne_bytes()))
+    };
+    table.lines().skip(1).filter_map(gateway).collect()
+}
+
+/// From that of IPv6 routes: destination and source with their lengths, next hop, metric, two counters, flags.
+fn gateways6(table: &str) -> BTreeSet<Ipv6Addr> {
+    let gateway = |line: &str| {
+        let mut fields = line.split_whitespace().skip(4);
+        let address = u128::from_str_radix(fields.next()?, 16).ok()?;
+        let flags = u32::from_str_radix(fields.nth(3)?, 16).ok()?;
+        (flags & RTF_GATEWAY != 0).then(|| Ipv6Addr::from(address))
+    };
+    table.lines().filter_map(gateway).collect()
+}
+
+/// From resolv.conf(5).
+fn name_servers(text: &str) -> BTreeSet<IpAddr> {
+    let server = |line: &str| {
+        let mut words = line.split_whitespace();
+        let address = words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?;
+        // A link-local address has its interface behind it.
+        address.split('%').next()?.parse().ok()
+    };
+    text.lines().filter_map(server).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_read_from_the_tables_of_routes() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n\
+                     eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n\
+                     eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\nrubbish\n";
+        let expected = Ipv4Addr::from(0x0102_00c0_u32.to_ne_bytes());
+        assert_eq!(gateways4(table), BTreeSet::from([expected]));
+        if cfg!(target_endian = "little") {
+            assert_eq!(expected, Ipv4Addr::new(192, 0, 2, 1));
+        }
+        let table = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                     20010db8000000000000000000000001 00000400 00000001 00000000 00000003 eth0\n\
+                     20010db8000000000000000000000000 40 00000000000000000000000000000000 00 \
+                     00000000000000000000000000000000 00000100 00000001 00000000 00000001 eth0\n";
+        assert_eq!(gateways6(table), BTreeSet::from(["2001:db8::1".parse().unwrap()]));
+    }
+
+    #[test]
+    fn name_servers_are_read_from_resolv_conf() {
+        let text = "# nameserver 192.0.2.9\nsearch example\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\nnameserver\n";
+        let expected = ["192.0.2.53", "fe80::1"].map(|address| address.parse().unwrap());
+        assert_eq!(name_servers(text), BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn own_addresses_and_what_is_allowed_are_protected_as_they_are_now() {
+        let allowed = Allowed::default();
+        let protected = Protected::of_this_host(allowed.clone());
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let own = Some("127.0.0.1, an address of this host".to_owned());
+        assert_eq!(protected.overlaps(net("127.0.0.1/32")), own);
+        assert_eq!(protected.overlaps(net("127.0.0.0/24")), own);
+        let stranger = net("203.0.113.0/24");
+        assert_eq!(protected.overlaps(stranger), None);
+        for list in ["203.0.113.7/32", "203.0.0.0/16", "203.0.113.0/24"] {
+            allowed.set([net(list)].into_iter().collect());
+            assert_eq!(protected.overlaps(stranger), Some("an allowed network".to_owned()), "{list}");
+        }
+    }
+}

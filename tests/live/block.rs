@@ -1,0 +1,267 @@
+//! `--block nft`: who floods is kept out, nobody else is, and not for ever.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use rustix::fd::OwnedFd;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::process::Signal;
+use synwatch::respond::{Blocked, Nft};
+
+use crate::actions::helper;
+use crate::frames::{Frame, Kind, Wire};
+use crate::namespace::Namespace;
+use crate::program::{Program, synwatch};
+use crate::scene::{
+    ATTACKER, ATTACKERS6, GATEWAY, INNOCENT, PATIENCE, SERVER, SERVER6, Scene, call, give_up,
+};
+
+/// The scene, where there is nft.
+fn scene() -> Option<Scene> {
+    let nft = Nft::find();
+    if let Err(error) = &nft {
+        give_up(&error.to_string());
+    }
+    nft.ok().and_then(|_| Scene::set())
+}
+
+/// Knocks: a SYN, whose answer nobody waits for.
+fn knock(scene: &Scene, from: IpAddr) -> OwnedFd {
+    let (family, to) = match from {
+        IpAddr::V4(_) => (AddressFamily::INET, SERVER),
+        IpAddr::V6(_) => (AddressFamily::INET6, SERVER6),
+    };
+    scene.outside.enter(|| {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(family, SocketType::STREAM, flags, None).unwrap();
+        bind(&socket, &SocketAddr::new(from, 0)).unwrap();
+        // "In progress" is all that there is to hear.
+        let _ = connect(&socket, &SocketAddr::new(to, 25));
+        socket
+    })
+}
+
+/// As many connections as no limit minds, and the attempt that meets one: what follows may be dropped already.
+fn flood(scene: &Scene, from: &[IpAddr]) -> OwnedFd {
+    scene.flood(from, 29, 1000);
+    knock(scene, from[0])
+}
+
+/// Waits until this is what is blocked in a namespace.
+fn wait_for_blocks(namespace: &Namespace, expected: &[&str]) -> Vec<Blocked> {
+    let expected: Vec<IpNet> = expected.iter().map(|network| network.parse().unwrap()).collect();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let blocked = namespace.enter(|| Nft::find().unwrap().blocked()).unwrap();
+        if blocked.iter().map(|blocked| blocked.network).eq(expected.iter().copied()) {
+            return blocked;
+        }
+        assert!(Instant::now() < until, "{blocked:?}, not {expected:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until the table has dropped packets.
+fn wait_for_drops(namespace: &Namespace) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let mut nft = namespace.command("nft");
+        let output = nft.args(["list", "chain", "inet", "synwatch", "prerouting"]).output().unwrap();
+        let rules = String::from_utf8(output.stdout).unwrap();
+        if rules.lines().any(|line| line.contains("counter packets ") && !line.contains("counter packets 0 "))
+        {
+            return;
+        }
+        assert!(Instant::now() < until, "{rules}");
+    }
+}
+
+/// What the program prints that looks after the firewall of a namespace.
+fn ask(namespace: &Namespace, arguments: &str) -> (Option<i32>, String) {
+    let output = synwatch(namespace, arguments).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_verified_flood_is_kept_out_and_others_are_not() {
+    for (attacker, blocked) in [(ATTACKER, "198.51.100.66"), (ATTACKERS6[0], "2001:db8:66::66")] {
+        let Some(scene) = scene() else { return };
+        let options = "-i outer --user nobody --block nft --update 1s --prefix6 128";
+        let mut program = Program::watch(&scene.gateway, options);
+        let _last = flood(&scene, &[attacker]);
+        program.err.wait_for(&format!("synwatch: warning: {blocked} is blocked for 1h"));
+        let network = IpNet::from(attacker).to_string();
+        let blocks = wait_for_blocks(&scene.gateway, &[&network]);
+        assert_eq!(blocks[0].time, Some(Duration::from_secs(3_600)));
+        let _dropped = knock(&scene, attacker);
+        wait_for_drops(&scene.gateway);
+        scene.flood(&[INNOCENT], 5, 1000);
+        program.err.wait_for(" blocked=1h");
+        let ended = program.stop(Signal::TERM);
+        assert_eq!(ended.only_report("end").value("blocked"), "1h", "{ended:#?}");
+        wait_for_blocks(&scene.gateway, &[&network]);
+    }
+}
+
+#[test]
+fn a_block_ends_by_itself() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft --block-time 1s");
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("198.51.100.66 is blocked for 1s");
+    wait_for_blocks(&scene.gateway, &[]);
+    scene.outside.enter(|| call(ATTACKER, SocketAddr::new(SERVER, 25)).map(drop)).unwrap();
+}
+
+#[test]
+fn a_forged_source_is_not_blocked() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
+    scene.outside.enter(|| {
+        let mut wire = Wire::open(&scene);
+        for number in 0..60 {
+            let from = (INNOCENT, 20_000 + number);
+            wire.send(&Frame { from, to: (SERVER, 25), seq: 7, kind: Kind::Syn });
+        }
+    });
+    program.err.wait_for(" flood start src=198.51.100.10 ");
+    // The next one is judged after the forged one, in its turn.
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("198.51.100.66 is blocked for 1h");
+    wait_for_blocks(&scene.gateway, &["198.51.100.66/32"]);
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count(" is blocked for "), 1, "{ended:#?}");
+}
+
+#[test]
+fn a_source_is_blocked_as_soon_as_it_is_verified() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft --update 1h");
+    scene.outside.enter(|| {
+        let mut wire = Wire::open(&scene);
+        for number in 0..30 {
+            let from = (INNOCENT, 20_000 + number);
+            wire.send(&Frame { from, to: (SERVER, 25), seq: 7, kind: Kind::Syn });
+        }
+    });
+    program.err.wait_for(" flood start src=198.51.100.10 ");
+    scene.flood(&[INNOCENT], 3, 1000);
+    program.err.wait_for("198.51.100.10 is blocked for 1h");
+    let ended = program.stop(Signal::TERM);
+    assert!(ended.reports("start")[0].contains(" verified=no "), "{ended:#?}");
+    assert_eq!(ended.reports("update").len(), 0, "{ended:#?}");
+}
+
+#[test]
+fn an_address_of_this_host_is_not_blocked() {
+    let Some(scene) = scene() else { return };
+    let options = "-i inner --no-allow-self --block nft";
+    let mut program = Program::watch(&scene.gateway, options);
+    scene.flood_from(&scene.gateway, &[GATEWAY], 35, 1000);
+    let line = "192.0.2.1 is not blocked: it is, or holds, what must be reached (192.0.2.1, an address of this host)";
+    program.err.wait_for(line);
+    program.stop(Signal::TERM);
+    wait_for_blocks(&scene.gateway, &[]);
+}
+
+#[test]
+fn a_network_with_an_address_of_this_host_is_not_blocked() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
+    let _last = flood(&scene, &ATTACKERS6);
+    program
+        .err
+        .wait_for("2001:db8:66::/64 is not blocked: it is, or holds, what must be reached (2001:db8:66::1, ");
+    program.stop(Signal::TERM);
+    wait_for_blocks(&scene.gateway, &[]);
+}
+
+#[test]
+fn what_changes_the_firewall_can_do_nothing_else() {
+    let Some(scene) = scene() else { return };
+    let program = Program::watch(&scene.gateway, "-i outer --user nobody --block nft");
+    let id = helper(&program).as_raw_nonzero();
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    program.stop(Signal::TERM);
+    let value = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+        line.split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(value("Uid"), ["65534"; 4]);
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        // CAP_NET_ADMIN alone (linux/capability.h).
+        assert_eq!(value(set), ["0000000000001000"], "{set}: {status}");
+    }
+    assert_eq!(value("NoNewPrivs"), ["1"]);
+}
+
+#[test]
+fn blocks_are_listed_and_removed_by_hand() {
+    let Some(scene) = scene() else { return };
+    let gateway = &scene.gateway;
+    assert_eq!(ask(gateway, "blocked"), (Some(0), String::new()), "there is no table");
+    gateway.enter(|| {
+        let nft = Nft::find().unwrap();
+        nft.set_up().unwrap();
+        for network in ["192.0.2.1/32", "192.0.2.7/32", "2001:db8:66::/64"] {
+            nft.block(network.parse().unwrap(), Duration::from_secs(7_200)).unwrap();
+        }
+        // Again: what is blocked stays.
+        nft.set_up().unwrap();
+    });
+    let (code, listed) = ask(gateway, "blocked");
+    let sources: Vec<_> = listed.lines().map(|line| line.split(" time=2h left=").next().unwrap()).collect();
+    assert_eq!((code, sources), (Some(0), vec!["192.0.2.1", "192.0.2.7", "2001:db8:66::/64"]), "{listed}");
+    assert_eq!(ask(gateway, "unblock 192.0.2.7"), (Some(0), "unblocked 192.0.2.7\n".to_owned()));
+    let missing = "synwatch: 192.0.2.7 is not blocked (synwatch blocked lists what is)\n";
+    assert_eq!(ask(gateway, "unblock 192.0.2.7"), (Some(1), missing.to_owned()));
+    assert_eq!(ask(gateway, "unblock 2001:db8:66::1"), (Some(0), "unblocked 2001:db8:66::/64\n".to_owned()));
+    assert_eq!(ask(gateway, "unblock --all"), (Some(0), "unblocked 192.0.2.1\n".to_owned()));
+    wait_for_blocks(gateway, &[]);
+}
+
+#[test]
+fn a_network_replaces_what_is_in_it() {
+    let Some(scene) = scene() else { return };
+    let block = |network: &str| {
+        let network = network.parse().unwrap();
+        scene.gateway.enter(|| Nft::find().unwrap().block(network, Duration::from_secs(60))).unwrap();
+    };
+    scene.gateway.enter(|| Nft::find().unwrap().set_up()).unwrap();
+    block("192.0.2.1/32");
+    block("192.0.2.7/32");
+    block("198.51.100.1/32");
+    block("192.0.2.0/24");
+    wait_for_blocks(&scene.gateway, &["192.0.2.0/24", "198.51.100.1/32"]);
+    block("192.0.2.9/32");
+    block("192.0.2.0/24");
+    wait_for_blocks(&scene.gateway, &["192.0.2.0/24", "198.51.100.1/32"]);
+}
+
+#[test]
+fn what_nft_refuses_is_said_and_survived() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
+    let mut nft: Command = scene.gateway.command("nft");
+    assert!(nft.args(["delete", "table", "inet", "synwatch"]).status().unwrap().success());
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("synwatch: warning: cannot block 198.51.100.66: ");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!((ended.code, ended.sources("end")), (Some(0), vec!["198.51.100.66"]), "{ended:#?}");
+    assert!(ended.summary("reports-lost") > 0, "{ended:#?}");
+}
+
+#[test]
+fn without_the_right_to_nothing_starts() {
+    let Some(scene) = scene() else { return };
+    let mut command = scene.gateway.command("setpriv");
+    command.args(["--bounding-set", "-net_admin", env!("CARGO_BIN_EXE_synwatch")]);
+    let output = command.args(["-i", "outer", "--block", "nft"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "synwatch: cannot block: the capability CAP_NET_ADMIN is missing (run as root)\n";
+    assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
+}
