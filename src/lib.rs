@@ -30,6 +30,7 @@ pub mod watch;
 pub mod table;
 pub mod alert;
 pub mod stats;
+pub mod census;
 pub mod sink;
 pub mod detector;
 pub mod count;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use self::reload::{Changes, Identities, Identity};
+use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
 use crate::count::{Counting, Handoff, Parts, Room, Watching};
@@ -24,7 +25,7 @@ use crate::error::Error;
 use crate::hash::Key;
 use crate::packet::Interfaces;
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Sink, Sinks, Text};
+use crate::sink::{Advice, CaptureWriter, Console, Eve, Grounds, Lines, Sink, Sinks, Text};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Writers;
@@ -79,7 +80,7 @@ pub fn run(
             let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
             let run =
                 Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
-            run.run(source, settings, again, console, signals, interfaces)
+            run.run(source, settings, again, console, signals, interfaces).map(|(outcome, _)| outcome)
         }
         Input::Replay(files) => {
             let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
@@ -87,10 +88,15 @@ pub fn run(
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
+            let advice = advice(settings)?;
             let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
-            let outcome = run.run(source, settings, again, console, signals, interfaces);
+            let ran = run.run(source, settings, again, console, signals, interfaces);
             console.detach();
-            outcome
+            let (mut outcome, censuses) = ran?;
+            if let Some(advice) = advice {
+                outcome.stats.reports_lost += give(advice, &outcome.stats, &censuses, settings);
+            }
+            Ok(outcome)
         }
         Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
     }
@@ -113,7 +119,7 @@ impl Run {
         console: &Console,
         signals: &Signals,
         interfaces: Interfaces,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(Outcome, Vec<Vec<Census>>), Error> {
         let sinks = sinks(settings, console)?;
         let writer = match &settings.write {
             Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
@@ -147,6 +153,7 @@ impl Run {
             connections,
             watches,
             allow: settings.allow.clone(),
+            census: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
             handoff,
@@ -163,14 +170,14 @@ impl Run {
         if let Some(again) = again.filter(|_| self.is_live) {
             reloader.serve(again, console);
         }
-        let failures = join(capture);
+        let (failures, censuses) = join(capture);
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
             stats.not_written = join(writer);
         }
         stats.reports_lost = sinks.lost();
-        Ok(Outcome { stats, failures })
+        Ok((Outcome { stats, failures }, censuses))
     }
 }
 
@@ -181,7 +188,7 @@ fn capture(
     signals: &Signals,
     mut allow_self: bool,
     changes: &Changes,
-) -> u64 {
+) -> (u64, Vec<Vec<Census>>) {
     let mut own = Vec::new();
     loop {
         if let Some(changed) = source.own_addresses() {
@@ -209,8 +216,8 @@ fn capture(
             break;
         }
     }
-    counting.finish();
-    source.failures()
+    let censuses = counting.finish();
+    (source.failures(), censuses)
 }
 
 fn spawn<T: Send + 'static>(
@@ -224,9 +231,17 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+fn zone(settings: &Settings) -> Zone {
+    if settings.utc { Zone::utc() } else { Zone::local() }
+}
+
 fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
-    let zone = if settings.utc { Zone::utc() } else { Zone::local() };
     let mut sinks = Sinks::default();
+    if settings.suggest {
+        // Limits that are still to be chosen are no reason to report anybody.
+        return Ok(sinks);
+    }
+    let zone = zone(settings);
     sinks.push(Text::new(console.clone(), zone.clone()));
     match &settings.json {
         Some(Output::Stdout) => sinks.push(Eve::new(Lines::stdout(), zone)),
@@ -234,6 +249,34 @@ fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
         None => {}
     }
     Ok(sinks)
+}
+
+/// Where limits are suggested, if that is wanted.
+fn advice(settings: &Settings) -> Result<Option<Advice>, Error> {
+    if !settings.suggest {
+        return Ok(None);
+    }
+    let zone = zone(settings);
+    Ok(Some(match &settings.json {
+        Some(Output::Stdout) => Advice::json(zone),
+        Some(Output::File(path)) => Advice::text(zone).and_json(path)?,
+        None => Advice::text(zone),
+    }))
+}
+
+/// Suggests limits for each watch by its censuses, and gives how many lines of that could not be written.
+fn give(advice: Advice, stats: &Stats, censuses: &[Vec<Census>], settings: &Settings) -> u64 {
+    let subject = |watch: &WatchSettings| Subject {
+        name: Arc::clone(&watch.name),
+        ports: watch.ports.clone(),
+        grouping: Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 },
+        quiet_time: watch.quiet_time,
+        limits: watch.limits.clone(),
+    };
+    let watches = settings.watches.iter().zip(censuses);
+    let suggestions: Vec<_> =
+        watches.map(|(watch, censuses)| Suggestion::new(subject(watch), censuses)).collect();
+    advice.give(&Grounds { suggestions: &suggestions, stats, memory: settings.memory })
 }
 
 fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {
@@ -254,8 +297,12 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
-        .map_err(|_| Error::Memory(settings.memory))?;
+    let mut watching =
+        Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
+            .map_err(|_| Error::Memory(settings.memory))?;
+    if settings.suggest {
+        watching.take_census(&watch.limits);
+    }
     warn_of_little_room(&watching, &watch.name, settings.memory);
     Ok(watching)
 }

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod batch;
+mod census;
 mod crossing;
 mod handoff;
 mod outcomes;
@@ -22,6 +23,7 @@ pub use reload::{Coming, Reload};
 use tally::By;
 pub use tally::{Room, Watching};
 
+use crate::census::{Budget, Census};
 use crate::clock::{Clock, Seen};
 use crate::connections::{Connections, Syn};
 use crate::decode::{Skip, Tunnels, decode};
@@ -53,6 +55,8 @@ pub struct Counting {
     own: Vec<IpAddr>,
     hasher: Hasher,
     ties: Ties,
+    /// The memory that is left for censuses, where they are taken.
+    census: Option<Budget>,
     batch: Batch,
     kept: Vec<Kept>,
     writer: Option<CaptureHandle>,
@@ -80,6 +84,8 @@ pub struct Parts {
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
     pub allow: AllowList,
+    /// The memory for censuses of the watches, where they are taken.
+    pub census: Option<Budget>,
     /// The key of the tables' hashes.
     pub key: hash::Key,
     /// Where attempts of sources with an episode are written, if anywhere.
@@ -110,6 +116,7 @@ impl Counting {
             own: Vec::new(),
             ties: Ties::new(parts.key.address(IpAddr::from([0; 4]))),
             hasher: Hasher::new(parts.key),
+            census: parts.census,
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
@@ -144,10 +151,12 @@ impl Counting {
         self.handoff.deliver(Event::Show(self.counted()));
     }
 
-    /// Counts what waits, and tells the detector that this is the end.
-    pub fn finish(mut self) {
+    /// Counts what waits, and tells the detector that this is the end. Gives the censuses of each watch, where they
+    /// were taken.
+    pub fn finish(mut self) -> Vec<Vec<Census>> {
         self.flush();
         self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+        self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
     }
 
     /// Counts what waits.
@@ -308,10 +317,10 @@ impl Counting {
             let ticks = self.clock.restart();
             self.era += 1;
             self.connections.move_back(ticks);
-            self.watches
-                .iter()
-                .flat_map(Watching::counters)
-                .for_each(|counter| counter.table.move_back(ticks));
+            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
+                counter.table.move_back(ticks);
+                counter.census.iter_mut().for_each(|census| census.move_back(ticks));
+            }
         }
     }
 
