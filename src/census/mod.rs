@@ -44,6 +44,16 @@ impl Of {
             Self::Destinations => "destination",
         }
     }
+
+    /// The option that limits them.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Sources => "-l",
+            Self::Networks => "--network-limit",
+            Self::Destinations => "--destination-limit",
+        }
+    }
 }
 
 /// A source, a network or a destination.

@@ -61,12 +61,10 @@ impl Suggestion {
     /// What is suggested as options: `-l 26/10s --network-limit 300/10s`.
     #[must_use]
     pub fn options(&self) -> String {
-        let group = |verdict: &Option<Verdict>| {
-            verdict.as_ref().map_or_else(|| "off".to_owned(), |verdict| verdict.kept().to_string())
+        let group = |verdict: &Option<Verdict>, of: Of| {
+            verdict.as_ref().map_or_else(|| format!("{} off", of.option()), Verdict::option)
         };
-        let sources = self.sources.iter().map(|verdict| format!("-l {}", verdict.kept()));
-        let groups = [("network", &self.networks), ("destination", &self.destinations)];
-        let groups = groups.map(|(kind, verdict)| format!("--{kind}-limit {}", group(verdict)));
-        sources.chain(groups).collect::<Vec<_>>().join(" ")
+        let groups = [group(&self.networks, Of::Networks), group(&self.destinations, Of::Destinations)];
+        self.sources.iter().map(Verdict::option).chain(groups).collect::<Vec<_>>().join(" ")
     }
 }

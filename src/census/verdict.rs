@@ -106,6 +106,12 @@ impl Verdict {
         }
     }
 
+    /// The same as an option: `-l 26/10s`, `--network-limit 300/10s`.
+    #[must_use]
+    pub fn option(&self) -> String {
+        format!("{} {}", self.of.option(), self.kept())
+    }
+
     /// The highest count; zero where there are none.
     #[must_use]
     pub fn highest(&self) -> Most {

@@ -85,8 +85,9 @@ fn conclusion(verdict: &Verdict) -> String {
         (Suggested::Limit(_), 0) => "Nobody stands out, and nobody meets this:".to_owned(),
         (Suggested::Limit(_), 1) => "One stands out, and alone meets this:".to_owned(),
         (Suggested::Limit(_), outliers) => format!("{outliers} stand out, and they alone meet this:"),
-        (Suggested::Untried(limit), _) => format!(
-            "More is ordinary than there was room for. At least this, to be tried with --suggest -l {limit}:"
+        (Suggested::Untried(_), _) => format!(
+            "More is ordinary than there was room for. At least this, to be tried with --suggest {}:",
+            verdict.option()
         ),
         (Suggested::TooFew, _) => "Too few to tell what is ordinary. It stays:".to_owned(),
         (Suggested::TooMany, _) => {
