@@ -6,7 +6,7 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use synwatch::clock::Ticks;
-use synwatch::table::{Table, Ties};
+use synwatch::table::{Attempt, Hint, Make, Table, Ties, Writers};
 use synwatch::watch::Limit;
 
 fn main() {
@@ -38,12 +38,20 @@ fn batched(bencher: Bencher<'_, '_>, sources: Sources) {
 /// Without bringing a batch's slots into the cache first: what the batch is good for.
 #[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
 fn one_by_one(bencher: Bencher<'_, '_>, sources: Sources) {
-    run(bencher, sources, |_, _| 0);
+    run(bencher, sources, |_, _, _, _| [Hint::default(); BATCH]);
 }
 
-fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]) -> u64) {
+/// Where each tag was found when it was touched.
+type Hints = [Hint; BATCH];
+
+fn run(
+    bencher: Bencher<'_, '_>,
+    sources: Sources,
+    touch: impl Fn(&Table, &[u64; BATCH], Ticks, &mut Ties) -> Hints,
+) {
     let limits = [limit(30, 10), limit(60, 60)];
-    let Ok(table) = Table::new(&limits, MEMORY) else { return };
+    let make = Make { marks: false, writers: Writers::One };
+    let Ok(table) = Table::made(make, &limits, MEMORY) else { return };
     let different = match sources {
         Sources::AThousand => 1000,
         Sources::AllDifferent => u64::MAX,
@@ -54,10 +62,12 @@ fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]
         let mut met = 0;
         for _ in 0..BATCHES {
             let tags: [u64; BATCH] = std::array::from_fn(|index| tag((attempt + index as u64) % different));
-            black_box(touch(&table, &tags));
-            for tag in tags {
+            let hints = touch(&table, &tags, Ticks(20_000 + attempt / IN_A_TICK), &mut ties);
+            for (tag, hint) in tags.into_iter().zip(hints) {
                 attempt += 1;
-                let recorded = table.record(tag, Ticks(20_000 + attempt / IN_A_TICK), 25, &mut ties);
+                let time = Ticks(20_000 + attempt / IN_A_TICK);
+                let counted = Attempt { time, port: 25, ..Attempt::default() };
+                let recorded = table.record_attempt(tag, hint, &counted, &mut ties);
                 met += usize::from(table.met(&recorded).is_some());
             }
         }
@@ -70,9 +80,13 @@ fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64]
     bencher.counter(ItemsCount::new(BATCH * BATCHES)).bench_local(batches);
 }
 
-fn touch(table: &Table, tags: &[u64]) -> u64 {
-    let sets = tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag));
-    tags.iter().fold(sets, |touched, tag| touched ^ table.touch_ring(*tag).1)
+fn touch(table: &Table, tags: &[u64; BATCH], now: Ticks, ties: &mut Ties) -> Hints {
+    black_box(tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag)));
+    tags.map(|tag| {
+        let (hint, ring) = table.touch_ring(tag, now.second(), ties);
+        black_box(ring);
+        hint
+    })
 }
 
 /// As even as a keyed hash of a source is (splitmix64, Steele et al. 2014).

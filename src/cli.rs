@@ -177,6 +177,28 @@ pub struct Cli {
     #[arg(short = 'T', long, help_heading = CONFIGURATION)]
     pub test_config: bool,
 
+    /// Go on as this user, once all is open that needs root
+    ///
+    /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program, it gives up
+    /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
+    /// those of its options. What holds is said with -v.
+    #[arg(long, value_name = "USER", help_heading = SERVICE)]
+    pub user: Option<Written>,
+
+    /// Show the counters to Prometheus at this address
+    ///
+    /// At /metrics. A port alone is one of 127.0.0.1; give an address with it (192.0.2.1:9925) to be asked
+    /// from elsewhere: whoever reaches it can read them. Live only.
+    #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
+    pub metrics: Option<Written>,
+
+    /// Begin lines of the log with their priority: auto, plain, journald
+    ///
+    /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own: warnings and
+    /// reports of severity 1 are 4, of severity 2 are 5, of severity 3 are 6. "auto" does so where the journal reads it.
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = SERVICE, hide_short_help = true)]
+    pub log_format: Written,
+
     /// Leave out warnings and the summary
     ///
     /// Reports and errors are shown all the same.
@@ -254,6 +276,7 @@ const INPUT: &str = "Input";
 const COUNTED: &str = "What is counted";
 const REPORTS: &str = "Reports";
 const RESOURCES: &str = "Resources";
+const SERVICE: &str = "Service";
 const DIAGNOSTICS: &str = "Diagnostics";
 const CONFIGURATION: &str = "Configuration";
 

@@ -58,18 +58,65 @@ impl Ticks {
     }
 }
 
-/// The capture's clock.
-#[derive(Debug)]
-pub struct Clock {
-    lanes: Box<[Option<Timestamp>]>,
+/// What can be read off the clock, as it stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
     now: Option<Timestamp>,
     /// The time at which this stretch of ticks began, and its tick.
     origin: Timestamp,
     offset: u64,
+    /// See [`Reading::left`].
+    left: (Timestamp, Ticks),
+}
+
+impl Default for Reading {
+    /// Before the first packet.
+    fn default() -> Self {
+        let origin = Timestamp::default();
+        Self { now: None, origin, offset: START, left: (origin, Ticks(START)) }
+    }
+}
+
+impl Reading {
+    /// The time: the smallest of the lanes' newest times. `None` before the first packet.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// The newest time in the second before the present one, rounded down to its tick, and that tick: from here, times
+    /// and ticks went on together for as long as anything looks ahead, however far the clock jumped then.
+    #[must_use]
+    pub fn left(&self) -> (Timestamp, Ticks) {
+        self.left
+    }
+
+    /// The tick of a time that was observed: at most a second before its lane's newest.
+    #[must_use]
+    #[inline]
+    pub fn ticks(&self, time: Timestamp) -> Ticks {
+        let ticks = time.nanos().saturating_sub(self.origin.nanos()).div_euclid(TICK);
+        Ticks(self.offset.saturating_add_signed(ticks).clamp(1, END))
+    }
+
+    /// The time at the beginning of the tick of a time.
+    #[must_use]
+    pub fn floor(&self, time: Timestamp) -> Timestamp {
+        // Each modulo a tick first: the difference of two times may be more than there is room for.
+        let phase = (time.nanos().rem_euclid(TICK) - self.origin.nanos().rem_euclid(TICK)).rem_euclid(TICK);
+        Timestamp::from_nanos(time.nanos().saturating_sub(phase))
+    }
+}
+
+/// The capture's clock.
+#[derive(Debug)]
+pub struct Clock {
+    lanes: Box<[Option<Timestamp>]>,
+    reading: Reading,
+    /// Where the second of now ends, if there is one lane alone.
+    until: Timestamp,
     /// How far back the tables look, in ticks.
     longest: u64,
-    /// See [`Clock::left`].
-    left: (Timestamp, Ticks),
 }
 
 /// What a packet's time did to the clock.
@@ -89,11 +136,9 @@ impl Clock {
     pub fn new(lanes: usize, longest: Duration) -> Self {
         Self {
             lanes: vec![None; lanes.max(1)].into(),
-            now: None,
-            origin: Timestamp::default(),
-            offset: START,
+            reading: Reading::default(),
+            until: Timestamp::MIN,
             longest: Ticks::in_window(longest),
-            left: (Timestamp::default(), Ticks(START)),
         }
     }
 
@@ -102,17 +147,23 @@ impl Clock {
         self.longest = Ticks::in_window(longest);
     }
 
-    /// The time: the smallest of the lanes' newest times. `None` before the first packet.
+    /// As it stands.
     #[must_use]
-    pub fn now(&self) -> Option<Timestamp> {
-        self.now
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
-    /// The newest time in the second before the present one, rounded down to its tick, and that tick: from here, times
-    /// and ticks went on together for as long as anything looks ahead, however far the clock jumped then.
+    /// The time: see [`Reading::now`].
     #[must_use]
-    pub fn left(&self) -> (Timestamp, Ticks) {
-        self.left
+    pub fn now(&self) -> Option<Timestamp> {
+        self.reading.now
+    }
+
+    /// The tick of a time: see [`Reading::ticks`].
+    #[must_use]
+    #[inline]
+    pub fn ticks(&self, time: Timestamp) -> Ticks {
+        self.reading.ticks(time)
     }
 
     /// The newest time of a lane; `None` before its first.
@@ -122,80 +173,80 @@ impl Clock {
     }
 
     /// Takes note of a time on a lane: a packet's, or one that no later packet will be older than.
+    #[inline]
     pub fn observe(&mut self, lane: usize, time: Timestamp) -> Seen {
-        let Some(newest) = self.lanes[lane] else {
-            return self.start_lane(lane, time);
+        // Nearly all times of a lane that is alone: later than the one before, in the same second.
+        if time < self.until && Some(time) >= self.reading.now {
+            self.lanes[0] = Some(time);
+            self.reading.now = Some(time);
+            return Seen::SameSecond;
+        }
+        self.look(lane, time)
+    }
+
+    fn look(&mut self, lane: usize, time: Timestamp) -> Seen {
+        let seen = match self.lanes[lane] {
+            None => self.start_lane(lane, time),
+            Some(newest) if time > newest => {
+                self.lanes[lane] = Some(time);
+                self.advance()
+            }
+            Some(newest) if newest.since(time) > DISORDER => {
+                self.step_back(time);
+                Seen::SteppedBack
+            }
+            Some(_) => Seen::SameSecond,
         };
-        if time > newest {
-            self.lanes[lane] = Some(time);
-            return self.advance();
+        if let ([Some(_)], Some(now)) = (&*self.lanes, self.reading.now) {
+            self.until = Timestamp::new(now.second().saturating_add(1), 0);
         }
-        if newest.since(time) > DISORDER {
-            self.step_back(time);
-            return Seen::SteppedBack;
-        }
-        Seen::SameSecond
-    }
-
-    /// The tick of a time that was observed: at most a second before its lane's newest.
-    #[must_use]
-    pub fn ticks(&self, time: Timestamp) -> Ticks {
-        let ticks = time.nanos().saturating_sub(self.origin.nanos()).div_euclid(TICK);
-        Ticks(self.offset.saturating_add_signed(ticks).clamp(1, END))
-    }
-
-    /// The time at the beginning of the tick of a time.
-    #[must_use]
-    pub fn floor(&self, time: Timestamp) -> Timestamp {
-        // Each modulo a tick first: the difference of two times may be more than there is room for.
-        let phase = (time.nanos().rem_euclid(TICK) - self.origin.nanos().rem_euclid(TICK)).rem_euclid(TICK);
-        Timestamp::from_nanos(time.nanos().saturating_sub(phase))
+        seen
     }
 
     /// Whether the range of ticks is used up, but for the longest step that the clock may take next.
     #[must_use]
     pub fn is_used_up(&self) -> bool {
         let room = self.longest.saturating_add(4 * START);
-        self.now.is_some_and(|now| self.ticks(now).0.saturating_add(room) >= END)
+        self.now().is_some_and(|now| self.ticks(now).0.saturating_add(room) >= END)
     }
 
     /// Starts the range of ticks anew, as far back as the tables look, and gives what has to be subtracted from all
     /// ticks that they hold.
     pub fn restart(&mut self) -> u64 {
-        let Some(now) = self.now else { return 0 };
+        let Some(now) = self.now() else { return 0 };
         let kept = self.longest.saturating_add(2 * START);
         let subtract = self.ticks(now).0.saturating_sub(kept);
-        self.offset = self.ticks(now).0 - subtract;
-        self.origin = self.floor(now);
+        self.reading.offset = self.ticks(now).0 - subtract;
+        self.reading.origin = self.reading.floor(now);
         subtract
     }
 
     fn start_lane(&mut self, lane: usize, time: Timestamp) -> Seen {
         self.lanes[lane] = Some(time);
-        if self.now.is_none() {
-            self.origin = time;
-            self.now = Some(time);
+        if self.now().is_none() {
+            self.reading.origin = time;
+            self.reading.now = Some(time);
             return Seen::NewSecond;
         }
         Seen::SameSecond
     }
 
     fn advance(&mut self) -> Seen {
-        let (Some(before), Some(smallest)) = (self.now, self.lanes.iter().copied().flatten().min()) else {
+        let (Some(before), Some(smallest)) = (self.now(), self.lanes.iter().copied().flatten().min()) else {
             return Seen::SameSecond;
         };
         // A lane that starts late does not take now back.
         let now = smallest.max(before);
         if now.second() == before.second() {
-            self.now = Some(now);
+            self.reading.now = Some(now);
             return Seen::SameSecond;
         }
-        self.left = (self.floor(before), self.ticks(before));
+        self.reading.left = (self.reading.floor(before), self.ticks(before));
         let jump = self.ticks(now).since(self.ticks(before));
         if jump > self.longest.saturating_add(START) {
             self.begin_stretch(now, before);
         }
-        self.now = Some(now);
+        self.reading.now = Some(now);
         Seen::NewSecond
     }
 
@@ -204,14 +255,14 @@ impl Clock {
             self.begin_stretch(time, before);
         }
         self.lanes.fill(Some(time));
-        self.now = Some(time);
+        self.reading.now = Some(time);
     }
 
     /// Ticks at `time` go on so far after those at `before` that nothing before counts.
     fn begin_stretch(&mut self, time: Timestamp, before: Timestamp) {
         let after = self.ticks(before).0.saturating_add(self.longest).saturating_add(2 * START);
-        self.origin = self.floor(time);
-        self.offset = after.min(END);
+        self.reading.origin = self.reading.floor(time);
+        self.reading.offset = after.min(END);
     }
 }
 
@@ -236,8 +287,8 @@ mod tests {
             clock.observe(0, time);
             assert_eq!(clock.ticks(time).since(zero), ticks, "{micros} µs after the first packet");
         }
-        assert_eq!(clock.floor(at(1000, 149)), first);
-        assert_eq!(clock.floor(at(1000, 150)), at(1000, 150));
+        assert_eq!(clock.reading().floor(at(1000, 149)), first);
+        assert_eq!(clock.reading().floor(at(1000, 150)), at(1000, 150));
     }
 
     #[test]
@@ -262,7 +313,7 @@ mod tests {
             clock.observe(0, at(10, 0));
             clock.observe(0, at(10, 500_070));
             clock.observe(0, at(10 + jump, 0));
-            assert_eq!(clock.left(), (at(10, 500_000), ticks), "a jump of {jump} s");
+            assert_eq!(clock.reading().left(), (at(10, 500_000), ticks), "a jump of {jump} s");
         }
     }
 
@@ -336,7 +387,7 @@ mod tests {
             clock.observe(0, time);
             let ticks = clock.ticks(time);
             assert!(ticks.0 >= 1 && ticks.0 <= END);
-            let _ = clock.floor(time);
+            let _ = clock.reading().floor(time);
         }
     }
 

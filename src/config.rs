@@ -5,12 +5,14 @@
 //! files and the names of services are read meanwhile.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
 
@@ -50,6 +52,14 @@ pub struct Settings {
     pub stats_interval: Option<Duration>,
     /// The capture file to write, if there is one.
     pub write: Option<WriteSettings>,
+    /// The user to go on as; without one it is for the start to say.
+    pub user: Option<String>,
+    /// The configuration file and the allow files: what was read for these settings, and may be read again.
+    pub files: Vec<PathBuf>,
+    /// Where metrics are shown, if anywhere; live only.
+    pub metrics: Option<SocketAddr>,
+    /// How lines on standard error begin.
+    pub log_format: LogFormat,
     /// Whether times are shown in UTC instead of local time.
     pub utc: bool,
     /// Whether the program exits with 3 when anything was reported.

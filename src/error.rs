@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -43,6 +44,26 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] OpenError),
+    /// A file cannot be written by the user that the program has become.
+    #[error("{cause} as user {user} (let its folder belong to {user}, or give --user root)")]
+    WriteAs {
+        /// The user.
+        user: String,
+        /// The file, and why not.
+        #[source]
+        cause: OpenError,
+    },
+    /// The address for metrics cannot be listened at.
+    #[error("cannot listen at {address} for --metrics: {}", Cause(source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Rights cannot be given up.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// There is not enough memory for the tables.
     #[error("cannot reserve {0} of memory for the tables (give less with --memory)")]
     Memory(Bytes),
@@ -57,6 +78,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Filter(_) => 2,
+            Self::Privileges(PrivilegeError::NoUser(_) | PrivilegeError::NotRoot(_)) => 2,
             _ => 1,
         }
     }
@@ -111,6 +133,39 @@ pub struct FilterError {
     pub link: LinkType,
     /// What libpcap says.
     pub cause: String,
+}
+
+/// Rights cannot be given up.
+#[derive(Debug, Error)]
+pub enum PrivilegeError {
+    /// There is no such user.
+    #[error("cannot become user {0:?}: there is none of this name (getent passwd lists them)")]
+    NoUser(String),
+    /// The program was not started as root.
+    #[error("cannot become user {0:?}: only root can (leave --user out)")]
+    NotRoot(String),
+    /// The system's users cannot be looked up.
+    #[error("cannot look up user {user:?}: {}", Cause(source))]
+    LookUp {
+        /// Its name.
+        user: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system refuses to make another user of this one.
+    #[error(
+        "cannot become user {user:?}: {} (needs the capabilities CAP_SETUID and CAP_SETGID; or give --user root)",
+        Cause(source)
+    )]
+    Become {
+        /// Its name.
+        user: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system refuses to take capabilities away.
+    #[error("cannot give up capabilities: {}", Cause(.0))]
+    Capabilities(#[source] io::Error),
 }
 
 /// A file for reports or packets cannot be opened.

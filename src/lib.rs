@@ -13,6 +13,7 @@ pub mod time;
 pub mod zone;
 pub mod clock;
 pub mod sync;
+pub mod pages;
 pub mod hash;
 pub mod estimate;
 pub mod units;
@@ -38,5 +39,8 @@ pub mod count;
 // What holds it together.
 pub mod cli;
 pub mod config;
+pub mod privileges;
+pub mod exporter;
+pub mod service;
 pub mod signals;
 pub mod pipeline;

@@ -7,7 +7,7 @@ use synwatch::cli::Cli;
 use synwatch::config::{Input, Refused, Settings};
 use synwatch::pipeline;
 use synwatch::signals::Signals;
-use synwatch::sink::{Console, summary};
+use synwatch::sink::{Console, LogFormat, Priority, summary};
 use synwatch::source;
 
 /// Something could not be opened, or not be read whole.
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             return stop.exit_code().into();
         }
     };
-    let console = Console::stderr();
+    let console = Console::stderr(LogFormat::Auto);
     let settings = match Settings::new(cli.clone()) {
         Ok(settings) => settings,
         Err(refused) => return refuse(&console, &refused),
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     if settings.input == Input::ListInterfaces {
         return list_interfaces(&console);
     }
+    let console = Console::stderr(settings.log_format);
     // There is no logger yet, so there is none to be in the way.
     let _ = console.log(settings.verbosity);
     let signals = match Signals::register() {
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
         Ok(outcome) => {
             if settings.summary {
                 summary::lines(&outcome.stats).iter().for_each(|line| {
-                    console.line(line);
+                    console.line(Priority::Info, line);
                 });
             }
             match outcome {
@@ -79,12 +80,12 @@ fn list_interfaces(console: &Console) -> ExitCode {
 /// Says all that is wrong with the options and the configuration, a line for each thing.
 fn refuse(console: &Console, refused: &Refused) -> ExitCode {
     refused.lines().for_each(|line| {
-        console.line(&format!("synwatch: {line}"));
+        console.line(Priority::Error, &format!("synwatch: {line}"));
     });
     Refused::EXIT_CODE.into()
 }
 
 fn fail(console: &Console, error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    console.line(&format!("synwatch: {error}"));
+    console.line(Priority::Error, &format!("synwatch: {error}"));
     code.into()
 }

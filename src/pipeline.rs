@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!   capture ──Event──▶ detector ──Alert──▶ sinks
-//!      └────────Kept──▶ writer (with -w)
+//!      └────────Kept──▶ writer (with -w)        metrics (with --metrics): serves what a sink left
 //! ```
 //!
-//! Everything that can fail is opened before the first thread starts. Meanwhile the main thread waits: for the end, or
-//! for the configuration to be read again (`pipeline/reload.rs`).
+//! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
+//! no thread has them. Meanwhile the main thread waits: for the end, or for the configuration to be read again
+//! (`pipeline/reload.rs`).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,14 +20,19 @@ use self::reload::{Changes, Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Room, Watching};
+use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
-use crate::error::Error;
+use crate::error::{Error, OpenError};
+use crate::exporter::Exporter;
 use crate::hash::Key;
 use crate::packet::Interfaces;
+use crate::privileges::{self, Plan};
+use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{Advice, CaptureWriter, Console, Eve, Grounds, Lines, Sink, Sinks, Text};
+use crate::sink::{
+    Advice, CaptureWriter, Console, Eve, Grounds, Lines, Metrics, Page, Priority, Sink, Sinks, Text,
+};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Writers;
@@ -80,7 +87,7 @@ pub fn run(
             let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
             let run =
                 Run { lanes: live.interfaces.len(), is_live: true, expression: None, key: Key::random() };
-            run.run(source, settings, again, console, signals, interfaces).map(|(outcome, _)| outcome)
+            run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
             let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
@@ -88,15 +95,10 @@ pub fn run(
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
-            let advice = advice(settings)?;
             let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed() };
-            let ran = run.run(source, settings, again, console, signals, interfaces);
+            let outcome = run.run(source, settings, again, console, signals, interfaces);
             console.detach();
-            let (mut outcome, censuses) = ran?;
-            if let Some(advice) = advice {
-                outcome.stats.reports_lost += give(advice, &outcome.stats, &censuses, settings);
-            }
-            Ok(outcome)
+            outcome
         }
         Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
     }
@@ -119,10 +121,35 @@ impl Run {
         console: &Console,
         signals: &Signals,
         interfaces: Interfaces,
-    ) -> Result<(Outcome, Vec<Vec<Census>>), Error> {
-        let sinks = sinks(settings, console)?;
+    ) -> Result<Outcome, Error> {
+        let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+        let exporter = settings.metrics.map(exporter).transpose()?;
+        // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
+        // again after a rotation.
+        let held = privileges::drop(&Plan::new(settings))?;
+        log::info!("privileges: {held}");
+        // Limits that are still to be chosen are no reason to report anybody.
+        let opened = match settings.suggest {
+            true => advice(settings, zone).map(|advice| (Some(advice), Sinks::default())),
+            false => sinks(settings, console, zone).map(|sinks| (None, sinks)),
+        };
+        let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
+        let metrics = exporter.map(|exporter| {
+            let metrics =
+                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
+            let page = metrics.page();
+            sinks.push(metrics);
+            (exporter, page)
+        });
+        // Behind all others: what hangs in one of them keeps it from being fed.
+        if let Some(watchdog) = Watchdog::from_environment() {
+            sinks.push(watchdog);
+        }
         let writer = match &settings.write {
-            Some(write) => Some(CaptureWriter::create(&write.path, write.max.0, interfaces.clone())?),
+            Some(write) => Some(
+                CaptureWriter::create(&write.path, write.max.0, interfaces.clone())
+                    .map_err(|error| held.explain(error))?,
+            ),
             None => None,
         };
         let (writer, handle) = writer.unzip();
@@ -130,7 +157,7 @@ impl Run {
         let (connections, watches) = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
-                console.line(&format!("synwatch: capturing on {interface}"));
+                console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
             }
         }
 
@@ -160,24 +187,56 @@ impl Run {
             episodes,
         });
 
+        let metrics = metrics.map(|(exporter, page)| {
+            let stop = exporter.stop();
+            let serve = move || exporter.run(Page::MEDIA_TYPE, || page.text());
+            spawn("metrics", serve).map(|thread| (thread, stop))
+        });
+        let metrics = metrics.transpose()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
         let (signals, allow_self) = (signals.clone(), settings.allow_self);
         let (reloader, changes) = reload::channel(settings, identities, interfaces);
-        let capture = spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?;
+        let (capture, ledger) = if self.is_live {
+            (spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?, None)
+        } else {
+            let (ahead, behind) = counting.split();
+            let ledger = spawn("ledger", move || behind.run())?;
+            (spawn("capture", move || replay(source, ahead, &signals))?, Some(ledger))
+        };
 
+        if let Input::Live(live) = &settings.input {
+            service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        }
         if let Some(again) = again.filter(|_| self.is_live) {
             reloader.serve(again, console);
         }
-        let (failures, censuses) = join(capture);
+        let failures = join(capture);
+        if is_live {
+            service::stopping();
+        }
+        let censuses = ledger.map(join).unwrap_or_default();
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
             stats.not_written = join(writer);
         }
         stats.reports_lost = sinks.lost();
-        Ok((Outcome { stats, failures }, censuses))
+        if let Some((thread, stop)) = metrics {
+            stop.stop();
+            join(thread);
+        }
+        if let Some(advice) = advice {
+            // Nothing is drawn on the terminal meanwhile.
+            console.detach();
+            stats.reports_lost += advice.give(&Grounds {
+                suggestions: &suggestions(settings, &censuses),
+                stats: &stats,
+                memory: settings.memory,
+            });
+        }
+        Ok(Outcome { stats, failures })
     }
 }
 
@@ -188,7 +247,7 @@ fn capture(
     signals: &Signals,
     mut allow_self: bool,
     changes: &Changes,
-) -> (u64, Vec<Vec<Census>>) {
+) -> u64 {
     let mut own = Vec::new();
     loop {
         if let Some(changed) = source.own_addresses() {
@@ -197,6 +256,9 @@ fn capture(
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
+        if source.is_beat() {
+            counting.beat(source.received_by_interface());
+        }
         if signals.take_reopen() {
             counting.reopen();
             changes.ask();
@@ -216,8 +278,26 @@ fn capture(
             break;
         }
     }
-    let censuses = counting.finish();
-    (source.failures(), censuses)
+    counting.finish();
+    source.failures()
+}
+
+/// The capture thread of a replay: it reads and decodes, and runs ahead of the one that counts.
+fn replay(mut source: impl Source, mut ahead: Ahead, signals: &Signals) -> u64 {
+    loop {
+        let step = source.read(&mut ahead);
+        if signals.take_reopen() {
+            ahead.reopen();
+        }
+        if signals.take_show() {
+            ahead.show();
+        }
+        if step == Step::End {
+            break;
+        }
+    }
+    ahead.finish();
+    source.failures()
 }
 
 fn spawn<T: Send + 'static>(
@@ -231,17 +311,14 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn zone(settings: &Settings) -> Zone {
-    if settings.utc { Zone::utc() } else { Zone::local() }
+fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+    let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
+    log::info!("metrics at {}", exporter.url());
+    Ok(exporter)
 }
 
-fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
+fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {
     let mut sinks = Sinks::default();
-    if settings.suggest {
-        // Limits that are still to be chosen are no reason to report anybody.
-        return Ok(sinks);
-    }
-    let zone = zone(settings);
     sinks.push(Text::new(console.clone(), zone.clone()));
     match &settings.json {
         Some(Output::Stdout) => sinks.push(Eve::new(Lines::stdout(), zone)),
@@ -251,21 +328,17 @@ fn sinks(settings: &Settings, console: &Console) -> Result<Sinks, Error> {
     Ok(sinks)
 }
 
-/// Where limits are suggested, if that is wanted.
-fn advice(settings: &Settings) -> Result<Option<Advice>, Error> {
-    if !settings.suggest {
-        return Ok(None);
+/// Where limits are suggested.
+fn advice(settings: &Settings, zone: Zone) -> Result<Advice, OpenError> {
+    match &settings.json {
+        Some(Output::Stdout) => Ok(Advice::json(zone)),
+        Some(Output::File(path)) => Advice::text(zone).and_json(path),
+        None => Ok(Advice::text(zone)),
     }
-    let zone = zone(settings);
-    Ok(Some(match &settings.json {
-        Some(Output::Stdout) => Advice::json(zone),
-        Some(Output::File(path)) => Advice::text(zone).and_json(path)?,
-        None => Advice::text(zone),
-    }))
 }
 
-/// Suggests limits for each watch by its censuses, and gives how many lines of that could not be written.
-fn give(advice: Advice, stats: &Stats, censuses: &[Vec<Census>], settings: &Settings) -> u64 {
+/// What the censuses of each watch suggest for it.
+fn suggestions(settings: &Settings, censuses: &[Vec<Census>]) -> Vec<Suggestion> {
     let subject = |watch: &WatchSettings| Subject {
         name: Arc::clone(&watch.name),
         ports: watch.ports.clone(),
@@ -274,9 +347,7 @@ fn give(advice: Advice, stats: &Stats, censuses: &[Vec<Census>], settings: &Sett
         limits: watch.limits.clone(),
     };
     let watches = settings.watches.iter().zip(censuses);
-    let suggestions: Vec<_> =
-        watches.map(|(watch, censuses)| Suggestion::new(subject(watch), censuses)).collect();
-    advice.give(&Grounds { suggestions: &suggestions, stats, memory: settings.memory })
+    watches.map(|(watch, censuses)| Suggestion::new(subject(watch), censuses)).collect()
 }
 
 fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {

@@ -2,6 +2,9 @@
 
 use crate::alert::Losses;
 use crate::decode::Skipped;
+use crate::outcome::Mix;
+use crate::packet::InterfaceId;
+use crate::source::Received;
 use crate::time::Timestamp;
 
 /// The counters of a run. A snapshot is taken at a tick; it is not an instant where several threads count.
@@ -34,6 +37,8 @@ pub struct Stats {
     pub groups_evicted: u64,
     /// SYNs for whose answer nothing waits, because too many wait already: their attempts may stay pending.
     pub untimed: u64,
+    /// What became of attempts, each when it was settled; one that turns out to be something else counts for both.
+    pub became: Mix,
     /// What went missing.
     pub losses: Losses,
     /// Packets that the kernel says it handed over, live.
@@ -50,4 +55,13 @@ pub struct Stats {
     pub reports_lost: u64,
     /// Attempts not written to the `-w` file because its queue was full or the file had reached its size.
     pub not_written: u64,
+}
+
+/// That the capture thread lives, and what it knows, once a second of the machine's own time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beat {
+    /// What was counted.
+    pub stats: Stats,
+    /// What each live interface received and lost.
+    pub interfaces: Vec<(InterfaceId, Received)>,
 }

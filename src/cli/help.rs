@@ -50,8 +50,9 @@ Examples:
       synwatch -q -r monday.pcap --json - |
           jq -r '.synwatch | select(.state == \"end\" and .kind == \"source\") | [.source, .attempts] | @tsv'
 
-Times are a number and a unit: ms, s, m, h, d (500ms, 60s, 7d).
-Sizes are a number and a unit: B, KiB, MiB, GiB, TiB, or K, M, G, T, in powers of 1024 (64MiB, 1G).
+Values:
+  Times are a number and a unit: ms, s, m, h, d (500ms, 60s, 7d).
+  Sizes are a number and a unit: B, KiB, MiB, GiB, TiB, or K, M, G, T, in powers of 1024 (64MiB, 1G).
 
 Exit codes:
   0  done, also when stopped by SIGINT or SIGTERM

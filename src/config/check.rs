@@ -7,7 +7,8 @@ use log::LevelFilter;
 
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, write};
-use self::value::{number, size, time};
+use self::service::metrics;
+use self::value::{number, read, size, time};
 use self::watch::{allow_list, watches};
 use super::file::{Wanted, wanted};
 use super::{Refused, Settings, UsageError};
@@ -17,6 +18,7 @@ use crate::watch::Limit;
 
 mod input;
 mod output;
+mod service;
 mod value;
 mod watch;
 
@@ -55,6 +57,10 @@ impl Settings {
             allow: allow_list(&cli, &mut faults),
             allow_self: !cli.no_allow_self,
             tunnels: cli.tunnels,
+            user: cli.user.clone().map(|user| user.value),
+            metrics: faults.note(metrics(&cli)),
+            log_format: faults.note(read("log-format", &cli.log_format)),
+            files: cli.config.iter().chain(cli.allow_file.iter().map(|file| &file.value)).cloned().collect(),
             update: faults.note(time("update", &cli.update, UPDATE)),
             memory: faults.note(size("memory", &cli.memory, MEMORY)),
             suggest: cli.suggest,

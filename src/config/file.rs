@@ -42,7 +42,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, and what only writes beside it: left out with `-r`.
-const LIVE_ALONE: [&str; 5] = ["interface", "json", "stats_interval", "write", "write_max"];
+const LIVE_ALONE: [&str; 6] = ["interface", "json", "metrics", "stats_interval", "write", "write_max"];
 
 /// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.
 ///

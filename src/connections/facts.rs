@@ -15,7 +15,7 @@
 //! What remains is the absence of segments: `refused`, `unanswered` and `half-open` say that no answer was seen, or no
 //! ACK of it.
 
-use zerocopy::{FromZeros, Immutable, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::outcome::{Life, Outcome};
 use crate::segment::{Flags, Segment};
@@ -29,7 +29,7 @@ const MOST_BYTES: u32 = 1 << 31;
 const MOST_SYN_DATA: u32 = 0xffff;
 
 /// What was seen of one connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromZeros, Immutable, KnownLayout)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct Facts {
     /// The client's initial sequence number.

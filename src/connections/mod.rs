@@ -40,14 +40,15 @@ mod way;
 
 use std::net::IpAddr;
 
-use zerocopy::{FromZeros, Immutable, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::clock::Ticks;
 use crate::hash;
 use crate::outcome::{Life, Outcome};
 use crate::packet::InterfaceId;
+use crate::pages::Pages;
 use crate::segment::Segment;
-use crate::sync::{OutOfMemory, zeroed};
+use crate::sync::OutOfMemory;
 use facts::Facts;
 use timers::{Timer, Timers};
 use way::{Way, Ways};
@@ -76,7 +77,7 @@ const TIMERS_SHARE: usize = 2;
 /// Recent attempts.
 #[derive(Debug)]
 pub struct Connections {
-    sets: Box<[Set]>,
+    sets: Pages<Set>,
     ways: Ways,
     timers: Timers,
     evicted: u64,
@@ -146,7 +147,7 @@ pub struct Expired {
     pub news: Option<News>,
 }
 
-#[derive(Debug, Default, FromZeros, KnownLayout)]
+#[derive(Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 struct Set {
     /// Hashes of addresses and ports; 0 where there is no entry.
@@ -158,7 +159,7 @@ struct Set {
 
 /// A time in the lower 63 bits, and in the highest whether the connection is established and not closed: what gives way
 /// first is the lowest.
-#[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(transparent)]
 struct Newest(u64);
 
@@ -198,7 +199,7 @@ const PORTS_USED_AGAIN: u8 = 4;
 const REPORTED_SHIFT: u32 = 3;
 
 /// One recent attempt.
-#[derive(Debug, Clone, Copy, Default, FromZeros, Immutable, KnownLayout)]
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Entry {
     facts: Facts,
@@ -223,7 +224,12 @@ impl Connections {
     pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
         let timers = memory / TIMERS_SHARE;
         let sets = ((memory - timers) / size_of::<Set>()).max(1);
-        Ok(Self { sets: zeroed(sets)?, ways: Ways::default(), timers: Timers::new(timers), evicted: 0 })
+        Ok(Self {
+            sets: Pages::zeroed(sets)?,
+            ways: Ways::default(),
+            timers: Timers::new(timers),
+            evicted: 0,
+        })
     }
 
     /// Entries that gave way although a retransmission of their attempt could still come, or their connection was
@@ -243,22 +249,25 @@ impl Connections {
     /// optimised away.
     #[must_use]
     pub fn touch(&self, connection: u64) -> u64 {
-        let set = &self.sets[self.set_of(connection)];
+        let set = &self.sets.all()[self.set_of(connection)];
         set.connections[0] ^ set.newest[0].0
     }
 
-    /// Brings a connection's entry into the cache, once its set is there.
+    /// Brings a connection's entry into the cache, once its set is there, or the one that will give way for it.
     #[must_use]
     pub fn touch_entry(&self, connection: u64) -> u64 {
-        let set = &self.sets[self.set_of(connection)];
-        set.find(connection).map_or(0, |way| set.entries[way].age.into())
+        let set = &self.sets.all()[self.set_of(connection)];
+        let way = set.find(connection).unwrap_or_else(|| set.oldest());
+        // Where it begins and where it ends: that may be two lines.
+        let entry = &set.entries[way];
+        u64::from(entry.facts.client_isn) ^ u64::from(entry.repeats)
     }
 
     /// Says what a SYN is, and remembers it.
     pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Syn {
         let tag = connection.max(1);
         let at = self.set_of(tag);
-        let set = &self.sets[at];
+        let set = &self.sets.all()[at];
         let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
             let way = self.make_room(at, time);
@@ -285,7 +294,7 @@ impl Connections {
     fn syn_again(&mut self, place: (usize, usize), connection: u64, time: Ticks, segment: &Segment) -> Syn {
         let (at, way) = place;
         let way_here = self.ways.of(segment);
-        let set = &mut self.sets[at];
+        let set = &mut self.sets.all_mut()[at];
         let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment, way_here);
         if syn != Syn::Copy {
             set.newest[way] = Newest::new(newest);
@@ -306,7 +315,7 @@ impl Connections {
     ) {
         let (at, way) = place;
         let way_here = self.ways.of(segment);
-        let set = &mut self.sets[at];
+        let set = &mut self.sets.all_mut()[at];
         set.connections[way] = tag;
         set.newest[way] = Newest::new(time);
         set.entries[way] = Entry::attempt(segment, way_here, from_lower);
@@ -315,7 +324,7 @@ impl Connections {
 
     /// Where there is room in a set: an entry that may be overwritten.
     fn make_room(&mut self, at: usize, time: Ticks) -> usize {
-        let set = &self.sets[at];
+        let set = &self.sets.all()[at];
         let way = set.oldest();
         self.evicted += u64::from(set.is_of_use(way, time));
         way
@@ -323,7 +332,7 @@ impl Connections {
 
     /// Moves an entry that is still of use to the set of its own number.
     fn move_aside(&mut self, at: usize, way: usize, time: Ticks) {
-        let from = &self.sets[at];
+        let from = &self.sets.all()[at];
         if !from.is_of_use(way, time) {
             return;
         }
@@ -331,7 +340,7 @@ impl Connections {
         let tag = moved(from.connections[way], entry.facts.client_isn);
         let to = self.set_of(tag);
         let room = self.make_room(to, time);
-        let set = &mut self.sets[to];
+        let set = &mut self.sets.all_mut()[to];
         (set.connections[room], set.newest[room], set.entries[room]) = (tag, newest, entry);
     }
 
@@ -339,7 +348,7 @@ impl Connections {
     pub fn note_reported(&mut self, connection: u64, segment: &Segment, watch: usize) {
         let found = self.find_attempt(connection.max(1), is_from_lower(segment), segment.seq);
         if let Some((at, way)) = found {
-            self.sets[at].entries[way].marks |= Reported::bit(watch) << REPORTED_SHIFT;
+            self.sets.all_mut()[at].entries[way].marks |= Reported::bit(watch) << REPORTED_SHIFT;
         }
     }
 
@@ -347,8 +356,8 @@ impl Connections {
     pub fn follow(&mut self, connection: u64, segment: &Segment) -> Option<News> {
         let tag = connection.max(1);
         let at = self.set_of(tag);
-        let way = self.sets[at].find_newest(tag)?;
-        let entry = &self.sets[at].entries[way];
+        let way = self.sets.all()[at].find_newest(tag)?;
+        let entry = &self.sets.all()[at].entries[way];
         let client_is_lower = entry.marks & CLIENT_IS_LOWER != 0;
         let from_client = client_is_lower == is_from_lower(segment);
         if entry.marks & PORTS_USED_AGAIN != 0 {
@@ -365,7 +374,7 @@ impl Connections {
     /// Adds what a segment says to an entry.
     fn add(&mut self, place: (usize, usize), segment: &Segment, from_client: bool) -> Option<News> {
         let (at, way) = place;
-        let set = &mut self.sets[at];
+        let set = &mut self.sets.all_mut()[at];
         let entry = &mut set.entries[way];
         let before = entry.facts.life();
         if from_client {
@@ -394,12 +403,12 @@ impl Connections {
         let Timer { connection, client_isn, syn, started, ends } = *timer;
         let news = |before, after, reported| News { ends, started, before, after, reported };
         let found = self.find_attempt(connection.max(1), ends.client < ends.server, client_isn);
-        let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].started(way) == started) else {
+        let Some((at, way)) = found.filter(|&(at, way)| self.sets.all()[at].started(way) == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
             return Some(news(None, after, Reported::default()));
         };
-        let set = &mut self.sets[at];
+        let set = &mut self.sets.all_mut()[at];
         // A later SYN of the attempt stands in the queue for itself.
         if set.newest[way].time() != syn {
             return None;
@@ -418,7 +427,7 @@ impl Connections {
 
     /// Moves all times back by so many ticks; what is older is forgotten.
     pub fn move_back(&mut self, ticks: u64) {
-        for set in &mut self.sets {
+        for set in self.sets.all_mut() {
             for way in 0..WAYS {
                 if set.connections[way] == 0 {
                     continue;
@@ -440,7 +449,7 @@ impl Connections {
     /// Where an attempt is remembered: its set and its place in that.
     fn find_attempt(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
         let at = self.set_of(tag);
-        let found = self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way));
+        let found = self.sets.all()[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way));
         found.or_else(|| self.find_moved(tag, from_lower, client_isn))
     }
 
@@ -448,11 +457,11 @@ impl Connections {
     fn find_moved(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
         let tag = moved(tag, client_isn);
         let at = self.set_of(tag);
-        self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way))
+        self.sets.all()[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way))
     }
 
     fn set_of(&self, tag: u64) -> usize {
-        hash::set_of(tag, self.sets.len())
+        hash::set_of(tag, self.sets.all().len())
     }
 }
 

@@ -247,7 +247,7 @@ fn an_open_connection_waits_for_nothing() {
 fn what_had_to_give_way_or_was_an_attempt_once_more_is_unknown() {
     // Eight entries; the ninth attempt takes that of the first.
     let mut connections = Connections::new(1 << 10).unwrap();
-    assert_eq!(connections.sets.len(), 1);
+    assert_eq!(connections.sets.all().len(), 1);
     for n in 0..9 {
         connections.syn(n + 1, Ticks(START + n), &syn());
     }
@@ -276,7 +276,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
         for n in 0..100 {
             connections.syn(n + 2, Ticks(START + 1 + n), &syn());
         }
-        assert_eq!(connections.sets[0].find(1).is_some(), is_kept, "closed: {closes}");
+        assert_eq!(connections.sets.all()[0].find(1).is_some(), is_kept, "closed: {closes}");
     }
     // Where all are open, the oldest of them.
     let mut connections = Connections::new(1).unwrap();
@@ -285,7 +285,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
         connections.follow(n + 1, &answer(SYN_ACK));
         connections.follow(n + 1, &reply(ACK));
     }
-    assert_eq!((connections.sets[0].find(1), connections.evicted()), (None, 1));
+    assert_eq!((connections.sets.all()[0].find(1), connections.evicted()), (None, 1));
 }
 
 #[test]

@@ -6,12 +6,12 @@
 //! Without directions, another interface tells nothing: which of the two had the SYN first is not known, since each
 //! delivers its packets when it pleases. A forged answer seen outside is not the opposite of a SYN seen inside.
 
-use zerocopy::{FromZeros, Immutable, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::segment::{Direction, Hop, Place, Segment};
 
 /// The way of a segment, small enough for an entry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromZeros, Immutable, KnownLayout)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct Way {
     /// The interface, and the direction where it is told.

@@ -7,13 +7,13 @@ use crate::segment::Segment;
 use crate::table::{self, Hint, Recorded, Slot};
 use crate::time::Timestamp;
 
-use super::Counting;
 use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
+use super::ledger::Ledger;
 use super::parties::Hashes;
-use super::tally::{By, Tally};
+use super::tally::{By, Row, Tally};
 
-impl Counting {
+impl Ledger {
     /// Counts an attempt, in each tally that it concerns.
     pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize) {
         let pending = &batch.all()[index];
@@ -29,8 +29,7 @@ impl Counting {
         let mut is_kept = false;
         for row in 0..self.rows.len() {
             let Some(tag) = batch.tag(row, index) else { continue };
-            let (watch, tally) = self.rows[row];
-            let by = self.watches[watch].tallies[tally].by;
+            let Row { watch, by, .. } = self.rows[row];
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
@@ -41,7 +40,7 @@ impl Counting {
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
-                self.keep(index);
+                self.keep(batch, index);
             }
         }
     }
@@ -49,15 +48,13 @@ impl Counting {
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     #[inline]
     fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
-        let (watch, tally) = self.rows[row];
+        let Row { watch, tally, by, ref table } = self.rows[row];
         let Pending { segment, now, hashes, .. } = pending;
-        let Tally { by, counter } = &self.watches[watch].tallies[tally];
-        let by = *by;
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.src) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let recorded = counter.table.record_attempt(tag, hint, &counted, &mut self.ties);
-        let met = counter.table.met(&recorded);
+        let recorded = table.record_attempt(tag, hint, &counted, &mut self.ties);
+        let met = table.met(&recorded);
         if recorded.claimed.is_some() {
             self.note_claim(&recorded, by);
         }
@@ -86,7 +83,7 @@ impl Counting {
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         let attempt = attempt(key, hashes, segment, time);
         if recorded.flagged {
-            if let Some(episode) = self.episodes.get(&attempt.key) {
+            if let Some(episode) = self.recent.get(&self.episodes, &attempt.key) {
                 // One that is over is closed by the detector at its next tick, or by the crossing below.
                 if episode.lasts_at(attempt.time) {
                     let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
@@ -133,7 +130,7 @@ impl Counting {
     pub(super) fn count_repeat(&self, batch: &Batch, index: usize, repeat: Syn) {
         let pending = &batch.all()[index];
         let mut reported_in = None;
-        for (row, &(watch, tally)) in self.rows.iter().enumerate() {
+        for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
             let Some(tag) = batch.tag(row, index) else { continue };
             let watching = &self.watches[watch];
             let Tally { by, counter } = &watching.tallies[tally];
@@ -156,8 +153,8 @@ impl Counting {
     }
 
     /// Has the packet of an attempt written.
-    fn keep(&self, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, self.kept.get(index)) {
+    fn keep(&self, batch: &Batch, index: usize) {
+        if let (Some(writer), Some(kept)) = (&self.writer, batch.kept.get(index)) {
             if self.handoff.is_in_turns() {
                 writer.keep(*kept);
             } else {

@@ -1,17 +1,24 @@
-//! Segments that wait to be counted together.
+//! Segments that wait to be counted together, and what else the second half of counting has to know.
 //!
-//! One segment alone waits for memory several times over. A batch touches the places of all its segments first, whose
+//! One segment alone waits for memory several times over. A batch touches the places of its segments first, whose
 //! loads overlap, and counts them after that.
 
-use crate::clock::{Clock, Ticks};
+use std::net::IpAddr;
+
+use super::parties::{Hashes, Parties};
+use super::plan::NONE;
+use crate::clock::{Reading, Ticks};
+use crate::decode::Skipped;
 use crate::segment::Segment;
+use crate::sink::Kept;
+use crate::source::Received;
 use crate::table::{Hint, Recorded};
 use crate::time::Timestamp;
 
-use super::parties::{Hashes, Parties};
-
-/// Segments in a batch.
+/// Segments that are touched together.
 pub(super) const SIZE: usize = 64;
+/// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
+pub(super) const LARGE: usize = 8 * SIZE;
 
 /// A SYN that is to be counted, or another segment that tells what became of one.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +28,8 @@ pub(super) struct Pending {
     pub(super) hashes: Hashes,
     /// Whether it is a SYN of an own address.
     pub(super) is_own: bool,
+    /// Whether it is no SYN, and came from a server that opens or refuses a connection.
+    pub(super) is_answer: bool,
 }
 
 impl Pending {
@@ -48,82 +57,123 @@ pub(super) struct Now {
 impl Now {
     /// The beginning of the tick that an attempt at this moment counts at: its own, or where that is later (disorder)
     /// the newest of its source. Reports tell no earlier time either, or a flood could start before its first attempt.
-    pub(super) fn counted_at(&self, clock: &Clock, recorded: &Recorded) -> Timestamp {
+    pub(super) fn counted_at(&self, clock: &Reading, recorded: &Recorded) -> Timestamp {
         clock.floor(self.time).after(Ticks::span(recorded.time.since(self.ticks)))
     }
 }
 
-/// The tag of what is not concerned: no hash is taken as it is from below 2 by the tables.
-const NONE: u64 = 0;
+/// Another second begins, after all that is in the batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub(super) now: Timestamp,
+    /// Where the clock stepped back from, if it did.
+    pub(super) stepped_from: Option<Timestamp>,
+    pub(super) reading: Reading,
+    /// By how many ticks everything is moved back after that, if it is.
+    pub(super) moved_back: Option<u64>,
+}
+
+/// What else is to be known or done, but for the first after all that is in the batch.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// What the source says it received and lost.
+    pub(super) received: Option<Received>,
+    /// The own addresses have changed.
+    pub(super) own: Option<Vec<IpAddr>>,
+    /// Log files are to be opened again.
+    pub(super) reopen: bool,
+    /// The statistics are to be shown.
+    pub(super) show: bool,
+}
 
 /// The batch: a fixed number of places, and for each tally the tag of what each SYN counts for.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pending: Vec<Pending>,
-    /// A row for each tally, each [`SIZE`] long.
+    room: usize,
+    rows: usize,
+    /// For each segment, a tag for each tally; what is no SYN has those of another one.
     tags: Vec<u64>,
-    /// Likewise, where the tag was found in its set when the batch was touched.
+    /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
+    /// The packets of the segments, where they are kept.
+    pub(super) kept: Vec<Kept>,
+    /// How many packets there were since the last batch, and why some of them do not count.
+    pub(super) packets: u64,
+    pub(super) skipped: Skipped,
+    /// The clock after all of them.
+    pub(super) reading: Reading,
+    pub(super) turn: Option<Turn>,
+    pub(super) orders: Orders,
 }
 
 impl Batch {
-    pub(super) fn new(tallies: usize) -> Self {
-        let places = SIZE * tallies;
-        let hints = vec![Hint::default(); places];
-        Self { pending: Vec::with_capacity(SIZE), tags: vec![NONE; places], hints }
+    pub(super) fn new(room: usize, rows: usize, keeps: bool) -> Self {
+        Self {
+            pending: Vec::with_capacity(room),
+            room,
+            rows,
+            tags: vec![NONE; room * rows],
+            hints: vec![Hint::default(); room * rows],
+            kept: Vec::with_capacity(if keeps { room } else { 0 }),
+            ..Self::default()
+        }
     }
 
-    /// Sets the tag for a tally of the segment that is added next.
-    #[inline]
-    pub(super) fn set_tag(&mut self, tally: usize, tag: Option<u64>) {
-        self.tags[tally * SIZE + self.pending.len()] = tag.map_or(NONE, |tag| tag.max(NONE + 1));
+    pub(super) fn room(&self) -> usize {
+        self.room
     }
 
-    /// Adds a segment, and says whether the batch is full now.
+    /// Where the tags of the segment that is added next go.
     #[inline]
-    pub(super) fn push(&mut self, pending: Pending) -> bool {
+    pub(super) fn tags_of_next(&mut self) -> &mut [u64] {
+        let first = self.pending.len() * self.rows;
+        &mut self.tags[first..first + self.rows]
+    }
+
+    /// Adds a segment.
+    #[inline]
+    pub(super) fn push(&mut self, pending: Pending) {
         self.pending.push(pending);
-        self.pending.len() == SIZE
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.pending.len() == self.room
+    }
+
+    /// Whether there is nothing in it that has to be handed over.
+    pub(super) fn is_idle(&self) -> bool {
+        let Orders { own, received: _, reopen, show } = &self.orders;
+        self.pending.is_empty() && self.turn.is_none() && own.is_none() && !reopen && !show
     }
 
     pub(super) fn all(&self) -> &[Pending] {
         &self.pending
     }
 
-    pub(super) fn connections(&self) -> impl Iterator<Item = u64> + '_ {
-        self.pending.iter().map(|pending| pending.hashes.connection)
-    }
-
     /// The tag of a segment for a tally, if it concerns that.
     #[inline]
-    pub(super) fn tag(&self, tally: usize, index: usize) -> Option<u64> {
-        Some(self.tags[tally * SIZE + index]).filter(|tag| *tag != NONE)
+    pub(super) fn tag(&self, row: usize, index: usize) -> Option<u64> {
+        Some(self.tags[index * self.rows + row]).filter(|tag| *tag != NONE)
     }
 
     /// Where a segment's tag for a tally was found in its set.
     #[inline]
-    pub(super) fn hint(&self, tally: usize, index: usize) -> Hint {
-        self.hints[tally * SIZE + index]
+    pub(super) fn hint(&self, row: usize, index: usize) -> Hint {
+        self.hints[index * self.rows + row]
     }
 
-    /// All tags for a tally.
-    pub(super) fn tags(&self, tally: usize) -> impl Iterator<Item = u64> + '_ {
-        let row = &self.tags[tally * SIZE..][..self.pending.len()];
-        row.iter().copied().filter(|tag| *tag != NONE)
+    #[inline]
+    pub(super) fn set_hint(&mut self, row: usize, index: usize, hint: Hint) {
+        self.hints[index * self.rows + row] = hint;
     }
 
-    /// All tags for a tally, and where to note in which place of its set each was found.
-    pub(super) fn tags_to_find(&mut self, tally: usize) -> impl Iterator<Item = (u64, &mut Hint)> + '_ {
-        let row = tally * SIZE..tally * SIZE + self.pending.len();
-        let tags = self.tags[row.clone()].iter().copied();
-        tags.zip(&mut self.hints[row]).filter(|(tag, _)| *tag != NONE)
-    }
-
+    /// Empties it.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
+        self.kept.clear();
+        (self.packets, self.skipped) = (0, Skipped::default());
+        (self.turn, self.orders) = (None, Orders::default());
     }
 }

@@ -6,9 +6,10 @@ use crate::detector::Key;
 use crate::outcome::Outcome;
 
 use super::batch::Pending;
-use super::{Counting, Watching};
+use super::ledger::Ledger;
+use super::tally::{Row, Watching};
 
-impl Counting {
+impl Ledger {
     /// Takes note of an attempt that a tally has recorded.
     #[inline]
     pub(super) fn note_attempt(&mut self, row: usize, tag: u64, pending: &Pending) {
@@ -16,9 +17,8 @@ impl Counting {
         if self.census.is_none() {
             return;
         }
-        let (watch, tally) = self.rows[row];
-        let watching = &self.watches[watch];
-        let key = watching.tallies[tally].by.key(watching, &pending.parties(), tag);
+        let Row { watch, tally, by, .. } = self.rows[row];
+        let key = by.key(&self.watches[watch], &pending.parties(), tag);
         self.note_in(watch, key, pending.now.ticks, |watching| {
             watching.tallies[tally].counter.census.as_mut()
         });

@@ -7,8 +7,8 @@ use crate::detector::{Attempt, Crossing, Event};
 use crate::outcome::{Mix, Outcome};
 use crate::table::{Recorded, Slot};
 
-use super::Counting;
 use super::batch::Now;
+use super::ledger::Ledger;
 use super::tally::Counter;
 
 /// A limit that was met: in which counters of a watch, and with which record.
@@ -29,7 +29,7 @@ pub(super) enum Counted {
     Outcome(Outcome),
 }
 
-impl Counting {
+impl Ledger {
     /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
     /// slot is that of the attempts: it is flagged. When what became of them shows only later, it may be gone.
     pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {

@@ -8,16 +8,16 @@ use crate::outcome::{Code, Outcome};
 use crate::table::{self, Hint, Slot};
 use crate::time::Timestamp;
 
-use super::Counting;
 use super::batch::Now;
 use super::crossing::{Counted, Met};
+use super::ledger::Ledger;
 use super::parties::Parties;
 use super::tally::{By, Counter, Tally};
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
 
-impl Counting {
+impl Ledger {
     /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may come
     /// long after, when no packets come.
     pub(super) fn expire(&mut self, now: Timestamp) {
@@ -34,6 +34,10 @@ impl Counting {
 
     /// Takes note of what became of an attempt, at the time of the segment that tells it, or when one was due.
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
+        let before = news.before.map(|life| life.outcome);
+        if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
+            self.stats.became.add(Code::from(news.after));
+        }
         if self.allow.contains(news.ends.client.0) {
             return;
         }
@@ -58,7 +62,7 @@ impl Counting {
         let watching = &self.watches[watch];
         let Tally { by, counter: Counter { table, .. } } = &watching.tallies[tally];
         let by = *by;
-        let Some(tag) = by.tag(watching, &self.hasher, parties) else { return };
+        let Some(tag) = by.tag(watching.grouping, &self.hasher, parties) else { return };
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use super::batch::Batch;
+use super::ledger::Ledger;
+use super::plan::Plan;
 use super::tally::By;
 use super::{Counting, Watching, tally};
 use crate::clock::Ticks;
@@ -47,6 +48,15 @@ impl Counting {
     /// while, and is for others to do.
     pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
         self.flush();
+        let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
+        let left = self.ledger.reload(reload);
+        self.intake.replan(Plan::new(&self.ledger.watches), looks_back, tunnels);
+        left
+    }
+}
+
+impl Ledger {
+    fn reload(&mut self, reload: Reload) -> Vec<Watching> {
         let mut before: Vec<_> = std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let now = self.clock.now().map_or(Ticks::default(), |now| self.clock.ticks(now));
         let mut left = Vec::new();
@@ -66,11 +76,8 @@ impl Counting {
         }
         left.extend(before.into_iter().flatten());
         self.rows = tally::rows(&self.watches);
-        self.batch = Batch::new(self.rows.len());
         self.stats.slots = tally::slots(&self.watches);
         self.allow = reload.allow;
-        self.tunnels = reload.tunnels;
-        self.clock.look_back(reload.looks_back);
         self.handoff.deliver(Event::Reload(self.clock.now(), Box::new(reload.detector)));
         left
     }

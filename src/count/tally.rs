@@ -158,13 +158,6 @@ impl Watching {
         tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
     }
 
-    /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take
-    /// the network that it lies in over a limit.
-    fn source(&self, parties: &Parties) -> Source {
-        let grouping = if parties.is_own { Grouping::HOSTS } else { self.grouping };
-        Source(grouping.group(parties.client))
-    }
-
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
         self.tallies
             .iter()
@@ -184,14 +177,21 @@ impl Watching {
     }
 }
 
+/// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take the
+/// network that it lies in over a limit.
+fn source(grouping: Grouping, parties: &Parties) -> Source {
+    let grouping = if parties.is_own { Grouping::HOSTS } else { grouping };
+    Source(grouping.group(parties.client))
+}
+
 impl By {
     /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
     /// itself.
     #[inline]
-    pub(super) fn tag(self, watching: &Watching, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+    pub(super) fn tag(self, grouping: Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
         match self {
-            Self::Source if watching.grouping.is_host(parties.client) => Some(parties.client_hash),
-            Self::Source => Some(hasher.address(watching.source(parties).0.addr())),
+            Self::Source if grouping.is_host(parties.client) => Some(parties.client_hash),
+            Self::Source => Some(hasher.address(source(grouping, parties).0.addr())),
             _ if parties.is_own => None,
             Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
             Self::Destination => Some(parties.end_hash),
@@ -201,7 +201,7 @@ impl By {
     /// What an attempt counts for, with its tag.
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {
-            Self::Source => (Kind::Source, watching.source(parties)),
+            Self::Source => (Kind::Source, source(watching.grouping, parties)),
             Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
             Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
         };
@@ -209,12 +209,29 @@ impl By {
     }
 }
 
-/// Every tally: its watch's place, and its own among those of the watch.
-pub(super) fn rows(watches: &[Watching]) -> Vec<(usize, usize)> {
-    let tallies = |(watch, watching): (usize, &Watching)| {
-        (0..watching.tallies.len()).map(move |tally| (watch, tally)).collect::<Vec<_>>()
+/// A tally of a watch, as each attempt needs it.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The watch's place.
+    pub(super) watch: usize,
+    /// The tally's among those of the watch.
+    pub(super) tally: usize,
+    pub(super) by: By,
+    pub(super) table: Arc<Table>,
+}
+
+/// Every tally, in order.
+pub(super) fn rows(watches: &[Watching]) -> Vec<Row> {
+    let of_watch = |(watch, watching): (usize, &Watching)| {
+        let row = |(tally, of): (usize, &Tally)| Row {
+            watch,
+            tally,
+            by: of.by,
+            table: Arc::clone(&of.counter.table),
+        };
+        watching.tallies.iter().enumerate().map(row).collect::<Vec<_>>()
     };
-    watches.iter().enumerate().flat_map(tallies).collect()
+    watches.iter().enumerate().flat_map(of_watch).collect()
 }
 
 /// How many slots there are in all tables.

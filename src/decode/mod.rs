@@ -20,12 +20,14 @@ mod ether;
 mod ip;
 mod link;
 mod nflog;
+mod plain;
 mod ppp;
 mod rest;
 mod skip;
 mod tcp;
 mod tunnel;
 
+pub use plain::is_data;
 pub use skip::{Skip, Skipped};
 
 use etherparse::ip_number;

@@ -26,6 +26,8 @@ pub struct Episodes {
     open: DashMap<Key, Arc<Episode>, BuildHasherDefault<Keyed>>,
     /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
+    /// How often an episode was opened or closed. `Release`, partner: the `Acquire` in [`Recent::get`].
+    changes: AtomicU64,
     /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
     sent: AtomicU64,
     /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
@@ -65,14 +67,53 @@ impl Episodes {
 
     pub(super) fn open(&self, key: Key, episode: Arc<Episode>) {
         self.open.insert(key, episode);
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn close(&self, key: &Key) {
         self.open.remove(key);
+        self.changes.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn set_full(&self, full: bool) {
         self.full.store(full, Ordering::Relaxed);
+    }
+}
+
+/// Episodes that a capture thread has asked for lately: as long as none is opened or closed, it need not ask again,
+/// which costs a lock.
+#[derive(Debug)]
+pub struct Recent(Box<[Option<Seen>]>);
+
+/// An episode that was open, or `None` where there was none, after so many changes.
+#[derive(Debug, Clone)]
+struct Seen {
+    key: Key,
+    changes: u64,
+    episode: Option<Arc<Episode>>,
+}
+
+impl Recent {
+    /// How many are remembered: a power of two.
+    const ROOM: usize = 1024;
+
+    /// The open episode of a source.
+    #[inline]
+    pub fn get(&mut self, episodes: &Episodes, key: &Key) -> Option<&Arc<Episode>> {
+        let changes = episodes.changes.load(Ordering::Acquire);
+        #[expect(clippy::cast_possible_truncation, reason = "its lower bits are wanted")]
+        let place = &mut self.0[key.tag as usize % Self::ROOM];
+        if !place.as_ref().is_some_and(|seen| seen.changes == changes && seen.key == *key) {
+            let episode = episodes.get(key).map(|episode| Arc::clone(&episode));
+            *place = Some(Seen { key: *key, changes, episode });
+        }
+        place.as_ref()?.episode.as_ref()
+    }
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self(vec![None; Self::ROOM].into())
     }
 }
 

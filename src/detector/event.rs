@@ -10,7 +10,7 @@ use crate::clock::Ticks;
 use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
 use crate::packet::InterfaceId;
-use crate::stats::Stats;
+use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
 /// One message to the detector.
@@ -26,6 +26,8 @@ pub enum Event {
     Own(IpAddr),
     /// It is now this time: what was due by then is to be done.
     Tick(Timestamp, Stats),
+    /// The capture thread is alive, and tells this: once a second of the machine's own time, live.
+    Beat(Box<Beat>),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),
     /// From this time on, other watches and rules hold.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
-pub use episode::{Episode, Episodes};
+pub use episode::{Episode, Episodes, Recent};
 pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
 
 use crate::alert::{Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
@@ -162,6 +162,11 @@ impl<S: Sink> Detector<S> {
             }
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
+            Event::Beat(mut beat) => {
+                self.stats = beat.stats;
+                beat.stats = self.counted();
+                self.sink.beat(&beat);
+            }
             Event::Step(from, to) => self.step(from, to),
             Event::Reload(now, reload) => self.reload(now, *reload),
             Event::Reopen => self.sink.reopen(),

@@ -21,7 +21,7 @@ use crate::decode::Tunnels;
 use crate::detector;
 use crate::error::{Error, FilterError};
 use crate::packet::Interfaces;
-use crate::sink::Console;
+use crate::sink::{Console, Priority};
 use crate::source::Filter;
 
 mod differences;
@@ -104,7 +104,10 @@ impl Reloader {
         while self.asked.recv().is_ok() {
             match again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings)) {
                 Ok(()) if self.settings.summary => {
-                    console.line(&format!("synwatch: configuration reloaded: {}", self.settings));
+                    console.line(
+                        Priority::Info,
+                        &format!("synwatch: configuration reloaded: {}", self.settings),
+                    );
                 }
                 Ok(()) => {}
                 // An error, for who asked with -q, too: what was asked for is not done.

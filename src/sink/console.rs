@@ -14,11 +14,13 @@ use indicatif::ProgressBar;
 use log::{Level, LevelFilter, SetLoggerError};
 
 use super::escape::Escaped;
+use super::journal::{LogFormat, Priority};
 
 /// A handle on standard error. Clones share one lock, so that lines never mix.
 #[derive(Clone)]
 pub struct Console {
     colour: bool,
+    has_priorities: bool,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -29,18 +31,23 @@ struct Inner {
 }
 
 impl Console {
-    /// Standard error, in colour when it is a terminal that wants it.
+    /// Standard error, in colour when it is a terminal that wants it, with priorities when the journal reads it.
     #[must_use]
-    pub fn stderr() -> Self {
+    pub fn stderr(format: LogFormat) -> Self {
         let (no_color, term) = (env::var_os("NO_COLOR"), env::var_os("TERM"));
         let colour = wants_colour(io::stderr().is_terminal(), no_color.as_deref(), term.as_deref());
-        Self::new(io::stderr(), colour)
+        let has_priorities = format.has_priorities();
+        Self { has_priorities, ..Self::new(io::stderr(), colour && !has_priorities) }
     }
 
     /// Anything else that takes lines.
     #[must_use]
     pub fn new(out: impl Write + Send + 'static, colour: bool) -> Self {
-        Self { colour, inner: Arc::new(Mutex::new(Inner { out: Box::new(out), bar: None })) }
+        Self {
+            colour,
+            has_priorities: false,
+            inner: Arc::new(Mutex::new(Inner { out: Box::new(out), bar: None })),
+        }
     }
 
     /// Whether lines may be coloured.
@@ -50,8 +57,9 @@ impl Console {
     }
 
     /// Writes one line, in one piece, and says whether it could be written.
-    pub fn line(&self, line: &str) -> bool {
-        self.write_whole(format!("{line}\n").as_bytes()).is_ok()
+    pub fn line(&self, priority: Priority, line: &str) -> bool {
+        let priority = self.has_priorities.then_some(priority);
+        self.write_whole(format!("{}{line}\n", Prefix(priority)).as_bytes()).is_ok()
     }
 
     /// Shows a progress bar below the lines, instead of any other, until [`Console::detach`].
@@ -79,13 +87,19 @@ impl Console {
     }
 
     fn logger(&self, level: LevelFilter) -> env_logger::Builder {
-        let colour = self.colour;
+        let (colour, has_priorities) = (self.colour, self.has_priorities);
         let mut builder = env_logger::Builder::new();
         builder
             .filter_level(level)
             .format(move |buffer, record| {
                 let message = record.args().to_string();
-                writeln!(buffer, "{}", LogLine { level: record.level(), message: &message, colour })
+                let priority = has_priorities.then(|| record.level().into());
+                writeln!(
+                    buffer,
+                    "{}{}",
+                    Prefix(priority),
+                    LogLine { level: record.level(), message: &message, colour }
+                )
             })
             .write_style(WriteStyle::Always) // The format decides on colour; nothing strips it afterwards.
             .target(Target::Pipe(Box::new(self.clone())));
@@ -155,6 +169,15 @@ impl Style {
     }
 }
 
+/// What stands before a line.
+struct Prefix(Option<Priority>);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |priority| priority.fmt(f))
+    }
+}
+
 /// One record of the log.
 struct LogLine<'a> {
     level: Level,
@@ -212,7 +235,7 @@ pub(super) mod tests {
         let writers: Vec<_> = ["a", "b", "c", "d"]
             .map(|letter| {
                 let console = console.clone();
-                std::thread::spawn(move || (0..100).all(|_| console.line(&letter.repeat(80))))
+                std::thread::spawn(move || (0..100).all(|_| console.line(Priority::Info, &letter.repeat(80))))
             })
             .into_iter()
             .collect();
@@ -229,7 +252,7 @@ pub(super) mod tests {
         let (end, other) = UnixStream::pair().unwrap();
         drop(other);
         let mut console = Console::new(end, false);
-        assert!(!console.line("nobody reads this"));
+        assert!(!console.line(Priority::Info, "nobody reads this"));
         assert!(console.write_all(b"nor this\n").is_ok());
     }
 
@@ -242,9 +265,9 @@ pub(super) mod tests {
         let console = Console::new(paper.clone(), false);
         console.attach(bar.clone());
         bar.tick();
-        assert!(console.line("a report"));
+        assert!(console.line(Priority::Info, "a report"));
         console.detach();
-        assert!(console.line("another"));
+        assert!(console.line(Priority::Info, "another"));
         let text = paper.text().replace("CLEAR CLEAR ", "CLEAR ");
         assert_eq!(text, "BAR CLEAR a report\nBAR CLEAR another\n");
     }
@@ -332,6 +355,17 @@ pub(super) mod tests {
             log::Log::log(&logger, &record);
         }
         assert_eq!(paper.text(), "synwatch: it happened\nsynwatch: warning: it happened\n");
+    }
+
+    #[test]
+    fn for_the_journal_each_line_begins_with_its_priority() {
+        let paper = Paper::default();
+        let console = Console { has_priorities: true, ..Console::new(paper.clone(), false) };
+        assert!(console.line(Priority::Notice, "a report"));
+        let logger = console.logger(LevelFilter::Warn).build();
+        let record = Record::builder().level(Level::Warn).args(format_args!("it happened")).build();
+        log::Log::log(&logger, &record);
+        assert_eq!(paper.text(), "<5>a report\n<4>synwatch: warning: it happened\n");
     }
 
     #[test]

@@ -9,7 +9,9 @@ pub mod console;
 mod escape;
 mod eve;
 mod governor;
+mod journal;
 mod lines;
+mod metrics;
 mod pcapng;
 mod record;
 pub mod summary;
@@ -20,11 +22,13 @@ pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
 pub use eve::Eve;
+pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
+pub use metrics::{Metrics, Page};
 pub use text::Text;
 
 use crate::alert::Alert;
-use crate::stats::Stats;
+use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
 /// Where reports go. What a sink has no use for, it leaves at its default: nothing is done.
@@ -40,6 +44,9 @@ pub trait Sink: Send {
 
     /// Writes out what waits: all that happened before the second of `now` has been reported.
     fn tick(&mut self, _now: Timestamp) {}
+
+    /// Takes note that all are alive from the source to here, and of what they know: once a second, live.
+    fn beat(&mut self, _beat: &Beat) {}
 
     /// Opens its file again under the same name: the old one has been moved away (log rotation).
     fn reopen(&mut self) {}
@@ -84,6 +91,10 @@ impl Sink for Sinks {
 
     fn tick(&mut self, now: Timestamp) {
         self.0.iter_mut().for_each(|sink| sink.tick(now));
+    }
+
+    fn beat(&mut self, beat: &Beat) {
+        self.0.iter_mut().for_each(|sink| sink.beat(beat));
     }
 
     fn reopen(&mut self) {

@@ -50,6 +50,7 @@ mod tests {
     use super::*;
 
     use crate::decode::Skipped;
+    use crate::outcome::Mix;
 
     #[test]
     fn every_counter_has_its_place() {
@@ -70,6 +71,7 @@ mod tests {
             last_watched: None,
             groups_evicted: 0,
             untimed: 0,
+            became: Mix::default(),
             connections_evicted: 108,
             losses: Losses { kernel: 109, interface: 110, crossings: 111, evictions: 112 },
             kernel_packets: 113,

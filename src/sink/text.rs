@@ -11,6 +11,7 @@ use super::Sink;
 use super::console::{Console, Style};
 use super::escape::Escaped;
 use super::governor::Governor;
+use super::journal::Priority;
 use super::summary;
 use crate::alert::{Addresses, Alert, Kind, Losses, State};
 use crate::stats::Stats;
@@ -33,8 +34,8 @@ impl Text {
         Self { console, zone, governor: Governor::default(), lost: 0 }
     }
 
-    fn line(&mut self, line: &str) {
-        if !self.console.line(line) {
+    fn line(&mut self, priority: Priority, line: &str) {
+        if !self.console.line(priority, line) {
             self.lost += 1;
         }
     }
@@ -42,7 +43,7 @@ impl Text {
     fn say_held_back(&mut self, now: Timestamp, reports: Option<u64>) {
         if let Some(reports) = reports {
             let state = Style::Notice.paint("flood held-back", self.console.colour());
-            self.line(&format!("{} {state} reports={reports}", self.zone.text(now)));
+            self.line(Priority::Warning, &format!("{} {state} reports={reports}", self.zone.text(now)));
         }
     }
 }
@@ -52,13 +53,13 @@ impl Sink for Text {
         self.tick(alert.time);
         if self.governor.grant() {
             let line = Line { alert, zone: &self.zone, colour: self.console.colour() }.to_string();
-            self.line(&line);
+            self.line(Priority::of_severity(alert.severity()), &line);
         }
     }
 
     fn show(&mut self, stats: &Stats) {
         for line in summary::lines(stats) {
-            self.line(&line);
+            self.line(Priority::Info, &line);
         }
     }
 

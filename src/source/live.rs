@@ -80,6 +80,8 @@ pub struct Live {
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
+    /// Whether they have been asked since [`Source::is_beat`] was.
+    beat: bool,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
@@ -140,6 +142,7 @@ impl Live {
             stop,
             more: false,
             asked_at: Instant::now(),
+            beat: false,
             own_changed: true,
             address_watch: AddressWatch::open(),
         })
@@ -251,6 +254,7 @@ impl Source for Live {
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();
+            self.beat = true;
             for lane in &mut self.lanes {
                 lane.ask();
                 lane.look();
@@ -264,8 +268,16 @@ impl Source for Live {
         0
     }
 
+    fn is_beat(&mut self) -> bool {
+        std::mem::take(&mut self.beat)
+    }
+
     fn received(&self) -> Received {
         self.lanes.iter().map(|lane| lane.received).fold(Received::default(), sum)
+    }
+
+    fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
+        self.lanes.iter().map(|lane| (lane.id, lane.received)).collect()
     }
 
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {

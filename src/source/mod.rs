@@ -39,6 +39,16 @@ pub trait Source {
         Received::default()
     }
 
+    /// The same for each live interface.
+    fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
+        Vec::new()
+    }
+
+    /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
+    fn is_beat(&mut self) -> bool {
+        false
+    }
+
     /// Has the kernel pass what this filter says from now on, where there is a kernel that does.
     fn refilter(&mut self, _filter: Filter) {}
 
@@ -55,6 +65,9 @@ pub trait Receiver {
 
     /// No packet older than this will come from this interface.
     fn idle(&mut self, interface: InterfaceId, now: Timestamp);
+
+    /// Deals with all that it was handed: what it says of that comes before what the source says next.
+    fn settle(&mut self) {}
 }
 
 /// A closure takes packets, and does not care for the time when there are none.

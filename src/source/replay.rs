@@ -111,17 +111,19 @@ impl Replay {
             next => {
                 file.open = Some(open);
                 self.files.push(file);
-                self.place(index, next);
+                self.place(index, next, || {});
             }
         }
         Ok(size)
     }
 
-    /// Gives a file its next turn, or ends it, by what it says of its next packet.
-    fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>) {
+    /// Gives a file its next turn, or ends it, by what it says of its next packet. What there is to complain about is
+    /// said after `settle`.
+    fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>, mut settle: impl FnMut()) {
         let is_stopped = self.shared.is_stopped();
         let file = &mut self.files[index];
-        if let Some(open) = &mut file.open {
+        if let Some(open) = file.open.as_mut().filter(|open| open.has_new_link_types()) {
+            settle();
             self.failures += open.warn_of_link_types(&file.input);
         }
         match next {
@@ -132,6 +134,7 @@ impl Replay {
             Err(damage) => {
                 let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
                 let counted = if is_packed { " (counted in unpacked bytes)" } else { "" };
+                settle();
                 log::error!("{} is {damage}{counted}; what comes before it counts", file.input);
                 self.failures += 1;
             }
@@ -140,13 +143,14 @@ impl Replay {
     }
 
     /// The file of this index, opened if it is not; if that fails, its turns are over.
-    fn opened(&mut self, index: usize) -> Option<&mut Open> {
+    fn opened(&mut self, index: usize, mut settle: impl FnMut()) -> Option<&mut Open> {
         let file = &mut self.files[index];
         if file.open.is_none() {
             match Open::new(file, &self.interfaces, &self.shared) {
                 Ok(open) => file.open = Some(open),
                 Err(_) if self.shared.is_stopped() => {}
                 Err(cause) => {
+                    settle();
                     log::error!("cannot read {} again: {cause}", file.input);
                     self.failures += 1;
                 }
@@ -161,6 +165,11 @@ impl Open {
         let stream = open::stream(&file.input, shared)?;
         let reader = Reader::new(stream.bytes, &file.name, interfaces)?;
         Ok(Self { reader, is_packed: stream.is_packed, warned: 0 })
+    }
+
+    /// Whether there are interfaces that cannot be understood and have not been warned of.
+    fn has_new_link_types(&self) -> bool {
+        self.reader.unsupported().len() > self.warned
     }
 
     /// Warns of the interfaces that cannot be understood, each once, and says how many that were.
@@ -185,10 +194,10 @@ impl Source for Replay {
         while !self.shared.is_stopped() {
             if let Some(index) = self.dry.take() {
                 let next = self.files[index].open.as_mut().map_or(Ok(None), |open| open.reader.peek());
-                self.place(index, next);
+                self.place(index, next, || receiver.settle());
             }
             let Some((index, through)) = self.turns.take() else { break };
-            let Some(open) = self.opened(index) else { continue };
+            let Some(open) = self.opened(index, || receiver.settle()) else { continue };
             let pumped = open.reader.pump(through, |packet| {
                 handed += 1;
                 receiver.packet(packet);

@@ -50,16 +50,8 @@ pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mu
     if give_up_double(set, tag, way) { Claimed::GivenUp { how } } else { Claimed::Won { way, how } }
 }
 
-/// The same where no other thread writes: nothing changes meanwhile, so that a store does what a swap does.
-pub(super) fn claim_alone(
-    set: &Set,
-    tag: u64,
-    second: u64,
-    idle_after: u64,
-    ties: &mut Ties,
-) -> (usize, Claim) {
-    // No slot is ever busy.
-    let way = choose(set, second, idle_after, ties).unwrap_or(0);
+/// Claims this slot where no other thread writes: nothing changes meanwhile, so that a store does what a swap does.
+pub(super) fn claim_alone(set: &Set, way: usize, tag: u64, second: u64, idle_after: u64) -> Claim {
     let old = set.tags[way].load(Ordering::Relaxed);
     let word = Word(set.words[way].load(Ordering::Relaxed));
     let (claimed, how) = next_claim(old, word, second, idle_after);
@@ -68,7 +60,7 @@ pub(super) fn claim_alone(
     if word.priority() > TOP_PRIORITY / 2 {
         halve(set);
     }
-    (way, how)
+    how
 }
 
 /// The word of the claim that follows, and how the slot was come by.
@@ -96,22 +88,50 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
 
 /// The slot that gives way: the one of the lowest rank; `None` while all are busy.
 fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<usize> {
-    let random = ties.next();
-    let rank = |way: usize| {
+    let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
+    let lowest = (0..WAYS).map(|way| {
         let tag = set.tags[way].load(Ordering::Acquire);
         let word = Word(set.words[way].load(Ordering::Acquire));
-        let flagged = u64::from(word.is_flagged());
-        let rank = match tag {
-            BUSY => return u64::MAX,
-            EMPTY => 0,
-            _ if is_idle(word, second, idle_after) => (1 + flagged) << 32,
-            _ => (3 + flagged) << 32 | u64::from(word.priority()) << 16 | (random >> (8 * way) & 0xff) << 8,
-        };
-        // Free slots are taken in order, so that two threads that claim one for the same source meet there.
-        rank | way as u64
-    };
-    let lowest = (0..WAYS).map(rank).min().filter(|rank| *rank != u64::MAX)?;
-    Some((lowest & 0xff) as usize)
+        match tag {
+            BUSY => u64::MAX,
+            // One that was given up has a word, and is free all the same.
+            EMPTY => way as u64,
+            _ => rank(word, way, random, live_from),
+        }
+    });
+    let lowest = lowest.min().filter(|rank| *rank != u64::MAX)?;
+    Some((lowest & WAY) as usize)
+}
+
+/// The same where no other thread writes: none is busy, and what is empty has never been claimed. So its word tells.
+pub(super) fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
+    let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
+    let mut lowest = u64::MAX;
+    for way in 0..WAYS {
+        let word = Word(set.words[way].load(Ordering::Relaxed));
+        lowest = lowest.min(rank(word, way, random, live_from));
+    }
+    (lowest & WAY) as usize
+}
+
+const WAY: u64 = 0xff;
+
+/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; the live ones by
+/// priority, then at random. Free slots are taken in order, so that two threads that claim one for the same source meet
+/// there.
+///
+/// ```text
+///   34     33        32     31      16 15    8 7   0
+///  ┌──────┬─────────┬──────┬──────────┬───────┬─────┐
+///  │ live │ claimed │ flag │ priority │ tie   │ way │
+///  └──────┴─────────┴──────┴──────────┴───────┴─────┘
+/// ```
+#[inline]
+fn rank(word: Word, way: usize, random: u64, live_from: Word) -> u64 {
+    let claimed = u64::from(word.0 != 0) << 33 | u64::from(word.is_flagged()) << 32;
+    let tie = (random >> (8 * way) & 0xff) << 8;
+    let live = if word.0 >= live_from.0 { 1 << 34 | u64::from(word.priority()) << 16 | tie } else { 0 };
+    live | claimed | way as u64
 }
 
 pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {

@@ -96,20 +96,53 @@ pub struct Slot {
     generation: u64,
 }
 
-/// In which place of its set a tag was found, if it was; it may have moved since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// In which place of its set a tag was found, or which slot would give way for it. Either may have changed since.
+///
+/// ```text
+///   7     4 3       2    0
+///  ┌───────┬─────────┬─────┐
+///  │  gen  │ to give │ way │   found: 0 0 way; 1 0 0: neither is known
+///  └───────┴─────────┴─────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint(u8);
 
+impl Default for Hint {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 impl Hint {
-    fn new(way: usize) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "a set has few places")]
-        Self(way as u8 + 1)
+    const UNKNOWN: Self = Self(1 << 4);
+    const TO_GIVE: u8 = 1 << 3;
+
+    #[expect(clippy::cast_possible_truncation, reason = "a set has eight places, generations are four bits")]
+    fn found(way: usize) -> Self {
+        Self(way as u8)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    fn to_give(way: usize, word: Word) -> Self {
+        Self((word.generation() as u8) << 4 | Self::TO_GIVE | way as u8)
+    }
+
+    fn way(self) -> usize {
+        usize::from(self.0 & (Self::TO_GIVE - 1))
     }
 
     /// The place, if the tag is still there.
-    fn check(self, set: &Set, tag: u64) -> Option<usize> {
-        let way = usize::from(self.0).checked_sub(1)?;
-        (set.tags.get(way)?.load(Ordering::Acquire) == tag).then_some(way)
+    #[inline]
+    fn place(self, set: &Set, tag: u64) -> Option<usize> {
+        let is_there = self.0 < Self::TO_GIVE && set.tags.get(self.way())?.load(Ordering::Acquire) == tag;
+        is_there.then(|| self.way())
+    }
+
+    /// The slot that gives way, if nobody has claimed it since.
+    #[inline]
+    fn room(self, set: &Set) -> Option<usize> {
+        let word = Word(set.words.get(self.way())?.load(Ordering::Relaxed));
+        (self.0 & Self::TO_GIVE != 0 && Self::to_give(self.way(), word) == self).then(|| self.way())
     }
 }
 
@@ -245,17 +278,22 @@ impl Table {
         set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
     }
 
-    /// Brings the place of a source's next ring entry into the cache, once its set is there, and says where in that it
-    /// was found.
+    /// Brings the place of a source's next ring entry into the cache, once its set is there: of the slot where it was
+    /// found, or which gives way for it. Which that is, is told, for [`Table::record_attempt`].
     #[must_use]
-    pub fn touch_ring(&self, tag: u64) -> (Hint, u64) {
+    pub fn touch_ring(&self, tag: u64, second: u64, ties: &mut Ties) -> (Hint, u64) {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        set.find(nonzero(tag)).map_or((Hint::default(), 0), |way| {
-            let count = Word(set.words[way].load(Ordering::Relaxed)).count();
-            let touched = self.entry(at, way, position(count, 0, self.ring)).load(Ordering::Relaxed);
-            (Hint::new(way), touched)
-        })
+        let (way, hint, count) = match set.find(nonzero(tag)) {
+            Some(way) => (way, Hint::found(way), Word(set.words[way].load(Ordering::Relaxed)).count()),
+            None if self.writers == Writers::One => {
+                let way = claim::choose_alone(set, second, self.idle_after, ties);
+                (way, Hint::to_give(way, Word(set.words[way].load(Ordering::Relaxed))), 0)
+            }
+            None => return (Hint::UNKNOWN, 0),
+        };
+        let index = self.index(at, way, position(count, 0, self.ring));
+        (hint, self.rings[index].load(Ordering::Relaxed) ^ u64::from(self.marks.get(index).0))
     }
 
     /// The slot of a source that has one, and whether it is flagged; records nothing.
@@ -282,15 +320,17 @@ impl Table {
         }
     }
 
+    #[inline]
     fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
         let second = attempt.time.second();
-        let (way, claimed) = match hint.check(set, tag).or_else(|| set.find(tag)) {
+        let (way, claimed) = match hint.place(set, tag).or_else(|| set.find(tag)) {
             Some(way) => (way, None),
             None => {
-                let (way, how) = claim::claim_alone(set, tag, second, self.idle_after, ties);
-                (way, Some(how))
+                let choose = || claim::choose_alone(set, second, self.idle_after, ties);
+                let way = hint.room(set).unwrap_or_else(choose);
+                (way, Some(claim::claim_alone(set, way, tag, second, self.idle_after)))
             }
         };
         let word = Word(set.words[way].load(Ordering::Relaxed));

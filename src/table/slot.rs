@@ -75,6 +75,12 @@ pub(super) const LAST_SECOND: u64 = (1 << (64 - SECOND_SHIFT)) - 1;
 pub(super) const LONGEST_RING: u32 = 1 << (COUNT_BITS - 1);
 
 impl Word {
+    /// No word whose last attempt was in this second, or later, is less than this; all others are.
+    pub(super) fn of_second(second: u64) -> Self {
+        // A slot that was never claimed is less than any.
+        Self((second.min(LAST_SECOND) << SECOND_SHIFT).max(1))
+    }
+
     pub(super) fn generation(self) -> u64 {
         self.0 & (FLAG - 1)
     }
@@ -155,6 +161,18 @@ mod tests {
         );
         assert_eq!(word.with_flag(true).with_flag(false), word);
         assert_eq!(word.halved().priority(), 38);
+    }
+
+    #[test]
+    fn words_are_in_the_order_of_their_seconds() {
+        let word = |second| Word::new(15, 8191, TOP_PRIORITY, second).with_flag(true).0;
+        let least = |second| Word::new(1, 0, 0, second).0;
+        for second in [1, 2, 1000, LAST_SECOND] {
+            assert!(
+                word(second - 1) < Word::of_second(second).0 && Word::of_second(second).0 <= least(second)
+            );
+        }
+        assert!(Word(0).0 < Word::of_second(0).0 && Word::of_second(0).0 <= least(0));
     }
 
     #[test]

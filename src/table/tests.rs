@@ -264,8 +264,12 @@ proptest! {
             // Now and then a little out of order.
             let at = Ticks(time - later % 7);
             let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
-            // Hints of whatever source: they may be wrong.
-            let hints = [tables[0].touch_ring(tag(u64::from(port))).0, Hint::default()];
+            let hint = if port == 2 {
+                tables[0].touch_ring(tag(source), at.second(), &mut ties[0]).0
+            } else {
+                Hint::default()
+            };
+            let hints = [hint, Hint::default()];
             let [one, many] = [0, 1].map(|n| tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]));
             let what = |recorded: Recorded| {
                 (recorded.slot, recorded.time, recorded.claimed, recorded.flagged, recorded.count)
@@ -283,4 +287,22 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn two_sources_that_were_to_take_one_slot_take_two() {
+    let table = Table::made(MARKED, &[limit(3, 10)], Table::memory_for(8, 3) + 40).unwrap();
+    assert_eq!(table.slots(), 8);
+    let mut ties = Ties::new(1);
+    let hints: Vec<_> = (0..20).map(|n| table.touch_ring(tag(n), 2, &mut ties).0).collect();
+    let claims: Vec<_> = (0..20)
+        .map(|n| {
+            let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
+            table.record_attempt(tag(n), hints[n as usize], &attempt, &mut ties).claimed
+        })
+        .collect();
+    let free = claims.iter().filter(|claim| **claim == Some(Claim::Free)).count();
+    let evicted = claims.iter().filter(|claim| **claim == Some(Claim::Evicted)).count();
+    assert_eq!((free, evicted), (8, 12));
+    assert_eq!((0..20).filter(|n| table.find(tag(*n)).is_some()).count(), 8);
 }

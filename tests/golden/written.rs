@@ -1,9 +1,12 @@
 //! The capture file of `-w`: the attempts of reported sources, from the report on, for other programs to read.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use pcap::{Capture, Offline, Packet};
+use tempfile::TempDir;
 
 use crate::list::captures;
 use crate::run::synwatch;
@@ -19,7 +22,7 @@ type Kept = (i64, u32, Vec<u8>);
 
 #[test]
 fn the_written_file_holds_the_attempts_from_the_report_on() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = folder();
     let written = directory.path().join("attempts.pcapng");
     let written = written.to_str().unwrap();
     let ran = synwatch(&captures(), ["-r", "seed-attack.pcap", "-w", written], None);
@@ -53,7 +56,7 @@ fn the_written_file_holds_the_attempts_from_the_report_on() {
 
 #[test]
 fn nothing_is_written_where_nothing_is_reported() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = folder();
     let written = directory.path().join("attempts.pcapng");
     let ran = synwatch(&captures(), ["-r", "normal-mail.pcap", "-w", written.to_str().unwrap()], None);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -61,6 +64,13 @@ fn nothing_is_written_where_nothing_is_reported() {
     let again = synwatch(directory.path(), ["-r", "attempts.pcapng", "--json", "-"], None);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert_eq!(again.counts().unwrap()["packets"], 0);
+}
+
+/// A folder that is written to by whomever root becomes.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    folder
 }
 
 /// The packets of a file that libpcap reads and `wanted` picks, cut to what is kept.

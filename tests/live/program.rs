@@ -88,6 +88,12 @@ impl Program {
         peak.unwrap_or_else(|| panic!("{status}")).parse::<u64>().unwrap() << 10
     }
 
+    /// What the kernel says of each of its threads (proc_pid_status(5)).
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap()).collect()
+    }
+
     /// Stops it with a signal, and hears it out.
     pub(crate) fn stop(self, signal: Signal) -> Ended {
         self.signal(signal);

@@ -70,7 +70,8 @@ fn sighup_begins_new_files_where_the_old_ones_were_moved_away() {
     let folder = tempfile::tempdir().unwrap();
     let [json, old_json, pcap, old_pcap] = ["eve.json", "eve.json.1", "attempts.pcapng", "attempts.pcapng.1"]
         .map(|name| folder.path().join(name));
-    let files = format!("--json {} -w {}", json.display(), pcap.display());
+    // The folder is root's.
+    let files = format!("--user root --json {} -w {}", json.display(), pcap.display());
     let mut program = Program::watch(&scene.gateway, &format!("-i outer {files}"));
     scene.flood(&[ATTACKER], 35, 1000);
     program.wait_for_attempts(35);

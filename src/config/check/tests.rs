@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Input, LiveSettings, Output, ReplayInput, WatchSettings, WriteSettings};
+use crate::sink::LogFormat;
 use crate::watch::{AllowList, Limits, PortSet};
 
 const GIB: u64 = MIB << 10;
@@ -61,6 +62,10 @@ fn the_defaults_are_those_of_the_help() {
         json: None,
         stats_interval: None,
         write: None,
+        user: None,
+        metrics: None,
+        log_format: LogFormat::Auto,
+        files: Vec::new(),
         utc: false,
         fail_on_alert: false,
         summary: true,
@@ -287,4 +292,23 @@ proptest! {
             let _ = Settings::new(cli);
         }
     }
+}
+
+#[test]
+fn metrics_are_shown_to_this_host_alone_unless_an_address_is_given() {
+    for (text, address) in [
+        ("9925", "127.0.0.1:9925"),
+        ("127.0.0.1:9925", "127.0.0.1:9925"),
+        ("[::1]:9925", "[::1]:9925"),
+        ("0.0.0.0:80", "0.0.0.0:80"),
+    ] {
+        let settings = settings(&format!("-i eth0 --metrics {text}")).unwrap();
+        assert_eq!(settings.metrics, Some(address.parse().unwrap()));
+    }
+    for text in ["localhost:9925", "99250", "::1:9925", "127.0.0.1", ":9925", "0x10"] {
+        let error = settings(&format!("-i eth0 --metrics {text}")).unwrap_err();
+        assert!(error.contains("not a port, nor an address with one"), "{error}");
+    }
+    let error = settings("-r a.pcap --metrics 9925").unwrap_err();
+    assert!(error.contains("a replay has none"), "{error}");
 }

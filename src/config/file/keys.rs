@@ -55,6 +55,9 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("memory", "memory", Slot::Text(|cli| &mut cli.memory)),
     key("max_episodes", "max_episodes", Slot::Text(|cli| &mut cli.max_episodes)),
     key("buffer", "buffer", Slot::Text(|cli| &mut cli.buffer)),
+    key("user", "user", Slot::Optional(|cli| &mut cli.user)),
+    key("metrics", "metrics", Slot::Optional(|cli| &mut cli.metrics)),
+    key("log_format", "log_format", Slot::Text(|cli| &mut cli.log_format)),
     key("quiet", "quiet", Slot::Flag(|cli| &mut cli.quiet)),
     key("verbose", "verbose", Slot::Count(|cli| &mut cli.verbose)),
 ];

@@ -22,6 +22,10 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         fail_on_alert,
         summary,
         verbosity,
+        user,
+        metrics,
+        log_format,
+        files: _,
         expression: _,
         watches: _,
         allow: _,
@@ -43,6 +47,9 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         ("write or write_max", *write != new.write),
         ("utc", *utc != new.utc),
         ("fail_on_alert", *fail_on_alert != new.fail_on_alert),
+        ("user", *user != new.user),
+        ("metrics", *metrics != new.metrics),
+        ("log_format", *log_format != new.log_format),
         ("quiet or verbose", (*summary, *verbosity) != (new.summary, new.verbosity)),
     ] {
         keys.extend(has_changed.then_some(key));

@@ -1,0 +1,233 @@
+//! Batches in, counts and crossings out: what a segment means to the connections, the tables and the detector.
+//!
+//! The second half of counting. It owns the tables, and learns the time from the batches alone: a turn of the second
+//! goes to the detector as a tick, after all that happened before it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::batch::{self, Batch, Pending, Turn};
+use super::handoff::Handoff;
+use super::intake::Hand;
+use super::parties::Hasher;
+use super::tally::{self, By, Row, Watching};
+use crate::census::{Budget, Census};
+use crate::clock::Reading;
+use crate::connections::{Connections, Syn};
+use crate::detector::{Episodes, Event, Recent};
+use crate::hash;
+use crate::packet::InterfaceId;
+use crate::sink::CaptureHandle;
+use crate::source::Received;
+use crate::stats::{Beat, Stats};
+use crate::table::{Claim, Recorded, Ties};
+use crate::watch::AllowList;
+
+/// The second half of counting.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) clock: Reading,
+    pub(super) connections: Connections,
+    pub(super) watches: Vec<Watching>,
+    /// Every tally, in order.
+    pub(super) rows: Vec<Row>,
+    pub(super) allow: AllowList,
+    pub(super) own: Vec<IpAddr>,
+    pub(super) hasher: Hasher,
+    pub(super) ties: Ties,
+    /// The memory that is left for censuses, where they are taken.
+    pub(super) census: Option<Budget>,
+    pub(super) writer: Option<CaptureHandle>,
+    pub(super) handoff: Handoff,
+    pub(super) episodes: Arc<Episodes>,
+    pub(super) recent: Recent,
+    /// How often the range of ticks was used up.
+    pub(super) era: u32,
+    pub(super) stats: Stats,
+}
+
+/// What a [`Ledger`] is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) connections: Connections,
+    pub(super) watches: Vec<Watching>,
+    pub(super) allow: AllowList,
+    pub(super) census: Option<Budget>,
+    pub(super) key: hash::Key,
+    pub(super) writer: Option<CaptureHandle>,
+    pub(super) handoff: Handoff,
+    pub(super) episodes: Arc<Episodes>,
+}
+
+impl Hand for Ledger {
+    /// Counts what a batch holds.
+    fn hand(&mut self, batch: &mut Batch) {
+        self.stats.packets += batch.packets;
+        self.stats.skipped += batch.skipped;
+        if let Some(received) = batch.orders.received {
+            self.stats.kernel_packets = received.packets;
+            self.stats.losses.kernel = received.kernel_drops;
+            self.stats.losses.interface = received.interface_drops;
+        }
+        for first in (0..batch.all().len()).step_by(batch::SIZE) {
+            let last = batch.all().len().min(first + batch::SIZE);
+            self.touch(batch, first..last);
+            for index in first..last {
+                self.count(batch, index);
+            }
+        }
+        if let Some(turn) = &batch.turn {
+            self.turn(turn);
+        }
+        self.clock = batch.reading;
+        self.follow_orders(batch);
+        batch.clear();
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(parts: Parts) -> Self {
+        let rows = tally::rows(&parts.watches);
+        let slots = tally::slots(&parts.watches);
+        Self {
+            clock: Reading::default(),
+            connections: parts.connections,
+            rows,
+            watches: parts.watches,
+            allow: parts.allow,
+            own: Vec::new(),
+            ties: Ties::new(parts.key.address(IpAddr::from([0; 4]))),
+            hasher: Hasher::new(parts.key),
+            census: parts.census,
+            writer: parts.writer,
+            handoff: parts.handoff,
+            episodes: parts.episodes,
+            recent: Recent::default(),
+            era: 0,
+            stats: Stats { slots, ..Stats::default() },
+        }
+    }
+
+    /// Tells the detector that this is the end, and gives the censuses of each watch, where they were taken.
+    pub(super) fn finish(self) -> Vec<Vec<Census>> {
+        self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+        self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
+    }
+
+    /// Tells that a second has passed, if there is room to tell it.
+    pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
+    }
+
+    fn follow_orders(&mut self, batch: &mut Batch) {
+        let orders = std::mem::take(&mut batch.orders);
+        if let Some(own) = orders.own {
+            self.own = own;
+        }
+        if orders.reopen {
+            if let Some(writer) = &self.writer {
+                writer.reopen();
+            }
+            self.handoff.deliver(Event::Reopen);
+        }
+        if orders.show {
+            self.handoff.deliver(Event::Show(self.counted()));
+        }
+    }
+
+    fn counted(&self) -> Stats {
+        Stats {
+            connections_evicted: self.connections.evicted(),
+            untimed: self.connections.untimed(),
+            not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
+            ..self.stats
+        }
+    }
+
+    /// Brings all that these segments need into the cache: first the sets, then what they point to.
+    fn touch(&mut self, batch: &mut Batch, range: std::ops::Range<usize>) {
+        let mut touched = 0;
+        for index in range.clone() {
+            let pending = &batch.all()[index];
+            touched ^= self.connections.touch(pending.hashes.connection);
+            if pending.segment.flags.is_attempt() {
+                for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+                    if let Some(tag) = batch.tag(row, index) {
+                        touched ^= table.touch(tag);
+                    }
+                }
+            }
+        }
+        for index in range {
+            let Pending { segment, now, hashes, .. } = &batch.all()[index];
+            touched ^= self.connections.touch_entry(hashes.connection);
+            if !segment.flags.is_attempt() {
+                continue;
+            }
+            let second = now.ticks.second();
+            for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+                if let Some(tag) = batch.tag(row, index) {
+                    let (hint, ring) = table.touch_ring(tag, second, &mut self.ties);
+                    batch.set_hint(row, index, hint);
+                    touched ^= ring;
+                }
+            }
+        }
+        std::hint::black_box(touched);
+    }
+
+    fn count(&mut self, batch: &Batch, index: usize) {
+        let pending = &batch.all()[index];
+        let Pending { segment, now, hashes, is_answer, .. } = pending;
+        self.stats.last_watched = Some(now.time);
+        if !segment.flags.is_attempt() {
+            self.stats.answers += u64::from(*is_answer);
+            if let Some(news) = self.connections.follow(hashes.connection, segment) {
+                self.tell(&news, now);
+            }
+            return;
+        }
+        match self.connections.syn(hashes.connection, now.ticks, segment) {
+            Syn::Attempt => self.count_attempt(batch, index),
+            Syn::Copy => {
+                self.stats.copies += 1;
+                self.count_repeat(batch, index, Syn::Copy);
+            }
+            Syn::Retransmission => {
+                self.stats.retransmissions += 1;
+                self.count_repeat(batch, index, Syn::Retransmission);
+            }
+        }
+    }
+
+    fn turn(&mut self, turn: &Turn) {
+        self.clock = turn.reading;
+        let now = turn.now;
+        if let Some(before) = turn.stepped_from {
+            self.stats.clock_steps += 1;
+            self.connections.stop_waiting();
+            self.handoff.deliver(Event::Step(before, now));
+        } else {
+            self.expire(now);
+            self.handoff.offer(Event::Tick(now, self.counted()));
+        }
+        if let Some(ticks) = turn.moved_back {
+            self.era += 1;
+            self.connections.move_back(ticks);
+            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
+                counter.table.move_back(ticks);
+                counter.census.iter_mut().for_each(|census| census.move_back(ticks));
+            }
+        }
+    }
+
+    /// Takes note of how a slot was come by. Networks and destinations that gave way are no sources lost.
+    pub(super) fn note_claim(&mut self, recorded: &Recorded, by: By) {
+        self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
+        let evicted = u64::from(recorded.claimed == Some(Claim::Evicted));
+        match by {
+            By::Source => self.stats.losses.evictions += evicted,
+            By::Network | By::Destination => self.stats.groups_evicted += evicted,
+        }
+    }
+}

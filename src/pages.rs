@@ -1,0 +1,64 @@
+//! Zeroed memory straight from the system: whole pages, aligned as such, and resident only once they are written.
+//!
+//! A boxed slice of a type that wants to begin with a cache line is zeroed by writing to all of it, which makes all of it
+//! resident at the start.
+
+use std::marker::PhantomData;
+
+use memmap2::MmapMut;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::sync::OutOfMemory;
+
+/// A slice in pages of its own.
+#[derive(Debug)]
+pub struct Pages<T> {
+    map: MmapMut,
+    of: PhantomData<T>,
+}
+
+impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
+    /// So many elements, all zero; one at least.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn zeroed(length: usize) -> Result<Self, OutOfMemory> {
+        // A page is a multiple of any type's alignment that would be asked for here.
+        const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
+        let bytes = length.max(1).checked_mul(size_of::<T>()).ok_or(OutOfMemory)?;
+        Ok(Self { map: MmapMut::map_anon(bytes).map_err(|_| OutOfMemory)?, of: PhantomData })
+    }
+
+    /// The elements.
+    #[must_use]
+    #[inline]
+    pub fn all(&self) -> &[T] {
+        <[T]>::ref_from_bytes(&self.map).unwrap_or_default()
+    }
+
+    /// The elements, to be written.
+    #[must_use]
+    #[inline]
+    pub fn all_mut(&mut self) -> &mut [T] {
+        <[T]>::mut_from_bytes(&mut self.map).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_elements_are_there_and_zero_and_keep_what_is_written() {
+        for length in [1, 2, 1000, 100_000] {
+            let mut pages = Pages::<[u64; 8]>::zeroed(length).unwrap();
+            assert_eq!(pages.all().len(), length);
+            assert!(pages.all().iter().all(|element| *element == [0; 8]));
+            pages.all_mut()[length - 1][7] = 9;
+            assert_eq!(pages.all()[length - 1], [0, 0, 0, 0, 0, 0, 0, 9]);
+        }
+        assert_eq!(Pages::<u64>::zeroed(0).unwrap().all(), [0]);
+        assert_eq!(Pages::<u64>::zeroed(usize::MAX).map(|_| ()), Err(OutOfMemory));
+    }
+}

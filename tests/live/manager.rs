@@ -1,0 +1,97 @@
+//! What the service manager is told, by a service manager's end of the socket.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+
+use crate::program::{Program, synwatch};
+use crate::scene::{ATTACKER, PATIENCE, Scene};
+
+#[test]
+fn the_service_manager_hears_of_the_start_of_life_and_of_the_end() {
+    let Some(scene) = Scene::set() else { return };
+    let manager = Manager::listen();
+    let mut command = synwatch(&scene.gateway, "-v -i outer -i inner --user nobody");
+    command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env("WATCHDOG_USEC", "30000000");
+    let mut program = Program::start(command);
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer, inner\n");
+    program.err.wait_for_several("capturing on", 2);
+    // No packet is needed, and none keeps it from telling.
+    assert_eq!(manager.hear(), "WATCHDOG=1\n");
+    scene.flood(&[ATTACKER], 35, 1000);
+    assert_eq!(manager.hear(), "WATCHDOG=1\n");
+
+    program.signal(Signal::TERM);
+    let last = std::iter::repeat_with(|| manager.hear()).find(|told| told != "WATCHDOG=1\n");
+    assert_eq!(last.unwrap(), "STOPPING=1\n");
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.count("service manager"), 0, "{ended:#?}");
+    assert_eq!(ended.summary("attempts"), 35, "{ended:#?}");
+}
+
+#[test]
+fn without_a_watchdog_nothing_but_start_and_end_is_told() {
+    let Some(scene) = Scene::set() else { return };
+    let manager = Manager::listen();
+    let mut command = synwatch(&scene.gateway, "-v -i outer -l 5/10s --stats-interval 1s --json -");
+    command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env_remove("WATCHDOG_USEC");
+    let mut program = Program::start(command);
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer\n");
+    // Seconds have passed by then, in which a watchdog would have been fed.
+    program.out.wait_for_several(r#""event_type":"stats""#, 3);
+    program.signal(Signal::TERM);
+    assert_eq!(manager.hear(), "STOPPING=1\n");
+    assert_eq!(program.end().code, Some(0));
+}
+
+#[test]
+fn a_service_manager_that_has_gone_is_warned_of_once_and_stops_nothing() {
+    let Some(scene) = Scene::set() else { return };
+    let manager = Manager::listen();
+    let mut command = synwatch(&scene.gateway, "-v -i outer --stats-interval 1s --json -");
+    command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env("WATCHDOG_USEC", "30000000");
+    let mut program = Program::start(command);
+    manager.hear();
+    drop(manager);
+    program.out.wait_for_several(r#""event_type":"stats""#, 3);
+    scene.flood(&[ATTACKER], 35, 1000);
+    program.err.wait_for(" flood start ");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.code, Some(0));
+    let warning = "synwatch: warning: cannot tell the service manager how it stands ($NOTIFY_SOCKET): ";
+    assert_eq!(ended.count(warning), 2, "while it runs, and when it ends: {ended:#?}");
+}
+
+/// A service manager's end.
+struct Manager {
+    socket: UnixDatagram,
+    folder: tempfile::TempDir,
+}
+
+impl Manager {
+    fn listen() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        // As systemd's is: anybody may tell.
+        for path in [folder.path(), &folder.path().join("notify")] {
+            fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        }
+        Self { socket, folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("notify")
+    }
+
+    /// The next that it is told.
+    fn hear(&self) -> String {
+        let mut told = [0; 1024];
+        let length = self.socket.recv(&mut told).expect("something is told in time");
+        String::from_utf8(told[..length].to_vec()).unwrap()
+    }
+}

@@ -1,0 +1,86 @@
+//! The page of metrics, held against Prometheus' own check, and the dashboard against the page.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
+use synwatch::sink::{Metrics, Sink as _};
+use synwatch::source::Received;
+use synwatch::stats::{Beat, Stats};
+
+const DASHBOARD: &str = include_str!("../contrib/grafana-dashboard.json");
+
+/// A page with every metric.
+fn page() -> String {
+    let interfaces = Interfaces::default();
+    interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
+    let mut metrics = Metrics::new([Arc::from("mail"), Arc::from("quotes \" and\nlines")], interfaces);
+    let received = Received { packets: 3, kernel_drops: 2, interface_drops: 1 };
+    metrics.beat(&Beat { stats: Stats::default(), interfaces: vec![(InterfaceId(0), received)] });
+    metrics.page().text()
+}
+
+/// The names of a page's metrics.
+fn names(page: &str) -> BTreeSet<&str> {
+    page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
+}
+
+#[test]
+fn promtool_finds_nothing_wrong() {
+    let Some(mut promtool) = promtool() else { return };
+    promtool.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}\n{}", page());
+}
+
+/// Prometheus' checker, as installed or as .ci/run unpacks it; nothing, and said, where there is none.
+fn promtool() -> Option<std::process::Child> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/promtool");
+    let program = if unpacked.exists() { unpacked } else { "promtool".into() };
+    let mut command = Command::new(program);
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => Some(child),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Not println!: the test harness would keep it to itself.
+            let _ = writeln!(io::stderr(), "not run: there is no promtool");
+            None
+        }
+        Err(error) => panic!("promtool: {error}"),
+    }
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_are_there_and_leaves_none_out() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let expressions: Vec<_> = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap())
+        .map(|target| target["expr"].as_str().unwrap())
+        .collect();
+    let asked: BTreeSet<&str> = expressions
+        .iter()
+        .flat_map(|expression| expression.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
+        .filter(|word| word.starts_with("synwatch_"))
+        .collect();
+    assert_eq!(asked, names(&page()), "left: asked for, right: there");
+}
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let readme = include_str!("../README.md");
+    let (_, table) = readme.split_once("| metric | ").expect("the table of metrics");
+    let listed: BTreeSet<&str> = table
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .flat_map(|line| line.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2))
+        .map(|name| name.split('{').next().unwrap())
+        .collect();
+    assert_eq!(listed, names(&page()), "left: listed, right: there");
+}
