@@ -1,7 +1,7 @@
 //! The threads: started, stopped and joined here, and nowhere else.
 //!
 //! ```text
-//!   capture ──Event──▶ detector ──Alert──▶ sinks
+//!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks       (live, capture and ledger are one)
 //!      └────────Kept──▶ writer (with -w)        metrics (with --metrics): serves what a sink left
 //! ```
 //!
