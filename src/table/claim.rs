@@ -26,12 +26,10 @@ pub(super) enum Claimed {
 
 /// Claims a slot of the set for a source that has none, while other threads may do so too.
 pub(super) fn claim(set: &Set, tag: u64, second: u64, idle_after: u64, ties: &mut Ties) -> Claimed {
-    let Some(way) = choose(set, second, idle_after, ties) else {
+    let Some((way, old)) = choose(set, second, idle_after, ties) else {
         return Claimed::Lost;
     };
-    let old = set.tags[way].load(Ordering::Acquire);
-    if old == BUSY || set.tags[way].compare_exchange(old, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err()
-    {
+    if set.tags[way].compare_exchange(old, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return Claimed::Lost;
     }
     let mut word = Word(set.words[way].load(Ordering::Acquire));
@@ -86,21 +84,22 @@ fn give_up_double(set: &Set, tag: u64, way: usize) -> bool {
     lower
 }
 
-/// The slot that gives way: the one of the lowest rank; `None` while all are busy.
-fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<usize> {
+/// The slot that gives way, the one of the lowest rank, and the tag that it had then; `None` while all are busy.
+fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> Option<(usize, u64)> {
     let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let lowest = (0..WAYS).map(|way| {
         let tag = set.tags[way].load(Ordering::Acquire);
         let word = Word(set.words[way].load(Ordering::Acquire));
-        match tag {
+        let rank = match tag {
             BUSY => u64::MAX,
             // One that was given up has a word, and is free all the same.
             EMPTY => way as u64,
             _ => rank(word, way, random, live_from),
-        }
+        };
+        (rank, tag)
     });
-    let lowest = lowest.min().filter(|rank| *rank != u64::MAX)?;
-    Some((lowest & WAY) as usize)
+    let (lowest, tag) = lowest.min().filter(|(rank, _)| *rank != u64::MAX)?;
+    Some(((lowest & WAY) as usize, tag))
 }
 
 /// The same where no other thread writes: none is busy, and what is empty has never been claimed. So its word tells.
