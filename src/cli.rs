@@ -135,6 +135,14 @@ pub struct Cli {
     #[arg(long, help_heading = REPORTS)]
     pub utc: bool,
 
+    /// Suggest limits from capture files, instead of reporting
+    ///
+    /// On standard output, as a part of a configuration file: for each limit, the most attempts that sources, networks and destinations
+    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too.
+    /// Takes as much memory again as --memory says, at most.
+    #[arg(long, help_heading = REPORTS)]
+    pub suggest: bool,
+
     /// Exit with 3 when anything was reported
     #[arg(long, help_heading = REPORTS)]
     pub fail_on_alert: bool,

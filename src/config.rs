@@ -43,6 +43,8 @@ pub struct Settings {
     pub update: Duration,
     /// The size of all tables together.
     pub memory: Bytes,
+    /// Whether limits are suggested instead of episodes reported: of captures alone.
+    pub suggest: bool,
     /// How many episodes can be open at once.
     pub max_episodes: usize,
     /// Where JSON goes, if anywhere.

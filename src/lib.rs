@@ -33,6 +33,7 @@ pub mod watch;
 pub mod table;
 pub mod alert;
 pub mod stats;
+pub mod census;
 pub mod sink;
 pub mod names;
 pub mod detector;

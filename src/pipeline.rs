@@ -20,6 +20,7 @@ use crossbeam_channel::bounded;
 
 use self::actions::Actions;
 use self::reload::{Changes, Identities, Identity};
+use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
 use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
@@ -32,7 +33,9 @@ use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
-use crate::sink::{CaptureWriter, Console, Eve, Lines, Metrics, Page, Priority, Sink, Sinks, Syslog, Text};
+use crate::sink::{
+    Advice, CaptureWriter, Console, Eve, Grounds, Lines, Metrics, Page, Priority, Sink, Sinks, Syslog, Text,
+};
 use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
 use crate::stats::Stats;
 use crate::table::Writers;
@@ -137,7 +140,12 @@ impl Run {
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
         log::info!("privileges: {held}");
-        let mut sinks = sinks(settings, console, zone.clone()).map_err(|error| held.explain(error))?;
+        // Limits that are still to be chosen are no reason to report anybody.
+        let opened = match settings.suggest {
+            true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
+            false => sinks(settings, console, zone.clone()).map(|sinks| (None, sinks)),
+        };
+        let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
         let allowed = self.actions.allowed();
         let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         let metrics = exporter.map(|exporter| {
@@ -187,6 +195,7 @@ impl Run {
             connections,
             watches,
             allow: settings.allow.clone(),
+            census: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
             handoff,
@@ -223,9 +232,7 @@ impl Run {
         if is_live {
             service::stopping();
         }
-        if let Some(ledger) = ledger {
-            join(ledger);
-        }
+        let censuses = ledger.map(join).unwrap_or_default();
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
@@ -236,6 +243,15 @@ impl Run {
         if let Some((thread, stop)) = metrics {
             stop.stop();
             join(thread);
+        }
+        if let Some(advice) = advice {
+            // Nothing is drawn on the terminal meanwhile.
+            console.detach();
+            stats.reports_lost += advice.give(&Grounds {
+                suggestions: &suggestions(settings, &censuses),
+                stats: &stats,
+                memory: settings.memory,
+            });
         }
         Ok(Outcome { stats, failures })
     }
@@ -332,6 +348,28 @@ fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Op
     Ok(sinks)
 }
 
+/// Where limits are suggested.
+fn advice(settings: &Settings, zone: Zone) -> Result<Advice, OpenError> {
+    match &settings.json {
+        Some(Output::Stdout) => Ok(Advice::json(zone)),
+        Some(Output::File(path)) => Advice::text(zone).and_json(path),
+        None => Ok(Advice::text(zone)),
+    }
+}
+
+/// What the censuses of each watch suggest for it.
+fn suggestions(settings: &Settings, censuses: &[Vec<Census>]) -> Vec<Suggestion> {
+    let subject = |watch: &WatchSettings| Subject {
+        name: Arc::clone(&watch.name),
+        ports: watch.ports.clone(),
+        grouping: Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 },
+        quiet_time: watch.quiet_time,
+        limits: watch.limits.clone(),
+    };
+    let watches = settings.watches.iter().zip(censuses);
+    watches.map(|(watch, censuses)| Suggestion::new(subject(watch), censuses)).collect()
+}
+
 fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {
     let memory = memory(settings)?;
     let connections =
@@ -350,8 +388,12 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let watching = Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
-        .map_err(|_| Error::Memory(settings.memory))?;
+    let mut watching =
+        Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
+            .map_err(|_| Error::Memory(settings.memory))?;
+    if settings.suggest {
+        watching.take_census(&watch.limits);
+    }
     warn_of_little_room(&watching, &watch.name, settings.memory);
     Ok(watching)
 }

@@ -107,6 +107,19 @@ fn the_configuration_is_one_and_what_is_wrong_with_another_is_what_the_program_s
 }
 
 #[test]
+fn what_is_suggested_is_what_the_program_suggests() {
+    let call = "synwatch -q -r captures/normal-mail.pcap --suggest -l 30/10s --network-limit off --destination-limit off";
+    let shown = between(README, &format!("$ TZ=Asia/Tokyo {call}\n"), "```\n");
+    let output = Command::new(env!("CARGO_BIN_EXE_synwatch"))
+        .args(call.split(' ').skip(1))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TZ", "JST-9")
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
+}
+
+#[test]
 fn the_record_of_the_end_is_what_the_program_writes() {
     let shown: Value = serde_json::from_str(between(README, "```json\n", "```\n")).unwrap();
     let output = replay(&["--json", "-"]);

@@ -36,6 +36,7 @@ complete -c synwatch -l promisc -d 'See what is addressed to other hosts, too (p
 complete -c synwatch -l no-allow-self -d 'Report the addresses of the watched interfaces too'
 complete -c synwatch -l tunnels -d 'Look into tunnels: IP in IP, 6in4, 4in6, GRE, VXLAN'
 complete -c synwatch -l utc -d 'Show times in UTC instead of local time'
+complete -c synwatch -l suggest -d 'Suggest limits from capture files, instead of reporting'
 complete -c synwatch -l fail-on-alert -d 'Exit with 3 when anything was reported'
 complete -c synwatch -s n -l no-names -d 'Do not look up names of sources'
 complete -c synwatch -l names -d 'Look up names of sources in a replay, too'

@@ -41,6 +41,9 @@ Examples:
       synwatch -i eth0 -p ssh --allow 192.0.2.0/24 --allow 2001:db8::/32
   Narrow what is looked at by an expression, as in tcpdump:
       synwatch -i eth0 'dst net 198.51.100.0/24 and not src host 192.0.2.1'
+  Choose limits by what a day's capture shows, and use them:
+      synwatch -r monday.pcap --suggest > limits.toml
+      synwatch -r tuesday.pcap -c limits.toml
   Test a configuration file, try it on a capture, run with it:
       synwatch -T -c /etc/synwatch/synwatch.toml
       synwatch -c /etc/synwatch/synwatch.toml -r monday.pcap

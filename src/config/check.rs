@@ -49,6 +49,9 @@ impl Settings {
         let expression = faults.note(expression(&cli));
         let live = live(&cli, &mut faults);
         let input = faults.note(input(&cli, live));
+        if cli.suggest && !cli.interface.is_empty() {
+            faults.add(UsageError::SuggestLive);
+        }
         let json = json(&cli);
         let write = faults.note(write(&cli));
         faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));
@@ -65,6 +68,7 @@ impl Settings {
             files: cli.config.iter().chain(cli.allow_file.iter().map(|file| &file.value)).cloned().collect(),
             update: faults.note(time("update", &cli.update, UPDATE)),
             memory: faults.note(size("memory", &cli.memory, MEMORY)),
+            suggest: cli.suggest,
             max_episodes: faults.note(number("max-episodes", &cli.max_episodes, MAX_EPISODES)),
             json: json.map(|json| json.value),
             stats_interval: faults.note(stats_interval(&cli)),

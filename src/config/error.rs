@@ -90,6 +90,11 @@ pub enum UsageError {
     /// More than one of `-i`, `-r`, `-D`.
     #[error("{0} and {1} exclude each other (run synwatch once for each)")]
     TwoInputs(&'static str, &'static str),
+    /// Limits are to be suggested from a live interface.
+    #[error(
+        "--suggest looks through captures (capture a day first: tcpdump -i IF -s 128 -w day.pcap tcp, then -r day.pcap)"
+    )]
+    SuggestLive,
     /// Two keys that contradict each other.
     #[error("{0} and {1} exclude each other (leave one out)")]
     Both(&'static str, &'static str),
@@ -176,6 +181,7 @@ impl UsageError {
             Self::NoInput
             | Self::NoInputInFile(_)
             | Self::TwoInputs(..)
+            | Self::SuggestLive
             | Self::Both(..)
             | Self::Config { .. }
             | Self::ConfigSize { .. } => None,

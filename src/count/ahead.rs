@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::batch::{self, Batch};
 use super::intake::{Hand, Intake};
 use super::ledger::Ledger;
+use crate::census::Census;
 use crate::packet::{InterfaceId, Packet};
 use crate::source;
 use crate::time::Timestamp;
@@ -101,13 +102,14 @@ impl source::Receiver for Ahead {
 }
 
 impl Behind {
-    /// Counts until the other half has finished, and tells the detector that this is the end.
-    pub fn run(mut self) {
+    /// Counts until the other half has finished, and tells the detector that this is the end. Gives the censuses of each
+    /// watch, where they were taken.
+    pub fn run(mut self) -> Vec<Vec<Census>> {
         for mut batch in &self.full {
             self.ledger.hand(&mut batch);
             // Where nobody waits for it any more, it is the last.
             let _ = self.empty.send(batch);
         }
-        self.ledger.finish();
+        self.ledger.finish()
     }
 }

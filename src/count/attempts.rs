@@ -58,6 +58,7 @@ impl Ledger {
         if recorded.claimed.is_some() {
             self.note_claim(&recorded, by);
         }
+        self.note_attempt(row, tag, pending);
         // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
         if met.is_none() && !recorded.flagged {
             return false;

@@ -71,7 +71,7 @@ impl Ledger {
     /// What the detector is to know.
     fn crossing(&self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<Crossing> {
         let watching = &self.watches[met.watch];
-        let Counter { table, limits } = match met.counted {
+        let Counter { table, limits, .. } = match met.counted {
             Counted::Attempts(tally) => &watching.tallies[tally].counter,
             Counted::Outcome(outcome) => watching.outcome(outcome)?,
         };

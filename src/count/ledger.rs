@@ -11,6 +11,7 @@ use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
 use super::tally::{self, By, Row, Watching};
+use crate::census::{Budget, Census};
 use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
@@ -34,6 +35,8 @@ pub(super) struct Ledger {
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
     pub(super) ties: Ties,
+    /// The memory that is left for censuses, where they are taken.
+    pub(super) census: Option<Budget>,
     pub(super) writer: Option<CaptureHandle>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
@@ -49,6 +52,7 @@ pub(super) struct Parts {
     pub(super) connections: Connections,
     pub(super) watches: Vec<Watching>,
     pub(super) allow: AllowList,
+    pub(super) census: Option<Budget>,
     pub(super) key: hash::Key,
     pub(super) writer: Option<CaptureHandle>,
     pub(super) handoff: Handoff,
@@ -94,6 +98,7 @@ impl Ledger {
             own: Vec::new(),
             ties: Ties::new(parts.key.address(IpAddr::from([0; 4]))),
             hasher: Hasher::new(parts.key),
+            census: parts.census,
             writer: parts.writer,
             handoff: parts.handoff,
             episodes: parts.episodes,
@@ -103,9 +108,10 @@ impl Ledger {
         }
     }
 
-    /// Tells the detector that this is the end.
-    pub(super) fn finish(self) {
+    /// Tells the detector that this is the end, and gives the censuses of each watch, where they were taken.
+    pub(super) fn finish(self) -> Vec<Vec<Census>> {
         self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+        self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
     }
 
     /// Tells that a second has passed, if there is room to tell it.
@@ -208,10 +214,10 @@ impl Ledger {
         if let Some(ticks) = turn.moved_back {
             self.era += 1;
             self.connections.move_back(ticks);
-            self.watches
-                .iter()
-                .flat_map(Watching::counters)
-                .for_each(|counter| counter.table.move_back(ticks));
+            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
+                counter.table.move_back(ticks);
+                counter.census.iter_mut().for_each(|census| census.move_back(ticks));
+            }
         }
     }
 

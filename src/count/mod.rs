@@ -10,6 +10,7 @@
 mod ahead;
 mod attempts;
 mod batch;
+mod census;
 mod crossing;
 mod handoff;
 mod intake;
@@ -31,6 +32,7 @@ use ledger::Ledger;
 pub use reload::{Coming, Reload};
 pub use tally::{Room, Watching};
 
+use crate::census::Budget;
 use crate::connections::Connections;
 use crate::decode::Tunnels;
 use crate::detector::Episodes;
@@ -66,6 +68,8 @@ pub struct Parts {
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
     pub allow: AllowList,
+    /// The memory for censuses of the watches, where they are taken.
+    pub census: Option<Budget>,
     /// The key of the tables' hashes.
     pub key: hash::Key,
     /// Where attempts of sources with an episode are written, if anywhere.
@@ -80,7 +84,7 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, watches, allow, key, writer, handoff, episodes, .. } = parts;
+        let Parts { connections, watches, allow, census, key, writer, handoff, episodes, .. } = parts;
         let intake = Intake::new(intake::Parts {
             lanes: parts.lanes,
             looks_back: parts.looks_back,
@@ -91,8 +95,16 @@ impl Counting {
             keeps: writer.is_some(),
             room: batch::SIZE,
         });
-        let ledger =
-            Ledger::new(ledger::Parts { connections, watches, allow, key, writer, handoff, episodes });
+        let ledger = Ledger::new(ledger::Parts {
+            connections,
+            watches,
+            allow,
+            census,
+            key,
+            writer,
+            handoff,
+            episodes,
+        });
         Self { intake, ledger }
     }
 

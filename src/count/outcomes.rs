@@ -119,6 +119,7 @@ impl Ledger {
         let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
         self.note_claim(&recorded, By::Source);
+        self.note_outcome(watch, outcome, key, now.ticks);
         let slot = found.map(|(slot, _)| slot);
         // Of a source whose slot is gone, nothing is known.
         if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::alert::{Kind, Source};
+use crate::census::{Census, Of};
 use crate::detector::Key;
 use crate::outcome::Outcome;
 use crate::sync::OutOfMemory;
@@ -67,6 +68,8 @@ pub(super) struct Counter {
     pub(super) table: Arc<Table>,
     /// Which limits they are for, by their places among the watch's limits.
     pub(super) limits: Vec<usize>,
+    /// Where limits are to be chosen: what each of those that are counted makes at most.
+    pub(super) census: Option<Census>,
 }
 
 impl Watching {
@@ -115,6 +118,32 @@ impl Watching {
         Ok(Self { number, ports, grouping, outcomes, tallies })
     }
 
+    /// Has a census taken, for these limits that it counts by.
+    pub fn take_census(&mut self, limits: &Limits) {
+        let all: Vec<_> = limits.iter().collect();
+        let take = |of: Of, counter: &mut Counter| {
+            let own = counter.limits.iter().map(|place| all[*place]).collect();
+            // Sources have no limit of attempts where all count outcomes.
+            counter.census = (!counter.limits.is_empty()).then(|| Census::new(of, own));
+        };
+        for Tally { by, counter } in &mut self.tallies {
+            let of = match by {
+                By::Source => Of::Sources,
+                By::Network => Of::Networks,
+                By::Destination => Of::Destinations,
+            };
+            take(of, counter);
+        }
+        self.outcomes.iter_mut().for_each(|(_, counter)| take(Of::Sources, counter));
+    }
+
+    /// The censuses, if they were taken.
+    pub(super) fn into_censuses(self) -> impl Iterator<Item = Census> {
+        let tallies = self.tallies.into_iter().map(|tally| tally.counter);
+        let counters = tallies.chain(self.outcomes.into_iter().map(|(_, counter)| counter));
+        counters.filter_map(|counter| counter.census)
+    }
+
     /// What its counters have room for.
     pub fn rooms(&self) -> impl Iterator<Item = Room> {
         let room = |by: By, counter: &Counter| {
@@ -138,6 +167,13 @@ impl Watching {
 
     pub(super) fn outcome(&self, outcome: Outcome) -> Option<&Counter> {
         self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter)
+    }
+
+    pub(super) fn counters_mut(&mut self) -> impl Iterator<Item = &mut Counter> {
+        self.tallies
+            .iter_mut()
+            .map(|tally| &mut tally.counter)
+            .chain(self.outcomes.iter_mut().map(|(_, counter)| counter))
     }
 }
 
@@ -212,6 +248,6 @@ impl Counter {
     /// The counters for the limits at these places, in a table of this make.
     fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places })
+        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places, census: None })
     }
 }

@@ -17,6 +17,7 @@ use crate::zone::Zone;
 const RESOLVERS: usize = 4;
 
 /// What must be had before anything else.
+#[derive(Default)]
 pub(super) struct Actions {
     helper: Option<Helper>,
     webhook: Option<Webhook>,
@@ -44,6 +45,10 @@ pub(super) struct Running(Vec<JoinHandle<()>>);
 impl Actions {
     /// Starts the helpers that commands and blocking need, and reads databases and what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
+        if settings.suggest {
+            // Nobody is reported.
+            return Ok(Self::default());
+        }
         let user = settings.user.clone();
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
         let allowed = Allowed::default();

@@ -3,6 +3,7 @@
 //! A sink is driven by the detector's thread and told the time. It adds nothing to an alert but form. Whatever it
 //! cannot write (the disk is full, nobody reads any more) is warned of once and counted; the run goes on.
 
+mod advice;
 pub mod capture;
 pub mod console;
 mod escape;
@@ -19,6 +20,7 @@ pub mod summary;
 mod syslog;
 mod text;
 
+pub use advice::{Advice, Grounds};
 pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;

@@ -35,6 +35,19 @@ impl Limit {
     pub const MIN_WINDOW: Duration = Duration::from_millis(1);
     /// The largest W: 7 days.
     pub const MAX_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+    /// The same rate with as few attempts as a limit may have, if there is one in whole attempts and milliseconds.
+    #[must_use]
+    pub fn same_rate(attempts: u64, window: Duration) -> Option<Self> {
+        /// A window cut into more parts than this is no limit that anyone means.
+        const MOST_PARTS: u64 = 10_000;
+        let millis = u64::try_from(window.as_millis()).ok()?;
+        let fewest = attempts.div_ceil(u64::from(Self::MAX_ATTEMPTS)).max(1);
+        let divides = |parts: &u64| attempts % parts == 0 && millis % parts == 0;
+        let parts = (fewest..=millis.min(MOST_PARTS)).find(divides)?;
+        let attempts = u16::try_from(attempts / parts).ok().filter(|attempts| *attempts > 0)?;
+        Some(Self::new(attempts, Duration::from_millis(millis / parts)))
+    }
 }
 
 /// The limits of a watch.
@@ -92,22 +105,10 @@ impl FromStr for Limit {
             Ok(0) => Err(LimitError::NoAttempts),
             Ok(attempts) if attempts <= Self::MAX_ATTEMPTS => Ok(Self { attempts, window, outcome }),
             _ => Err(LimitError::TooMany {
-                instead: same_rate(many, window).map(|limit| Self { outcome, ..limit }),
+                instead: Self::same_rate(many, window).map(|limit| Self { outcome, ..limit }),
             }),
         }
     }
-}
-
-/// The same rate with as few attempts as a limit may have, if there is one in whole attempts and milliseconds.
-fn same_rate(attempts: u64, window: Duration) -> Option<Limit> {
-    /// A window cut into more parts than this is no limit that anyone means.
-    const MOST_PARTS: u64 = 10_000;
-    let millis = u64::try_from(window.as_millis()).ok()?;
-    let fewest = attempts.div_ceil(u64::from(Limit::MAX_ATTEMPTS));
-    let divides = |parts: &u64| attempts % parts == 0 && millis % parts == 0;
-    let parts = (fewest..=millis.min(MOST_PARTS)).find(divides)?;
-    let attempts = u16::try_from(attempts / parts).ok()?;
-    Some(Limit { attempts, window: Duration::from_millis(millis / parts), outcome: None })
 }
 
 /// An outcome that a limit can count: one that is settled at some time.

@@ -17,6 +17,9 @@ pub(crate) struct Line {
     pub(crate) stdin: Option<PathBuf>,
 }
 
+/// The exit code of what is not begun.
+const WRONG_USAGE: i32 = 2;
+
 /// The directory of the captures.
 pub(crate) fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("captures")
@@ -46,9 +49,14 @@ impl Line {
         Self { number, name, code, arguments, stdin }
     }
 
-    /// Whether its standard output is expected to hold records.
-    pub(crate) fn has_json(&self) -> bool {
-        self.arguments.windows(2).any(|words| words == ["--json", "-"])
+    /// What its standard output is expected to hold, as files that hold that end: nothing, records, or a part of a
+    /// configuration.
+    pub(crate) fn ending(&self) -> Option<&'static str> {
+        let suggests = self.code != WRONG_USAGE && self.arguments.iter().any(|word| word == "--suggest");
+        match self.arguments.windows(2).any(|words| words == ["--json", "-"]) {
+            true => Some("json"),
+            false => suggests.then_some("toml"),
+        }
     }
 
     /// Whether it names this file.

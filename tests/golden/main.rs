@@ -57,7 +57,7 @@ fn compare(line: &Line, ran: &Ran) -> Option<String> {
     if ran.code != Some(line.code) {
         differences += &format!("    exit code {:?} instead of {}\n", ran.code, line.code);
     }
-    if !line.has_json() && !ran.stdout.is_empty() {
+    if line.ending().is_none() && !ran.stdout.is_empty() {
         differences += &diff("", &ran.stdout);
     }
     for (file, found) in files(line).iter().zip([&ran.stderr, &ran.stdout]) {
@@ -80,7 +80,7 @@ fn compare(line: &Line, ran: &Ran) -> Option<String> {
 /// The files of a line, in `captures/expected`: standard error's, and standard output's where there is any.
 fn files(line: &Line) -> Vec<String> {
     let mut files = vec![format!("{}.txt", line.name)];
-    files.extend(line.has_json().then(|| format!("{}.json", line.name)));
+    files.extend(line.ending().map(|ending| format!("{}.{ending}", line.name)));
     files
 }
 

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::forged::{one_off, syn};
-use crate::frames::Wire;
+use crate::forged::{route_one_offs, send_one_offs};
 use crate::program::{Program, value};
-use crate::scene::{ATTACKER, SERVER, SERVER6, Scene, call};
+use crate::scene::{ATTACKER, SERVER, Scene, call};
 
 /// 30 s, and what a busy machine may need besides.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,7 +35,8 @@ fn attempts_that_are_dropped_are_unanswered(scene: &Scene) {
     scene.server.ip("route add blackhole 198.51.100.66");
     // It does so, and soon gives up.
     scene.outside.sysctl("ipv4/tcp_syn_retries", "1");
-    let mut program = Program::watch(&scene.gateway, "-i outer -i inner -l 20/10s:unanswered");
+    // A busy machine does not let all of them start within seconds.
+    let mut program = Program::watch(&scene.gateway, "-i outer -i inner -l 20/1m:unanswered");
     scene.outside.enter(|| {
         thread::scope(|scope| {
             for _ in 0..ATTEMPTS {
@@ -64,12 +64,11 @@ fn attempts_that_are_dropped_are_unanswered(scene: &Scene) {
 fn forged_attempts_are_half_open_where_answered(scene: &Scene, cookies: bool) {
     const ATTEMPTS: u16 = 1000;
     scene.server.sysctl("ipv4/tcp_syncookies", if cookies { "1" } else { "0" });
-    scene.gateway.ip("route add 2001:db8:f000::/36 via 2001:db8:66::66");
-    let mut program = Program::watch(&scene.gateway, "-i outer --prefix6 36 -l 100/10s --update 1s");
-    scene.outside.enter(|| {
-        let mut wire = Wire::open(scene);
-        (0..ATTEMPTS).for_each(|number| wire.send(&syn(one_off(number), SERVER6, number)));
-    });
+    route_one_offs(scene);
+    // All of it is one episode, which outlasts the 30 s however long the sending takes.
+    let options = "--prefix6 36 -l 100/1m --update 1s --quiet-time 5m";
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer {options}"));
+    send_one_offs(scene, &mut program, 0..ATTEMPTS);
     // By then the server has long dealt with all of them.
     program.err.wait_long_for(" outcomes=half-open:", PATIENCE);
     let unanswered = scene.server.enter(|| kernel_counter("ListenDrops"));

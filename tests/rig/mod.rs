@@ -151,6 +151,7 @@ impl Setup {
                 .map(|(watch, number)| watch.watching(number, self.room))
                 .collect(),
             allow: self.allow.iter().copied().collect(),
+            census: None,
             key: Key::fixed(),
             writer: None,
             handoff: Handoff::in_turns(events, turns),

@@ -57,6 +57,7 @@ fn the_defaults_are_those_of_the_help() {
         tunnels: false,
         update: Duration::from_secs(60),
         memory: Bytes(64 * MIB),
+        suggest: false,
         max_episodes: 4096,
         json: None,
         stats_interval: None,

@@ -10,11 +10,12 @@ use super::*;
 use crate::config::{Input, Output, Settings};
 
 /// Options that have no key, and why.
-const WITHOUT_A_KEY: [(&str, &str); 6] = [
+const WITHOUT_A_KEY: [(&str, &str); 7] = [
     ("read", "what is replayed is of one run"),
     ("list_interfaces", "it asks, and exits"),
     ("config", "it names the file"),
     ("test_config", "it asks, and exits"),
+    ("suggest", "what is looked through is of one run"),
     ("help", "it asks, and exits"),
     ("version", "it asks, and exits"),
 ];

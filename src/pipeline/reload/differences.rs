@@ -40,6 +40,8 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         update: _,
         max_episodes: _,
         stats_interval: _,
+        // Live, it is off.
+        suggest: _,
     } = old;
     let mut keys = match (input, &new.input) {
         (Input::Live(old), Input::Live(new)) => live_keys(old, new),
