@@ -54,9 +54,13 @@ fn main() -> ExitCode {
         if let Some(Err(error)) = settings.expression.as_deref().map(source::check_expression) {
             return fail(&console, &error, Refused::EXIT_CODE);
         }
-        // Who asked has gone: there is nothing left to do.
-        let _ = writeln!(io::stdout(), "configuration ok: {settings}");
-        return ExitCode::SUCCESS;
+        if let Err(error) = privileges::check_user(settings.user.as_deref()) {
+            return fail(&console, &error, Refused::EXIT_CODE);
+        }
+        return match writeln!(io::stdout(), "configuration ok: {settings}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&console, &format!("cannot write to standard output: {error}"), FAILURE),
+        };
     }
     if settings.input == Input::ListInterfaces {
         return list_interfaces(&console);
@@ -81,6 +85,10 @@ fn main() -> ExitCode {
             }
             match outcome {
                 _ if outcome.failures > 0 => FAILURE.into(),
+                // It is all that such a run is for.
+                _ if settings.suggest && outcome.stats.reports_lost > 0 => {
+                    fail(&console, &"what is suggested could not be written whole", FAILURE)
+                }
                 _ if settings.fail_on_alert && outcome.stats.episodes > 0 => ALERTED.into(),
                 _ => ExitCode::SUCCESS,
             }

@@ -54,6 +54,15 @@ pub struct Held {
     pub confinement: Confinement,
 }
 
+/// Whether the user to go on as exists, if one is named. Nothing is given up.
+///
+/// # Errors
+///
+/// When there is no such user, or the system cannot tell.
+pub fn check_user(named: Option<&str>) -> Result<(), PrivilegeError> {
+    named.map_or(Ok(()), user::check)
+}
+
 /// Gives up, for this thread and those that it starts, all that the plan does not name.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 
 /// What signals ask for. Each flag is written by a signal handler, read by the capture thread, and publishes nothing.
@@ -31,6 +31,8 @@ impl Signals {
         }
         flag::register(SIGUSR1, Arc::clone(&signals.show))?;
         flag::register(SIGHUP, Arc::clone(&signals.reopen))?;
+        // A file that may grow no further is as good as a full disk: the write fails, the run goes on.
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(signals)
     }
 

@@ -52,6 +52,13 @@ impl Settings {
         if cli.suggest && !cli.interface.is_empty() {
             faults.add(UsageError::SuggestLive);
         }
+        // Nothing is reported then.
+        if cli.suggest && cli.fail_on_alert {
+            faults.add(UsageError::Both("suggest", "fail_on_alert"));
+        }
+        if cli.suggest && cli.write.is_some() {
+            faults.add(UsageError::Both("suggest", "write"));
+        }
         let json = json(&cli);
         let write = faults.note(write(&cli));
         faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));

@@ -23,7 +23,10 @@ pub(super) struct Target {
 pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
     let current = geteuid();
     let found = match named {
-        Some(name) => Some(look_up(name)?.ok_or_else(|| PrivilegeError::NoUser(name.to_owned()))?),
+        Some(name) => {
+            check(name)?;
+            look_up(name)?
+        }
         None if current.is_root() => look_up(DEFAULT)?,
         None => None,
     };
@@ -37,6 +40,11 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
     }
     let gid = Gid::from_raw(user.gid.as_raw());
     Ok(Target { name: user.name, other: Some((uid, gid)), is_root: false })
+}
+
+/// Whether there is a user of this name.
+pub(super) fn check(name: &str) -> Result<(), PrivilegeError> {
+    look_up(name)?.map(|_| ()).ok_or_else(|| PrivilegeError::NoUser(name.to_owned()))
 }
 
 fn look_up(name: &str) -> Result<Option<User>, PrivilegeError> {

@@ -4,13 +4,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::files;
 use crate::error::{Cause, OpenError};
-
-/// The access rights of a file that is created: it names other people's hosts.
-pub(super) const FILE_MODE: u32 = 0o640;
 
 /// Holds some hundred lines. `BufWriter` keeps a line together as long as it is shorter than this.
 const BUFFER: usize = 64 * 1024;
@@ -113,7 +110,7 @@ impl Lines {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
+    files::create(OpenOptions::new().append(true), path)
 }
 
 #[cfg(test)]

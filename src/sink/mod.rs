@@ -7,6 +7,7 @@ mod advice;
 pub mod capture;
 pub mod console;
 mod escape;
+mod files;
 mod eve;
 mod governor;
 mod journal;

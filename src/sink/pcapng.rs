@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use pcap_parser::{
@@ -15,7 +15,7 @@ use pcap_parser::{
 };
 
 use super::capture::{KEPT_BYTES, Kept};
-use super::lines::FILE_MODE;
+use super::files;
 use crate::packet::{InterfaceId, Interfaces, LinkType, Origin};
 use crate::time::Timestamp;
 
@@ -47,8 +47,7 @@ pub(super) struct PcapngFile {
 impl PcapngFile {
     /// Creates or empties the file and begins a section in it.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+        let file = files::create(OpenOptions::new().write(true).truncate(true), path)?;
         let metadata = file.metadata()?;
         let mut pcapng = Self {
             file,
