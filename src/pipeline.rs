@@ -399,12 +399,12 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
 }
 
 fn warn_of_little_room(watching: &Watching, name: &str, memory: Bytes) {
-    for Room { of_many, of, attempts, places } in watching.rooms() {
+    for room in watching.rooms() {
+        let Room { of_many, of, attempts, places, .. } = room;
         let few = if of_many { FEW_GROUPS } else { FEW_SOURCES };
         if places < few {
-            // In proportion: what each table gets is a fixed part of the whole.
-            let enough = memory.0.saturating_mul(few as u64).div_ceil(places.max(1) as u64);
-            let enough = Bytes(enough.next_multiple_of(1 << 20));
+            let enough = room.enough(few, memory.0);
+            let enough = Bytes(enough.div_ceil(1 << 20).saturating_mul(1 << 20));
             log::warn!(
                 "watch {name}: a limit of {attempts} attempts leaves room for {places} {of} (--memory {enough} for {few})"
             );

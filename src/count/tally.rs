@@ -51,6 +51,22 @@ pub struct Room {
     pub attempts: u16,
     /// How many there is room for.
     pub places: usize,
+    /// The memory that these counters were given, in bytes.
+    pub memory: usize,
+    /// What they would need for other numbers of places: so many bytes for so many places.
+    pub set: (usize, usize),
+}
+
+impl Room {
+    /// The memory of all tables together in which there is room for so many here, when it was `all` for this one: what
+    /// each gets is a fixed part of the whole.
+    #[must_use]
+    pub fn enough(&self, places: usize, all: u64) -> u64 {
+        let (bytes, in_a_set) = self.set;
+        let needed = (places.div_ceil(in_a_set) * bytes) as u128;
+        let enough = (needed * u128::from(all)).div_ceil(self.memory.max(1) as u128);
+        u64::try_from(enough).unwrap_or(u64::MAX)
+    }
 }
 
 /// What they have in common.
@@ -68,6 +84,8 @@ pub(super) struct Counter {
     pub(super) table: Arc<Table>,
     /// Which limits they are for, by their places among the watch's limits.
     pub(super) limits: Vec<usize>,
+    /// What they were given, in bytes.
+    memory: usize,
     /// Where limits are to be chosen: what each of those that are counted makes at most.
     pub(super) census: Option<Census>,
 }
@@ -152,7 +170,9 @@ impl Watching {
                 By::Network => (true, "networks"),
                 By::Destination => (true, "destinations"),
             };
-            Room { of_many, of, attempts: counter.table.largest(), places: counter.table.slots() }
+            let Counter { table, memory, .. } = counter;
+            let (attempts, places) = (table.largest(), table.slots());
+            Room { of_many, of, attempts, places, memory: *memory, set: table.set() }
         };
         let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
         tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
@@ -248,6 +268,6 @@ impl Counter {
     /// The counters for the limits at these places, in a table of this make.
     fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
-        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places, census: None })
+        Ok(Self { table: Arc::new(Table::made(make, &own, memory)?), limits: places, memory, census: None })
     }
 }

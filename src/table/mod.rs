@@ -258,6 +258,13 @@ impl Table {
         size_of::<Set>() + WAYS * ring * (size_of::<AtomicU64>() + mark)
     }
 
+    /// The bytes of a set, and how many sources it has room for.
+    #[must_use]
+    pub fn set(&self) -> (usize, usize) {
+        let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
+        (Self::set_size(self.largest(), mark), WAYS)
+    }
+
     /// The largest N of its limits.
     #[must_use]
     pub fn largest(&self) -> u16 {

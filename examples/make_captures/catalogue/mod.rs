@@ -117,8 +117,8 @@ a file. The addresses are those set aside for documentation (192.0.2.0/24, 198.5
 sources of `spoofed-flood.pcap` are from 10.0.0.0/8 and 198.18.0.0/15. Unless a story says otherwise, time begins
 on 2024-05-06 at 07:00 UTC, and the packets are Ethernet in a little-endian pcap file.
 
-*Attempts* are what is counted with default options; *over* are the sources over a default limit (30 in 10 s, or 60 in
-60 s). The *small story*: 192.0.2.66 sends 35 SYNs to port 25 of the server within 6.8 s, 2001:db8:66::66 does likewise
+*Attempts* are what is counted with default options; *over* are the sources over a default limit (30 in 10 s,
+60 in 60 s, or 32 silent ones in 60 s). The *small story*: 192.0.2.66 sends 35 SYNs to port 25 of the server within 6.8 s, 2001:db8:66::66 does likewise
 over IPv6, and an innocent client delivers three mails. It makes 73 attempts; 38 over one IP version alone. The files
 named `damaged-*` and `unknown-link*`, and `empty-file.pcap`, make synwatch end with exit code 1; what could be read
 counts all the same.

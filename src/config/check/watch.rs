@@ -25,7 +25,8 @@ pub(super) fn watches(written: &[WrittenWatch], faults: &mut Refused) -> Vec<Wat
     for watch in written {
         let settings = settings(watch, &others, faults);
         let is_taken = watches.iter().any(|other| other.name == settings.name);
-        if let Some(name) = watch.name.as_ref().filter(|name| is_taken && !name.value.is_empty()) {
+        // A name that was refused has none in common with anybody.
+        if let Some(name) = watch.name.as_ref().filter(|_| is_taken && !settings.name.is_empty()) {
             faults.add(wrong("name", name, "another watch has this name (give each its own)"));
         }
         watches.push(settings);

@@ -252,7 +252,8 @@ fn values_of_the_wrong_kind_are_errors() {
 fn a_watch_has_a_name_of_its_own_and_ports() {
     complains(
         "[[watch]]\nquiet_time = \"1s\"\n[[watch]]\nname = \"a b\"\nports = []\nlimits = []\n\
-         [[watch]]\nname = \"a\"\nports = 1\n[[watch]]\nname = \"a\"\nports = 2\n[[watch]]\nname = \"\"\nports = 3\n",
+         [[watch]]\nname = \"a\"\nports = 1\n[[watch]]\nname = \"a\"\nports = 2\n[[watch]]\nname = \"\"\nports = 3\n\
+         [[watch]]\nname = \"b c\"\nports = 4\n",
         &[
             r#"x.toml:1:1: watch: has no name (name = "mail")"#,
             r#"x.toml:1:1: watch: has no ports (ports = "mail")"#,
@@ -261,6 +262,7 @@ fn a_watch_has_a_name_of_its_own_and_ports() {
             r#"x.toml:5:9: watch.ports: "": an entry is empty (25,110,8000-8010)"#,
             r#"x.toml:11:8: watch.name: "a": another watch has this name (give each its own)"#,
             r#"x.toml:14:8: watch.name: "": no name"#,
+            r#"x.toml:17:8: watch.name: "b c": blanks and control characters do not go into a name"#,
         ],
     );
 }
