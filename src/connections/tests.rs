@@ -1,3 +1,4 @@
+use super::set::*;
 use super::*;
 use crate::packet::InterfaceId;
 use crate::segment::{Direction, Flags, Hop, Place};

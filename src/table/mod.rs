@@ -29,7 +29,9 @@
 //! Totals can lag; a look at a slot is not an instant.
 
 mod claim;
+mod hint;
 mod marks;
+mod record;
 mod ring;
 mod slot;
 mod transfer;
@@ -37,14 +39,15 @@ mod transfer;
 use std::time::Duration;
 
 pub use claim::Ties;
+pub use hint::Hint;
+pub use record::Recorded;
 
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
 use crate::hash;
 use crate::outcome::Code;
-use crate::sync::{AtomicU64, Ordering, OutOfMemory, spin_loop, zeroed};
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::watch::Limit;
-use claim::Claimed;
 use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
@@ -94,97 +97,6 @@ pub struct Slot {
     set: usize,
     way: usize,
     generation: u64,
-}
-
-/// In which place of its set a tag was found, or which slot would give way for it. Either may have changed since.
-///
-/// ```text
-///   7     4 3       2    0
-///  ┌───────┬─────────┬─────┐
-///  │  gen  │ to give │ way │   found: 0 0 way; 1 0 0: neither is known
-///  └───────┴─────────┴─────┘
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hint(u8);
-
-impl Default for Hint {
-    fn default() -> Self {
-        Self::UNKNOWN
-    }
-}
-
-impl Hint {
-    const UNKNOWN: Self = Self(1 << 4);
-    const TO_GIVE: u8 = 1 << 3;
-
-    #[expect(clippy::cast_possible_truncation, reason = "a set has eight places, generations are four bits")]
-    fn found(way: usize) -> Self {
-        Self(way as u8)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "as above")]
-    fn to_give(way: usize, word: Word) -> Self {
-        Self((word.generation() as u8) << 4 | Self::TO_GIVE | way as u8)
-    }
-
-    fn way(self) -> usize {
-        usize::from(self.0 & (Self::TO_GIVE - 1))
-    }
-
-    /// The place, if the tag is still there.
-    #[inline]
-    fn place(self, set: &Set, tag: u64) -> Option<usize> {
-        let is_there = self.0 < Self::TO_GIVE && set.tags.get(self.way())?.load(Ordering::Acquire) == tag;
-        is_there.then(|| self.way())
-    }
-
-    /// The slot that gives way, if nobody has claimed it since.
-    #[inline]
-    fn room(self, set: &Set) -> Option<usize> {
-        let word = Word(set.words.get(self.way())?.load(Ordering::Relaxed));
-        (self.0 & Self::TO_GIVE != 0 && Self::to_give(self.way(), word) == self).then(|| self.way())
-    }
-}
-
-/// What recording an attempt found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recorded {
-    /// The source's slot.
-    pub slot: Slot,
-    /// The attempt's time, moved up to that of the source's newest attempt.
-    pub time: Ticks,
-    /// The attempt's destination port.
-    pub port: u16,
-    /// What is known of it.
-    pub code: Code,
-    /// The mark of its source, where marks are kept.
-    pub mark: Mark,
-    /// Whether the source was flagged as having an episode.
-    pub flagged: bool,
-    /// Whether a slot was claimed for this attempt.
-    pub claimed: Option<Claim>,
-    /// The slot's count before this attempt.
-    count: u32,
-    /// The entry that this attempt's replaced in the ring, and the mark beside it.
-    replaced: (Entry, Mark),
-}
-
-impl Recorded {
-    fn new(
-        slot: Slot,
-        attempt: &Attempt,
-        word: Word,
-        claimed: Option<Claim>,
-        replaced: (Entry, Mark),
-    ) -> Self {
-        let Attempt { time, port, code, mark } = *attempt;
-        let (flagged, count) = (word.is_flagged(), word.count());
-        Self { slot, time, port, code, mark, flagged, claimed, count, replaced }
-    }
-
-    fn entry(&self) -> Entry {
-        Entry::new(self.time, self.port, self.slot.generation).with_code(self.code)
-    }
 }
 
 /// How a slot was claimed.
@@ -311,110 +223,6 @@ impl Table {
         let way = set.find(nonzero(tag))?;
         let word = Word(set.words[way].load(Ordering::Acquire));
         Some((Slot { set: at, way, generation: word.generation() }, word.is_flagged()))
-    }
-
-    /// Records an attempt of the source with this hash, of which nothing is known yet.
-    pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
-        self.record_attempt(tag, Hint::default(), &Attempt { time, port, ..Attempt::default() }, ties)
-    }
-
-    /// Records an attempt of the source, or of the group of sources, with this hash.
-    #[inline]
-    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
-        match self.writers {
-            Writers::One => self.record_alone(nonzero(tag), hint, attempt, ties),
-            Writers::Many => self.record_among_others(nonzero(tag), attempt, ties),
-        }
-    }
-
-    #[inline]
-    fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
-        let at = self.set_of(tag);
-        let set = &self.sets[at];
-        let second = attempt.time.second();
-        let (way, claimed) = match hint.place(set, tag).or_else(|| set.find(tag)) {
-            Some(way) => (way, None),
-            None => {
-                let choose = || claim::choose_alone(set, second, self.idle_after, ties);
-                let way = hint.room(set).unwrap_or_else(choose);
-                (way, Some(claim::claim_alone(set, way, tag, second, self.idle_after)))
-            }
-        };
-        let word = Word(set.words[way].load(Ordering::Relaxed));
-        set.words[way].store(word.after_attempt(self.ring, second).0, Ordering::Relaxed);
-        let slot = Slot { set: at, way, generation: word.generation() };
-        let mut attempt = *attempt;
-        attempt.time =
-            self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
-        let index = self.index(at, way, position(word.count(), 0, self.ring));
-        let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
-        // Until the ring is full, what is there is of an earlier claim, and not waited for.
-        let mut replaced = (Entry::NONE, attempt.mark);
-        if word.count() >= self.ring {
-            replaced = (Entry(self.rings[index].load(Ordering::Relaxed)), self.marks.get(index));
-        }
-        self.rings[index].store(entry.0, Ordering::Relaxed);
-        self.marks.set(index, attempt.mark);
-        Recorded::new(slot, &attempt, word, claimed, replaced)
-    }
-
-    fn record_among_others(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
-        let at = self.set_of(tag);
-        let set = &self.sets[at];
-        let second = attempt.time.second();
-        let mut claimed = None;
-        loop {
-            let way = match set.find(tag) {
-                Some(way) => way,
-                None => match claim::claim(set, tag, second, self.idle_after, ties) {
-                    Claimed::Won { way, how } => {
-                        claimed = Some(how);
-                        way
-                    }
-                    // The source that gave way for it is forgotten all the same.
-                    Claimed::GivenUp { how } => {
-                        claimed = Some(how);
-                        continue;
-                    }
-                    Claimed::Lost => {
-                        spin_loop();
-                        continue;
-                    }
-                },
-            };
-            let word = Word(set.words[way].load(Ordering::Acquire));
-            // The word may be of a later claim than the tag that was found. If the tag is still ours after the word
-            // was read, the word is of our claim, and a swap that succeeds finds it unchanged: a claim changes it.
-            if set.tags[way].load(Ordering::Acquire) != tag {
-                continue;
-            }
-            let advanced = word.after_attempt(self.ring, second);
-            if set.words[way]
-                .compare_exchange(word.0, advanced.0, Ordering::AcqRel, Ordering::Relaxed)
-                .is_err()
-            {
-                continue;
-            }
-            let slot = Slot { set: at, way, generation: word.generation() };
-            let mut attempt = *attempt;
-            attempt.time =
-                self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
-            let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
-            let index = self.index(at, way, position(word.count(), 0, self.ring));
-            let place = &self.rings[index];
-            let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));
-            self.marks.set(index, attempt.mark);
-            let mut recorded = Recorded::new(slot, &attempt, word, claimed, replaced);
-            // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
-            // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
-            // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains
-            // an owner of the same generation that looks just between the swap and the putting back.
-            if set.tags[way].load(Ordering::Acquire) != tag {
-                let _ = place.compare_exchange(entry.0, replaced.0.0, Ordering::AcqRel, Ordering::Relaxed);
-                (recorded.count, recorded.replaced) = (0, (Entry::NONE, attempt.mark));
-            }
-            return recorded;
-        }
     }
 
     /// The first limit that the attempt meets, by its place in the limits that the table was made for.
