@@ -120,6 +120,15 @@ fn what_is_suggested_is_what_the_program_suggests() {
 }
 
 #[test]
+fn what_blocks_the_attacker_is_what_the_program_prints() {
+    let call = "$ TZ=Asia/Tokyo synwatch -q -r captures/seed-attack.pcap --block print | grep 49.212.10.42\n";
+    let output = replay(&["-q", "--block", "print"]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let found: Vec<_> = printed.lines().filter(|line| line.contains("49.212.10.42")).collect();
+    assert_eq!(found.join("\n") + "\n", between(README, call, "```\n"));
+}
+
+#[test]
 fn the_record_of_the_end_is_what_the_program_writes() {
     let shown: Value = serde_json::from_str(between(README, "```json\n", "```\n")).unwrap();
     let output = replay(&["--json", "-"]);
