@@ -7,7 +7,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use synwatch::clock::Ticks;
 use synwatch::connections::Connections;
-use synwatch::hash::Key;
+use synwatch::hash::{self, Key};
 use synwatch::segment::{Flags, Place, Segment};
 
 fn main() {
@@ -86,8 +86,8 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
 }
 
 fn connection(key: &Key, syn: &Segment) -> u64 {
-    let end = |address, port| key.end(key.address(address), port);
-    key.connection(end(syn.src, syn.src_port), end(syn.dst, syn.dst_port))
+    let end = |address, port| hash::end(key.address(address), port);
+    hash::connection(end(syn.src, syn.src_port), end(syn.dst, syn.dst_port))
 }
 
 fn syn(number: u32) -> Segment {

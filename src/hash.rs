@@ -23,6 +23,21 @@ pub fn with_number(hash: u64, number: u32) -> u64 {
     folded(hash ^ (u64::from(number) << 32 | u64::from(number)), SPREAD ^ hash.rotate_left(32))
 }
 
+/// The hash of an end of a connection: of its address, by the keyed hash of that, and its port.
+#[must_use]
+#[inline]
+pub fn end(address: u64, port: u16) -> u64 {
+    with_number(address, port.into())
+}
+
+/// The hash of a connection, by the hashes of its two ends: the same for both directions.
+#[must_use]
+#[inline]
+pub fn connection(one: u64, other: u64) -> u64 {
+    // Sum and difference of the two tell which two they are, and not which is which.
+    folded(one.wrapping_add(other), SPREAD ^ one ^ other)
+}
+
 /// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -66,21 +81,6 @@ impl Key {
             IpAddr::V4(v4) => self.0.hash(&v4.octets()),
             IpAddr::V6(v6) => self.0.hash(&v6.octets()),
         }
-    }
-
-    /// The hash of an end of a connection: of its address, by the hash of that, and its port.
-    #[must_use]
-    #[inline]
-    pub fn end(&self, address: u64, port: u16) -> u64 {
-        with_number(address, port.into())
-    }
-
-    /// The hash of a connection, by the hashes of its two ends: the same for both directions.
-    #[must_use]
-    #[inline]
-    pub fn connection(&self, one: u64, other: u64) -> u64 {
-        // Sum and difference of the two tell which two they are, and not which is which.
-        folded(one.wrapping_add(other), SPREAD ^ one ^ other)
     }
 }
 

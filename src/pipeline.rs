@@ -451,8 +451,7 @@ fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
 
 /// What any of the watches may count.
 fn filter(settings: &Settings) -> Filter {
-    let mut ports = PortSet::empty();
-    settings.watches.iter().flat_map(|watch| watch.ports.ranges()).for_each(|range| ports.insert(range));
+    let ports = PortSet::union(settings.watches.iter().map(|watch| &watch.ports));
     Filter {
         ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
         tunnels: settings.tunnels,

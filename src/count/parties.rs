@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::hash::Key;
+use crate::hash::{self, Key};
 use crate::segment::Segment;
 
 /// An address or an end of a connection, with its port.
@@ -58,8 +58,8 @@ impl Hasher {
         } else {
             (self.server(segment.src), self.key.address(segment.dst))
         };
-        let dst_end = self.key.end(dst, segment.dst_port);
-        let connection = self.key.connection(self.key.end(src, segment.src_port), dst_end);
+        let dst_end = hash::end(dst, segment.dst_port);
+        let connection = hash::connection(hash::end(src, segment.src_port), dst_end);
         Hashes { src, dst, dst_end, connection }
     }
 
@@ -72,7 +72,7 @@ impl Hasher {
     /// The parties to an attempt.
     pub(super) fn parties(&mut self, client: IpAddr, server: End, is_own: bool) -> Parties {
         let server_hash = self.server(server.0);
-        let end_hash = self.key.end(server_hash, server.1);
+        let end_hash = hash::end(server_hash, server.1);
         Parties { client, server, client_hash: self.key.address(client), server_hash, end_hash, is_own }
     }
 

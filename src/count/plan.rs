@@ -25,8 +25,7 @@ struct Watch {
 
 impl Plan {
     pub(super) fn new(watches: &[Watching]) -> Self {
-        let mut ports = PortSet::empty();
-        watches.iter().flat_map(|watch| watch.ports.ranges()).for_each(|range| ports.insert(range));
+        let ports = PortSet::union(watches.iter().map(|watch| &watch.ports));
         let watches: Vec<_> = watches
             .iter()
             .map(|watching| Watch {

@@ -23,10 +23,7 @@ pub(super) struct Target {
 pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
     let current = geteuid();
     let found = match named {
-        Some(name) => {
-            check(name)?;
-            look_up(name)?
-        }
+        Some(name) => Some(existing(name)?),
         None if current.is_root() => look_up(DEFAULT)?,
         None => None,
     };
@@ -44,7 +41,11 @@ pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
 
 /// Whether there is a user of this name.
 pub(super) fn check(name: &str) -> Result<(), PrivilegeError> {
-    look_up(name)?.map(|_| ()).ok_or_else(|| PrivilegeError::NoUser(name.to_owned()))
+    existing(name).map(|_| ())
+}
+
+fn existing(name: &str) -> Result<User, PrivilegeError> {
+    look_up(name)?.ok_or_else(|| PrivilegeError::NoUser(name.to_owned()))
 }
 
 fn look_up(name: &str) -> Result<Option<User>, PrivilegeError> {

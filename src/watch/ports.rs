@@ -60,6 +60,16 @@ impl PortSet {
         Ok(ports)
     }
 
+    /// The ports of all of these.
+    #[must_use]
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::empty();
+        for set in sets {
+            all.words.iter_mut().zip(set.words.iter()).for_each(|(word, more)| *word |= more);
+        }
+        all
+    }
+
     /// Adds a range of ports.
     pub fn insert(&mut self, range: RangeInclusive<u16>) {
         for port in range {
@@ -276,6 +286,10 @@ mod tests {
         assert_eq!(PortSet::any().len(), 65_536);
         assert_eq!(PortSet::any().ranges().collect::<Vec<_>>(), [0..=u16::MAX]);
         assert!(PortSet::empty().is_empty());
+        assert_eq!(PortSet::union([]), PortSet::empty());
+        let [one, other, both] =
+            ["25,63-64", "64-65,110", "25,63-65,110"].map(|list| list.parse::<PortSet>().unwrap());
+        assert_eq!(PortSet::union([&one, &other]), both);
         assert_eq!(PortSet::empty().ranges().count(), 0);
     }
 
