@@ -34,6 +34,7 @@ fn nothing() -> Plan {
         capabilities: CapabilitySet::empty(),
         read: Vec::new(),
         write: Vec::new(),
+        fill: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Rules, Watched};
-use crate::alert::{Kind, Source};
+use crate::alert::{Before, Kind, Seen, Source};
 use crate::clock::Ticks;
 use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
@@ -111,6 +111,14 @@ pub struct Attempt {
     pub interface: InterfaceId,
 }
 
+impl Attempt {
+    /// What is known of it, as a line of evidence. Of its flags only SYN is, which all attempts have.
+    pub(super) fn seen(&self) -> Seen {
+        let Self { time, src, src_port, dst, dst_port, .. } = *self;
+        Seen { time, src, src_port, dst, dst_port, flags: Seen::FLAGS }
+    }
+}
+
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
@@ -144,6 +152,8 @@ pub struct Crossing {
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
     /// used up before it.
     pub since: (u32, Ticks),
+    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    pub before: Box<[Before]>,
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

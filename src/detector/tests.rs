@@ -67,6 +67,7 @@ fn crossing(time: Timestamp) -> Crossing {
         outcomes: Mix::default(),
         hosts: None,
         since: (0, Ticks(7)),
+        before: Box::default(),
     }
 }
 

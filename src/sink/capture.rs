@@ -56,6 +56,17 @@ impl Kept {
         Self { time, interface, link, wire_length, length: length as u16, bytes }
     }
 
+    /// The same without its payload, whose length is known by the IP header. A trailer that a link layer may add cannot
+    /// be told from it: as many bytes as that stay.
+    #[must_use]
+    pub fn headers(mut self, payload: Option<u32>) -> Self {
+        if let Some(payload @ 1..) = payload {
+            let headers = u16::try_from(self.wire_length.saturating_sub(payload)).unwrap_or(u16::MAX);
+            self.length = self.length.min(headers);
+        }
+        self
+    }
+
     /// What was kept of the packet.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
