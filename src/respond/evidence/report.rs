@@ -126,7 +126,8 @@ impl Report<'_> {
             ("Limit met", case.start.time),
             ("Last attempt", end.last_seen),
         ] {
-            row(f, label, &format!("{} = {}", utc(time), self.zone.text(time)))?;
+            let [utc, local] = [utc(time), self.zone.text(time).to_string()];
+            row(f, label, &if utc == local { utc } else { format!("{utc} = {local}") })?;
         }
         let ended = match end.state {
             State::End(Ended::Quiet) => "no limit was met for the quiet time",
@@ -178,12 +179,12 @@ impl Report<'_> {
     fn write_attempts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let case = self.case;
         let (outcome, what) = match self.end.limit.outcome {
-            Some(outcome) => (format!(" that were {outcome}"), "when that showed"),
+            Some(outcome) => (format!("{outcome} "), "when that showed"),
             None => (String::new(), "what had become of it by then"),
         };
         let (listed, all) = (case.before.len(), usize::from(self.end.limit.attempts));
         let of = if listed < all { format!("last {listed} of the {all}") } else { listed.to_string() };
-        writeln!(f, "The {of} attempts{outcome} that met the limit (UTC, destination port,\n{what}):\n")?;
+        writeln!(f, "The {of} {outcome}attempts that met the limit (UTC, destination port,\n{what}):\n")?;
         for Before { time, port, code } in &case.before {
             let (outcome, ..) = code.life();
             writeln!(f, "  {}  port {port:<5}  {outcome}", utc(*time))?;

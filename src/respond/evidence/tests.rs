@@ -321,3 +321,14 @@ fn what_xarf_has_no_number_for_is_left_out() {
     }
     assert_eq!(document["duration_seconds"], 1);
 }
+
+#[test]
+fn a_source_port_of_0_gives_way_to_that_of_another_attempt_with_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut odd = end();
+    odd.trigger.src_port = 0;
+    let (folders, _) = run(evidence(dir.path(), None, false), |feed, tap| episode(feed, tap, odd, 3));
+    let document = xarf(&folders[0]);
+    assert_eq!(document["source_port"], 40_000);
+    assert_eq!(document["timestamp"], "2013-11-25T06:11:43.000+00:00");
+}

@@ -89,17 +89,21 @@ impl<'a> Document<'a> {
             contact: reporter.address(),
             domain: reporter.domain(),
         };
+        // Behind an address that many share, time and port together tell whose it was: those of one attempt. XARF has no
+        // port 0.
+        let met = (case.start.time, end.trigger.src_port);
+        let others = case.first.iter().map(|seen| (seen.time, seen.src_port));
+        let (time, source_port) = [met].into_iter().chain(others).find(|(_, port)| *port > 0).unwrap_or(met);
         let count = |outcome| end.outcomes.count(outcome);
         let half_open = count(Outcome::HalfOpen) + count(Outcome::Unanswered);
         Self {
             xarf_version: VERSION,
             report_id: report_id(text),
-            // Behind an address that many share, time and port together tell whose it was: those of one attempt.
-            timestamp: utc(case.start.time),
+            timestamp: utc(time),
             reporter: reporter.map(contact),
             sender: reporter.map(contact),
             source_identifier: end.source.to_string(),
-            source_port: end.trigger.src_port,
+            source_port,
             category: "connection",
             kind: "ddos",
             evidence_source: "traffic_monitoring",
