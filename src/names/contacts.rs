@@ -143,6 +143,7 @@ fn name(address: IpAddr) -> String {
 mod tests {
     use super::*;
 
+    use proptest::prelude::*;
     use simple_dns::ResourceRecord;
     use simple_dns::rdata::TXT;
 
@@ -207,6 +208,22 @@ mod tests {
         assert_eq!(answer(&question(7, ADDRESS).unwrap(), 7, ADDRESS).unwrap(), None, "not even an answer");
         (0..good.len()).for_each(|length| drop(answer(&good[..length], 7, ADDRESS)));
         assert!(answer(&reply(7, &name(ADDRESS), &[], RCODE::ServerFailure), 7, ADDRESS).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_from_the_network_is_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..600),
+            changes in prop::collection::vec((0_usize..100, any::<u8>()), 0..6),
+        ) {
+            let _ = answer(&bytes, 7, ADDRESS);
+            let mut changed = reply(7, &name(ADDRESS), &["a@example.org", "b@example.org"], RCODE::NoError);
+            for (place, byte) in changes {
+                let length = changed.len();
+                changed[place % length] = byte;
+            }
+            let _ = answer(&changed, 7, ADDRESS);
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What is gathered of an open episode: a fixed number of attempts, however many there are.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::alert::{Alert, Before, Seen};
 use crate::sink::Kept;
 
@@ -7,8 +10,27 @@ use crate::sink::Kept;
 pub(super) const LISTED: usize = 10;
 /// Packets that are kept of an episode: the first ones.
 pub(super) const PACKETS: usize = 256;
-/// Packets that are kept of all open episodes together: some 18 MiB.
-pub(super) const PACKETS_IN_ALL: usize = 65_536;
+/// Packets that are kept of all episodes together, those that wait for the disk included: some 18 MiB.
+const PACKETS_IN_ALL: usize = 65_536;
+
+/// The room for packets that is left over all. Clones share it.
+///
+/// Taken by the collector alone, given back by whoever is done with a case; it publishes nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Room(Arc<AtomicUsize>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(PACKETS_IN_ALL)))
+    }
+}
+
+impl Room {
+    /// Takes room for one packet, if there is any.
+    fn take(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1)).is_ok()
+    }
+}
 
 /// An open episode, as evidence tells it.
 #[derive(Debug)]
@@ -25,19 +47,19 @@ pub(super) struct Case {
     pub(super) seen: u64,
     /// The first ones' packets.
     pub(super) packets: Vec<Kept>,
+    room: Room,
     /// Attempts that had been dropped, of whatever episode, when it began; once it is over, those dropped meanwhile.
     pub(super) dropped: u64,
 }
 
 impl Case {
-    pub(super) fn new(start: Alert, before: Box<[Before]>, dropped: u64) -> Self {
-        let room = || Vec::with_capacity(LISTED + 1);
-        Self { start, before, first: room(), last: room(), seen: 0, packets: Vec::new(), dropped }
+    pub(super) fn new(start: Alert, before: Box<[Before]>, dropped: u64, room: Room) -> Self {
+        let list = || Vec::with_capacity(LISTED + 1);
+        Self { start, before, first: list(), last: list(), seen: 0, packets: Vec::new(), room, dropped }
     }
 
-    /// Adds an attempt, and its packet while there is room for that: `room` for packets is left over all. Says whether
-    /// the packet was kept.
-    pub(super) fn add(&mut self, seen: Seen, packet: Option<Kept>, room: usize) -> bool {
+    /// Adds an attempt, and its packet while there is room for that.
+    pub(super) fn add(&mut self, seen: Seen, packet: Option<Kept>) {
         self.seen += 1;
         if self.first.len() < LISTED || self.first.last().is_some_and(|last| seen.time < last.time) {
             insert(&mut self.first, seen);
@@ -47,12 +69,8 @@ impl Case {
         if self.last.len() > LISTED {
             self.last.remove(0);
         }
-        match packet {
-            Some(packet) if self.packets.len() < PACKETS && room > 0 => {
-                self.packets.push(packet);
-                true
-            }
-            _ => false,
+        if let Some(packet) = packet.filter(|_| self.packets.len() < PACKETS && self.room.take()) {
+            self.packets.push(packet);
         }
     }
 
@@ -60,6 +78,12 @@ impl Case {
     pub(super) fn last(&self) -> &[Seen] {
         let others = usize::try_from(self.seen).unwrap_or(usize::MAX).saturating_sub(self.first.len());
         &self.last[self.last.len() - others.min(self.last.len())..]
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        self.room.0.fetch_add(self.packets.len(), Ordering::Relaxed);
     }
 }
 
@@ -77,11 +101,7 @@ mod tests {
     use crate::sink::sample::start;
 
     fn case() -> Case {
-        Case::new(start(), Box::default(), 0)
-    }
-
-    fn add(case: &mut Case, nanos: i64) {
-        assert!(!case.add(seen(nanos), None, 0));
+        Case::new(start(), Box::default(), 0, Room::default())
     }
 
     fn times(list: &[Seen]) -> Vec<i64> {
@@ -94,7 +114,7 @@ mod tests {
             [(0, 0..0, 0..0), (1, 0..1, 1..1), (10, 0..10, 10..10), (13, 0..10, 10..13), (50, 0..10, 40..50)]
         {
             let mut case = case();
-            (0..attempts).for_each(|n| add(&mut case, n));
+            (0..attempts).for_each(|n| case.add(seen(n), None));
             assert_eq!(times(&case.first), first.collect::<Vec<_>>(), "{attempts}");
             assert_eq!(times(case.last()), last.collect::<Vec<_>>(), "{attempts}");
         }
@@ -103,17 +123,31 @@ mod tests {
     #[test]
     fn what_comes_out_of_order_is_listed_in_order() {
         let mut case = case();
-        [30, 31, 1, 33, 2, 32, 0].into_iter().chain(3..30).for_each(|n| add(&mut case, n));
+        [30, 31, 1, 33, 2, 32, 0].into_iter().chain(3..30).for_each(|n| case.add(seen(n), None));
         assert_eq!(times(&case.first), (0..10).collect::<Vec<_>>());
         assert_eq!(times(case.last()), (24..34).collect::<Vec<_>>());
     }
 
     #[test]
-    fn packets_are_kept_up_to_the_episodes_share_and_while_there_is_room_for_any() {
+    fn packets_are_kept_up_to_the_episodes_share() {
         let mut case = case();
-        let kept = (0..300).filter(|n| case.add(seen(*n), Some(packet(b"syn")), 1)).count();
-        assert_eq!((kept, case.packets.len(), case.seen), (PACKETS, PACKETS, 300));
-        assert!(!self::case().add(seen(0), Some(packet(b"syn")), 0));
-        assert!(!self::case().add(seen(0), None, 1));
+        case.add(seen(0), None);
+        (0..300).for_each(|n| case.add(seen(n), Some(packet(b"syn"))));
+        assert_eq!((case.packets.len(), case.seen), (PACKETS, 301));
+    }
+
+    #[test]
+    fn packets_are_kept_while_there_is_room_for_any_and_what_goes_makes_room() {
+        let room = Room::default();
+        let full = || {
+            let mut case = Case::new(start(), Box::default(), 0, room.clone());
+            (0..PACKETS as i64).for_each(|n| case.add(seen(n), Some(packet(b"syn"))));
+            case
+        };
+        let mut cases: Vec<_> = (0..PACKETS_IN_ALL / PACKETS).map(|_| full()).collect();
+        assert!(cases.iter().all(|case| case.packets.len() == PACKETS));
+        assert_eq!((full().packets.len(), full().seen), (0, PACKETS as u64));
+        cases.pop();
+        assert_eq!(full().packets.len(), PACKETS);
     }
 }

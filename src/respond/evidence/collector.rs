@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::FILES;
-use super::case::{Case, PACKETS_IN_ALL};
+use super::case::{Case, Room};
 use super::tap::Message;
 use crate::alert::{Alert, Before};
 use crate::names::Names;
@@ -14,7 +14,7 @@ use crate::respond::Lost;
 use crate::warn::Throttle;
 
 /// Cases that are open at once. Episodes beyond these have no folder, which is counted and said.
-pub(super) const CASES: usize = 4096;
+const CASES: usize = 4096;
 
 /// A case that is closed, and the last report of its episode.
 pub(super) type Closed = (Box<Case>, Box<Alert>);
@@ -29,8 +29,7 @@ pub struct Collector {
     contacts: Option<Names>,
     is_live: bool,
     open: HashMap<u64, Case>,
-    /// Packets of all open cases.
-    packets: usize,
+    room: Room,
     lost: Lost,
     warning: Throttle,
 }
@@ -43,8 +42,8 @@ impl Collector {
         is_live: bool,
         lost: Lost,
     ) -> Self {
-        let (open, packets, warning) = (HashMap::new(), 0, Throttle::new());
-        Self { inbox, closed, names, contacts, is_live, open, packets, lost, warning }
+        let (open, room, warning) = (HashMap::new(), Room::default(), Throttle::new());
+        Self { inbox, closed, names, contacts, is_live, open, room, lost, warning }
     }
 
     /// Gathers until nobody can tell anything any more.
@@ -54,8 +53,7 @@ impl Collector {
                 Message::Opening(start, before, dropped) => self.open(*start, before, dropped),
                 Message::Attempt(episode, seen, packet) => {
                     if let Some(case) = self.open.get_mut(&episode) {
-                        let room = PACKETS_IN_ALL - self.packets;
-                        self.packets += usize::from(case.add(seen, packet, room));
+                        case.add(seen, packet);
                     }
                 }
                 Message::End(end, dropped) => self.close(end, dropped),
@@ -74,7 +72,7 @@ impl Collector {
             let _ = contacts.find(start.trigger.src, start.time, Duration::ZERO);
         }
         if self.open.len() < CASES {
-            self.open.insert(start.episode, Case::new(start, before, dropped));
+            self.open.insert(start.episode, Case::new(start, before, dropped, self.room.clone()));
         }
     }
 
@@ -82,7 +80,6 @@ impl Collector {
         let time = end.time;
         let is_filed = match self.open.remove(&end.episode) {
             Some(mut case) => {
-                self.packets -= case.packets.len();
                 case.dropped = dropped.saturating_sub(case.dropped);
                 let closed = (Box::new(case), end);
                 if self.is_live {
@@ -102,6 +99,6 @@ impl Collector {
 
 fn warn(lost: u64) {
     log::warn!(
-        "no folder of evidence for {lost} episodes: more than {CASES} at once, or more than {FILES} that wait for the disk"
+        "no folder of evidence for {lost} episodes: more than {CASES} at once, or {FILES} that wait for the disk"
     );
 }

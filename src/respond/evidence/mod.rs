@@ -42,8 +42,9 @@ use crate::zone::Zone;
 
 /// Attempts and reports that wait for the collector.
 const QUEUE: usize = 4096;
-/// Cases that wait for the filer.
-const FILES: usize = 64;
+/// Cases that wait for the filer. Episodes of a flood from many sources end at the same time, and a name may take a
+/// moment for each.
+const FILES: usize = 4096;
 
 /// What evidence is made of.
 #[derive(Debug)]

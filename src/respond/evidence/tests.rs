@@ -225,12 +225,26 @@ fn live_a_disk_that_hangs_holds_up_nobody() {
         feed.finish(at(0));
         feed
     });
-    // The filer has not begun.
+    // The filer does not begin.
     collector.run();
     let feed = teller.join().unwrap();
-    assert_eq!(feed.lost(), 5);
-    filer.run();
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), FILES);
+    assert_eq!((feed.lost(), filer.filed.len()), (5, FILES));
+}
+
+#[test]
+fn more_episodes_at_once_than_there_is_room_for_have_no_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let Parts { tap, mut feed, collector, filer } = evidence(dir.path(), None, true).split();
+    drop(tap);
+    let teller = thread::spawn(move || {
+        let alerts: Vec<_> = (0..4_100).map(|episode| Alert { episode, ..end() }).collect();
+        alerts.iter().for_each(|alert| feed.opening(alert, &[]));
+        alerts.iter().rev().for_each(|alert| feed.alert(alert));
+        feed.finish(at(0));
+        feed
+    });
+    collector.run();
+    assert_eq!((teller.join().unwrap().lost(), filer.filed.len()), (4, 4_096));
 }
 
 /// What the published schema requires (xarf/xarf-spec at 37820da: `schemas/v4/xarf-core.json`, `required` and
