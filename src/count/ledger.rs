@@ -11,6 +11,7 @@ use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
 use super::tally::{self, By, Row, Watching};
+use super::volumes::Volumes;
 use crate::census::{Budget, Census};
 use crate::clock::Reading;
 use crate::connections::{Connections, Syn};
@@ -28,6 +29,7 @@ use crate::watch::AllowList;
 pub(super) struct Ledger {
     pub(super) clock: Reading,
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
@@ -50,6 +52,7 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     pub(super) allow: AllowList,
     pub(super) census: Option<Budget>,
@@ -86,12 +89,14 @@ impl Hand for Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        parts.volumes.look_back(tally::longest_window(&parts.watches));
         let rows = tally::rows(&parts.watches);
         let slots = tally::slots(&parts.watches);
         Self {
             clock: Reading::default(),
             connections: parts.connections,
+            volumes: parts.volumes,
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -139,6 +144,7 @@ impl Ledger {
         Stats {
             connections_evicted: self.connections.evicted(),
             untimed: self.connections.untimed(),
+            volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             ..self.stats
         }
@@ -214,6 +220,7 @@ impl Ledger {
         if let Some(ticks) = turn.moved_back {
             self.era += 1;
             self.connections.move_back(ticks);
+            self.volumes.clear();
             for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
                 counter.table.move_back(ticks);
                 counter.census.iter_mut().for_each(|census| census.move_back(ticks));

@@ -183,6 +183,12 @@ impl Table {
         u16::try_from(self.limits.iter().map(|(back, _)| back + 1).max().unwrap_or(1)).unwrap_or(u16::MAX)
     }
 
+    /// The longest W of its limits, in ticks.
+    #[must_use]
+    pub fn longest_window(&self) -> u64 {
+        self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
+    }
+
     /// How many sources it has room for.
     #[must_use]
     pub fn slots(&self) -> usize {
