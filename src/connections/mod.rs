@@ -122,6 +122,10 @@ impl Reported {
     }
 }
 
+/// Where an entry was seen, or would be made, when its set was touched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hint(u32);
+
 /// A SYN that is not waited for any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
@@ -169,14 +173,24 @@ impl Connections {
         set.connections[0] ^ set.newest[0].0
     }
 
-    /// Brings a connection's entry into the cache, once its set is there, or the one that will give way for it.
+    /// Where a connection's entry is, once its set is in the cache, or the one that will give way for it.
     #[must_use]
-    pub fn touch_entry(&self, connection: u64) -> u64 {
-        let set = &self.sets.all()[self.set_of(connection)];
+    pub fn hint(&self, connection: u64) -> Hint {
+        let at = self.set_of(connection);
+        let set = &self.sets.all()[at];
         let way = set.find(connection).unwrap_or_else(|| set.oldest());
+        Hint(u32::try_from(at * WAYS + way).unwrap_or_default())
+    }
+
+    /// Brings the entry that a hint tells of into the cache. Nothing else is done here, so that many such loads are
+    /// under way at once.
+    #[must_use]
+    #[inline]
+    pub fn touch_entry(&self, hint: Hint) -> u64 {
+        let (at, way) = (hint.0 as usize / WAYS, hint.0 as usize % WAYS);
         // Where it begins and where it ends: that may be two lines.
-        let entry = &set.entries[way];
-        u64::from(entry.facts.client_isn) ^ u64::from(entry.repeats)
+        let touch = |entry: &Entry| u64::from(entry.facts.client_isn) ^ u64::from(entry.repeats);
+        self.sets.all().get(at).map_or(0, |set| touch(&set.entries[way]))
     }
 
     /// Says what a SYN is, and remembers it.

@@ -92,7 +92,7 @@ pub(super) struct Batch {
     pending: Vec<Pending>,
     room: usize,
     rows: usize,
-    /// For each segment, a tag for each tally; what is no SYN has those of another one.
+    /// For each segment, a tag for each tally; what is no SYN has none.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,

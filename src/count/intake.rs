@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, Now, Pending, Turn};
 use super::parties::Hasher;
-use super::plan::Plan;
+use super::plan::{NONE, Plan};
 use crate::clock::{Clock, Seen};
 use crate::decode::{Skip, Tunnels, decode, is_data};
 use crate::hash;
@@ -211,6 +211,8 @@ impl Intake {
         let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
         if is_attempt {
             self.plan.tags(&pending.parties(), &self.hasher, self.batch.tags_of_next());
+        } else {
+            self.batch.tags_of_next().fill(NONE);
         }
         self.batch.push(pending);
         if self.keeps {

@@ -4,6 +4,7 @@
 //! goes to the detector as a tick, after all that happened before it.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{self, Batch, Pending, Turn};
@@ -11,9 +12,10 @@ use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
 use super::tally::{self, By, Row, Watching};
+use super::volumes::Volumes;
 use crate::census::{Budget, Census};
 use crate::clock::Reading;
-use crate::connections::{Connections, Syn};
+use crate::connections::{self, Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
@@ -29,6 +31,7 @@ use crate::watch::AllowList;
 pub(super) struct Ledger {
     pub(super) clock: Reading,
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
@@ -52,6 +55,7 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     pub(super) allow: AllowList,
     pub(super) census: Option<Budget>,
@@ -89,12 +93,14 @@ impl Hand for Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        parts.volumes.look_back(tally::longest_window(&parts.watches));
         let rows = tally::rows(&parts.watches);
         let slots = tally::slots(&parts.watches);
         Self {
             clock: Reading::default(),
             connections: parts.connections,
+            volumes: parts.volumes,
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -143,38 +149,42 @@ impl Ledger {
         Stats {
             connections_evicted: self.connections.evicted(),
             untimed: self.connections.untimed(),
+            volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             ..self.stats
         }
     }
 
-    /// Brings all that these segments need into the cache: first the sets, then what they point to.
-    fn touch(&mut self, batch: &mut Batch, range: std::ops::Range<usize>) {
+    /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
+    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
+    fn touch(&mut self, batch: &mut Batch, range: Range<usize>) {
         let mut touched = 0;
-        for index in range.clone() {
-            let pending = &batch.all()[index];
+        for pending in &batch.all()[range.clone()] {
             touched ^= self.connections.touch(pending.hashes.connection);
-            if pending.segment.flags.is_attempt() {
-                for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-                    if let Some(tag) = batch.tag(row, index) {
-                        touched ^= table.touch(tag);
-                    }
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            for index in range.clone() {
+                touched ^= batch.tag(row, index).map_or(0, |tag| table.touch(tag));
+            }
+        }
+        let mut entries = [connections::Hint::default(); batch::SIZE];
+        for (entry, pending) in entries.iter_mut().zip(&batch.all()[range.clone()]) {
+            *entry = self.connections.hint(pending.hashes.connection);
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            for index in range.clone() {
+                if let Some(tag) = batch.tag(row, index) {
+                    let second = batch.all()[index].now.ticks.second();
+                    batch.set_hint(row, index, table.hint(tag, second, &mut self.ties));
                 }
             }
         }
-        for index in range {
-            let Pending { segment, now, hashes, .. } = &batch.all()[index];
-            touched ^= self.connections.touch_entry(hashes.connection);
-            if !segment.flags.is_attempt() {
-                continue;
-            }
-            let second = now.ticks.second();
-            for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-                if let Some(tag) = batch.tag(row, index) {
-                    let (hint, ring) = table.touch_ring(tag, second, &mut self.ties);
-                    batch.set_hint(row, index, hint);
-                    touched ^= ring;
-                }
+        for entry in &entries[..range.len()] {
+            touched ^= self.connections.touch_entry(*entry);
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            for index in range.clone() {
+                touched ^= batch.tag(row, index).map_or(0, |_| table.touch_ring(batch.hint(row, index)));
             }
         }
         std::hint::black_box(touched);
@@ -218,6 +228,7 @@ impl Ledger {
         if let Some(ticks) = turn.moved_back {
             self.era += 1;
             self.connections.move_back(ticks);
+            self.volumes.clear();
             for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
                 counter.table.move_back(ticks);
                 counter.census.iter_mut().for_each(|census| census.move_back(ticks));

@@ -259,6 +259,12 @@ pub(super) fn slots(watches: &[Watching]) -> u64 {
     watches.iter().flat_map(Watching::counters).map(|counter| counter.table.slots() as u64).sum()
 }
 
+/// The longest window of all limits, in ticks.
+pub(super) fn longest_window(watches: &[Watching]) -> u64 {
+    let windows = watches.iter().flat_map(Watching::counters).map(|counter| counter.table.longest_window());
+    windows.max().unwrap_or_default()
+}
+
 /// The places of the limits that count this outcome, or all attempts.
 fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
     (0..limits.len()).filter(|limit| limits[*limit].outcome == outcome).collect()

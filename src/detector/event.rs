@@ -147,6 +147,8 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
+    /// The bytes that those of them that closed carried, from their clients and from their servers.
+    pub bytes: (u64, u64),
     /// How many hosts they came from, where the counters remember it.
     pub hosts: Option<Arc<Estimate>>,
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been

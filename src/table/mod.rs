@@ -183,6 +183,12 @@ impl Table {
         u16::try_from(self.limits.iter().map(|(back, _)| back + 1).max().unwrap_or(1)).unwrap_or(u16::MAX)
     }
 
+    /// The longest W of its limits, in ticks.
+    #[must_use]
+    pub fn longest_window(&self) -> u64 {
+        self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
+    }
+
     /// How many sources it has room for.
     #[must_use]
     pub fn slots(&self) -> usize {
@@ -197,22 +203,31 @@ impl Table {
         set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
     }
 
-    /// Brings the place of a source's next ring entry into the cache, once its set is there: of the slot where it was
-    /// found, or which gives way for it. Which that is, is told, for [`Table::record_attempt`].
+    /// Where a source's next attempt will be recorded, once its set is in the cache: in the slot where it was found, or
+    /// in the one that gives way for it.
     #[must_use]
-    pub fn touch_ring(&self, tag: u64, second: u64, ties: &mut Ties) -> (Hint, u64) {
+    pub fn hint(&self, tag: u64, second: u64, ties: &mut Ties) -> Hint {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        let (way, hint, count) = match set.find(nonzero(tag)) {
-            Some(way) => (way, Hint::found(way), Word(set.words[way].load(Ordering::Relaxed)).count()),
+        let word = |way: usize| Word(set.words[way].load(Ordering::Relaxed));
+        match set.find(nonzero(tag)) {
+            Some(way) => Hint::found(way, self.index(at, way, position(word(way).count(), 0, self.ring))),
             None if self.writers == Writers::One => {
                 let way = claim::choose_alone(set, second, self.idle_after, ties);
-                (way, Hint::to_give(way, Word(set.words[way].load(Ordering::Relaxed))), 0)
+                Hint::to_give(way, word(way), self.index(at, way, 0))
             }
-            None => return (Hint::UNKNOWN, 0),
-        };
-        let index = self.index(at, way, position(count, 0, self.ring));
-        (hint, self.rings[index].load(Ordering::Relaxed) ^ u64::from(self.marks.get(index).0))
+            None => Hint::UNKNOWN,
+        }
+    }
+
+    /// Brings the place of the entry that a hint tells of into the cache. Nothing else is done here, so that many such
+    /// loads are under way at once.
+    #[must_use]
+    #[inline]
+    pub fn touch_ring(&self, hint: Hint) -> u64 {
+        let entry = hint.entry as usize;
+        let ring = self.rings.get(entry).map_or(0, |entry| entry.load(Ordering::Relaxed));
+        ring ^ u64::from(self.marks.get(entry).0)
     }
 
     /// The slot of a source that has one, and whether it is flagged; records nothing.
