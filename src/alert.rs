@@ -1,6 +1,6 @@
 //! What is reported: an episode at its start, while it lasts, and at its end.
 
-mod seen;
+mod logged;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::packet::Origin;
 use crate::time::Timestamp;
 use crate::watch::Limit;
 
-pub use seen::{Before, Seen};
+pub use logged::{Before, Logged};
 
 /// One report of an episode. It holds all that a sink may say; a sink adds nothing but form.
 #[derive(Debug, Clone, PartialEq)]

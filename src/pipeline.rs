@@ -3,7 +3,7 @@
 //! ```text
 //!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
 //!      ├────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
-//!      └──Seen, Kept──▶ collector ──Case──▶ filer (with --report-dir)
+//!      └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
 //!
 //!   (live, capture and ledger are one)
 //! ```

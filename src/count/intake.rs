@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::batch::{Batch, Now, Pending, Turn};
 use super::parties::Hasher;
-use super::plan::{NONE, Plan};
+use super::plan::Plan;
 use crate::clock::{Clock, Seen};
 use crate::decode::{Skip, Tunnels, decode, is_data};
 use crate::hash;
@@ -210,9 +210,10 @@ impl Intake {
         let is_answer = !is_attempt && self.is_answer(segment);
         let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
         if is_attempt {
-            self.plan.tags(&pending.parties(), &self.hasher, self.batch.tags_of_next());
+            let batch = &mut self.batch;
+            self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
         } else {
-            self.batch.tags_of_next().fill(NONE);
+            self.batch.set_no_tags_of_next();
         }
         self.batch.push(pending);
         if self.keeps {

@@ -11,6 +11,7 @@ use super::batch::{self, Batch, Pending, Turn};
 use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
+use super::plan::NONE;
 use super::tally::{self, By, Row, Watching};
 use super::volumes::Volumes;
 use crate::census::{Budget, Census};
@@ -23,7 +24,7 @@ use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::Received;
 use crate::stats::{Beat, Stats};
-use crate::table::{Claim, Recorded, Ties};
+use crate::table::{Claim, Hint, Recorded, Ties};
 use crate::watch::AllowList;
 
 /// The second half of counting.
@@ -163,29 +164,28 @@ impl Ledger {
             touched ^= self.connections.touch(pending.hashes.connection);
         }
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            for index in range.clone() {
-                touched ^= batch.tag(row, index).map_or(0, |tag| table.touch(tag));
-            }
+            // What concerns no tally has a tag like any other here: nothing is lost with one set more.
+            let (tags, _) = batch.tags(row, range.clone());
+            touched = tags.iter().fold(touched, |touched, tag| touched ^ table.touch(*tag));
         }
         let mut entries = [connections::Hint::default(); batch::SIZE];
         for (entry, pending) in entries.iter_mut().zip(&batch.all()[range.clone()]) {
             *entry = self.connections.hint(pending.hashes.connection);
         }
+        // The clock does not turn within a batch.
+        let second = batch.all().get(range.start).map_or(0, |pending| pending.now.ticks.second());
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            for index in range.clone() {
-                if let Some(tag) = batch.tag(row, index) {
-                    let second = batch.all()[index].now.ticks.second();
-                    batch.set_hint(row, index, table.hint(tag, second, &mut self.ties));
-                }
+            let (tags, hints) = batch.tags(row, range.clone());
+            for (tag, hint) in tags.iter().zip(hints) {
+                *hint = if *tag == NONE { Hint::default() } else { table.hint(*tag, second, &mut self.ties) };
             }
         }
         for entry in &entries[..range.len()] {
             touched ^= self.connections.touch_entry(*entry);
         }
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            for index in range.clone() {
-                touched ^= batch.tag(row, index).map_or(0, |_| table.touch_ring(batch.hint(row, index)));
-            }
+            let (_, hints) = batch.tags(row, range.clone());
+            touched = hints.iter().fold(touched, |touched, hint| touched ^ table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
     }
@@ -201,8 +201,9 @@ impl Ledger {
             }
             return;
         }
-        match self.connections.syn(hashes.connection, now.ticks, segment) {
-            Syn::Attempt => self.count_attempt(batch, index),
+        let (syn, place) = self.connections.syn(hashes.connection, now.ticks, segment);
+        match syn {
+            Syn::Attempt => self.count_attempt(batch, index, place),
             Syn::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(batch, index, Syn::Copy);

@@ -139,7 +139,7 @@ impl Ledger {
             let span = own.and_then(|limit| counter.table.span(&recorded, limit));
             if own.is_some() && !episode.has((self.era, news.started)) {
                 // Made before the episode began, and now what its limit counts.
-                episode.count(&attempt, span, met.is_some());
+                episode.count(&attempt.sight(), span, met.is_some());
                 episode.settle(news.after);
             } else if met.is_some() {
                 episode.meet(now.time, span);

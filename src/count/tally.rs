@@ -218,6 +218,16 @@ impl By {
         }
     }
 
+    /// Whether this is what a key of that kind counts for.
+    #[inline]
+    pub(super) fn is(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Source => self == Self::Source,
+            Kind::Network => self == Self::Network,
+            Kind::Destination(_) => self == Self::Destination,
+        }
+    }
+
     /// What an attempt counts for, with its tag.
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {

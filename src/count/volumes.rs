@@ -111,8 +111,8 @@ impl Volumes {
             return;
         }
         let tag = owner.tag(time, port);
-        let at = hash::set_of(tag, self.sets.all().len());
-        let set = &mut self.sets.all_mut()[at];
+        let at = hash::set_of(tag, self.sets.length());
+        let set = &mut self.sets[at];
         if let Some(entry) = set.iter_mut().find(|entry| entry.tag == tag) {
             let change = |noted: u64, before: u32, after: u32| {
                 (noted + u64::from(after)).saturating_sub(before.into())
@@ -139,8 +139,8 @@ impl Volumes {
         let (mut sent, mut received) = (0, 0);
         for (time, port) in attempts {
             let tag = owner.tag(time, port);
-            let at = hash::set_of(tag, self.sets.all().len());
-            let known = self.sets.all_mut()[at].iter_mut().find(|entry| entry.tag == tag);
+            let at = hash::set_of(tag, self.sets.length());
+            let known = self.sets[at].iter_mut().find(|entry| entry.tag == tag);
             if let Some(entry) = known.filter(|entry| entry.summed != self.sums) {
                 entry.summed = self.sums;
                 sent += entry.sent;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Rules, Watched};
-use crate::alert::{Before, Kind, Seen, Source};
+use crate::alert::{Before, Kind, Logged, Source};
 use crate::clock::Ticks;
 use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
@@ -111,11 +111,31 @@ pub struct Attempt {
     pub interface: InterfaceId,
 }
 
+/// What an episode counts of an attempt: when it was, and from where to where, with the hashes of the addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// When it was.
+    pub time: Timestamp,
+    /// Its source address.
+    pub src: (u64, &'a IpAddr),
+    /// Its destination address.
+    pub dst: (u64, &'a IpAddr),
+    /// Its destination port.
+    pub dst_port: u16,
+}
+
 impl Attempt {
+    /// What an episode counts of it.
+    #[must_use]
+    pub fn sight(&self) -> Sight<'_> {
+        let Self { time, dst_port, src_hash, dst_hash, src, dst, .. } = self;
+        Sight { time: *time, src: (*src_hash, src), dst: (*dst_hash, dst), dst_port: *dst_port }
+    }
+
     /// What is known of it, as a line of evidence. Of its flags only SYN is, which all attempts have.
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn logged(&self) -> Logged {
         let Self { time, src, src_port, dst, dst_port, .. } = *self;
-        Seen { time, src, src_port, dst, dst_port, flags: Seen::FLAGS }
+        Logged { time, src, src_port, dst, dst_port, flags: Logged::FLAGS }
     }
 }
 

@@ -24,7 +24,7 @@ pub use resolver::{LookUp, Resolver, system};
 
 use std::time::Duration;
 
-use crate::alert::{Alert, Before, Kind, Seen};
+use crate::alert::{Alert, Before, Kind, Logged};
 use crate::sink::Sink;
 use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
@@ -84,8 +84,8 @@ impl<S: Sink> Sink for Named<S> {
         self.sink.opening(alert, before);
     }
 
-    fn late(&mut self, episode: u64, seen: Seen) {
-        self.sink.late(episode, seen);
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.sink.late(episode, attempt);
     }
 
     fn verified(&mut self, alert: &Alert) {

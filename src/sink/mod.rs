@@ -36,7 +36,7 @@ pub use syslog::Syslog;
 pub use text::Text;
 pub(crate) use text::{Elapsed, Rate};
 
-use crate::alert::{Alert, Before, Seen};
+use crate::alert::{Alert, Before, Logged};
 use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
@@ -50,7 +50,7 @@ pub trait Sink: Send {
     fn opening(&mut self, _alert: &Alert, _before: &[Before]) {}
 
     /// Hears of an attempt of an open episode that came before capture threads could know of it.
-    fn late(&mut self, _episode: u64, _seen: Seen) {}
+    fn late(&mut self, _episode: u64, _attempt: Logged) {}
 
     /// Hears that the source of an open episode has been verified since its last report.
     fn verified(&mut self, _alert: &Alert) {}
@@ -104,8 +104,8 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.opening(alert, before));
     }
 
-    fn late(&mut self, episode: u64, seen: Seen) {
-        self.0.iter_mut().for_each(|sink| sink.late(episode, seen));
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.0.iter_mut().for_each(|sink| sink.late(episode, attempt));
     }
 
     fn verified(&mut self, alert: &Alert) {

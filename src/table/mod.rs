@@ -69,6 +69,8 @@ pub struct Table {
     ring: u32,
     /// Each limit's N-1 and W.
     limits: Box<[(u32, u64)]>,
+    /// The least of the N-1.
+    fewest: u32,
     /// A slot whose last attempt is more seconds ago is idle: no limit can be met with what its ring holds.
     idle_after: u64,
 }
@@ -150,6 +152,7 @@ impl Table {
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             writers: make.writers,
             ring,
+            fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
             limits: limits
                 .iter()
                 .map(|limit| (u32::from(limit.attempts).saturating_sub(1), Ticks::in_window(limit.window)))
@@ -242,7 +245,12 @@ impl Table {
 
     /// The first limit that the attempt meets, by its place in the limits that the table was made for.
     #[must_use]
+    #[inline]
     pub fn met(&self, recorded: &Recorded) -> Option<usize> {
+        // Most sources never come to as many attempts as the least limit has.
+        if recorded.count < self.fewest {
+            return None;
+        }
         (0..self.limits.len()).find(|&limit| {
             let (_, window) = self.limits[limit];
             self.span(recorded, limit).is_some_and(|span| span <= window)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::alert::{Alert, Before, Seen};
+use crate::alert::{Alert, Before, Logged};
 use crate::sink::Kept;
 
 /// Attempts that are listed from the beginning, and from the end.
@@ -40,9 +40,9 @@ pub(super) struct Case {
     /// The attempts of the window that met the limit.
     pub(super) before: Box<[Before]>,
     /// The earliest attempts after that, in order.
-    pub(super) first: Vec<Seen>,
+    pub(super) first: Vec<Logged>,
     /// The latest ones, in order.
-    last: Vec<Seen>,
+    last: Vec<Logged>,
     /// How many there were.
     pub(super) seen: u64,
     /// The first ones' packets.
@@ -59,13 +59,13 @@ impl Case {
     }
 
     /// Adds an attempt, and its packet while there is room for that.
-    pub(super) fn add(&mut self, seen: Seen, packet: Option<Kept>) {
+    pub(super) fn add(&mut self, attempt: Logged, packet: Option<Kept>) {
         self.seen += 1;
-        if self.first.len() < LISTED || self.first.last().is_some_and(|last| seen.time < last.time) {
-            insert(&mut self.first, seen);
+        if self.first.len() < LISTED || self.first.last().is_some_and(|last| attempt.time < last.time) {
+            insert(&mut self.first, attempt);
             self.first.truncate(LISTED);
         }
-        insert(&mut self.last, seen);
+        insert(&mut self.last, attempt);
         if self.last.len() > LISTED {
             self.last.remove(0);
         }
@@ -75,7 +75,7 @@ impl Case {
     }
 
     /// The latest attempts, without those that are among the first.
-    pub(super) fn last(&self) -> &[Seen] {
+    pub(super) fn last(&self) -> &[Logged] {
         let others = usize::try_from(self.seen).unwrap_or(usize::MAX).saturating_sub(self.first.len());
         &self.last[self.last.len() - others.min(self.last.len())..]
     }
@@ -88,24 +88,24 @@ impl Drop for Case {
 }
 
 /// Where it belongs by its time, behind those of the same time. Nearly always that is the end.
-fn insert(list: &mut Vec<Seen>, seen: Seen) {
-    let place = list.partition_point(|other| other.time <= seen.time);
-    list.insert(place, seen);
+fn insert(list: &mut Vec<Logged>, attempt: Logged) {
+    let place = list.partition_point(|other| other.time <= attempt.time);
+    list.insert(place, attempt);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::respond::evidence::tests::{packet, seen};
+    use crate::respond::evidence::tests::{attempt, packet};
     use crate::sink::sample::start;
 
     fn case() -> Case {
         Case::new(start(), Box::default(), 0, Room::default())
     }
 
-    fn times(list: &[Seen]) -> Vec<i64> {
-        list.iter().map(|seen| seen.time.nanos() - self::seen(0).time.nanos()).collect()
+    fn times(list: &[Logged]) -> Vec<i64> {
+        list.iter().map(|logged| logged.time.nanos() - attempt(0).time.nanos()).collect()
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
             [(0, 0..0, 0..0), (1, 0..1, 1..1), (10, 0..10, 10..10), (13, 0..10, 10..13), (50, 0..10, 40..50)]
         {
             let mut case = case();
-            (0..attempts).for_each(|n| case.add(seen(n), None));
+            (0..attempts).for_each(|n| case.add(attempt(n), None));
             assert_eq!(times(&case.first), first.collect::<Vec<_>>(), "{attempts}");
             assert_eq!(times(case.last()), last.collect::<Vec<_>>(), "{attempts}");
         }
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn what_comes_out_of_order_is_listed_in_order() {
         let mut case = case();
-        [30, 31, 1, 33, 2, 32, 0].into_iter().chain(3..30).for_each(|n| case.add(seen(n), None));
+        [30, 31, 1, 33, 2, 32, 0].into_iter().chain(3..30).for_each(|n| case.add(attempt(n), None));
         assert_eq!(times(&case.first), (0..10).collect::<Vec<_>>());
         assert_eq!(times(case.last()), (24..34).collect::<Vec<_>>());
     }
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn packets_are_kept_up_to_the_episodes_share() {
         let mut case = case();
-        case.add(seen(0), None);
-        (0..300).for_each(|n| case.add(seen(n), Some(packet(b"syn"))));
+        case.add(attempt(0), None);
+        (0..300).for_each(|n| case.add(attempt(n), Some(packet(b"syn"))));
         assert_eq!((case.packets.len(), case.seen), (PACKETS, 301));
     }
 
@@ -141,7 +141,7 @@ mod tests {
         let room = Room::default();
         let full = || {
             let mut case = Case::new(start(), Box::default(), 0, room.clone());
-            (0..PACKETS as i64).for_each(|n| case.add(seen(n), Some(packet(b"syn"))));
+            (0..PACKETS as i64).for_each(|n| case.add(attempt(n), Some(packet(b"syn"))));
             case
         };
         let mut cases: Vec<_> = (0..PACKETS_IN_ALL / PACKETS).map(|_| full()).collect();

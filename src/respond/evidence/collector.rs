@@ -51,9 +51,9 @@ impl Collector {
         while let Ok(message) = self.inbox.recv() {
             match message {
                 Message::Opening(start, before, dropped) => self.open(*start, before, dropped),
-                Message::Attempt(episode, seen, packet) => {
+                Message::Attempt(episode, attempt, packet) => {
                     if let Some(case) = self.open.get_mut(&episode) {
-                        case.add(seen, packet);
+                        case.add(attempt, packet);
                     }
                 }
                 Message::End(end, dropped) => self.close(end, dropped),

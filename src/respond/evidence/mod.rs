@@ -1,7 +1,7 @@
 //! `--report-dir`: a folder for each episode of a source or a network, with what its provider's abuse desk asks for.
 //!
 //! ```text
-//!   ledger ────Seen, Kept────▶┐
+//!   ledger ───Logged, Kept───▶┐
 //!                             ├─queue─▶ collector ──Case──▶ filer ──▶ DIR/<time>-<source>-<watch>/
 //!   detector ─opening─▶ Feed ─┤          cases of open       │          report.txt  xarf.json  evidence.pcapng
 //!            ─late, end─▶     ┘          episodes            └── names, contacts: waited for a moment

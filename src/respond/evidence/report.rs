@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use super::case::{Case, PACKETS};
 use super::reporter::Reporter;
-use crate::alert::{Addresses, Alert, Before, Ended, Kind, Ports, Seen, State};
+use crate::alert::{Addresses, Alert, Before, Ended, Kind, Logged, Ports, State};
 use crate::outcome::Outcome;
 use crate::segment::Flags;
 use crate::sink::{Elapsed, Escaped, Rate};
@@ -219,12 +219,12 @@ impl Report<'_> {
 }
 
 /// Lines like a firewall's.
-fn list(f: &mut fmt::Formatter<'_>, title: &str, attempts: &[Seen]) -> fmt::Result {
+fn list(f: &mut fmt::Formatter<'_>, title: &str, attempts: &[Logged]) -> fmt::Result {
     if attempts.is_empty() {
         return Ok(());
     }
     writeln!(f, "\n{title} (UTC, source -> destination, flags):\n")?;
-    for Seen { time, src, src_port, dst, dst_port, flags } in attempts {
+    for Logged { time, src, src_port, dst, dst_port, flags } in attempts {
         let [from, to] = [SocketAddr::new(*src, *src_port), SocketAddr::new(*dst, *dst_port)];
         writeln!(f, "  {}  TCP {from} -> {to} {}", utc(*time), names(*flags))?;
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_channel::Sender;
 
 use super::QUEUE;
-use crate::alert::{Alert, Before, Kind, Seen, State};
+use crate::alert::{Alert, Before, Kind, Logged, State};
 use crate::respond::Lost;
 use crate::sink::{Kept, Sink};
 use crate::time::Timestamp;
@@ -21,7 +21,7 @@ pub(super) enum Message {
     /// An episode opens. The number is that of attempts that have been dropped so far.
     Opening(Box<Alert>, Box<[Before]>, u64),
     /// An attempt of an episode, with its packet where it is known.
-    Attempt(u64, Seen, Option<Kept>),
+    Attempt(u64, Logged, Option<Kept>),
     /// An episode is over; the number likewise.
     End(Box<Alert>, u64),
 }
@@ -37,8 +37,8 @@ pub struct Tap {
 
 impl Tap {
     /// Has an attempt of this episode kept, with its packet; live only if there is room.
-    pub fn keep(&self, episode: u64, seen: Seen, packet: Kept) {
-        let attempt = Message::Attempt(episode, seen, Some(packet));
+    pub fn keep(&self, episode: u64, attempt: Logged, packet: Kept) {
+        let attempt = Message::Attempt(episode, attempt, Some(packet));
         let is_kept = if self.is_live {
             self.queue.len() < QUEUE - RESERVED && self.queue.try_send(attempt).is_ok()
         } else {
@@ -88,8 +88,8 @@ impl Sink for EvidenceFeed {
         }
     }
 
-    fn late(&mut self, episode: u64, seen: Seen) {
-        self.say(Message::Attempt(episode, seen, None));
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.say(Message::Attempt(episode, attempt, None));
     }
 
     fn finish(&mut self, _: Timestamp) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::case::PACKETS;
 use super::*;
-use crate::alert::{Alert, Before, Kind, Seen, State};
+use crate::alert::{Alert, Before, Kind, Logged, State};
 use crate::outcome::Code;
 use crate::packet::{InterfaceId, LinkType, Packet};
 use crate::sink::sample::{at, end, full, start, tokyo};
@@ -18,14 +18,14 @@ use crate::sink::{Kept, Sink as _};
 use crate::time::Timestamp;
 
 /// An attempt, so many nanoseconds after the first one.
-pub(super) fn seen(nanos: i64) -> Seen {
-    Seen {
+pub(super) fn attempt(nanos: i64) -> Logged {
+    Logged {
         time: Timestamp::from_nanos(at(7_000).nanos() + nanos),
         src: "49.212.10.42".parse().unwrap(),
         src_port: 40_000,
         dst: "116.58.172.107".parse().unwrap(),
         dst_port: 110,
-        flags: Seen::FLAGS,
+        flags: Logged::FLAGS,
     }
 }
 
@@ -69,7 +69,7 @@ fn run(evidence: Evidence, tell: impl FnOnce(&mut EvidenceFeed, &Tap)) -> (Vec<P
 /// Tells of an episode with so many attempts after its first report.
 fn episode(feed: &mut EvidenceFeed, tap: &Tap, end: Alert, attempts: i64) {
     feed.opening(&Alert { state: State::Start, time: at(6_310), ..end.clone() }, &window());
-    (0..attempts).for_each(|n| tap.keep(end.episode, seen(n * 200_000_000), packet(&[7; 54])));
+    (0..attempts).for_each(|n| tap.keep(end.episode, attempt(n * 200_000_000), packet(&[7; 54])));
     feed.alert(&Alert { state: State::Update, ..end.clone() });
     feed.alert(&end);
 }
@@ -169,12 +169,12 @@ fn episodes_are_told_apart_and_late_attempts_are_listed_in_their_place() {
         for alert in [&one, &other] {
             feed.opening(&Alert { state: State::Start, ..alert.clone() }, &[]);
         }
-        tap.keep(2, seen(20), packet(b"two"));
-        tap.keep(3, seen(30), packet(b"nobody's"));
-        feed.late(2, Seen { src_port: 1, ..seen(10) });
+        tap.keep(2, attempt(20), packet(b"two"));
+        tap.keep(3, attempt(30), packet(b"nobody's"));
+        feed.late(2, Logged { src_port: 1, ..attempt(10) });
         feed.alert(&one);
         feed.alert(&other);
-        tap.keep(2, seen(40), packet(b"too late"));
+        tap.keep(2, attempt(40), packet(b"too late"));
     });
     let reports: Vec<_> = folders.iter().map(|folder| text(folder, "report.txt")).collect();
     assert!(reports[0].contains("the first 0 of the 0 attempts"), "{}", reports[0]);
@@ -201,7 +201,7 @@ fn live_no_attempt_is_waited_for_and_what_was_dropped_is_told() {
     let Parts { tap, mut feed, collector, filer } = evidence(dir.path(), None, true).split();
     feed.opening(&start(), &window());
     // Nobody takes anything yet: the queue fills up to what is reserved.
-    (0..5_000).for_each(|n| tap.keep(0, seen(n), packet(b"syn")));
+    (0..5_000).for_each(|n| tap.keep(0, attempt(n), packet(b"syn")));
     feed.alert(&end());
     assert_eq!(feed.dropped(), 1_929);
     drop(tap);

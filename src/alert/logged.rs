@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// An attempt as a firewall would log it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct Logged {
     /// When it was captured.
     pub time: Timestamp,
     /// Its source address.
@@ -34,7 +34,7 @@ pub struct Before {
     pub code: Code,
 }
 
-impl Seen {
+impl Logged {
     /// The flags that every attempt has.
     pub const FLAGS: Flags = Flags::SYN;
 }
