@@ -18,6 +18,7 @@ mod case;
 mod collector;
 mod filer;
 mod folder;
+mod layout;
 mod report;
 mod reporter;
 mod tap;

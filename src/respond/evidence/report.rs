@@ -3,22 +3,16 @@
 //! Texts from outside are escaped; lines are no longer than a mail's.
 
 use std::fmt::{self, Write as _};
-use std::net::SocketAddr;
 
 use super::case::{Case, PACKETS};
+use super::layout::{list, row, wrapped};
 use super::reporter::Reporter;
-use crate::alert::{Addresses, Alert, Before, Ended, Kind, Logged, Ports, State};
+use crate::alert::{Addresses, Alert, Before, Ended, Kind, Ports, State};
 use crate::outcome::Outcome;
-use crate::segment::Flags;
 use crate::sink::{Elapsed, Escaped, Rate};
 use crate::time::Timestamp;
 use crate::units;
 use crate::zone::Zone;
-
-/// Where lines are broken, in characters.
-const WIDTH: usize = 78;
-/// Where what a label says begins.
-const INDENT: usize = 16;
 
 /// All that a report tells.
 #[derive(Clone, Copy)]
@@ -218,26 +212,6 @@ impl Report<'_> {
     }
 }
 
-/// Lines like a firewall's.
-fn list(f: &mut fmt::Formatter<'_>, title: &str, attempts: &[Logged]) -> fmt::Result {
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    writeln!(f, "\n{title} (UTC, source -> destination, flags):\n")?;
-    for Logged { time, src, src_port, dst, dst_port, flags } in attempts {
-        let [from, to] = [SocketAddr::new(*src, *src_port), SocketAddr::new(*dst, *dst_port)];
-        writeln!(f, "  {}  TCP {from} -> {to} {}", utc(*time), names(*flags))?;
-    }
-    Ok(())
-}
-
-/// The names of TCP's flags: `SYN`, `SYN,ECE,CWR`.
-fn names(flags: Flags) -> String {
-    const NAMES: [&str; 8] = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-    let set = (0..).zip(NAMES).filter(|(bit, _)| flags.0 >> bit & 1 == 1);
-    set.map(|(_, name)| name).collect::<Vec<_>>().join(",")
-}
-
 fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Silent => "connected, and closed without a byte from the source",
@@ -265,29 +239,4 @@ fn ports(ports: &Ports) -> String {
         counts.push(format!("others: {}", ports.others));
     }
     counts.join(", ")
-}
-
-/// A label and what it says, which is broken into lines.
-fn row(f: &mut fmt::Formatter<'_>, label: &str, text: &str) -> fmt::Result {
-    write!(f, "{label:<INDENT$}")?;
-    wrapped(f, INDENT, INDENT, text)
-}
-
-/// A text in lines: the first one begins at this column already, the others are to. A word stays whole.
-fn wrapped(f: &mut fmt::Formatter<'_>, mut column: usize, indent: usize, text: &str) -> fmt::Result {
-    for (index, word) in text.split(' ').enumerate() {
-        let length = word.chars().count();
-        if index > 0 {
-            if column + 1 + length > WIDTH {
-                write!(f, "\n{:indent$}", "")?;
-                column = indent;
-            } else {
-                f.write_char(' ')?;
-                column += 1;
-            }
-        }
-        f.write_str(word)?;
-        column += length;
-    }
-    f.write_char('\n')
 }
