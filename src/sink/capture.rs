@@ -246,6 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_what_comes_before_the_payload() {
+        let whole = |wire_length| Kept { wire_length, ..packet(&[7; 100]) };
+        for (wire_length, payload, kept) in [
+            (100, None, 100),
+            (100, Some(0), 100),
+            (100, Some(46), 54),
+            (1_514, Some(1_460), 54),
+            (60, Some(90), 0),
+        ] {
+            let headers = whole(wire_length).headers(payload);
+            assert_eq!((headers.bytes().len(), headers.wire_length), (kept, wire_length), "{payload:?}");
+        }
+    }
+
+    #[test]
     fn all_that_was_kept_is_written_when_the_handles_are_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.pcapng");

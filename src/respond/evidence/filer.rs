@@ -83,10 +83,8 @@ impl Filer {
         let files: [(&str, &[u8]); 3] =
             [("report.txt", text.as_bytes()), ("xarf.json", xarf.as_bytes()), ("evidence.pcapng", &packets)];
         for (file, contents) in files {
-            if let Err(error) = folder::write(&folder, file, contents) {
-                folder::take_back(&folder);
-                return Err(cannot_write(&folder.join(file), &error));
-            }
+            folder::write(&folder, file, contents)
+                .map_err(|error| cannot_write(&folder.join(file), &error))?;
         }
         log::info!("evidence of {} is in {folder:?}", end.source);
         Ok(())

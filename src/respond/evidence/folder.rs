@@ -4,7 +4,7 @@
 //! hyphens and underscores alone, whatever the watch is called, so that it lies in its place and nowhere else. One that
 //! is there already stays as it is; the new one gets a number.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -108,16 +108,11 @@ impl Folder {
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that is not there yet. What could not be written whole stays as it is: nothing here removes anything.
 pub(super) fn write(folder: &Path, file: &str, contents: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(FILE_MODE);
     options.open(folder.join(file))?.write_all(contents)
-}
-
-/// Takes back a folder that could not be filled, where that is allowed: Landlock does not.
-pub(super) fn take_back(folder: &Path) {
-    let _ = fs::remove_dir_all(folder);
 }
 
 fn name(alert: &Alert) -> String {
@@ -138,6 +133,7 @@ fn stamp(time: Timestamp) -> String {
 mod tests {
     use super::*;
 
+    use std::fs;
     use std::sync::Arc;
 
     use crate::alert::Source;
