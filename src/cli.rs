@@ -194,6 +194,21 @@ pub struct Cli {
     #[arg(long, value_name = "URL", help_heading = ACTIONS)]
     pub webhook: Option<Written>,
 
+    /// Put evidence of each episode into a folder of its own in this one
+    ///
+    /// For the provider of the source: report.txt for people, xarf.json for machines (XARF 4), evidence.pcapng with the headers of the first
+    /// 256 attempts after the report. Written when an episode of a source or a network has ended; sent to nobody. DIR must be there,
+    /// and writable for the user that synwatch becomes.
+    #[arg(long, value_name = "DIR", help_heading = ACTIONS)]
+    pub report_dir: Option<Written<PathBuf>>,
+
+    /// Name whom an abuse desk is to answer, in that evidence
+    ///
+    /// As in a mail: "Example Ltd <abuse@example.org>", or the address alone. Without it xarf.json has no reporter, who is to be
+    /// filled in before it is sent.
+    #[arg(long, value_name = "WHO", help_heading = ACTIONS)]
+    pub report_from: Option<Written>,
+
     /// Block verified sources: by "nft", or "print" what would
     ///
     /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin. "print" writes lines

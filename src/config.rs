@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::respond::{Bounds, CommandLine, WebhookUrl};
+use crate::respond::{Bounds, CommandLine, Reporter, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
@@ -63,6 +63,10 @@ pub struct Settings {
     pub exec: Option<ExecSettings>,
     /// Where reports are posted, if anywhere.
     pub webhook: Option<WebhookUrl>,
+    /// Where evidence is put, if anywhere.
+    pub report_dir: Option<PathBuf>,
+    /// Who reports, in that evidence, if that is told.
+    pub report_from: Option<Reporter>,
     /// How sources are blocked, if they are.
     pub block: Option<BlockSettings>,
     /// The user to go on as; without one it is for the start to say.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -54,7 +54,7 @@ pub enum Error {
         fault: CommandFault,
     },
     /// A file cannot be written by the user that the program has become.
-    #[error("{cause} as user {user} (let its folder belong to {user}, or give --user root)")]
+    #[error("{cause} as user {user} (let {} belong to {user}, or give --user root)", whose(&cause.path))]
     WriteAs {
         /// The user.
         user: String,
@@ -110,6 +110,11 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// What has to belong to who writes: a folder itself, or that of a file.
+fn whose(path: &Path) -> &'static str {
+    if path.is_dir() { "it" } else { "its folder" }
 }
 
 /// Why an interface cannot be opened.

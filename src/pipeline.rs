@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
-//!      └────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!      ├────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!      └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
 //!
 //!   (live, capture and ledger are one)
 //! ```
@@ -31,6 +32,7 @@ use crate::exporter::Exporter;
 use crate::hash::Key;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
+use crate::respond;
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
 use crate::sink::{
@@ -171,6 +173,7 @@ impl Run {
         };
         let (writer, handle) = writer.unzip();
         let identities = Identities::first(&settings.watches);
+        let evidence = actions.take_tap();
         let (connections, volumes) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
@@ -202,6 +205,7 @@ impl Run {
             census: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
+            evidence,
             handoff,
             episodes,
         });
@@ -349,6 +353,7 @@ fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Op
     if let Some(socket) = &settings.syslog {
         sinks.push(Syslog::open(socket)?);
     }
+    settings.report_dir.as_deref().map(respond::check_folder).transpose()?;
     Ok(sinks)
 }
 

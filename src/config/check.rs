@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use self::actions::{block, exec, webhook};
+use self::actions::{block, exec, report_from, webhook};
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::metrics;
@@ -59,6 +59,9 @@ impl Settings {
         if cli.suggest && cli.write.is_some() {
             faults.add(UsageError::Both("suggest", "write"));
         }
+        if cli.suggest && cli.report_dir.is_some() {
+            faults.add(UsageError::Both("suggest", "report_dir"));
+        }
         let json = json(&cli);
         let write = faults.note(write(&cli));
         faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));
@@ -85,6 +88,8 @@ impl Settings {
             syslog: faults.note(syslog(&cli)),
             exec: faults.note(exec(&cli)),
             webhook: faults.note(webhook(&cli)),
+            report_dir: cli.report_dir.clone().map(|dir| dir.value),
+            report_from: faults.note(report_from(&cli)),
             block: faults.note(block(&cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,

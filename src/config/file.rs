@@ -42,7 +42,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 14] = [
+const LIVE_ALONE: [&str; 15] = [
     "interface",
     "json",
     "metrics",
@@ -53,6 +53,7 @@ const LIVE_ALONE: [&str; 14] = [
     "exec",
     "exec_timeout",
     "webhook",
+    "report_dir",
     "block",
     "block_time",
     "block_unverified",

@@ -1,10 +1,12 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
+use crate::alert::Logged;
 use crate::connections::{self, Syn};
 use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::{self, Hint, Recorded, Slot};
+use crate::sink::Kept;
+use crate::table::{self, Recorded, Slot};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Pending};
@@ -33,7 +35,7 @@ impl Ledger {
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let is_reported = self.record(row, tag, batch.hint(row, index), pending);
+            let is_reported = self.record(row, tag, batch, index);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 self.connections.note_reported(place, watch);
@@ -47,8 +49,9 @@ impl Ledger {
 
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     #[inline]
-    fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
+    fn record(&mut self, row: usize, tag: u64, batch: &Batch, index: usize) -> bool {
         let Row { watch, tally, by, ref table } = self.rows[row];
+        let (pending, hint) = (&batch.all()[index], batch.hint(row, index));
         let Pending { segment, now, hashes, .. } = pending;
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.client) };
@@ -63,7 +66,7 @@ impl Ledger {
         if met.is_none() && !recorded.flagged {
             return false;
         }
-        self.report(watch, tally, tag, pending, &recorded, met)
+        self.report(watch, tally, tag, (pending, batch.kept.get(index)), &recorded, met)
     }
 
     /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.
@@ -72,7 +75,7 @@ impl Ledger {
         watch: usize,
         tally: usize,
         tag: u64,
-        pending: &Pending,
+        (pending, kept): (&Pending, Option<&Kept>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
@@ -92,6 +95,11 @@ impl Ledger {
                 let sight =
                     Sight { time, src: (hashes.client, src), dst: (hashes.server, dst), dst_port: *dst_port };
                 episode.count(&sight, span, met.is_some());
+                if let (Some(evidence), Some(kept)) = (&self.evidence, kept) {
+                    if *by != By::Destination {
+                        evidence.keep(episode.number(), logged(segment, time), kept.headers(segment.payload));
+                    }
+                }
                 return true;
             }
         }
@@ -165,6 +173,12 @@ impl Ledger {
             }
         }
     }
+}
+
+/// An attempt as evidence tells it.
+fn logged(segment: &Segment, time: Timestamp) -> Logged {
+    let Segment { src, src_port, dst, dst_port, flags, .. } = *segment;
+    Logged { time, src, src_port, dst, dst_port, flags }
 }
 
 fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Attempt {

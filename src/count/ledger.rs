@@ -20,6 +20,7 @@ use crate::connections::{self, Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
+use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::Received;
 use crate::stats::{Beat, Stats};
@@ -44,6 +45,7 @@ pub(super) struct Ledger {
     /// The memory that is left for censuses, where they are taken.
     pub(super) census: Option<Budget>,
     pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Tap>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
     pub(super) recent: Recent,
@@ -62,6 +64,7 @@ pub(super) struct Parts {
     pub(super) census: Option<Budget>,
     pub(super) key: hash::Key,
     pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Tap>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
 }
@@ -110,6 +113,7 @@ impl Ledger {
             hasher: Hasher::new(parts.key),
             census: parts.census,
             writer: parts.writer,
+            evidence: parts.evidence,
             handoff: parts.handoff,
             episodes: parts.episodes,
             recent: Recent::default(),

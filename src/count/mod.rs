@@ -40,6 +40,7 @@ use crate::decode::Tunnels;
 use crate::detector::Episodes;
 use crate::hash;
 use crate::packet::{InterfaceId, Packet};
+use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::{Expression, Received, Receiver};
 use crate::time::Timestamp;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub key: hash::Key,
     /// Where attempts of sources with an episode are written, if anywhere.
     pub writer: Option<CaptureHandle>,
+    /// Where attempts of sources and networks with an episode are told as evidence, if anywhere.
+    pub evidence: Option<Tap>,
     /// The way to the detector.
     pub handoff: Handoff,
     /// The open episodes.
@@ -88,8 +91,8 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, volumes, watches, allow, census, key, writer, handoff, episodes, .. } =
-            parts;
+        let Parts { connections, volumes, watches, allow, census, key, .. } = parts;
+        let Parts { writer, evidence, handoff, episodes, .. } = parts;
         let intake = Intake::new(intake::Parts {
             lanes: parts.lanes,
             looks_back: parts.looks_back,
@@ -97,7 +100,7 @@ impl Counting {
             expression: parts.expression,
             plan: Plan::new(&watches),
             key,
-            keeps: writer.is_some(),
+            keeps: writer.is_some() || evidence.is_some(),
             room: batch::SIZE,
         });
         let ledger = Ledger::new(ledger::Parts {
@@ -108,6 +111,7 @@ impl Counting {
             census,
             key,
             writer,
+            evidence,
             handoff,
             episodes,
         });

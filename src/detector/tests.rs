@@ -68,6 +68,7 @@ fn crossing(time: Timestamp) -> Crossing {
         bytes: (0, 0),
         hosts: None,
         since: (0, Ticks(7)),
+        before: Box::default(),
     }
 }
 

@@ -56,6 +56,17 @@ impl Kept {
         Self { time, interface, link, wire_length, length: length as u16, bytes }
     }
 
+    /// The same without its payload, whose length is known by the IP header. A trailer that a link layer may add cannot
+    /// be told from it: as many bytes as that stay.
+    #[must_use]
+    pub fn headers(mut self, payload: Option<u32>) -> Self {
+        if let Some(payload @ 1..) = payload {
+            let headers = u16::try_from(self.wire_length.saturating_sub(payload)).unwrap_or(u16::MAX);
+            self.length = self.length.min(headers);
+        }
+        self
+    }
+
     /// What was kept of the packet.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -232,6 +243,21 @@ mod tests {
 
     fn create(path: &Path, max_bytes: u64) -> (CaptureWriter, CaptureHandle) {
         CaptureWriter::create(path, max_bytes, interfaces()).unwrap()
+    }
+
+    #[test]
+    fn headers_are_what_comes_before_the_payload() {
+        let whole = |wire_length| Kept { wire_length, ..packet(&[7; 100]) };
+        for (wire_length, payload, kept) in [
+            (100, None, 100),
+            (100, Some(0), 100),
+            (100, Some(46), 54),
+            (1_514, Some(1_460), 54),
+            (60, Some(90), 0),
+        ] {
+            let headers = whole(wire_length).headers(payload);
+            assert_eq!((headers.bytes().len(), headers.wire_length), (kept, wire_length), "{payload:?}");
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl fmt::Display for Report<'_> {
 
 /// A start says how long the limit's attempts took, the other reports how it went on.
 fn write_pace(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
-    let duration = Span(alert.duration());
+    let duration = Elapsed(alert.duration());
     if alert.state == State::Start {
         return write!(f, " in={duration}");
     }
@@ -247,9 +247,9 @@ impl<I: Iterator<Item = String> + Clone> fmt::Display for Commas<I> {
 }
 
 /// A duration, rounded down so that it never claims more than there was: `0.003s`, `5.9s`, `5m57s`, `2d1h`.
-struct Span(Duration);
+pub(crate) struct Elapsed(pub(crate) Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
         match seconds {
@@ -271,7 +271,7 @@ impl fmt::Display for Span {
 }
 
 /// Attempts per second: one decimal, and more below 1, so that a slow rate does not read as none.
-struct Rate(f64);
+pub(crate) struct Rate(pub(crate) f64);
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -418,7 +418,7 @@ mod tests {
             (86_399_000, "23h59m59s"),
             (90_000_000, "1d1h"),
         ] {
-            assert_eq!(Span(Duration::from_millis(millis)).to_string(), shown);
+            assert_eq!(Elapsed(Duration::from_millis(millis)).to_string(), shown);
         }
     }
 

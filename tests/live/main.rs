@@ -22,6 +22,7 @@ mod scene;
 mod actions;
 mod block;
 mod captures;
+mod evidence;
 mod expiry;
 mod floods;
 mod forged;

@@ -155,6 +155,7 @@ impl Setup {
             census: None,
             key: Key::fixed(),
             writer: None,
+            evidence: None,
             handoff: Handoff::in_turns(events, turns),
             episodes,
         });

@@ -67,6 +67,8 @@ fn the_defaults_are_those_of_the_help() {
         syslog: None,
         exec: None,
         webhook: None,
+        report_dir: None,
+        report_from: None,
         block: None,
         user: None,
         metrics: None,

@@ -59,6 +59,8 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("exec", "exec", Slot::Optional(|cli| &mut cli.exec)),
     key("exec_timeout", "exec_timeout", Slot::Text(|cli| &mut cli.exec_timeout)),
     key("webhook", "webhook", Slot::Optional(|cli| &mut cli.webhook)),
+    key("report_dir", "report_dir", Slot::Path(|cli| &mut cli.report_dir)),
+    key("report_from", "report_from", Slot::Optional(|cli| &mut cli.report_from)),
     key("block", "block", Slot::Optional(|cli| &mut cli.block)),
     key("block_time", "block_time", Slot::Text(|cli| &mut cli.block_time)),
     key("block_unverified", "block_unverified", Slot::Flag(|cli| &mut cli.block_unverified)),
