@@ -23,7 +23,7 @@ use self::reload::{Changes, Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watching};
+use crate::count::{Ahead, Counting, Handoff, Parts, Room, Watch, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -388,9 +388,9 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let mut watching =
-        Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
-            .map_err(|_| Error::Memory(settings.memory))?;
+    let counted = Watch { number, name: Arc::clone(&watch.name), ports: watch.ports.clone(), grouping };
+    let mut watching = Watching::new(counted, &watch.limits, share, Writers::One)
+        .map_err(|_| Error::Memory(settings.memory))?;
     if settings.suggest {
         watching.take_census(&watch.limits);
     }

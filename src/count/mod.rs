@@ -30,7 +30,7 @@ pub use handoff::Handoff;
 use intake::Intake;
 use ledger::Ledger;
 pub use reload::{Coming, Reload};
-pub use tally::{Room, Watching};
+pub use tally::{Room, Watch, Watching};
 
 use crate::census::Budget;
 use crate::connections::Connections;

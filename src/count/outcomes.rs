@@ -12,7 +12,7 @@ use super::batch::Now;
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Parties;
-use super::tally::{By, Counter, Tally};
+use super::tally::{By, Counter, Tally, Watching};
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -36,7 +36,10 @@ impl Ledger {
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
         let before = news.before.map(|life| life.outcome);
         if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
-            self.stats.became.add(Code::from(news.after));
+            let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
+            for watching in self.watches.iter_mut().filter(concerned) {
+                watching.stats.became.add(Code::from(news.after));
+            }
         }
         if self.allow.contains(news.ends.client.0) {
             return;
@@ -44,7 +47,7 @@ impl Ledger {
         let Ends { client, server, .. } = news.ends;
         let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
         for watch in 0..self.watches.len() {
-            if !self.watches[watch].ports.contains(news.ends.server.1) {
+            if !self.watches[watch].watch.ports.contains(news.ends.server.1) {
                 continue;
             }
             for tally in 0..self.watches[watch].tallies.len() {
@@ -62,7 +65,7 @@ impl Ledger {
         let watching = &self.watches[watch];
         let Tally { by, counter: Counter { table, .. } } = &watching.tallies[tally];
         let by = *by;
-        let Some(tag) = by.tag(watching.grouping, &self.hasher, parties) else { return };
+        let Some(tag) = by.tag(watching.watch.grouping, &self.hasher, parties) else { return };
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
@@ -75,7 +78,7 @@ impl Ledger {
         let key = by.key(watching, parties, tag);
         if let Some((_, true)) = found {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
-            self.tell_episode(&change, now);
+            self.tell_episode(watch, &change, now);
         }
         if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
             self.record_outcome(watch, key, parties, found, news, now);
@@ -83,7 +86,7 @@ impl Ledger {
     }
 
     /// Tells the episode of what is flagged, if there is one or one is on its way.
-    fn tell_episode(&mut self, change: &Change, now: &Now) {
+    fn tell_episode(&mut self, watch: usize, change: &Change, now: &Now) {
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
         if let Some(episode) = self.episodes.get(&change.key) {
@@ -96,7 +99,7 @@ impl Ledger {
             self.episodes.count_sent();
             if !self.handoff.offer(Event::Became(*change)) {
                 self.episodes.count_handled();
-                self.stats.losses.crossings += 1;
+                self.note_dropped(watch);
             }
         }
     }
@@ -118,7 +121,7 @@ impl Ledger {
             table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
         let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
-        self.note_claim(&recorded, By::Source);
+        self.note_claim(watch, &recorded, By::Source);
         self.note_outcome(watch, outcome, key, now.ticks);
         let slot = found.map(|(slot, _)| slot);
         // Of a source whose slot is gone, nothing is known.

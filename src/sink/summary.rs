@@ -50,7 +50,6 @@ mod tests {
     use super::*;
 
     use crate::decode::Skipped;
-    use crate::outcome::Mix;
 
     #[test]
     fn every_counter_has_its_place() {
@@ -71,7 +70,6 @@ mod tests {
             last_watched: None,
             groups_evicted: 0,
             untimed: 0,
-            became: Mix::default(),
             connections_evicted: 108,
             losses: Losses { kernel: 109, interface: 110, crossings: 111, evictions: 112 },
             kernel_packets: 113,

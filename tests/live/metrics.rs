@@ -24,13 +24,13 @@ fn a_scrape_tells_what_the_summary_tells() {
     let until = Instant::now() + PATIENCE;
     let page = loop {
         let page = scrape(&scene.gateway);
-        if value(&page, r#"synwatch_outcomes_total{outcome="silent"}"#) == Some(35) {
+        if value(&page, r#"synwatch_outcomes_total{outcome="silent",watch="mail"}"#) == Some(35) {
             break page;
         }
         assert!(Instant::now() < until, "{page}");
         thread::yield_now();
     };
-    assert_eq!(value(&page, "synwatch_attempts_total"), Some(35), "{page}");
+    assert_eq!(value(&page, r#"synwatch_attempts_total{watch="mail"}"#), Some(35), "{page}");
     assert_eq!(value(&page, r#"synwatch_open_episodes{kind="source",watch="mail"}"#), Some(1), "{page}");
     assert_eq!(
         value(&page, r#"synwatch_lost_packets_total{by="kernel",interface="outer"}"#),
