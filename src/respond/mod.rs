@@ -15,6 +15,8 @@ mod block;
 mod exec;
 mod feed;
 mod helper;
+mod hurry;
+mod memory;
 mod webhook;
 
 pub use block::{Allowed, Blocked, Blocker, Blocks, Bounds, Guard, Nft, NftError, Protected, serve_guard};
