@@ -304,8 +304,9 @@ pub struct WatchOptions {
     /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143, 465, 587, 993 and 995, and "any" is every
     /// port; names beyond the usual ones are looked up in /etc/services. Reports name the watch "mail" when these are
     /// its ports, otherwise "custom". Given, it is the one watch there is, in place of those of the configuration file.
-    #[arg(short, long, value_name = "LIST", default_value = "mail", help_heading = COUNTED)]
-    pub ports: Written,
+    #[arg(short, long, value_name = "LIST", default_value = "mail", action = ArgAction::Set, num_args = 1,
+        help_heading = COUNTED)]
+    pub ports: Vec<Written>,
 
     /// Report N attempts of a source in any W (repeatable)
     ///
