@@ -101,7 +101,8 @@ pub fn run(
             run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
-            let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
+            let expression =
+                settings.expression.as_ref().map(|text| Expression::new(&text.value)).transpose()?;
             let progress = Progress::stderr();
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
@@ -455,7 +456,7 @@ fn filter(settings: &Settings) -> Filter {
     Filter {
         ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
         tunnels: settings.tunnels,
-        expression: settings.expression.clone(),
+        expression: settings.expression.as_ref().map(|text| text.value.clone()),
     }
 }
 

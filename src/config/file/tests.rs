@@ -105,7 +105,9 @@ fn what_a_file_says_goes_where_its_option_would() {
                  not port 2525";
     let mut said = settings(text, "").unwrap();
     let mut wanted = Settings::new(Cli::read(words.split_whitespace()).unwrap()).unwrap();
-    // A file's own folder, and a watch's name, are what options cannot say.
+    // A place in a file, its folder, and a watch's name are what options cannot say.
+    let place = said.expression.as_mut().map(|text| std::mem::replace(&mut text.place, Place::CommandLine));
+    assert!(matches!(place, Some(Place::File(place)) if place.key == "expression"));
     let written = said.write.take().unwrap();
     assert!(written.path.is_absolute() && written.path.ends_with("out.pcapng"));
     assert_eq!(written.max, wanted.write.take().unwrap().max);
