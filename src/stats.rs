@@ -53,8 +53,10 @@ pub struct Stats {
     pub held_back: u64,
     /// Reports that could not be written: the disk is full, or nobody reads them.
     pub reports_lost: u64,
-    /// Attempts not written to the `-w` file because its queue was full or the file had reached its size.
+    /// Attempts not written to the `-w` file: its queue was full, it has reached its size, or its disk is full.
     pub not_written: u64,
+    /// Those of them for which its queue had no room.
+    pub not_queued: u64,
 }
 
 /// The counters of one watch. A SYN to a port of several watches counts for each of them.

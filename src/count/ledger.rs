@@ -141,6 +141,7 @@ impl Ledger {
             connections_evicted: self.connections.evicted(),
             untimed: self.connections.untimed(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
+            not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
             ..self.stats
         }
     }

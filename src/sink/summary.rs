@@ -79,6 +79,7 @@ mod tests {
             held_back: 117,
             reports_lost: 118,
             not_written: 119,
+            not_queued: 0,
         };
         assert_eq!(
             lines(&stats),
