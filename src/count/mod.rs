@@ -164,6 +164,10 @@ impl Receiver for Counting {
         self.intake.idle(interface, now, &mut self.ledger);
     }
 
+    fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
+        self.intake.set_back(interface, now, &mut self.ledger);
+    }
+
     fn settle(&mut self) {
         self.flush();
     }

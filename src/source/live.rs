@@ -17,6 +17,7 @@ use pcap::{Active, Capture, Device, Linktype};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::address_watch::AddressWatch;
+use super::wall_clock::WallClock;
 use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, FilterError, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
@@ -88,6 +89,7 @@ pub struct Live {
     asked_at: Instant,
     /// Whether they have been asked since [`Source::is_beat`] was.
     beat: bool,
+    clock: WallClock,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
@@ -149,6 +151,7 @@ impl Live {
             more: false,
             asked_at: Instant::now(),
             beat: false,
+            clock: WallClock::new(now(), Instant::now()),
             own_changed: true,
             address_watch: AddressWatch::open(),
         })
@@ -250,13 +253,18 @@ impl Source for Live {
             return Step::More;
         }
         // Whatever came before this has been handed over once an interface has no more.
-        let horizon = now().before(self.opening.read_timeout + SLACK);
+        let (now, late) = (now(), self.opening.read_timeout + SLACK);
+        let horizon = now.before(late);
         self.more = false;
         for lane in &mut self.lanes {
             match lane.take(receiver) {
                 Taken::All => receiver.idle(lane.id, horizon),
                 Taken::Some => self.more = true,
             }
+        }
+        // By then, what was captured before it was set has been handed over.
+        if !self.more && self.clock.was_set_back(now, Instant::now(), late) {
+            self.lanes.iter().for_each(|lane| receiver.set_back(lane.id, horizon));
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();

@@ -259,6 +259,16 @@ impl Run {
         self.counting.packet(packet);
     }
 
+    /// The time passes without packets.
+    pub(crate) fn idle(&mut self, now: Timestamp) {
+        self.counting.idle(InterfaceId(0), now);
+    }
+
+    /// The clock is set back, and no packet tells of it.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        self.counting.set_back(InterfaceId(0), now);
+    }
+
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
         self.counting.packet(&Packet {
             time: syn.time,
