@@ -136,7 +136,7 @@ impl Run {
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
-        let exporter = settings.metrics.map(exporter).transpose()?;
+        let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
@@ -329,9 +329,13 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+fn exporter(address: SocketAddr, console: &Console) -> Result<Exporter, Error> {
     let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
-    log::info!("metrics at {}", exporter.url());
+    match address.port() {
+        // Whichever is free: nobody could know, so that it is said even with -q.
+        0 => _ = console.line(Priority::Info, &format!("synwatch: metrics at {}", exporter.url())),
+        _ => log::info!("metrics at {}", exporter.url()),
+    }
     Ok(exporter)
 }
 

@@ -47,6 +47,17 @@ fn a_scrape_tells_what_the_summary_tells() {
 }
 
 #[test]
+fn a_port_that_the_system_chooses_is_said() {
+    let Some(scene) = Scene::set() else { return };
+    let mut program = Program::start(synwatch(&scene.gateway, "-q -i outer --metrics 0"));
+    let said = program.err.wait_for("synwatch: metrics at http://127.0.0.1:").text;
+    let port = said.rsplit(':').next().unwrap().strip_suffix("/metrics").unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+    scene.gateway.enter(|| TcpStream::connect_timeout(&address, PATIENCE)).unwrap();
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
+}
+
+#[test]
 fn an_address_that_is_taken_is_an_error_at_the_start() {
     let Some(scene) = Scene::set() else { return };
     let _taken = scene.gateway.enter(|| std::net::TcpListener::bind(ADDRESS).unwrap());
