@@ -26,7 +26,7 @@ pub(super) struct Wanted {
     /// At least one.
     pub(super) watches: Vec<WrittenWatch>,
     /// Where in the file each key stands that has a say, but for those of watches.
-    places: Vec<Box<FilePlace>>,
+    places: Vec<FilePlace>,
 }
 
 impl Wanted {
@@ -36,7 +36,10 @@ impl Wanted {
         match concerned.max_by_key(|place| place.at) {
             Some(place) => {
                 let first = if place.key == one { other } else { one };
-                UsageError::Key { place: place.clone(), cause: format!("excludes {first} (leave one out)") }
+                UsageError::Key {
+                    place: Box::new(place.clone()),
+                    cause: format!("excludes {first} (leave one out)"),
+                }
             }
             None => UsageError::Both(one, other),
         }

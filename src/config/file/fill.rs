@@ -25,7 +25,7 @@ pub(super) struct Keys<'a> {
     pub(super) elsewhere: &'a [&'static str],
     pub(super) faults: &'a mut Refused,
     /// Where the keys stand whose values were put in their places.
-    pub(super) places: Vec<Box<FilePlace>>,
+    pub(super) places: Vec<FilePlace>,
 }
 
 /// Puts each value of a table where its key says, unless that is taken. Keys that there are not, and values of the
@@ -50,7 +50,7 @@ pub(super) fn fill<T>(
         if let Some(put) = keys.read(key, value) {
             if !is_taken(key.option) {
                 put(target);
-                keys.places.push(keys.document.place(name.span().start, key.name));
+                keys.places.push(*keys.document.place(name.span().start, key.name));
             }
         }
     }
