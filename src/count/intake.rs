@@ -221,7 +221,10 @@ impl Intake {
         let is_answer = !is_attempt && self.is_answer(segment);
         let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
         if is_attempt {
-            self.plan.tags(&pending.parties(), &self.hasher, self.batch.tags_of_next());
+            let batch = &mut self.batch;
+            self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
+        } else {
+            self.batch.set_no_tags_of_next();
         }
         self.batch.push(pending);
         if self.keeps {

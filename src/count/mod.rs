@@ -20,6 +20,7 @@ mod parties;
 mod plan;
 mod reload;
 mod tally;
+mod volumes;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use intake::Intake;
 use ledger::Ledger;
 pub use reload::{Coming, Reload};
 pub use tally::{Room, Watch, Watching};
+pub use volumes::Volumes;
 
 use crate::census::Budget;
 use crate::connections::Connections;
@@ -64,6 +66,8 @@ pub struct Parts {
     pub expression: Option<Expression>,
     /// The recent attempts.
     pub connections: Connections,
+    /// The bytes of those that closed.
+    pub volumes: Volumes,
     /// The watches.
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
@@ -84,7 +88,8 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, watches, allow, census, key, writer, handoff, episodes, .. } = parts;
+        let Parts { connections, volumes, watches, allow, census, key, writer, handoff, episodes, .. } =
+            parts;
         let intake = Intake::new(intake::Parts {
             lanes: parts.lanes,
             looks_back: parts.looks_back,
@@ -97,6 +102,7 @@ impl Counting {
         });
         let ledger = Ledger::new(ledger::Parts {
             connections,
+            volumes,
             watches,
             allow,
             census,

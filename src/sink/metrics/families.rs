@@ -91,10 +91,13 @@ fn of_tables(stats: &Stats, watches: &[(Arc<str>, WatchStats)]) -> [MetricFamily
             "What was forgotten while it was live, to make room: sources, or networks and destinations.",
             each_by("of", watches, evicted),
         ),
-        counter(
-            "synwatch_evicted_connections_total",
-            "Recent attempts that were forgotten early, to make room.",
-            stats.connections_evicted,
+        counters(
+            "synwatch_shared_evictions_total",
+            "What all watches share and was forgotten early, to make room: recent attempts, bytes of closed ones.",
+            [
+                (vec![("of", "connection")], stats.connections_evicted),
+                (vec![("of", "volume")], stats.volumes_evicted),
+            ],
         ),
         counter("synwatch_untimed_syns_total", "SYNs whose answer is not waited for.", stats.untimed),
         counters(
