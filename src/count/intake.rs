@@ -211,21 +211,18 @@ impl Intake {
         segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.plan.is_watched(segment.src_port)
     }
 
-    /// Has a segment wait in the batch, with a tag for each tally that it concerns if it is a SYN.
+    /// Has a segment wait in the batch, with a tag for each tally that counts its connection.
     #[inline]
     fn take(&mut self, packet: &Packet<'_>, segment: &Segment, to_server: bool) {
         let now = Now { time: packet.time, ticks: self.clock.ticks(packet.time) };
         let hashes = self.hasher.segment(segment, to_server);
         let is_attempt = segment.flags.is_attempt();
-        let is_own = !self.own.is_empty() && self.own.contains(&segment.src);
+        let client = if to_server { segment.src } else { segment.dst };
+        let is_own = !self.own.is_empty() && self.own.contains(&client);
         let is_answer = !is_attempt && self.is_answer(segment);
-        let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
-        if is_attempt {
-            let batch = &mut self.batch;
-            self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
-        } else {
-            self.batch.set_no_tags_of_next();
-        }
+        let pending = Pending { segment: *segment, now, hashes, to_server, is_own, is_answer };
+        let batch = &mut self.batch;
+        self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
         self.batch.push(pending);
         if self.keeps {
             self.batch.kept.push(Kept::new(packet));
