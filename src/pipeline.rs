@@ -24,7 +24,7 @@ use self::reload::{Changes, Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Ahead, Counting, Handoff, Parts, Room, Volumes, Watching};
+use crate::count::{Ahead, Counting, Handoff, Parts, Room, Volumes, Watch, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -105,7 +105,8 @@ pub fn run(
             run.run(source, settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
-            let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
+            let expression =
+                settings.expression.as_ref().map(|text| Expression::new(&text.value)).transpose()?;
             let progress = Progress::stderr();
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
@@ -139,7 +140,7 @@ impl Run {
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
-        let exporter = settings.metrics.map(exporter).transpose()?;
+        let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
@@ -336,9 +337,13 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+fn exporter(address: SocketAddr, console: &Console) -> Result<Exporter, Error> {
     let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
-    log::info!("metrics at {}", exporter.url());
+    match address.port() {
+        // Whichever is free: nobody could know, so that it is said even with -q.
+        0 => _ = console.line(Priority::Info, &format!("synwatch: metrics at {}", exporter.url())),
+        _ => log::info!("metrics at {}", exporter.url()),
+    }
     Ok(exporter)
 }
 
@@ -402,9 +407,9 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let mut watching =
-        Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
-            .map_err(|_| Error::Memory(settings.memory))?;
+    let counted = Watch { number, name: Arc::clone(&watch.name), ports: watch.ports.clone(), grouping };
+    let mut watching = Watching::new(counted, &watch.limits, share, Writers::One)
+        .map_err(|_| Error::Memory(settings.memory))?;
     if settings.suggest {
         watching.take_census(&watch.limits);
     }
@@ -469,7 +474,7 @@ fn filter(settings: &Settings) -> Filter {
     Filter {
         ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
         tunnels: settings.tunnels,
-        expression: settings.expression.clone(),
+        expression: settings.expression.as_ref().map(|text| text.value.clone()),
     }
 }
 

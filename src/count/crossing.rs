@@ -56,7 +56,7 @@ impl Ledger {
             return false;
         }
         if self.handoff.is_full() {
-            self.stats.losses.crossings += 1;
+            self.note_dropped(met.watch);
             return false;
         }
         flag();
@@ -65,7 +65,7 @@ impl Ledger {
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
         if !is_sent {
             self.episodes.count_handled();
-            self.stats.losses.crossings += 1;
+            self.note_dropped(met.watch);
         }
         is_sent
     }

@@ -130,7 +130,8 @@ impl Ledger {
 
     /// Tells that a second has passed, if there is room to tell it.
     pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
-        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
+        let watches = self.watches.iter().map(Watching::counted).collect();
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
     }
 
     fn follow_orders(&mut self, batch: &mut Batch) {
@@ -155,6 +156,7 @@ impl Ledger {
             untimed: self.connections.untimed(),
             volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
+            not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
             ..self.stats
         }
     }
@@ -245,13 +247,32 @@ impl Ledger {
     }
 
     /// Takes note of how a slot was come by. Networks and destinations that gave way are no sources lost.
-    pub(super) fn note_claim(&mut self, recorded: &Recorded, by: By) {
-        self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
-        let evicted = u64::from(recorded.claimed == Some(Claim::Evicted));
+    pub(super) fn note_claim(&mut self, watch: usize, recorded: &Recorded, by: By) {
+        let claimed = u64::from(recorded.claimed.is_some());
+        self.stats.slots_claimed += claimed;
+        self.watches[watch].stats.slots_claimed += claimed;
+        self.note_evictions(watch, u64::from(recorded.claimed == Some(Claim::Evicted)), by);
+    }
+
+    /// Takes note of so many that were forgotten although they were live.
+    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: By) {
+        let stats = &mut self.watches[watch].stats;
         match by {
-            By::Source => self.stats.losses.evictions += evicted,
-            By::Network | By::Destination => self.stats.groups_evicted += evicted,
+            By::Source => {
+                self.stats.losses.evictions += evicted;
+                stats.evictions += evicted;
+            }
+            By::Network | By::Destination => {
+                self.stats.groups_evicted += evicted;
+                stats.groups_evicted += evicted;
+            }
         }
+    }
+
+    /// Takes note of what the detector has no time for.
+    pub(super) fn note_dropped(&mut self, watch: usize) {
+        self.stats.losses.crossings += 1;
+        self.watches[watch].stats.crossings += 1;
     }
 }
 

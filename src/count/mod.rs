@@ -31,7 +31,7 @@ pub use handoff::Handoff;
 use intake::Intake;
 use ledger::Ledger;
 pub use reload::{Coming, Reload};
-pub use tally::{Room, Watching};
+pub use tally::{Room, Watch, Watching};
 pub use volumes::Volumes;
 
 use crate::census::Budget;
@@ -172,6 +172,10 @@ impl Receiver for Counting {
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
         self.intake.idle(interface, now, &mut self.ledger);
+    }
+
+    fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
+        self.intake.set_back(interface, now, &mut self.ledger);
     }
 
     fn settle(&mut self) {

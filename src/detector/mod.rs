@@ -258,7 +258,8 @@ impl<S: Sink> Detector<S> {
             let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
             if due <= now {
                 self.sink.stats(now, &counted);
-                self.stats_due = Some(now.after(interval));
+                // From when it was due, so that the records keep their distance however late the ticks come.
+                self.stats_due = Some(latest(due, interval, now).after(interval));
             }
         }
         self.sink.tick(now);

@@ -16,6 +16,8 @@ mod evidence;
 mod exec;
 mod feed;
 mod helper;
+mod hurry;
+mod memory;
 mod webhook;
 
 pub use block::{Allowed, Blocked, Blocker, Blocks, Bounds, Guard, Nft, NftError, Protected, serve_guard};

@@ -88,6 +88,8 @@ struct Shared {
     reopen: AtomicBool,
     /// Counted by both.
     not_written: AtomicU64,
+    /// Counted by handles.
+    not_queued: AtomicU64,
 }
 
 impl CaptureHandle {
@@ -96,6 +98,7 @@ impl CaptureHandle {
         let kept = self.queue.try_send(packet).is_ok();
         if !kept {
             self.shared.miss(1);
+            self.shared.not_queued.fetch_add(1, Ordering::Relaxed);
         }
         kept
     }
@@ -120,6 +123,12 @@ impl CaptureHandle {
     #[must_use]
     pub fn not_written(&self) -> u64 {
         self.shared.not_written.load(Ordering::Relaxed)
+    }
+
+    /// Those of them for which there was no room in the queue: the disk is too slow.
+    #[must_use]
+    pub fn not_queued(&self) -> u64 {
+        self.shared.not_queued.load(Ordering::Relaxed)
     }
 }
 
@@ -288,7 +297,7 @@ mod tests {
         for index in 0..QUEUE + 2 {
             assert_eq!(handle.try_keep(packet(b"a")), index < QUEUE);
         }
-        assert_eq!(handle.not_written(), 2);
+        assert_eq!((handle.not_written(), handle.not_queued()), (2, 2));
         drop(handle);
         assert_eq!(writer.run(), 2);
         assert_eq!(read(&path).packets.len(), QUEUE);
@@ -365,6 +374,7 @@ mod tests {
         }
         let missed = handle.not_written();
         assert_ne!(missed, 0);
+        assert_eq!(handle.not_queued(), 0);
         writer.reopen();
         writer.write(&packet(b"a"));
         assert_eq!(handle.not_written(), missed + 1, "nothing was moved");

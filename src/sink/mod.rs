@@ -26,6 +26,7 @@ pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
 pub use eve::{Eve, record_of};
+pub use governor::{Governed, Voice};
 pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub use metrics::{Metrics, Page};

@@ -17,6 +17,7 @@ use pcap::{Active, Capture, Device, Linktype};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::address_watch::AddressWatch;
+use super::wall_clock::WallClock;
 use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, FilterError, InterfaceFault};
 use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
@@ -33,6 +34,12 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How much later than the read time-out the kernel may hand a packet over: its timers are coarse.
 const SLACK: Duration = Duration::from_millis(20);
+
+/// What the firewall logs: `nflog`, or `nflog:5` for a group.
+const LOG: &str = "nflog";
+/// The kernel sends that in messages of many packets, and libpcap has room for a message of the snap length: what does
+/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into it.
+const LOG_SNAP_LENGTH: i32 = 0xffff;
 
 /// How interfaces are opened.
 #[derive(Debug, Clone)]
@@ -82,6 +89,7 @@ pub struct Live {
     asked_at: Instant,
     /// Whether they have been asked since [`Source::is_beat`] was.
     beat: bool,
+    clock: WallClock,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
@@ -143,6 +151,7 @@ impl Live {
             more: false,
             asked_at: Instant::now(),
             beat: false,
+            clock: WallClock::new(now(), Instant::now()),
             own_changed: true,
             address_watch: AddressWatch::open(),
         })
@@ -244,13 +253,18 @@ impl Source for Live {
             return Step::More;
         }
         // Whatever came before this has been handed over once an interface has no more.
-        let horizon = now().before(self.opening.read_timeout + SLACK);
+        let (now, late) = (now(), self.opening.read_timeout + SLACK);
+        let horizon = now.before(late);
         self.more = false;
         for lane in &mut self.lanes {
             match lane.take(receiver) {
                 Taken::All => receiver.idle(lane.id, horizon),
                 Taken::Some => self.more = true,
             }
+        }
+        // By then, what was captured before it was set has been handed over.
+        if !self.more && self.clock.was_set_back(now, Instant::now(), late) {
+            self.lanes.iter().for_each(|lane| receiver.set_back(lane.id, horizon));
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();
@@ -303,6 +317,11 @@ impl Lane {
     fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
         let State::Open(capture) = &mut self.state else { return Taken::All };
         let (id, link) = (self.id, self.link);
+        // There libpcap reads from a socket, a message at a time, and takes it for an error when there is none.
+        let is_socket = link == LinkType::NFLOG;
+        if is_socket && !is_readable(capture) {
+            return Taken::All;
+        }
         let taken = capture.dispatch(Some(TURN), |packet| {
             let time = &packet.header.ts;
             receiver.packet(&Packet {
@@ -315,6 +334,7 @@ impl Lane {
         });
         match taken {
             Ok(TURN) => Taken::Some,
+            Ok(_) if is_socket => Taken::Some,
             Ok(_) => Taken::All,
             Err(error) => {
                 self.lose(&error);
@@ -366,6 +386,13 @@ impl Lane {
     }
 }
 
+/// Whether the kernel has something to be read.
+fn is_readable(capture: &Capture<Active>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))
+        .is_ok_and(|ready| ready > 0)
+}
+
 /// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
 fn is_up(name: &str) -> Option<bool> {
     const IFF_UP: u32 = 1;
@@ -393,7 +420,7 @@ fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Er
     let timeout = i32::try_from(opening.read_timeout.as_millis()).unwrap_or(i32::MAX);
     let mut capture = Capture::from_device(name)
         .map_err(libpcap)?
-        .snaplen(opening.snap_length)
+        .snaplen(opening.snap_length.max(if name.starts_with(LOG) { LOG_SNAP_LENGTH } else { 0 }))
         .buffer_size(opening.buffer)
         .timeout(timeout)
         // libpcap warns that `any` cannot be promiscuous, which the crate takes for an error.

@@ -13,6 +13,7 @@ mod pollers;
 mod reload;
 mod repeats;
 mod sources;
+mod statistics;
 
 /// The host that most tests watch.
 const HOST: &str = "198.51.100.7";

@@ -38,3 +38,4 @@ mod privileges;
 mod reload;
 mod signals;
 mod streams;
+mod syslog;
