@@ -13,7 +13,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::cli::{Place, Written};
-use crate::error::FilterError;
+use crate::error::{FilterError, PrivilegeError};
 use crate::respond::{Bounds, CommandLine, Reporter, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
@@ -72,7 +72,7 @@ pub struct Settings {
     /// How sources are blocked, if they are.
     pub block: Option<BlockSettings>,
     /// The user to go on as; without one it is for the start to say.
-    pub user: Option<String>,
+    pub user: Option<Written>,
     /// The configuration file and the allow files: what was read for these settings, and may be read again.
     pub files: Vec<PathBuf>,
     /// Where metrics are shown, if anywhere; live only.
@@ -95,6 +95,19 @@ impl Settings {
     pub fn wrong_expression(&self, cause: FilterError) -> UsageError {
         let place = self.expression.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::Expression { place, cause }
+    }
+
+    /// Why the user to go on as cannot be, with the place where it was named.
+    #[must_use]
+    pub fn wrong_user(&self, cause: PrivilegeError) -> UsageError {
+        let place = self.user.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
+        UsageError::User { place, cause }
+    }
+
+    /// The user to go on as, if one is named.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(|written| written.value.as_str())
     }
 }
 

@@ -73,7 +73,7 @@ impl Settings {
             allow: allow_list(cli, &mut faults),
             allow_self: !cli.no_allow_self,
             tunnels: cli.tunnels,
-            user: cli.user.clone().map(|user| user.value),
+            user: cli.user.clone(),
             metrics: faults.note(metrics(cli)),
             log_format: faults.note(read("log-format", &cli.log_format)),
             files: cli.config.iter().chain(cli.allow_file.iter().map(|file| &file.value)).cloned().collect(),

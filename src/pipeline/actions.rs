@@ -55,7 +55,7 @@ impl Actions {
             // Nobody is reported.
             return Ok(Self::default());
         }
-        let user = settings.user.clone();
+        let user = settings.user().map(str::to_owned);
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
         let allowed = Allowed::default();
         allowed.set(settings.allow.clone());
@@ -161,7 +161,7 @@ fn guard(
     allowed: Allowed,
 ) -> Result<(Bounds, Option<Guard>, Protected), Error> {
     let guard = match block.by {
-        Firewall::Nft => Some(Guard::start(settings.user.clone())?),
+        Firewall::Nft => Some(Guard::start(settings.user().map(str::to_owned))?),
         Firewall::Print => None,
     };
     Ok((block.bounds, guard, Protected::of_this_host(allowed)))
