@@ -272,7 +272,7 @@ pub struct Cli {
     ///
     /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program, it gives up
     /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
-    /// those of its options. What holds is said with -v.
+    /// those of its options. What holds is said at the start, in a replay with -v.
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
     pub user: Option<Written>,
 

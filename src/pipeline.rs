@@ -144,7 +144,12 @@ impl Run {
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
-        log::info!("privileges: {held}");
+        // A service's log is to show what protects it, whatever else it shows.
+        if self.is_live && settings.summary {
+            console.line(Priority::Info, &format!("synwatch: privileges: {held}"));
+        } else {
+            log::info!("privileges: {held}");
+        }
         // Limits that are still to be chosen are no reason to report anybody.
         let opened = match settings.suggest {
             true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
