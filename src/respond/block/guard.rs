@@ -27,6 +27,10 @@ struct Request {
     seconds: u64,
 }
 
+/// From it, once it may do nothing else: what keeps it from blocking for now, if anything does. An error: it cannot be
+/// the guard.
+type Ready = Result<Option<String>, String>;
+
 /// From it: done, or why not.
 type Reply = Result<(), String>;
 
@@ -38,17 +42,22 @@ impl Guard {
     /// The argument by which the program knows that it is to be the guard: [`serve_guard`].
     pub const ARGUMENT: &'static str = "--guard-firewall";
 
-    /// Starts it, and waits until it has made its table.
+    /// Starts it, and waits until it has made its table. That nft does not make it is warned of: it may do so later.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, has not the right to, or nft does not do it.
+    /// When it cannot be started, or has not the right to change the firewall.
     pub fn start(user: Option<String>) -> Result<Self, Error> {
         let started = Process::start(Self::ARGUMENT).and_then(|mut process| {
-            let ready: Reply = process.ask(&Setup { user })?;
-            Ok(ready.map(|()| Self(process)))
+            let ready: Ready = process.ask(&Setup { user })?;
+            Ok(ready.map(|hindrance| (Self(process), hindrance)))
         });
-        started.unwrap_or_else(|error| Err(error.to_string())).map_err(Error::Firewall)
+        let started = started.unwrap_or_else(|error| Err(error.to_string()));
+        let (guard, hindrance) = started.map_err(Error::Firewall)?;
+        if let Some(why) = hindrance {
+            log::warn!("nobody can be blocked for now: {why}; it is tried again for each source");
+        }
+        Ok(guard)
     }
 
     /// Has a network blocked.
@@ -76,22 +85,34 @@ pub fn serve_guard(
     let mut lines = requests.lines();
     let Some(setup) = lines.next() else { return Ok(()) };
     let setup: Setup = serde_json::from_str(&setup?)?;
-    let ready =
-        become_guard(setup.user.as_deref()).and_then(|()| set_up().map_err(|error| error.to_string()));
-    let reply: Reply = ready.as_ref().map(drop).map_err(Clone::clone);
-    replies.write_all(&line(&reply)?)?;
-    let Ok(nft) = ready else { return Ok(()) };
+    let ready: Ready =
+        become_guard(setup.user.as_deref()).map(|()| set_up().err().map(|why| why.to_string()));
+    replies.write_all(&line(&ready)?)?;
+    if ready.is_err() {
+        return Ok(());
+    }
     for request in lines {
         let Request { network, seconds } = serde_json::from_str(&request?)?;
-        let done = nft.block(network.trunc(), Duration::from_secs(seconds));
+        let done = block(network.trunc(), Duration::from_secs(seconds));
         let reply: Reply = done.map_err(|error| error.to_string());
         replies.write_all(&line(&reply)?)?;
     }
     Ok(())
 }
 
-fn set_up() -> Result<Nft, NftError> {
+fn set_up() -> Result<(), NftError> {
+    Nft::find()?.set_up()
+}
+
+/// Makes the table where it is not there (any more): nft may be installed by now, and who loads a ruleset anew mostly
+/// empties the old one first.
+fn block(network: IpNet, time: Duration) -> Result<(), NftError> {
     let nft = Nft::find()?;
-    nft.set_up()?;
-    Ok(nft)
+    match nft.block(network, time) {
+        Err(NftError::Changed(_)) => {
+            nft.set_up()?;
+            nft.block(network, time)
+        }
+        done => done,
+    }
 }
