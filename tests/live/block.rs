@@ -121,6 +121,24 @@ fn a_block_ends_by_itself() {
 }
 
 #[test]
+fn a_block_of_an_earlier_run_goes_on_and_counts() {
+    let Some(scene) = scene() else { return };
+    let options = "-i outer --block nft --block-time 2h --max-blocks 1 --update 1s";
+    let mut program = Program::watch(&scene.gateway, options);
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("198.51.100.66 is blocked for 2h");
+    program.stop(Signal::TERM);
+    let mut program = Program::watch(&scene.gateway, options);
+    let _knocks: Vec<_> = (0..30).map(|_| knock(&scene, ATTACKER)).collect();
+    program.err.wait_for(" blocked=2h");
+    let _last = flood(&scene, &[INNOCENT]);
+    program.err.wait_for("198.51.100.10 is not blocked, as many are as may be (");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count(" is blocked for "), 0, "{ended:#?}");
+    wait_for_blocks(&scene.gateway, &["198.51.100.66/32"]);
+}
+
+#[test]
 fn a_forged_source_is_not_blocked() {
     let Some(scene) = scene() else { return };
     let mut program = Program::watch(&scene.gateway, "-i outer --block nft");

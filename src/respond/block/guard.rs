@@ -1,15 +1,16 @@
 //! The process that has the right to change the firewall, and no other; it reads no packet.
 //!
-//! It is asked for one thing only, to block a network for a time, and makes of that what nft is told: whoever has taken
-//! over the program can block, but do nothing else to the firewall.
+//! It is asked for two things only, to block a network for a time, and what is blocked, and makes of that what nft is
+//! told: whoever has taken over the program can block, but do nothing else to the firewall.
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::nft::{Nft, NftError};
+use super::nft::{Blocked, Nft, NftError};
 use crate::error::Error;
 use crate::respond::helper::{Process, line, outlive_signals};
 
@@ -22,17 +23,17 @@ struct Setup {
 
 /// To it, once it is ready.
 #[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    network: IpNet,
-    seconds: u64,
+enum Request {
+    Block { network: IpNet, seconds: u64 },
+    List,
 }
 
 /// From it, once it may do nothing else: what keeps it from blocking for now, if anything does. An error: it cannot be
 /// the guard.
 type Ready = Result<Option<String>, String>;
 
-/// From it: done, or why not.
-type Reply = Result<(), String>;
+/// From it: what was asked for, or why not.
+type Reply<T = ()> = Result<T, String>;
 
 /// The program's end.
 #[derive(Debug)]
@@ -63,8 +64,16 @@ impl Guard {
     /// Has a network blocked.
     pub(super) fn block(&mut self, network: IpNet, time: Duration) -> Reply {
         let seconds = time.as_secs().max(1);
-        let reply = self.0.ask(&Request { network, seconds });
-        reply.unwrap_or_else(|_| {
+        self.ask(&Request::Block { network, seconds })
+    }
+
+    /// What is blocked, by whomever.
+    pub(super) fn blocked(&mut self) -> Reply<Vec<Blocked>> {
+        self.ask(&Request::List)
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Reply<T> {
+        self.0.ask(request).unwrap_or_else(|_| {
             Err("the process that guards the firewall has ended (restart synwatch)".to_owned())
         })
     }
@@ -92,12 +101,20 @@ pub fn serve_guard(
         return Ok(());
     }
     for request in lines {
-        let Request { network, seconds } = serde_json::from_str(&request?)?;
-        let done = block(network.trunc(), Duration::from_secs(seconds));
-        let reply: Reply = done.map_err(|error| error.to_string());
-        replies.write_all(&line(&reply)?)?;
+        let reply = match serde_json::from_str(&request?)? {
+            Request::Block { network, seconds } => {
+                answer(block(network.trunc(), Duration::from_secs(seconds)))?
+            }
+            Request::List => answer(Nft::find().and_then(|nft| nft.blocked()))?,
+        };
+        replies.write_all(&reply)?;
     }
     Ok(())
+}
+
+fn answer<T: Serialize>(done: Result<T, NftError>) -> serde_json::Result<Vec<u8>> {
+    let reply: Reply<T> = done.map_err(|error| error.to_string());
+    line(&reply)
 }
 
 fn set_up() -> Result<(), NftError> {
