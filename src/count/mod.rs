@@ -12,6 +12,7 @@ mod attempts;
 mod batch;
 mod census;
 mod crossing;
+mod due;
 mod handoff;
 mod intake;
 mod ledger;
