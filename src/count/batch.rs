@@ -158,6 +158,11 @@ impl Batch {
         Some(self.tags[index * self.rows + row]).filter(|tag| *tag != NONE)
     }
 
+    /// The tags of a segment, for all tallies.
+    pub(super) fn tags(&self, index: usize) -> &[u64] {
+        &self.tags[index * self.rows..(index + 1) * self.rows]
+    }
+
     /// Where a segment's tag for a tally was found in its set.
     #[inline]
     pub(super) fn hint(&self, row: usize, index: usize) -> Hint {

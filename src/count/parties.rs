@@ -37,7 +37,7 @@ pub(super) struct Hashes {
 }
 
 /// Hashes addresses, and remembers the hash of one server: nearly all segments are from or to one of a few.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hasher {
     key: Key,
     server: IpAddr,
