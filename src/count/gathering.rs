@@ -34,7 +34,7 @@ const DISORDER: Duration = Duration::from_secs(1);
 pub struct Gathering {
     counting: Counting,
     interfaces: usize,
-    merge: Merge<Batch>,
+    merge: Merge<Box<Batch>>,
     inbox: Receiver<Message>,
     readers: Vec<Link>,
     own: Option<Vec<IpAddr>>,
@@ -44,7 +44,7 @@ pub struct Gathering {
 /// The way back to a reader.
 #[derive(Debug)]
 struct Link {
-    empty: Sender<Batch>,
+    empty: Sender<Box<Batch>>,
     orders: Sender<Order>,
     received: Vec<(InterfaceId, Received)>,
     state: State,
@@ -58,7 +58,7 @@ enum State {
     HasEnded,
 }
 
-impl Sheaf for Batch {
+impl Sheaf for Box<Batch> {
     fn time(&self, place: usize) -> Option<Timestamp> {
         self.all().get(place).map(|pending| pending.now.time)
     }
@@ -78,7 +78,7 @@ impl Counting {
             let reader = Reader {
                 number,
                 first_lane: lanes(number, interfaces).start,
-                batch: sieve.batch(batch::LARGE),
+                batch: Box::new(sieve.batch(batch::LARGE)),
                 sieve,
                 interface: 0,
                 newest: None,
@@ -149,15 +149,12 @@ impl Gathering {
         self.halt();
         let tunnels = reload.tunnels;
         let left = self.counting.reload(reload);
-        for (number, reader) in self.readers.iter_mut().enumerate() {
-            if reader.state == State::Waits {
-                let plan = Plan::new(&self.counting.ledger.watches);
-                // It waits for this; if it is gone all the same, whoever joins it is told why.
-                let _ = reader.orders.send(Order::GoOn { plan, tunnels, filter: filter.cloned() });
-                reader.state = State::Reads;
-                lanes(number, self.interfaces).for_each(|lane| self.merge.begin(lane));
-            }
+        for reader in self.readers.iter().filter(|reader| reader.state == State::Waits) {
+            let plan = Plan::new(&self.counting.ledger.watches);
+            // It waits for this; if it is gone all the same, whoever joins it is told why.
+            let _ = reader.orders.send(Order::GoOn { plan, tunnels, filter: filter.cloned() });
         }
+        self.heed_while(State::Waits);
         left
     }
 
@@ -173,11 +170,16 @@ impl Gathering {
             // One that has ended has said so, or what it says is on its way.
             let _ = reader.orders.send(Order::Halt);
         }
-        while self.readers.iter().any(|reader| reader.state == State::Reads) {
-            let Ok(message) = self.inbox.recv() else { break };
+        self.heed_while(State::Reads);
+        self.count_all();
+    }
+
+    /// Takes what is sent while there is a reader in this state.
+    fn heed_while(&mut self, state: State) {
+        while self.readers.iter().any(|reader| reader.state == state) {
+            let Ok(message) = self.inbox.recv() else { return };
             self.heed(message);
         }
-        self.count_all();
     }
 
     /// Takes note of what was sent, and counts what can be counted then.
@@ -203,6 +205,10 @@ impl Gathering {
                 self.beat |= reader == 0;
             }
             Message::Halted { reader } => self.leave(reader, State::Waits),
+            Message::GoesOn { reader } => {
+                self.readers[reader].state = State::Reads;
+                lanes(reader, self.interfaces).for_each(|lane| self.merge.begin(lane));
+            }
             Message::Ended { reader } => self.leave(reader, State::HasEnded),
         }
         while let Some(run) = self.merge.next() {
@@ -247,7 +253,7 @@ impl Gathering {
         }
     }
 
-    fn give_back(&self, lane: usize, mut batch: Batch) {
+    fn give_back(&self, lane: usize, mut batch: Box<Batch>) {
         batch.clear();
         // A reader that has ended needs it no more.
         let _ = self.readers[lane / self.interfaces].empty.try_send(batch);

@@ -24,7 +24,7 @@ pub(super) const BATCHES: usize = 64;
 #[derive(Debug)]
 pub(super) enum Message {
     /// Segments of a lane, and how many packets were looked at; all through this time has been handed over.
-    Packets { lane: usize, batch: Batch, through: Timestamp },
+    Packets { lane: usize, batch: Box<Batch>, through: Timestamp },
     /// The same without any.
     Passed { lane: usize, through: Timestamp },
     /// The own addresses have changed.
@@ -33,6 +33,8 @@ pub(super) enum Message {
     Received { reader: usize, by_interface: Vec<(InterfaceId, Received)> },
     /// It waits to be told how to go on.
     Halted { reader: usize },
+    /// It goes on as it was told.
+    GoesOn { reader: usize },
     /// There will be nothing more from it.
     Ended { reader: usize },
 }
@@ -53,14 +55,14 @@ pub struct Reader {
     /// The lane of its first interface; those of the others follow.
     pub(super) first_lane: usize,
     pub(super) sieve: Sieve,
-    pub(super) batch: Batch,
+    pub(super) batch: Box<Batch>,
     /// The interface whose packets are in the batch, and the time of the newest since something was sent.
     pub(super) interface: usize,
     pub(super) newest: Option<Timestamp>,
     /// Through which time each interface has been handed over.
     pub(super) through: Vec<Timestamp>,
     pub(super) out: Sender<Message>,
-    pub(super) empty: Receiver<Batch>,
+    pub(super) empty: Receiver<Box<Batch>>,
     /// How many batches there are.
     pub(super) batches: usize,
     pub(super) orders: Receiver<Order>,
@@ -92,19 +94,20 @@ impl Reader {
         self.send(Message::Received { reader: self.number, by_interface });
     }
 
-    /// Waits, if it is told to, until it is told how to go on. Gives the filter that the kernel is to have from now on, if
-    /// that changes.
-    pub fn heed(&mut self) -> Option<Filter> {
-        let Ok(Order::Halt) = self.orders.try_recv() else { return None };
+    /// Waits, if it is told to, until it is told how to go on. `refilter` has the kernel pass what a filter says from now
+    /// on, if that changes.
+    pub fn heed(&mut self, refilter: impl FnOnce(Filter)) {
+        let Ok(Order::Halt) = self.orders.try_recv() else { return };
         self.report();
         self.send(Message::Halted { reader: self.number });
-        let Ok(Order::GoOn { plan, tunnels, filter }) = self.orders.recv() else { return None };
+        let Ok(Order::GoOn { plan, tunnels, filter }) = self.orders.recv() else { return };
         self.sieve.replan(plan, tunnels);
-        self.batch = self.sieve.batch(batch::LARGE);
+        self.batch = Box::new(self.sieve.batch(batch::LARGE));
         // Those of before are of another form.
         self.batches = 1;
         while self.empty.try_recv().is_ok() {}
-        filter
+        filter.map(refilter);
+        self.send(Message::GoesOn { reader: self.number });
     }
 
     /// Sends what it has: there will be nothing more.
@@ -122,13 +125,13 @@ impl Reader {
     }
 
     /// An empty batch; `None` when nobody gives any back any more.
-    fn spare(&mut self) -> Option<Batch> {
+    fn spare(&mut self) -> Option<Box<Batch>> {
         if let Ok(batch) = self.empty.try_recv() {
             return Some(batch);
         }
         if self.batches < BATCHES {
             self.batches += 1;
-            return Some(self.sieve.batch(batch::LARGE));
+            return Some(Box::new(self.sieve.batch(batch::LARGE)));
         }
         self.empty.recv().ok()
     }

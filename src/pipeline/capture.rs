@@ -36,9 +36,12 @@ impl Capturing {
     ///
     /// When the system starts no thread.
     pub(super) fn live(mut sources: Vec<Live>, counting: Counting, heeds: Heeds) -> Result<Self, Error> {
-        if let (1, Some(source)) = (sources.len(), sources.pop()) {
-            let alone = Alone { source, counting };
-            return Ok(Self { readers: Vec::new(), counter: spawn("capture", || capture(alone, heeds))? });
+        if sources.len() == 1 {
+            if let Some(source) = sources.pop() {
+                let alone = Alone { source, counting };
+                let counter = spawn("capture", || capture(alone, heeds))?;
+                return Ok(Self { readers: Vec::new(), counter });
+            }
         }
         let lag = sources.first().map(Live::lag).unwrap_or_default();
         let interfaces = sources.first().map_or(1, |source| source.received_by_interface().len());
@@ -200,9 +203,7 @@ fn read(mut source: impl Source, mut reader: Reader) -> u64 {
         if step == Step::End {
             break;
         }
-        if let Some(filter) = reader.heed() {
-            source.refilter(filter);
-        }
+        reader.heed(|filter| source.refilter(filter));
     }
     reader.finish();
     source.failures()

@@ -175,8 +175,8 @@ impl Live {
         })
     }
 
-    /// Waits until an interface has packets, or addresses have changed.
-    fn wait(&self, patience: Duration) {
+    /// Waits until an interface has packets, or addresses have changed. Says whether they may have.
+    fn wait(&self, patience: Duration) -> bool {
         let watches = self.address_watch.iter().map(AsFd::as_fd);
         let mut ready: Vec<_> = self
             .lanes
@@ -188,6 +188,7 @@ impl Live {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
         // An interrupted wait is a short one.
         let _ = poll(&mut ready, Some(&timeout));
+        self.address_watch.is_some() && ready.last().is_some_and(|watch| !watch.revents().is_empty())
     }
 }
 
@@ -208,10 +209,8 @@ impl Source for Live {
         for lane in &mut self.lanes {
             self.own_changed |= lane.reopen(&self.opening, &self.interfaces);
         }
-        if !self.more {
-            self.wait(self.patience());
-        }
-        if self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
+        let is_told = self.more || self.wait(self.patience());
+        if is_told && self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
             // Packets from a new address must not be taken before it is known.
             self.own_changed = true;
             return Step::More;

@@ -37,3 +37,4 @@ mod privileges;
 mod reload;
 mod signals;
 mod streams;
+mod threads;
