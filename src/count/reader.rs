@@ -102,7 +102,7 @@ impl Reader {
         self.send(Message::Halted { reader: self.number });
         let Ok(Order::GoOn { plan, tunnels, filter }) = self.orders.recv() else { return };
         self.sieve.replan(plan, tunnels);
-        self.batch = Box::new(self.sieve.batch(batch::LARGE));
+        *self.batch = self.sieve.batch(batch::LARGE);
         // Those of before are of another form.
         self.batches = 1;
         while self.empty.try_recv().is_ok() {}
