@@ -82,11 +82,9 @@ fn run(
 
 fn touch(table: &Table, tags: &[u64; BATCH], now: Ticks, ties: &mut Ties) -> Hints {
     black_box(tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag)));
-    tags.map(|tag| {
-        let (hint, ring) = table.touch_ring(tag, now.second(), ties);
-        black_box(ring);
-        hint
-    })
+    let hints = tags.map(|tag| table.hint(tag, now.second(), ties));
+    black_box(hints.iter().fold(0, |touched, hint| touched ^ table.touch_ring(*hint)));
+    hints
 }
 
 /// As even as a keyed hash of a source is (splitmix64, Steele et al. 2014).

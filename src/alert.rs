@@ -61,9 +61,9 @@ pub struct Alert {
     pub within: Within,
     /// What became of the attempts: it sums to `attempts`.
     pub outcomes: Mix,
-    /// Bytes from the clients of connections that closed since the start.
+    /// Bytes from the clients, of the attempts that closed.
     pub sent: u64,
-    /// Bytes from the servers of connections that closed since the start.
+    /// Bytes from the servers, of the attempts that closed.
     pub received: u64,
     /// For how long its source is blocked, if it is.
     pub blocked: Option<Duration>,

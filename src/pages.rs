@@ -4,6 +4,7 @@
 //! resident at the start.
 
 use std::marker::PhantomData;
+use std::ops::{Index, IndexMut, Range};
 
 use memmap2::MmapMut;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -14,6 +15,7 @@ use crate::sync::OutOfMemory;
 #[derive(Debug)]
 pub struct Pages<T> {
     map: MmapMut,
+    length: usize,
     of: PhantomData<T>,
 }
 
@@ -26,23 +28,63 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
     pub fn zeroed(length: usize) -> Result<Self, OutOfMemory> {
         // A page is a multiple of any type's alignment that would be asked for here.
         const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
-        let bytes = length.max(1).checked_mul(size_of::<T>()).ok_or(OutOfMemory)?;
-        Ok(Self { map: MmapMut::map_anon(bytes).map_err(|_| OutOfMemory)?, of: PhantomData })
+        let length = length.max(1);
+        let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory)?;
+        Ok(Self { map: MmapMut::map_anon(bytes).map_err(|_| OutOfMemory)?, length, of: PhantomData })
     }
 
-    /// The elements.
+    /// How many elements there are.
     #[must_use]
     #[inline]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// All elements.
+    #[must_use]
     pub fn all(&self) -> &[T] {
         <[T]>::ref_from_bytes(&self.map).unwrap_or_default()
     }
 
-    /// The elements, to be written.
+    /// All elements, to be written.
     #[must_use]
     #[inline]
     pub fn all_mut(&mut self) -> &mut [T] {
         <[T]>::mut_from_bytes(&mut self.map).unwrap_or_default()
     }
+}
+
+/// The bytes of an element.
+#[inline]
+fn bytes_of<T>(index: usize) -> Option<Range<usize>> {
+    let first = index.checked_mul(size_of::<T>())?;
+    Some(first..first + size_of::<T>())
+}
+
+/// As a slice does. Without asking each time whether the bytes are whole elements: that divides.
+impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Index<usize> for Pages<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: usize) -> &T {
+        let bytes = bytes_of::<T>(index).and_then(|range| self.map.get(range));
+        let element = bytes.and_then(|bytes| T::ref_from_bytes(bytes).ok());
+        element.unwrap_or_else(|| beyond(index, self.length))
+    }
+}
+
+impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> IndexMut<usize> for Pages<T> {
+    #[inline]
+    fn index_mut(&mut self, index: usize) -> &mut T {
+        let bytes = bytes_of::<T>(index).and_then(|range| self.map.get_mut(range));
+        let element = bytes.and_then(|bytes| T::mut_from_bytes(bytes).ok());
+        element.unwrap_or_else(|| beyond(index, self.length))
+    }
+}
+
+#[cold]
+fn beyond(index: usize, length: usize) -> ! {
+    panic!("element {index} of {length}")
 }
 
 #[cfg(test)]
@@ -57,8 +99,20 @@ mod tests {
             assert!(pages.all().iter().all(|element| *element == [0; 8]));
             pages.all_mut()[length - 1][7] = 9;
             assert_eq!(pages.all()[length - 1], [0, 0, 0, 0, 0, 0, 0, 9]);
+            assert_eq!(
+                (pages.length(), pages[length - 1], pages[0][0]),
+                (length, [0, 0, 0, 0, 0, 0, 0, 9], 0)
+            );
+            pages[0][0] = 3;
+            assert_eq!(pages.all()[0][0], 3);
         }
         assert_eq!(Pages::<u64>::zeroed(0).unwrap().all(), [0]);
         assert_eq!(Pages::<u64>::zeroed(usize::MAX).map(|_| ()), Err(OutOfMemory));
+    }
+
+    #[test]
+    #[should_panic(expected = "element 2 of 2")]
+    fn there_is_nothing_beyond_the_last_element() {
+        let _ = Pages::<[u64; 8]>::zeroed(2).unwrap()[2];
     }
 }

@@ -24,7 +24,7 @@ use self::reload::{Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Room, Watching};
+use crate::count::{Counting, Handoff, Parts, Room, Volumes, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -52,6 +52,8 @@ mod reload;
 const CHANNEL: usize = 4096;
 /// The part of the memory that recent attempts get: a quarter. The watches share the rest evenly.
 const CONNECTIONS_SHARE: usize = 4;
+/// The part of that which the bytes of closed ones get.
+const VOLUMES_SHARE: usize = 8;
 /// A table with room for fewer sources is warned of.
 const FEW_SOURCES: usize = 10_000;
 /// The same of networks and destinations, of which there are fewer, and whose limits are higher.
@@ -177,7 +179,8 @@ impl Run {
         };
         let (writer, handle) = writer.unzip();
         let identities = Identities::first(&settings.watches);
-        let (connections, watches) = tables(settings, &identities.all)?;
+        let (connections, volumes) = recent_attempts(settings)?;
+        let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
             for interface in interfaces.all() {
                 console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
@@ -201,6 +204,7 @@ impl Run {
             tunnels: if settings.tunnels { Tunnels::Enter } else { Tunnels::Skip },
             expression: self.expression,
             connections,
+            volumes,
             watches,
             allow: settings.allow.clone(),
             census: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
@@ -316,13 +320,18 @@ fn suggestions(settings: &Settings, censuses: &[Vec<Census>]) -> Vec<Suggestion>
     watches.map(|(watch, censuses)| Suggestion::new(subject(watch), censuses)).collect()
 }
 
-fn tables(settings: &Settings, identities: &[Identity]) -> Result<(Connections, Vec<Watching>), Error> {
-    let memory = memory(settings)?;
-    let connections =
-        Connections::new(memory / CONNECTIONS_SHARE).map_err(|_| Error::Memory(settings.memory))?;
+/// What is remembered of recent attempts, in its share of the memory.
+fn recent_attempts(settings: &Settings) -> Result<(Connections, Volumes), Error> {
+    let memory = memory(settings)? / CONNECTIONS_SHARE;
+    let volumes = memory / VOLUMES_SHARE;
+    let made = Connections::new(memory - volumes).and_then(|made| Ok((made, Volumes::new(volumes)?)));
+    made.map_err(|_| Error::Memory(settings.memory))
+}
+
+/// The counters of all watches.
+fn tables(settings: &Settings, identities: &[Identity]) -> Result<Vec<Watching>, Error> {
     let watches = settings.watches.iter().zip(identities);
-    let watches = watches.map(|(watch, identity)| watching(settings, watch, identity.number));
-    Ok((connections, watches.collect::<Result<_, Error>>()?))
+    watches.map(|(watch, identity)| watching(settings, watch, identity.number)).collect()
 }
 
 fn memory(settings: &Settings) -> Result<usize, Error> {

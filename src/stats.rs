@@ -35,6 +35,8 @@ pub struct Stats {
     pub connections_evicted: u64,
     /// Networks and destinations forgotten although they were live, to make room.
     pub groups_evicted: u64,
+    /// Closed connections whose bytes were forgotten to make room while a limit's window could need them.
+    pub volumes_evicted: u64,
     /// SYNs for whose answer nothing waits, because too many wait already: their attempts may stay pending.
     pub untimed: u64,
     /// What became of attempts, each when it was settled; one that turns out to be something else counts for both.

@@ -48,7 +48,7 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
-use set::{CLIENT_IS_LOWER, Entry, Newest, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower};
+use set::{CLIENT_IS_LOWER, Entry, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower};
 use timers::{Timer, Timers};
 use way::Ways;
 
@@ -122,6 +122,20 @@ impl Reported {
     }
 }
 
+/// Where an entry was seen, or would be made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hint(usize);
+
+impl Hint {
+    fn at(set: usize, way: usize) -> Self {
+        Self(set * WAYS + way)
+    }
+
+    fn place(self) -> (usize, usize) {
+        (self.0 / WAYS, self.0 % WAYS)
+    }
+}
+
 /// A SYN that is not waited for any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
@@ -161,41 +175,48 @@ impl Connections {
         self.timers.refused()
     }
 
-    /// Brings the hashes of a connection's set into the cache. The result is of no use but to be kept from being
+    /// Brings the first line of a connection's set into the cache. The result is of no use but to be kept from being
     /// optimised away.
     #[must_use]
     pub fn touch(&self, connection: u64) -> u64 {
-        let set = &self.sets.all()[self.set_of(connection)];
-        set.connections[0] ^ set.newest[0].0
+        self.sets[self.set_of(connection)].touch()
     }
 
-    /// Brings a connection's entry into the cache, once its set is there, or the one that will give way for it.
+    /// Where a connection's entry is, once its set is in the cache, or the one that will give way for it.
     #[must_use]
-    pub fn touch_entry(&self, connection: u64) -> u64 {
-        let set = &self.sets.all()[self.set_of(connection)];
-        let way = set.find(connection).unwrap_or_else(|| set.oldest());
-        // Where it begins and where it ends: that may be two lines.
-        let entry = &set.entries[way];
-        u64::from(entry.facts.client_isn) ^ u64::from(entry.repeats)
+    pub fn hint(&self, connection: u64) -> Hint {
+        let at = self.set_of(connection);
+        let way = self.sets[at].likely(connection.max(1));
+        Hint::at(at, way)
     }
 
-    /// Says what a SYN is, and remembers it.
-    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Syn {
+    /// Brings the entry that a hint tells of into the cache. Nothing else is done here, so that many such loads are
+    /// under way at once.
+    #[must_use]
+    #[inline]
+    pub fn touch_entry(&self, hint: Hint) -> u64 {
+        let (at, way) = hint.place();
+        self.sets[at].entry(way).tag
+    }
+
+    /// Says what a SYN is, and remembers it: where, goes for [`Connections::note_reported`].
+    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Hint) {
         let tag = connection.max(1);
         let at = self.set_of(tag);
-        let set = &self.sets.all()[at];
+        let set = &self.sets[at];
         let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
             let way = self.make_room(at, time);
             self.remember((at, way), tag, time, segment, from_lower, 0);
             self.wait(connection, time, time, segment);
-            return Syn::Attempt;
+            return (Syn::Attempt, Hint::at(at, way));
         };
-        if set.entries[way].facts.client_isn == segment.seq {
+        let entry = set.entry(way);
+        if entry.facts.client_isn == segment.seq {
             return self.syn_again((at, way), connection, time, segment);
         }
         // The ports are used again: by this SYN, or by one that came between it and the one that it repeats.
-        if set.entries[way].marks & PORTS_USED_AGAIN != 0 {
+        if entry.marks & PORTS_USED_AGAIN != 0 {
             if let Some(found) = self.find_moved(tag, from_lower, segment.seq) {
                 return self.syn_again(found, connection, time, segment);
             }
@@ -203,21 +224,25 @@ impl Connections {
         self.move_aside(at, way, time);
         self.remember((at, way), tag, time, segment, from_lower, PORTS_USED_AGAIN);
         self.wait(connection, time, time, segment);
-        Syn::Attempt
+        (Syn::Attempt, Hint::at(at, way))
     }
 
     /// A SYN of the identity of this entry.
-    fn syn_again(&mut self, place: (usize, usize), connection: u64, time: Ticks, segment: &Segment) -> Syn {
-        let (at, way) = place;
+    fn syn_again(
+        &mut self,
+        (at, way): (usize, usize),
+        connection: u64,
+        time: Ticks,
+        segment: &Segment,
+    ) -> (Syn, Hint) {
         let way_here = self.ways.of(segment);
-        let set = &mut self.sets.all_mut()[at];
-        let (syn, newest) = set.entries[way].judge(set.newest[way].time(), time, segment, way_here);
+        let set = &mut self.sets[at];
+        let (syn, entry) = set.entry(way).judge(time, segment, way_here);
+        set.put(way, entry);
         if syn != Syn::Copy {
-            set.newest[way] = Newest::new(newest);
-            let started = set.started(way);
-            self.wait(connection, newest, started, segment);
+            self.wait(connection, entry.newest.time(), entry.started(), segment);
         }
-        syn
+        (syn, Hint::at(at, way))
     }
 
     fn remember(
@@ -231,49 +256,44 @@ impl Connections {
     ) {
         let (at, way) = place;
         let way_here = self.ways.of(segment);
-        let set = &mut self.sets.all_mut()[at];
-        set.connections[way] = tag;
-        set.newest[way] = Newest::new(time);
-        set.entries[way] = Entry::attempt(segment, way_here, from_lower);
-        set.entries[way].marks |= marks;
+        let set = &mut self.sets[at];
+        let mut entry = Entry::attempt(tag, time, segment, way_here, from_lower);
+        entry.marks |= marks;
+        set.put(way, entry);
     }
 
     /// Where there is room in a set: an entry that may be overwritten.
     fn make_room(&mut self, at: usize, time: Ticks) -> usize {
-        let set = &self.sets.all()[at];
+        let set = &self.sets[at];
         let way = set.oldest();
-        self.evicted += u64::from(set.is_of_use(way, time));
+        self.evicted += u64::from(set.entry(way).is_of_use(time));
         way
     }
 
     /// Moves an entry that is still of use to the set of its own number.
     fn move_aside(&mut self, at: usize, way: usize, time: Ticks) {
-        let from = &self.sets.all()[at];
-        if !from.is_of_use(way, time) {
+        let entry = *self.sets[at].entry(way);
+        if !entry.is_of_use(time) {
             return;
         }
-        let (newest, entry) = (from.newest[way], from.entries[way]);
-        let tag = moved(from.connections[way], entry.facts.client_isn);
+        let tag = moved(entry.tag, entry.facts.client_isn);
         let to = self.set_of(tag);
         let room = self.make_room(to, time);
-        let set = &mut self.sets.all_mut()[to];
-        (set.connections[room], set.newest[room], set.entries[room]) = (tag, newest, entry);
+        self.sets[to].put(room, Entry { tag, ..entry });
     }
 
-    /// Remembers that this attempt came while its source had an episode in this watch.
-    pub fn note_reported(&mut self, connection: u64, segment: &Segment, watch: usize) {
-        let found = self.find_attempt(connection.max(1), is_from_lower(segment), segment.seq);
-        if let Some((at, way)) = found {
-            self.sets.all_mut()[at].entries[way].marks |= Reported::bit(watch) << REPORTED_SHIFT;
-        }
+    /// Remembers that the attempt that was just remembered here came while its source had an episode in this watch.
+    pub fn note_reported(&mut self, hint: Hint, watch: usize) {
+        let (at, way) = hint.place();
+        self.sets[at].entry_mut(way).marks |= Reported::bit(watch) << REPORTED_SHIFT;
     }
 
     /// Adds what another segment of a connection says: news, when that changes what is known.
     pub fn follow(&mut self, connection: u64, segment: &Segment) -> Option<News> {
         let tag = connection.max(1);
         let at = self.set_of(tag);
-        let way = self.sets.all()[at].find_newest(tag)?;
-        let entry = &self.sets.all()[at].entries[way];
+        let way = self.sets[at].find_newest(tag)?;
+        let entry = self.sets[at].entry(way);
         let client_is_lower = entry.marks & CLIENT_IS_LOWER != 0;
         let from_client = client_is_lower == is_from_lower(segment);
         if entry.marks & PORTS_USED_AGAIN != 0 {
@@ -290,8 +310,8 @@ impl Connections {
     /// Adds what a segment says to an entry.
     fn add(&mut self, place: (usize, usize), segment: &Segment, from_client: bool) -> Option<News> {
         let (at, way) = place;
-        let set = &mut self.sets.all_mut()[at];
-        let entry = &mut set.entries[way];
+        let set = &mut self.sets[at];
+        let entry = set.entry_mut(way);
         let before = entry.facts.life();
         if from_client {
             entry.facts.client(segment);
@@ -303,9 +323,9 @@ impl Connections {
         if before == after {
             return None;
         }
-        let started = set.started(way);
-        set.newest[way] = set.newest[way].with_established(after.outcome == Outcome::Open);
-        let reported = set.entries[way].reported();
+        let (started, reported) = (entry.started(), entry.reported());
+        let newest = entry.newest.with_established(after.outcome == Outcome::Open);
+        set.set_newest(way, newest);
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after, reported })
     }
 
@@ -319,17 +339,16 @@ impl Connections {
         let Timer { connection, client_isn, syn, started, ends } = *timer;
         let news = |before, after, reported| News { ends, started, before, after, reported };
         let found = self.find_attempt(connection.max(1), ends.client < ends.server, client_isn);
-        let Some((at, way)) = found.filter(|&(at, way)| self.sets.all()[at].started(way) == started) else {
+        let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].entry(way).started() == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
             return Some(news(None, after, Reported::default()));
         };
-        let set = &mut self.sets.all_mut()[at];
+        let entry = self.sets[at].entry_mut(way);
         // A later SYN of the attempt stands in the queue for itself.
-        if set.newest[way].time() != syn {
+        if entry.newest.time() != syn {
             return None;
         }
-        let entry = &mut set.entries[way];
         let before = entry.facts.life();
         entry.facts.expire();
         let after = entry.facts.life();
@@ -345,12 +364,14 @@ impl Connections {
     pub fn move_back(&mut self, ticks: u64) {
         for set in self.sets.all_mut() {
             for way in 0..WAYS {
-                if set.connections[way] == 0 {
+                let Entry { tag, newest, age, .. } = *set.entry(way);
+                // Memory that was never written is only read.
+                if tag == 0 {
                     continue;
                 }
-                match set.newest[way].moved_back(ticks, set.entries[way].age) {
-                    Some(moved) => set.newest[way] = moved,
-                    None => (set.connections[way], set.newest[way]) = (0, Newest::default()),
+                match newest.moved_back(ticks, age) {
+                    Some(moved) => set.set_newest(way, moved),
+                    None => set.forget(way),
                 }
             }
         }
@@ -365,7 +386,7 @@ impl Connections {
     /// Where an attempt is remembered: its set and its place in that.
     fn find_attempt(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
         let at = self.set_of(tag);
-        let found = self.sets.all()[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way));
+        let found = self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way));
         found.or_else(|| self.find_moved(tag, from_lower, client_isn))
     }
 
@@ -373,11 +394,11 @@ impl Connections {
     fn find_moved(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<(usize, usize)> {
         let tag = moved(tag, client_isn);
         let at = self.set_of(tag);
-        self.sets.all()[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way))
+        self.sets[at].find_attempt(tag, from_lower, client_isn).map(|way| (at, way))
     }
 
     fn set_of(&self, tag: u64) -> usize {
-        hash::set_of(tag, self.sets.all().len())
+        hash::set_of(tag, self.sets.length())
     }
 }
 

@@ -21,18 +21,18 @@ const MOST_RETRANSMISSIONS: u8 = 12;
 /// The most copies of one SYN: a packet that crosses bridges, VLANs and tunnels of a host shows up on each.
 const MOST_COPIES: u8 = 15;
 
-/// Entries of a set: as many as their hashes fit a cache line.
+/// Entries of a set: what is looked for in all of them fits a cache line.
 pub(super) const WAYS: usize = 8;
 
-/// A set: the tags of its entries in one cache line, their times in the next.
+/// A set: a cache line that says where to look, and a line for each entry.
 #[derive(Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 pub(super) struct Set {
-    /// Hashes of addresses and ports; 0 where there is no entry.
-    pub(super) connections: [u64; WAYS],
-    /// When the newest SYN came that is no copy, and whether the connection is established and not closed.
-    pub(super) newest: [Newest; WAYS],
-    pub(super) entries: [Entry; WAYS],
+    /// The lower half of each entry's tag; 0 where there is no entry.
+    tags: [u32; WAYS],
+    /// The upper bits of each entry's [`Newest`]: who gives way.
+    ranks: [u32; WAYS],
+    entries: [Entry; WAYS],
 }
 
 /// A time in the lower 63 bits, and in the highest whether the connection is established and not closed: what gives way
@@ -56,6 +56,14 @@ impl Newest {
         self.0 & Self::ESTABLISHED != 0
     }
 
+    /// The highest of its bits that tick, in 51 ms, under the bit that says whether it is established. No clock has more
+    /// than 40 bits.
+    fn rank(self) -> u32 {
+        const COARSE: u32 = 40 - 31;
+        let time = u32::try_from(self.time().0 >> COARSE).unwrap_or(u32::MAX) & !(1 << 31);
+        time | u32::from(self.is_established()) << 31
+    }
+
     pub(super) fn with_established(self, established: bool) -> Self {
         Self(self.0 & !Self::ESTABLISHED | if established { Self::ESTABLISHED } else { 0 })
     }
@@ -76,10 +84,14 @@ pub(super) const PORTS_USED_AGAIN: u8 = 4;
 /// What goes with the attempt, whichever of its SYNs is the newest, begins here: see [`Reported`].
 pub(super) const REPORTED_SHIFT: u32 = 3;
 
-/// One recent attempt.
+/// One recent attempt: a cache line.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct Entry {
+    /// The hash of addresses and ports; 0 where there is no entry.
+    pub(super) tag: u64,
+    /// When the newest SYN came that is no copy, and whether the connection is established and not closed.
+    pub(super) newest: Newest,
     pub(super) facts: Facts,
     /// Ticks from its first SYN to the newest.
     pub(super) age: u32,
@@ -94,18 +106,57 @@ pub(super) struct Entry {
 }
 
 impl Set {
-    pub(super) fn find(&self, tag: u64) -> Option<usize> {
-        self.connections.iter().position(|known| *known == tag)
+    /// An entry, or an empty place.
+    #[inline]
+    pub(super) fn entry(&self, way: usize) -> &Entry {
+        &self.entries[way]
+    }
+
+    /// An entry that is to learn something: of its tag and its times nothing changes.
+    #[inline]
+    pub(super) fn entry_mut(&mut self, way: usize) -> &mut Entry {
+        &mut self.entries[way]
+    }
+
+    /// Brings what is looked for into the cache.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        self.tags[0].into()
+    }
+
+    /// Where the entry with this tag is, by what the first line tells of it, or the one that gives way for it.
+    #[inline]
+    pub(super) fn likely(&self, tag: u64) -> usize {
+        match self.alike(tag) {
+            0 => self.oldest(),
+            alike => first(alike),
+        }
+    }
+
+    /// The places whose tags agree with this one in their lower halves: a byte for each, 0 or 1. In this form the
+    /// compiler compares them all at once.
+    #[inline]
+    fn alike(&self, tag: u64) -> u64 {
+        let half = half(tag);
+        u64::from_le_bytes(self.tags.map(|known| u8::from(known == half)))
+    }
+
+    /// The places of the entries with this tag.
+    #[inline]
+    fn all(&self, tag: u64) -> impl Iterator<Item = usize> {
+        let mut alike = self.alike(tag);
+        std::iter::from_fn(move || {
+            let way = (alike != 0).then(|| first(alike))?;
+            alike &= alike - 1;
+            Some(way)
+        })
+        .filter(move |way| self.entries[*way].tag == tag)
     }
 
     /// The entry with this tag that was made by this one of its two ends.
     #[inline]
     pub(super) fn find_latest(&self, tag: u64, from_lower: bool) -> Option<usize> {
-        // Nearly all are not there at all.
-        let first = self.find(tag)?;
-        (first..WAYS).find(|&way| {
-            self.connections[way] == tag && (self.entries[way].marks & CLIENT_IS_LOWER != 0) == from_lower
-        })
+        self.all(tag).find(|&way| (self.entries[way].marks & CLIENT_IS_LOWER != 0) == from_lower)
     }
 
     /// The same, if it has this number.
@@ -116,37 +167,58 @@ impl Set {
 
     /// The entry with this tag: of two, one for each end that opened a connection, the newest.
     pub(super) fn find_newest(&self, tag: u64) -> Option<usize> {
-        (0..WAYS).filter(|&way| self.connections[way] == tag).max_by_key(|&way| self.newest[way].time())
+        self.all(tag).max_by_key(|&way| self.entries[way].newest.time())
     }
 
-    /// Whether an entry may still be told of: by a retransmission, or by the end of an established connection.
-    pub(super) fn is_of_use(&self, way: usize, time: Ticks) -> bool {
-        self.connections[way] != 0
-            && (self.newest[way].is_established()
-                || time.since(self.newest[way].time()) <= RETRANSMISSION_WITHIN)
-    }
-
-    /// When an entry's first SYN came.
-    pub(super) fn started(&self, way: usize) -> Ticks {
-        Ticks(self.newest[way].time().0 - u64::from(self.entries[way].age))
-    }
-
-    /// An empty entry, or the one whose newest SYN is the oldest, of those not established if there are any.
+    /// An empty place, or the entry whose newest SYN is the oldest, of those not established if there are any.
+    #[inline]
     pub(super) fn oldest(&self) -> usize {
-        // An empty entry has time 0.
-        let mut oldest = 0;
-        for way in 1..WAYS {
-            if self.newest[way].0 < self.newest[oldest].0 {
-                oldest = way;
-            }
-        }
-        oldest
+        // An empty place has rank 0. Each rank carries its place in lower bits, so that the least one tells it.
+        let ranked = |way: usize| u64::from(self.ranks[way]) << 3 | way as u64;
+        let oldest = (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(ranked(way)));
+        (oldest & 0b111) as usize
+    }
+
+    /// Puts an entry into a place.
+    #[inline]
+    pub(super) fn put(&mut self, way: usize, entry: Entry) {
+        self.tags[way] = half(entry.tag);
+        self.ranks[way] = entry.newest.rank();
+        self.entries[way] = entry;
+    }
+
+    /// Empties a place.
+    pub(super) fn forget(&mut self, way: usize) {
+        (self.tags[way], self.ranks[way]) = (0, 0);
+        (self.entries[way].tag, self.entries[way].newest) = (0, Newest::default());
+    }
+
+    pub(super) fn set_newest(&mut self, way: usize, newest: Newest) {
+        self.ranks[way] = newest.rank();
+        self.entries[way].newest = newest;
     }
 }
 
+/// The first place of those that are alike.
+#[inline]
+fn first(alike: u64) -> usize {
+    alike.trailing_zeros() as usize / 8
+}
+
+/// What the first line of a set holds of a tag.
+#[inline]
+fn half(tag: u64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "its lower half; the upper bits choose the set")]
+    let half = tag as u32;
+    half.max(1)
+}
+
 impl Entry {
-    pub(super) fn attempt(segment: &Segment, way: Way, from_lower: bool) -> Self {
+    /// The entry of an attempt whose SYN came at this time.
+    pub(super) fn attempt(tag: u64, time: Ticks, segment: &Segment, way: Way, from_lower: bool) -> Self {
         Self {
+            tag,
+            newest: Newest::new(time),
             facts: Facts::attempt(segment),
             way,
             ip_id: segment.ip_id.unwrap_or(0),
@@ -156,20 +228,33 @@ impl Entry {
         }
     }
 
+    /// When its first SYN came.
+    pub(super) fn started(&self) -> Ticks {
+        Ticks(self.newest.time().0 - u64::from(self.age))
+    }
+
+    /// Whether it may still be told of: by a retransmission, or by the end of an established connection.
+    pub(super) fn is_of_use(&self, time: Ticks) -> bool {
+        self.tag != 0
+            && (self.newest.is_established() || time.since(self.newest.time()) <= RETRANSMISSION_WITHIN)
+    }
+
     pub(super) fn reported(&self) -> Reported {
         Reported(self.marks >> REPORTED_SHIFT)
     }
 
-    /// What a SYN of this entry's identity is, and the time of the newest SYN after it.
-    pub(super) fn judge(&mut self, newest: Ticks, time: Ticks, segment: &Segment, way: Way) -> (Syn, Ticks) {
+    /// What a SYN of this entry's identity is, and the entry after it.
+    pub(super) fn judge(&self, time: Ticks, segment: &Segment, way: Way) -> (Syn, Self) {
+        let newest = self.newest.time();
         let (copies, retransmissions) = (self.repeats & 0xf, self.repeats >> 4);
         if copies < MOST_COPIES && self.is_copied_by(newest, time, segment) {
-            self.repeats += 1;
-            return (Syn::Copy, newest);
+            return (Syn::Copy, Self { repeats: self.repeats + 1, ..*self });
         }
         let since = time.since(newest);
         let age = u64::from(self.age) + since;
-        let again = Self::attempt(segment, way, self.marks & CLIENT_IS_LOWER != 0);
+        // A SYN a little older than the newest leaves the time of the newest as it is.
+        let from_lower = self.marks & CLIENT_IS_LOWER != 0;
+        let again = Self::attempt(self.tag, newest.max(time), segment, way, from_lower);
         if since >= RETRANSMISSION_AFTER
             && age <= RETRANSMISSION_WITHIN
             && retransmissions < MOST_RETRANSMISSIONS
@@ -179,15 +264,15 @@ impl Entry {
             let mut facts = self.facts;
             facts.repeat();
             let marks = again.marks | self.marks & !(HAS_IP_ID | CLIENT_IS_LOWER);
-            *self = Self { facts, age, marks, repeats: (retransmissions + 1) << 4, ..again };
-            return (Syn::Retransmission, time);
+            return (
+                Syn::Retransmission,
+                Self { facts, age, marks, repeats: (retransmissions + 1) << 4, ..again },
+            );
         }
-        // A SYN a little older than the newest leaves the time of the newest as it is.
-        *self = Self { marks: again.marks | self.marks & PORTS_USED_AGAIN, ..again };
-        (Syn::Attempt, newest.max(time))
+        (Syn::Attempt, Self { marks: again.marks | self.marks & PORTS_USED_AGAIN, ..again })
     }
 
-    pub(super) fn is_copied_by(&self, newest: Ticks, time: Ticks, segment: &Segment) -> bool {
+    fn is_copied_by(&self, newest: Ticks, time: Ticks, segment: &Segment) -> bool {
         // Two interfaces deliver their packets when they please: a copy may be the earlier of the two.
         let apart = time.0.abs_diff(newest.0);
         let same_id = self.marks & HAS_IP_ID != 0 && segment.ip_id == Some(self.ip_id);

@@ -1,7 +1,7 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
-use crate::connections::Syn;
-use crate::detector::{Attempt, Episodes, Event, Key};
+use crate::connections::{self, Syn};
+use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
 use crate::table::{self, Hint, Recorded, Slot};
@@ -14,8 +14,8 @@ use super::parties::Hashes;
 use super::tally::{By, Row, Tally};
 
 impl Ledger {
-    /// Counts an attempt, in each tally that it concerns.
-    pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize) {
+    /// Counts an attempt, remembered at this place, in each tally that it concerns.
+    pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize, place: connections::Hint) {
         let pending = &batch.all()[index];
         self.stats.attempts += 1;
         if self.allow.contains(pending.segment.src) {
@@ -36,7 +36,7 @@ impl Ledger {
             let is_reported = self.record(row, tag, batch.hint(row, index), pending);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
-                self.connections.note_reported(pending.hashes.connection, &pending.segment, watch);
+                self.connections.note_reported(place, watch);
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
@@ -79,20 +79,23 @@ impl Ledger {
         let Pending { segment, now, hashes, .. } = pending;
         let watching = &self.watches[watch];
         let Tally { by, counter } = &watching.tallies[tally];
-        let key = by.key(watching, &pending.parties(), tag);
+        let key = || by.key(watching, &pending.parties(), tag);
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
-        let attempt = attempt(key, hashes, segment, time);
         if recorded.flagged {
-            if let Some(episode) = self.recent.get(&self.episodes, &attempt.key) {
-                // One that is over is closed by the detector at its next tick, or by the crossing below.
-                if episode.lasts_at(attempt.time) {
-                    let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
-                    let span = limit.and_then(|limit| counter.table.span(recorded, limit));
-                    episode.count(&attempt, span, met.is_some());
-                    return true;
-                }
+            let is_it = |key: &Key| key.watch == watching.number && by.is(key.kind);
+            // One that is over is closed by the detector at its next tick, or by the crossing below.
+            let episode = self.recent.get(&self.episodes, tag, is_it, key);
+            if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
+                let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
+                let span = limit.and_then(|limit| counter.table.span(recorded, limit));
+                let Segment { src, dst, dst_port, .. } = segment;
+                let sight =
+                    Sight { time, src: (hashes.src, src), dst: (hashes.dst, dst), dst_port: *dst_port };
+                episode.count(&sight, span, met.is_some());
+                return true;
             }
         }
+        let attempt = attempt(key(), hashes, segment, time);
         match met {
             Some(limit) => {
                 let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };

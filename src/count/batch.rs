@@ -4,6 +4,7 @@
 //! loads overlap, and counts them after that.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use super::parties::{Hashes, Parties};
 use super::plan::NONE;
@@ -92,7 +93,7 @@ pub(super) struct Batch {
     pending: Vec<Pending>,
     room: usize,
     rows: usize,
-    /// For each segment, a tag for each tally; what is no SYN has those of another one.
+    /// For each tally, a tag for each segment; what is no SYN has none.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -124,11 +125,23 @@ impl Batch {
         self.room
     }
 
-    /// Where the tags of the segment that is added next go.
+    /// Sets the tag for a tally of the segment that is added next.
     #[inline]
-    pub(super) fn tags_of_next(&mut self) -> &mut [u64] {
-        let first = self.pending.len() * self.rows;
-        &mut self.tags[first..first + self.rows]
+    pub(super) fn set_tag_of_next(&mut self, row: usize, tag: u64) {
+        let place = row * self.room + self.pending.len();
+        self.tags[place] = tag;
+    }
+
+    /// Has the segment that is added next concern no tally.
+    #[inline]
+    pub(super) fn set_no_tags_of_next(&mut self) {
+        (0..self.rows).for_each(|row| self.set_tag_of_next(row, NONE));
+    }
+
+    /// Has the segment that is added next concern what one of another batch does, whose tallies are the same.
+    #[inline]
+    pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
+        (0..self.rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
     }
 
     /// Adds a segment.
@@ -155,23 +168,20 @@ impl Batch {
     /// The tag of a segment for a tally, if it concerns that.
     #[inline]
     pub(super) fn tag(&self, row: usize, index: usize) -> Option<u64> {
-        Some(self.tags[index * self.rows + row]).filter(|tag| *tag != NONE)
+        Some(self.tags[row * self.room + index]).filter(|tag| *tag != NONE)
     }
 
-    /// The tags of a segment, for all tallies.
-    pub(super) fn tags(&self, index: usize) -> &[u64] {
-        &self.tags[index * self.rows..(index + 1) * self.rows]
+    /// The tags of some segments for a tally, and where each was found in its set.
+    #[inline]
+    pub(super) fn tags(&mut self, row: usize, range: Range<usize>) -> (&[u64], &mut [Hint]) {
+        let range = row * self.room + range.start..row * self.room + range.end;
+        (&self.tags[range.clone()], &mut self.hints[range])
     }
 
     /// Where a segment's tag for a tally was found in its set.
     #[inline]
     pub(super) fn hint(&self, row: usize, index: usize) -> Hint {
-        self.hints[index * self.rows + row]
-    }
-
-    #[inline]
-    pub(super) fn set_hint(&mut self, row: usize, index: usize, hint: Hint) {
-        self.hints[index * self.rows + row] = hint;
+        self.hints[row * self.room + index]
     }
 
     /// Empties it.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::clock::Ticks;
-use crate::detector::{Attempt, Crossing, Event};
+use crate::detector::{Attempt, Crossing, Event, Key};
 use crate::outcome::{Mix, Outcome};
 use crate::table::{Recorded, Slot};
 
 use super::batch::Now;
 use super::ledger::Ledger;
 use super::tally::Counter;
+use super::volumes::Owner;
 
 /// A limit that was met: in which counters of a watch, and with which record.
 pub(super) struct Met {
@@ -69,11 +70,15 @@ impl Ledger {
     }
 
     /// What the detector is to know.
-    fn crossing(&self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<Crossing> {
+    fn crossing(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<Crossing> {
         let watching = &self.watches[met.watch];
-        let Counter { table, limits, .. } = match met.counted {
-            Counted::Attempts(tally) => &watching.tallies[tally].counter,
-            Counted::Outcome(outcome) => watching.outcome(outcome)?,
+        let Key { watch, tag, .. } = attempt.key;
+        let (Counter { table, limits, .. }, owner) = match met.counted {
+            Counted::Attempts(tally) => {
+                let tally = &watching.tallies[tally];
+                (&tally.counter, Owner::tally(watch, tally.by, tag))
+            }
+            Counted::Outcome(outcome) => (watching.outcome(outcome)?, Owner::outcome(watch, outcome, tag)),
         };
         let Met { recorded, limit, .. } = met;
         let span = table.span(recorded, *limit)?;
@@ -87,6 +92,8 @@ impl Ledger {
         };
         let mut outcomes = Mix::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
+        let window = table.window(recorded, *limit);
+        let bytes = self.volumes.sum(owner, window.map(|attempt| (attempt.time, attempt.port)));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
         Some(Crossing {
             attempt,
@@ -95,6 +102,7 @@ impl Ledger {
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
             outcomes,
+            bytes,
             hosts: table.sources(recorded, *limit).map(Arc::new),
             since: (self.era, since),
         })

@@ -130,9 +130,7 @@ impl Intake {
         self.observe(lane, pending.now.time, to);
         pending.now.ticks = self.clock.ticks(pending.now.time);
         pending.is_own = self.sieve.is_own(pending.segment.src);
-        for (tag, place) in of.tags(index).iter().zip(self.batch.tags_of_next()) {
-            *place = *tag;
-        }
+        self.batch.copy_tags_to_next(of, index);
         self.batch.push(pending);
         self.batch.kept.extend(of.kept.get(index));
         if self.batch.is_full() {

@@ -4,23 +4,26 @@
 //! goes to the detector as a tick, after all that happened before it.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{self, Batch, Pending, Turn};
 use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
+use super::plan::NONE;
 use super::tally::{self, By, Row, Watching};
+use super::volumes::Volumes;
 use crate::census::{Budget, Census};
 use crate::clock::Reading;
-use crate::connections::{Connections, Syn};
+use crate::connections::{self, Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
 use crate::sink::CaptureHandle;
 use crate::source::Received;
 use crate::stats::{Beat, Stats};
-use crate::table::{Claim, Recorded, Ties};
+use crate::table::{Claim, Hint, Recorded, Ties};
 use crate::watch::AllowList;
 
 /// The second half of counting.
@@ -28,6 +31,7 @@ use crate::watch::AllowList;
 pub(super) struct Ledger {
     pub(super) clock: Reading,
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
@@ -50,6 +54,7 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) connections: Connections,
+    pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     pub(super) allow: AllowList,
     pub(super) census: Option<Budget>,
@@ -86,12 +91,14 @@ impl Hand for Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        parts.volumes.look_back(tally::longest_window(&parts.watches));
         let rows = tally::rows(&parts.watches);
         let slots = tally::slots(&parts.watches);
         Self {
             clock: Reading::default(),
             connections: parts.connections,
+            volumes: parts.volumes,
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -139,39 +146,42 @@ impl Ledger {
         Stats {
             connections_evicted: self.connections.evicted(),
             untimed: self.connections.untimed(),
+            volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             ..self.stats
         }
     }
 
-    /// Brings all that these segments need into the cache: first the sets, then what they point to.
-    fn touch(&mut self, batch: &mut Batch, range: std::ops::Range<usize>) {
+    /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
+    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
+    fn touch(&mut self, batch: &mut Batch, range: Range<usize>) {
         let mut touched = 0;
-        for index in range.clone() {
-            let pending = &batch.all()[index];
+        for pending in &batch.all()[range.clone()] {
             touched ^= self.connections.touch(pending.hashes.connection);
-            if pending.segment.flags.is_attempt() {
-                for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-                    if let Some(tag) = batch.tag(row, index) {
-                        touched ^= table.touch(tag);
-                    }
-                }
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            // What concerns no tally has a tag like any other here: nothing is lost with one set more.
+            let (tags, _) = batch.tags(row, range.clone());
+            touched = tags.iter().fold(touched, |touched, tag| touched ^ table.touch(*tag));
+        }
+        let mut entries = [connections::Hint::default(); batch::SIZE];
+        for (entry, pending) in entries.iter_mut().zip(&batch.all()[range.clone()]) {
+            *entry = self.connections.hint(pending.hashes.connection);
+        }
+        // The clock does not turn within a batch.
+        let second = batch.all().get(range.start).map_or(0, |pending| pending.now.ticks.second());
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            let (tags, hints) = batch.tags(row, range.clone());
+            for (tag, hint) in tags.iter().zip(hints) {
+                *hint = if *tag == NONE { Hint::default() } else { table.hint(*tag, second, &mut self.ties) };
             }
         }
-        for index in range {
-            let Pending { segment, now, hashes, .. } = &batch.all()[index];
-            touched ^= self.connections.touch_entry(hashes.connection);
-            if !segment.flags.is_attempt() {
-                continue;
-            }
-            let second = now.ticks.second();
-            for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-                if let Some(tag) = batch.tag(row, index) {
-                    let (hint, ring) = table.touch_ring(tag, second, &mut self.ties);
-                    batch.set_hint(row, index, hint);
-                    touched ^= ring;
-                }
-            }
+        for entry in &entries[..range.len()] {
+            touched ^= self.connections.touch_entry(*entry);
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            let (_, hints) = batch.tags(row, range.clone());
+            touched = hints.iter().fold(touched, |touched, hint| touched ^ table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
     }
@@ -187,8 +197,9 @@ impl Ledger {
             }
             return;
         }
-        match self.connections.syn(hashes.connection, now.ticks, segment) {
-            Syn::Attempt => self.count_attempt(batch, index),
+        let (syn, place) = self.connections.syn(hashes.connection, now.ticks, segment);
+        match syn {
+            Syn::Attempt => self.count_attempt(batch, index, place),
             Syn::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(batch, index, Syn::Copy);
@@ -214,6 +225,7 @@ impl Ledger {
         if let Some(ticks) = turn.moved_back {
             self.era += 1;
             self.connections.move_back(ticks);
+            self.volumes.clear();
             for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
                 counter.table.move_back(ticks);
                 counter.census.iter_mut().for_each(|census| census.move_back(ticks));

@@ -26,6 +26,7 @@ mod reader;
 mod reload;
 mod sieve;
 mod tally;
+mod volumes;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use ledger::Ledger;
 pub use reader::Reader;
 pub use reload::{Coming, Reload};
 pub use tally::{Room, Watching};
+pub use volumes::Volumes;
 
 use crate::census::Budget;
 use crate::connections::Connections;
@@ -73,6 +75,8 @@ pub struct Parts {
     pub expression: Option<Expression>,
     /// The recent attempts.
     pub connections: Connections,
+    /// The bytes of those that closed.
+    pub volumes: Volumes,
     /// The watches.
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
@@ -93,12 +97,14 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, watches, allow, census, key, writer, handoff, episodes, .. } = parts;
+        let Parts { connections, volumes, watches, allow, census, key, writer, handoff, episodes, .. } =
+            parts;
         let plan = Plan::new(&watches);
         let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, writer.is_some());
         let intake = Intake::new(parts.lanes, parts.looks_back, sieve, batch::SIZE);
         let ledger = Ledger::new(ledger::Parts {
             connections,
+            volumes,
             watches,
             allow,
             census,

@@ -4,7 +4,7 @@
 use crate::clock::Ticks;
 use crate::connections::{Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
-use crate::outcome::{Code, Outcome};
+use crate::outcome::{Code, Life, Outcome};
 use crate::table::{self, Hint, Slot};
 use crate::time::Timestamp;
 
@@ -13,6 +13,7 @@ use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Parties;
 use super::tally::{By, Counter, Tally};
+use super::volumes::Owner;
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -72,6 +73,10 @@ impl Ledger {
         if news.before.is_none() && !noted {
             return;
         }
+        if noted {
+            let owner = Owner::tally(watching.number, by, tag);
+            self.volumes.note(owner, (news.started, parties.server.1), before, news.after, now.ticks);
+        }
         let key = by.key(watching, parties, tag);
         if let Some((_, true)) = found {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
@@ -118,6 +123,8 @@ impl Ledger {
             table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
         let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
         let met = counter.table.met(&recorded);
+        let owner = Owner::outcome(key.watch, outcome, key.tag);
+        self.volumes.note(owner, (recorded.time, recorded.port), Life::default(), news.after, now.ticks);
         self.note_claim(&recorded, By::Source);
         self.note_outcome(watch, outcome, key, now.ticks);
         let slot = found.map(|(slot, _)| slot);
@@ -132,7 +139,7 @@ impl Ledger {
             let span = own.and_then(|limit| counter.table.span(&recorded, limit));
             if own.is_some() && !episode.has((self.era, news.started)) {
                 // Made before the episode began, and now what its limit counts.
-                episode.count(&attempt, span, met.is_some());
+                episode.count(&attempt.sight(), span, met.is_some());
                 episode.settle(news.after);
             } else if met.is_some() {
                 episode.meet(now.time, span);

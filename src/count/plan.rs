@@ -47,15 +47,16 @@ impl Plan {
         self.ports.contains(port)
     }
 
-    /// Sets the tag of an attempt for each tally, in order.
+    /// Tells the tag of an attempt for each tally, in order.
     #[inline]
-    pub(super) fn tags(&self, parties: &Parties, hasher: &Hasher, tags: &mut [u64]) {
-        let mut tags = tags.iter_mut();
+    pub(super) fn tags(&self, parties: &Parties, hasher: &Hasher, mut tell: impl FnMut(usize, u64)) {
+        let mut row = 0;
         for watch in &self.watches {
             let is_concerned = watch.ports.contains(parties.server.1);
-            for (by, place) in watch.tallies.iter().zip(&mut tags) {
+            for by in &watch.tallies {
                 let tag = if is_concerned { by.tag(watch.grouping, hasher, parties) } else { None };
-                *place = tag.map_or(NONE, |tag| tag.max(NONE + 1));
+                tell(row, tag.map_or(NONE, |tag| tag.max(NONE + 1)));
+                row += 1;
             }
         }
     }

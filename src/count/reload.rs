@@ -77,6 +77,7 @@ impl Ledger {
         left.extend(before.into_iter().flatten());
         self.rows = tally::rows(&self.watches);
         self.stats.slots = tally::slots(&self.watches);
+        self.volumes.look_back(tally::longest_window(&self.watches));
         self.allow = reload.allow;
         self.handoff.deliver(Event::Reload(self.clock.now(), Box::new(reload.detector)));
         left

@@ -125,7 +125,9 @@ impl Sieve {
         let is_answer = !is_attempt && self.is_answer(segment);
         let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
         if is_attempt {
-            self.plan.tags(&pending.parties(), &self.hasher, batch.tags_of_next());
+            self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
+        } else {
+            batch.set_no_tags_of_next();
         }
         batch.push(pending);
         if self.keeps {

@@ -218,6 +218,16 @@ impl By {
         }
     }
 
+    /// Whether this is what a key of that kind counts for.
+    #[inline]
+    pub(super) fn is(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Source => self == Self::Source,
+            Kind::Network => self == Self::Network,
+            Kind::Destination(_) => self == Self::Destination,
+        }
+    }
+
     /// What an attempt counts for, with its tag.
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {
@@ -257,6 +267,12 @@ pub(super) fn rows(watches: &[Watching]) -> Vec<Row> {
 /// How many slots there are in all tables.
 pub(super) fn slots(watches: &[Watching]) -> u64 {
     watches.iter().flat_map(Watching::counters).map(|counter| counter.table.slots() as u64).sum()
+}
+
+/// The longest window of all limits, in ticks.
+pub(super) fn longest_window(watches: &[Watching]) -> u64 {
+    let windows = watches.iter().flat_map(Watching::counters).map(|counter| counter.table.longest_window());
+    windows.max().unwrap_or_default()
 }
 
 /// The places of the limits that count this outcome, or all attempts.

@@ -78,6 +78,8 @@ pub(super) struct AddressSet {
     hashes: [AtomicU64; Self::KEPT],
     /// Set just after the hash.
     addresses: [OnceLock<IpAddr>; Self::KEPT],
+    /// A bit for each hash that is kept, set before it: whose bit is not set is not among them.
+    bits: AtomicU64,
     others: AtomicU64,
 }
 
@@ -86,14 +88,21 @@ impl AddressSet {
     pub(super) const KEPT: usize = 16;
 
     /// Takes note of an address, by its keyed hash, and says whether it was kept already.
-    pub(super) fn add(&self, hash: u64, address: IpAddr) -> bool {
+    pub(super) fn add(&self, hash: u64, address: &IpAddr) -> bool {
         let hash = hash.max(1);
+        // In a flood of forged sources nearly all are others.
+        let is_full = self.hashes[Self::KEPT - 1].load(Ordering::Relaxed) != 0;
+        if is_full && self.bits.load(Ordering::Relaxed) & bit(hash) == 0 {
+            self.others.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
         for (cell, kept) in self.hashes.iter().zip(&self.addresses) {
             let mut value = cell.load(Ordering::Relaxed);
             if value == 0 {
+                self.bits.fetch_or(bit(hash), Ordering::Relaxed);
                 match cell.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => {
-                        let _ = kept.set(address);
+                        let _ = kept.set(*address);
                         return false;
                     }
                     Err(taken) => value = taken,
@@ -115,6 +124,11 @@ impl AddressSet {
             others: self.others.load(Ordering::Relaxed),
         }
     }
+}
+
+/// One of 64 bits for a hash.
+fn bit(hash: u64) -> u64 {
+    1 << (hash >> 58)
 }
 
 #[cfg(test)]
@@ -148,7 +162,7 @@ mod tests {
     fn the_sixteenth_address_is_the_last_that_is_kept() {
         let set = AddressSet::default();
         let address = |n: u8| IpAddr::from([192, 0, 2, n]);
-        let add = |n: u8| set.add(u64::from(n) << 40, address(n));
+        let add = |n: u8| set.add(u64::from(n) << 40, &address(n));
         for n in 0..16 {
             assert!(!add(n));
             assert!(add(0));

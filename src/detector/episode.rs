@@ -13,7 +13,7 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
-use super::event::{Attempt, Change, Crossing, Key, Keyed};
+use super::event::{Change, Crossing, Key, Keyed, Sight};
 use crate::alert::Kind;
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
@@ -97,17 +97,26 @@ impl Recent {
     /// How many are remembered: a power of two.
     const ROOM: usize = 1024;
 
-    /// The open episode of a source.
+    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant, and
+    /// `key` puts that together. Most of the time it need not.
     #[inline]
-    pub fn get(&mut self, episodes: &Episodes, key: &Key) -> Option<&Arc<Episode>> {
+    pub fn get(
+        &mut self,
+        episodes: &Episodes,
+        tag: u64,
+        is_it: impl FnOnce(&Key) -> bool,
+        key: impl FnOnce() -> Key,
+    ) -> Option<&Episode> {
         let changes = episodes.changes.load(Ordering::Acquire);
         #[expect(clippy::cast_possible_truncation, reason = "its lower bits are wanted")]
-        let place = &mut self.0[key.tag as usize % Self::ROOM];
-        if !place.as_ref().is_some_and(|seen| seen.changes == changes && seen.key == *key) {
-            let episode = episodes.get(key).map(|episode| Arc::clone(&episode));
-            *place = Some(Seen { key: *key, changes, episode });
+        let place = &mut self.0[tag as usize % Self::ROOM];
+        let is_known = |seen: &Seen| seen.changes == changes && seen.key.tag == tag && is_it(&seen.key);
+        if !place.as_ref().is_some_and(is_known) {
+            let key = key();
+            let episode = episodes.get(&key).map(|episode| Arc::clone(&episode));
+            *place = Some(Seen { key, changes, episode });
         }
-        place.as_ref()?.episode.as_ref()
+        place.as_ref()?.episode.as_deref()
     }
 }
 
@@ -161,8 +170,8 @@ impl Episode {
         window.iter().for_each(|(port, attempts)| ports.add(port, attempts));
         ports.add_others(window.others());
         let (destinations, hosts) = (AddressSet::default(), AddressSet::default());
-        destinations.add(attempt.dst_hash, attempt.dst);
-        hosts.add(attempt.src_hash, attempt.src);
+        destinations.add(attempt.dst_hash, &attempt.dst);
+        hosts.add(attempt.src_hash, &attempt.src);
         let key = attempt.key;
         let has_several = key.kind != Kind::Source || key.source.is_network();
         let hosts_estimate = has_several.then(|| crossing.hosts.clone().unwrap_or_default());
@@ -182,8 +191,8 @@ impl Episode {
             outcomes: Outcome::BY_NUMBER.map(|outcome| signed(crossing.outcomes.count(outcome))),
             greeted: signed(crossing.outcomes.greeted),
             proofs: signed(crossing.outcomes.proofs),
-            sent: AtomicU64::new(0),
-            received: AtomicU64::new(0),
+            sent: AtomicU64::new(crossing.bytes.0),
+            received: AtomicU64::new(crossing.bytes.1),
             ports,
             destinations,
             hosts,
@@ -205,16 +214,17 @@ impl Episode {
 
     /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
     /// a limit.
-    pub fn count(&self, attempt: &Attempt, span: Option<u64>, met: bool) {
+    pub fn count(&self, sight: &Sight<'_>, span: Option<u64>, met: bool) {
+        let Sight { time, src, dst, dst_port } = *sight;
         let last = if met { &self.last_over } else { &self.last_seen };
-        last.fetch_max(attempt.time.nanos(), Ordering::Relaxed);
+        last.fetch_max(time.nanos(), Ordering::Relaxed);
         self.shorten(span);
-        self.ports.add(attempt.dst_port, 1);
-        self.destinations.add(attempt.dst_hash, attempt.dst);
+        self.ports.add(dst_port, 1);
+        self.destinations.add(dst.0, dst.1);
         if let Some(estimate) = &self.hosts_estimate {
             // What is kept has been estimated.
-            if !self.hosts.add(attempt.src_hash, attempt.src) {
-                estimate.add(Mark::of(attempt.src_hash));
+            if !self.hosts.add(src.0, src.1) {
+                estimate.add(Mark::of(src.0));
             }
         }
     }

@@ -111,6 +111,28 @@ pub struct Attempt {
     pub interface: InterfaceId,
 }
 
+/// What an episode counts of an attempt: when it was, and from where to where, with the hashes of the addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// When it was.
+    pub time: Timestamp,
+    /// Its source address.
+    pub src: (u64, &'a IpAddr),
+    /// Its destination address.
+    pub dst: (u64, &'a IpAddr),
+    /// Its destination port.
+    pub dst_port: u16,
+}
+
+impl Attempt {
+    /// What an episode counts of it.
+    #[must_use]
+    pub fn sight(&self) -> Sight<'_> {
+        let Self { time, dst_port, src_hash, dst_hash, src, dst, .. } = self;
+        Sight { time: *time, src: (*src_hash, src), dst: (*dst_hash, dst), dst_port: *dst_port }
+    }
+}
+
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
@@ -139,6 +161,8 @@ pub struct Crossing {
     pub ports: WindowPorts,
     /// What became of them so far.
     pub outcomes: Mix,
+    /// The bytes that those of them that closed carried, from their clients and from their servers.
+    pub bytes: (u64, u64),
     /// How many hosts they came from, where the counters remember it.
     pub hosts: Option<Arc<Estimate>>,
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 pub use episode::{Episode, Episodes, Recent};
-pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, WindowPorts};
+pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, Sight, WindowPorts};
 
 use crate::alert::{About, Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
@@ -152,7 +152,7 @@ impl<S: Sink> Detector<S> {
             }
             Event::Late(attempt) => {
                 if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-                    open.episode.count(&attempt, None, false);
+                    open.episode.count(&attempt.sight(), None, false);
                 }
                 self.episodes.count_handled();
             }
@@ -190,7 +190,7 @@ impl<S: Sink> Detector<S> {
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
                 Some(Limit { outcome: Some(_), .. }) => open.episode.meet(attempt.time, span),
-                _ => open.episode.count(attempt, span, true),
+                _ => open.episode.count(&attempt.sight(), span, true),
             }
             return;
         }

@@ -65,6 +65,7 @@ fn crossing(time: Timestamp) -> Crossing {
         span: 0,
         ports,
         outcomes: Mix::default(),
+        bytes: (0, 0),
         hosts: None,
         since: (0, Ticks(7)),
     }

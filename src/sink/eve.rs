@@ -122,7 +122,7 @@ mod tests {
                     r#""peak":5.050505,"ports":{{"25":15,"110":15}},"ports_others":0,"#,
                     r#""destinations":["116.58.172.107"],"destinations_count":1,"destinations_others":0,"#,
                     r#""outcomes":{{"silent":28,"spoke":0,"open":1,"refused":0,"half-open":0,"unanswered":0,"#,
-                    r#""pending":1,"unknown":0}},"greeted":28,"sent":0,"received":0,"verified":true,"#,
+                    r#""pending":1,"unknown":0}},"greeted":28,"sent":0,"received":1400,"verified":true,"#,
                     r#""losses":{{"kernel":0,"interface":0,"crossings":0,"evictions":0}}}},"#,
                     r#""pcap_filename":"seed-attack.pcap"}}"#,
                     "\n"

@@ -184,6 +184,7 @@ fn of_tables(stats: &Stats) -> [MetricFamily; 5] {
                 (vec![("of", "source")], stats.losses.evictions),
                 (vec![("of", "group")], stats.groups_evicted),
                 (vec![("of", "connection")], stats.connections_evicted),
+                (vec![("of", "volume")], stats.volumes_evicted),
             ],
         ),
         counter("synwatch_untimed_syns_total", "SYNs whose answer is not waited for.", stats.untimed),

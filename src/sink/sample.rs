@@ -51,7 +51,7 @@ pub(crate) fn start() -> Alert {
         within: Within::default(),
         outcomes: mix(&[(Outcome::Silent, 28), (Outcome::Open, 1), (Outcome::Pending, 1)], 28),
         sent: 0,
-        received: 0,
+        received: 1400,
         blocked: None,
         losses: Losses::default(),
     }

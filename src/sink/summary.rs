@@ -15,6 +15,7 @@ pub fn lines(stats: &Stats) -> Vec<String> {
         slots_claimed,
         slots,
         connections_evicted,
+        volumes_evicted,
         groups_evicted,
         untimed,
         clock_steps,
@@ -36,7 +37,8 @@ pub fn lines(stats: &Stats) -> Vec<String> {
         ),
         format!(
             "summary slots-claimed={slots_claimed} slots={slots} evictions={evictions} \
-             connections-evicted={connections_evicted} groups-evicted={groups_evicted} untimed={untimed}"
+             connections-evicted={connections_evicted} groups-evicted={groups_evicted} \
+             volumes-evicted={volumes_evicted} untimed={untimed}"
         ),
         format!(
             "summary kernel-packets={kernel_packets} kernel-drops={kernel} interface-drops={interface} \
@@ -70,6 +72,7 @@ mod tests {
             answers: 0,
             last_watched: None,
             groups_evicted: 0,
+            volumes_evicted: 120,
             untimed: 0,
             became: Mix::default(),
             connections_evicted: 108,
@@ -89,7 +92,8 @@ mod tests {
                 "summary skipped truncated=1 fragment=2 not-tcp=3 other-flags=4 port-not-watched=5 tunnel=6 \
                  malformed=7 filtered=8 link-type=9",
                 "summary episodes=115 refused=116 held-back=117 reports-lost=118 not-written=119",
-                "summary slots-claimed=106 slots=107 evictions=112 connections-evicted=108 groups-evicted=0 untimed=0",
+                "summary slots-claimed=106 slots=107 evictions=112 connections-evicted=108 groups-evicted=0 \
+                 volumes-evicted=120 untimed=0",
                 "summary kernel-packets=113 kernel-drops=109 interface-drops=110 crossings-dropped=111 \
                  clock-steps=114",
             ]

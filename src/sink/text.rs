@@ -200,9 +200,7 @@ fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     let outcomes = alert.outcomes.iter().filter(|(_, count)| *count > 0);
     write!(f, " outcomes={}", Commas(outcomes.map(|(outcome, count)| format!("{outcome}:{count}"))))?;
     write_count(f, "greeted", alert.outcomes.greeted)?;
-    if alert.state != State::Start {
-        write!(f, " sent={} received={}", alert.sent, alert.received)?;
-    }
+    write!(f, " sent={} received={}", alert.sent, alert.received)?;
     let verified = if alert.is_verified() { "yes" } else { "no" };
     write!(f, " verified={verified} severity={}", alert.severity())
 }
@@ -309,7 +307,7 @@ mod tests {
                 format!(
                     "2013-11-25T15:11:42.310+09:00 flood start src=49.212.10.42 watch=mail limit={limit} attempts=30 \
                      in=5.9s ports=25:15,110:15 dst=116.58.172.107 outcomes=silent:28,open:1,pending:1 greeted=28 \
-                     verified=yes severity=1"
+                     sent=0 received=1400 verified=yes severity=1"
                 ),
             ),
             (
@@ -327,7 +325,7 @@ mod tests {
                      org=Example\\u{{20}}\\u{{1b}}Net country=JP watch=my\\u{{20}}mail \
                      limit={limit} attempts=330 duration=1m1s rate=5.4/s peak=5.1/s ports=25:200,110:120 \
                      ports-others=10 dst=2001:db8:2::25,2001:db8:2::26 dst-others=120 hosts=~19 \
-                     outcomes=silent:28,open:1,pending:1 greeted=28 sent=0 received=0 verified=yes severity=1 copies=2 \
+                     outcomes=silent:28,open:1,pending:1 greeted=28 sent=0 received=1400 verified=yes severity=1 copies=2 \
                      retransmissions=3 lost=kernel:12,interface:3,crossings:4,evictions:5"
                 ),
             ),

@@ -113,24 +113,33 @@ pub(super) fn choose_alone(set: &Set, second: u64, idle_after: u64, ties: &mut T
     (lowest & WAY) as usize
 }
 
-const WAY: u64 = 0xff;
+const WAY: u64 = 0b111;
+const TIE_SHIFT: u32 = 3;
+const CLAIMED: u64 = 1 << 11;
+const FLAGGED: u64 = 1 << 12;
+const LIVE: u64 = 1 << 13;
 
 /// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; the live ones by
 /// priority, then at random. Free slots are taken in order, so that two threads that claim one for the same source meet
 /// there.
 ///
 /// ```text
-///   34     33        32     31      16 15    8 7   0
-///  ┌──────┬─────────┬──────┬──────────┬───────┬─────┐
-///  │ live │ claimed │ flag │ priority │ tie   │ way │
-///  └──────┴─────────┴──────┴──────────┴───────┴─────┘
+///          63 62      47          13      12        11       10   3 2   0
+///         ┌──┬──────────┬───────┬──────┬─────────┬─────────┬───────┬─────┐
+///   live  │F │ priority │       │  1   │         │         │  tie  │ way │
+///   else  │  │          │       │  0   │  flag   │ claimed │       │ way │
+///         └──┴──────────┴───────┴──────┴─────────┴─────────┴───────┴─────┘
 /// ```
 #[inline]
 fn rank(word: Word, way: usize, random: u64, live_from: Word) -> u64 {
-    let claimed = u64::from(word.0 != 0) << 33 | u64::from(word.is_flagged()) << 32;
-    let tie = (random >> (8 * way) & 0xff) << 8;
-    let live = if word.0 >= live_from.0 { 1 << 34 | u64::from(word.priority()) << 16 | tie } else { 0 };
-    live | claimed | way as u64
+    let way = way as u64;
+    if word.is_since(live_from) {
+        let tie = (random >> (8 * way) & 0xff) << TIE_SHIFT;
+        return word.standing() | LIVE | tie | way;
+    }
+    let claimed = if word == Word(0) { 0 } else { CLAIMED };
+    let flagged = if word.is_flagged() { FLAGGED } else { 0 };
+    flagged | claimed | way
 }
 
 pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {

@@ -69,6 +69,8 @@ pub struct Table {
     ring: u32,
     /// Each limit's N-1 and W.
     limits: Box<[(u32, u64)]>,
+    /// The least of the N-1.
+    fewest: u32,
     /// A slot whose last attempt is more seconds ago is idle: no limit can be met with what its ring holds.
     idle_after: u64,
 }
@@ -150,6 +152,7 @@ impl Table {
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             writers: make.writers,
             ring,
+            fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
             limits: limits
                 .iter()
                 .map(|limit| (u32::from(limit.attempts).saturating_sub(1), Ticks::in_window(limit.window)))
@@ -183,6 +186,12 @@ impl Table {
         u16::try_from(self.limits.iter().map(|(back, _)| back + 1).max().unwrap_or(1)).unwrap_or(u16::MAX)
     }
 
+    /// The longest W of its limits, in ticks.
+    #[must_use]
+    pub fn longest_window(&self) -> u64 {
+        self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
+    }
+
     /// How many sources it has room for.
     #[must_use]
     pub fn slots(&self) -> usize {
@@ -197,22 +206,31 @@ impl Table {
         set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
     }
 
-    /// Brings the place of a source's next ring entry into the cache, once its set is there: of the slot where it was
-    /// found, or which gives way for it. Which that is, is told, for [`Table::record_attempt`].
+    /// Where a source's next attempt will be recorded, once its set is in the cache: in the slot where it was found, or
+    /// in the one that gives way for it.
     #[must_use]
-    pub fn touch_ring(&self, tag: u64, second: u64, ties: &mut Ties) -> (Hint, u64) {
+    pub fn hint(&self, tag: u64, second: u64, ties: &mut Ties) -> Hint {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        let (way, hint, count) = match set.find(nonzero(tag)) {
-            Some(way) => (way, Hint::found(way), Word(set.words[way].load(Ordering::Relaxed)).count()),
+        let word = |way: usize| Word(set.words[way].load(Ordering::Relaxed));
+        match set.find(nonzero(tag)) {
+            Some(way) => Hint::found(way, self.index(at, way, position(word(way).count(), 0, self.ring))),
             None if self.writers == Writers::One => {
                 let way = claim::choose_alone(set, second, self.idle_after, ties);
-                (way, Hint::to_give(way, Word(set.words[way].load(Ordering::Relaxed))), 0)
+                Hint::to_give(way, word(way), self.index(at, way, 0))
             }
-            None => return (Hint::UNKNOWN, 0),
-        };
-        let index = self.index(at, way, position(count, 0, self.ring));
-        (hint, self.rings[index].load(Ordering::Relaxed) ^ u64::from(self.marks.get(index).0))
+            None => Hint::UNKNOWN,
+        }
+    }
+
+    /// Brings the place of the entry that a hint tells of into the cache. Nothing else is done here, so that many such
+    /// loads are under way at once.
+    #[must_use]
+    #[inline]
+    pub fn touch_ring(&self, hint: Hint) -> u64 {
+        let entry = hint.entry as usize;
+        let ring = self.rings.get(entry).map_or(0, |entry| entry.load(Ordering::Relaxed));
+        ring ^ u64::from(self.marks.get(entry).0)
     }
 
     /// The slot of a source that has one, and whether it is flagged; records nothing.
@@ -227,7 +245,12 @@ impl Table {
 
     /// The first limit that the attempt meets, by its place in the limits that the table was made for.
     #[must_use]
+    #[inline]
     pub fn met(&self, recorded: &Recorded) -> Option<usize> {
+        // Most sources never come to as many attempts as the least limit has.
+        if recorded.count < self.fewest {
+            return None;
+        }
         (0..self.limits.len()).find(|&limit| {
             let (_, window) = self.limits[limit];
             self.span(recorded, limit).is_some_and(|span| span <= window)

@@ -4,17 +4,18 @@
 //! Its **word** holds everything else that changes with an attempt, so that one compare-and-swap changes it all:
 //!
 //! ```text
-//!   63          34 33        18 17          5  4   3    0
-//!  ┌──────────────┬────────────┬─────────────┬───┬──────┐
-//!  │ last second  │  priority  │    count    │ F │ gen  │
-//!  └──────────────┴────────────┴─────────────┴───┴──────┘
+//!   63 62        47 46           17 16          4 3    0
+//!  ┌───┬────────────┬───────────────┬─────────────┬──────┐
+//!  │ F │  priority  │  last second  │    count    │ gen  │
+//!  └───┴────────────┴───────────────┴─────────────┴──────┘
 //! ```
 //!
 //! - *gen*, 1 to 15: which claim of the slot this is. It goes on at each claim; ring entries carry it too.
 //! - *F*: the source has, or may have, an episode (see `count`).
 //! - *count*: attempts since the claim. From twice the ring's length it falls back to once: what matters is where the
 //!   next entry goes, and how many entries there are.
-//! - *priority*: attempts plus what the claim inherited. It decides who gives way.
+//! - *priority*: attempts plus what the claim inherited. It decides who gives way, flagged ones last: so the two stand on
+//!   top.
 //! - *last second*: when the last attempt was, in seconds of the clock's ticks.
 
 use crate::sync::{AtomicU64, Ordering};
@@ -57,32 +58,51 @@ impl Set {
 pub(super) struct Word(pub(super) u64);
 
 const GENERATION_BITS: u32 = 4;
-const FLAG: u64 = 1 << GENERATION_BITS;
-const COUNT_SHIFT: u32 = GENERATION_BITS + 1;
+const GENERATION: u64 = (1 << GENERATION_BITS) - 1;
+const COUNT_SHIFT: u32 = GENERATION_BITS;
 const COUNT_BITS: u32 = 13;
-const PRIORITY_SHIFT: u32 = COUNT_SHIFT + COUNT_BITS;
+const SECOND_SHIFT: u32 = COUNT_SHIFT + COUNT_BITS;
+const SECOND_BITS: u32 = 30;
+const SECOND: u64 = LAST_SECOND << SECOND_SHIFT;
+const PRIORITY_SHIFT: u32 = SECOND_SHIFT + SECOND_BITS;
 const PRIORITY_BITS: u32 = 16;
-const SECOND_SHIFT: u32 = PRIORITY_SHIFT + PRIORITY_BITS;
+const COUNT_ONE: u64 = 1 << COUNT_SHIFT;
+const PRIORITY_ONE: u64 = 1 << PRIORITY_SHIFT;
+const FLAG: u64 = 1 << (PRIORITY_SHIFT + PRIORITY_BITS);
 
 /// The highest priority there is.
 pub(super) const TOP_PRIORITY: u32 = (1 << PRIORITY_BITS) - 1;
 
 /// The last second that fits a word: some 34 years.
-pub(super) const LAST_SECOND: u64 = (1 << (64 - SECOND_SHIFT)) - 1;
+pub(super) const LAST_SECOND: u64 = (1 << SECOND_BITS) - 1;
 
 /// The longest ring whose doubled length fits the count.
 #[cfg(test)]
 pub(super) const LONGEST_RING: u32 = 1 << (COUNT_BITS - 1);
 
 impl Word {
-    /// No word whose last attempt was in this second, or later, is less than this; all others are.
+    /// What [`Word::is_since`] compares with for this second.
     pub(super) fn of_second(second: u64) -> Self {
-        // A slot that was never claimed is less than any.
+        // A slot that was never claimed is before any.
         Self((second.min(LAST_SECOND) << SECOND_SHIFT).max(1))
     }
 
+    /// Whether its last attempt was in this second or later; false for one that was never claimed.
+    #[inline]
+    pub(super) fn is_since(self, second: Self) -> bool {
+        self.0 & (SECOND | GENERATION) >= second.0
+    }
+
+    /// Its flag and its priority, in the order in which slots give way; the lower [`Word::FREE_BITS`] are zero.
+    #[inline]
+    pub(super) fn standing(self) -> u64 {
+        self.0 & !((1 << Self::FREE_BITS) - 1)
+    }
+
+    pub(super) const FREE_BITS: u32 = PRIORITY_SHIFT;
+
     pub(super) fn generation(self) -> u64 {
-        self.0 & (FLAG - 1)
+        self.0 & GENERATION
     }
 
     pub(super) fn is_flagged(self) -> bool {
@@ -112,11 +132,20 @@ impl Word {
     }
 
     pub(super) fn second(self) -> u64 {
-        self.0 >> SECOND_SHIFT
+        (self.0 & SECOND) >> SECOND_SHIFT
     }
 
     /// The word after one more attempt, in a ring of this length.
+    #[inline]
     pub(super) fn after_attempt(self, ring: u32, second: u64) -> Self {
+        // Nearly always the two counts go on by one and the rest stays as it is.
+        let is_plain = self.second() == second.min(LAST_SECOND)
+            && self.count() + 1 < 2 * ring
+            && self.priority() < TOP_PRIORITY;
+        if is_plain { Self(self.0 + PRIORITY_ONE + COUNT_ONE) } else { self.after_any_attempt(ring, second) }
+    }
+
+    fn after_any_attempt(self, ring: u32, second: u64) -> Self {
         let count = self.count() + 1;
         let count = if count == 2 * ring { ring } else { count };
         let priority = (self.priority() + 1).min(TOP_PRIORITY);
@@ -164,15 +193,28 @@ mod tests {
     }
 
     #[test]
-    fn words_are_in_the_order_of_their_seconds() {
-        let word = |second| Word::new(15, 8191, TOP_PRIORITY, second).with_flag(true).0;
-        let least = |second| Word::new(1, 0, 0, second).0;
+    fn a_word_tells_whether_it_is_since_a_second() {
+        let most = |second| Word::new(15, 8191, TOP_PRIORITY, second).with_flag(true);
+        let least = |second| Word::new(1, 0, 0, second);
         for second in [1, 2, 1000, LAST_SECOND] {
-            assert!(
-                word(second - 1) < Word::of_second(second).0 && Word::of_second(second).0 <= least(second)
-            );
+            assert!(!most(second - 1).is_since(Word::of_second(second)));
+            assert!(least(second).is_since(Word::of_second(second)));
         }
-        assert!(Word(0).0 < Word::of_second(0).0 && Word::of_second(0).0 <= least(0));
+        assert!(!Word(0).is_since(Word::of_second(0)));
+        assert!(least(0).is_since(Word::of_second(0)));
+    }
+
+    #[test]
+    fn words_stand_in_the_order_of_their_flags_and_priorities() {
+        let standing = |flag, priority| Word::new(7, 99, priority, 1234).with_flag(flag).standing();
+        let order =
+            [(false, 0), (false, 1), (false, TOP_PRIORITY), (true, 0), (true, 1), (true, TOP_PRIORITY)];
+        assert!(order.windows(2).all(|two| standing(two[0].0, two[0].1) < standing(two[1].0, two[1].1)));
+        assert!(
+            order
+                .iter()
+                .all(|(flag, priority)| standing(*flag, *priority).trailing_zeros() >= Word::FREE_BITS)
+        );
     }
 
     #[test]

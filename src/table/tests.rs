@@ -265,7 +265,7 @@ proptest! {
             let at = Ticks(time - later % 7);
             let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
             let hint = if port == 2 {
-                tables[0].touch_ring(tag(source), at.second(), &mut ties[0]).0
+                tables[0].hint(tag(source), at.second(), &mut ties[0])
             } else {
                 Hint::default()
             };
@@ -294,7 +294,7 @@ fn two_sources_that_were_to_take_one_slot_take_two() {
     let table = Table::made(MARKED, &[limit(3, 10)], Table::memory_for(8, 3) + 40).unwrap();
     assert_eq!(table.slots(), 8);
     let mut ties = Ties::new(1);
-    let hints: Vec<_> = (0..20).map(|n| table.touch_ring(tag(n), 2, &mut ties).0).collect();
+    let hints: Vec<_> = (0..20).map(|n| table.hint(tag(n), 2, &mut ties)).collect();
     let claims: Vec<_> = (0..20)
         .map(|n| {
             let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };

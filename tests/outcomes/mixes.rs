@@ -7,10 +7,13 @@ use synwatch::alert::Alert;
 use synwatch::outcome::Outcome;
 
 use crate::cases;
-use crate::rig::Setup;
 use crate::rig::tcp::{Talk, Tcp};
+use crate::rig::{Setup, Watch};
 
 const HOSTS: [&str; 3] = ["198.51.100.7", "203.0.113.1", "203.0.113.2"];
+
+/// The bytes that a client says, if any.
+const SAID: u64 = 7;
 
 /// One attempt, and what becomes of it.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +60,7 @@ fn captured(attempts: &[Attempt]) -> Vec<Tcp> {
         let talk = Talk::new(ticks as f64 / 1e4, (HOSTS[attempt.host], port));
         let told = match attempt.fate {
             Outcome::Silent => talk.silent(),
-            Outcome::Spoke => talk.spoke(7),
+            Outcome::Spoke => talk.spoke(SAID as u16),
             Outcome::Open => talk.accepted().segments(),
             Outcome::Refused => talk.refused(),
             Outcome::HalfOpen => talk.half_open(),
@@ -122,6 +125,21 @@ proptest! {
                 let expected = attempts.iter().filter(|attempt| attempt.fate == fate).count() as u64;
                 prop_assert_eq!(end.outcomes.count(fate), expected, "{}", fate);
             }
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_attempts_that_the_outcomes_tell_of(
+        mut attempts in prop::collection::vec(attempt(0), 5..120),
+    ) {
+        // Attempts of one tick are not told apart where some are in a window and some before it.
+        attempts.iter_mut().for_each(|attempt| attempt.after = 1 + attempt.after % 3000);
+        let watch = || Watch::with(&["4/1s", "3/20s:spoke"]).networks("6/5s").destinations("9/5s");
+        let other = Watch::with(&["5/9s:spoke"]).grouping(8, 64);
+        let mut run = Setup { watches: vec![watch(), watch(), other], ..Setup::with(&["1/1s"]) }.quiet_time(5).start();
+        captured(&attempts).iter().for_each(|segment| run.hear(segment));
+        for alert in &run.finish().alerts {
+            prop_assert_eq!(alert.sent, SAID * alert.outcomes.count(Outcome::Spoke), "{:?}", alert);
         }
     }
 }

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{Counting, Handoff, Parts, Reader, Reload, Watching};
+use synwatch::count::{Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
@@ -149,6 +149,7 @@ impl Setup {
             tunnels: Tunnels::Skip,
             expression: None,
             connections: Connections::new(4 << 20).expect("memory for the connections"),
+            volumes: Volumes::new(1 << 20).expect("memory for their bytes"),
             watches: self
                 .watches
                 .iter()

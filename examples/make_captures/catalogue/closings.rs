@@ -7,13 +7,13 @@ use super::packet::{ACK, FIN, MS, PSH, server};
 
 pub(crate) fn captures() -> Vec<Capture> {
     let mut hosts = Hosts::new(72);
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         let mut visit = Conversation::open(trace, start, 20 * MS, client, server(25));
         visit.server_says(GREETING);
         // Nothing was said when the server had enough of it.
         visit.server_closes();
     });
-    hosts.host("spoke:30 sent=6 received=24 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=180 received=720 verified=yes", |trace, start, client| {
         let mut talk = Conversation::open(trace, start, 20 * MS, client, server(25));
         // The server closes at once; what the client says crosses that on its way.
         talk.server_sends(FIN | PSH | ACK, GREETING);
@@ -28,23 +28,23 @@ pub(crate) fn captures() -> Vec<Capture> {
         visit.client_sends(ACK, b"");
         visit.server_sends(ACK, b"");
     });
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         let mut visit = Conversation::open(trace, start, 20 * MS, client, server(25));
         visit.server_says(GREETING);
         visit.client_resets();
     });
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         let mut visit = Conversation::open(trace, start, 20 * MS, client, server(25));
         visit.server_says(GREETING);
         visit.server_resets();
     });
-    hosts.host("spoke:30 sent=6 received=24 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=180 received=720 verified=yes", |trace, start, client| {
         let mut talk = Conversation::open(trace, start, 20 * MS, client, server(25));
         talk.server_says(GREETING);
         talk.client_says(b"QUIT\r\n");
         talk.server_resets();
     });
-    hosts.host("spoke:30 sent=6 received=39 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=180 received=1170 verified=yes", |trace, start, client| {
         let mut talk = Conversation::open(trace, start, 20 * MS, client, server(25));
         talk.server_says(GREETING);
         // The client closes its direction and listens on.

@@ -16,7 +16,7 @@ pub(crate) fn captures() -> Vec<Capture> {
 
 fn numbers() -> Capture {
     let mut hosts = Hosts::new(73);
-    hosts.host("spoke:30 sent=6 received=39 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=180 received=1170 verified=yes", |trace, start, client| {
         let (client, server) = ((client, NEARLY_OVER), (server(PORT), NEARLY_OVER));
         let mut talk = Conversation::numbered(trace, start, 20 * MS, client, server, b"");
         talk.handshake();
@@ -24,14 +24,14 @@ fn numbers() -> Capture {
         talk.asks("QUIT\r\n", "221 2.0.0 Bye\r\n");
         talk.client_closes();
     });
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         let (client, server) = ((client, u32::MAX), (server(PORT), u32::MAX));
         let mut visit = Conversation::numbered(trace, start, 20 * MS, client, server, b"");
         visit.handshake();
         visit.server_says(GREETING);
         visit.client_closes();
     });
-    hosts.host("spoke:30 sent=21 received=24 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=630 received=720 verified=yes", |trace, start, client| {
         let (client, server) = ((client, 1000), (server(PORT), 5000));
         let mut talk =
             Conversation::numbered(trace, start, 20 * MS, client, server, b"EHLO client.example\r\n");
@@ -57,7 +57,7 @@ fn numbers() -> Capture {
         visit.client_sends(ACK, b"");
         visit.client_closes();
     });
-    hosts.host("silent:15,spoke:15 sent=6 verified=yes", |trace, start, client| {
+    hosts.host("silent:15,spoke:15 sent=90 verified=yes", |trace, start, client| {
         // The same ports once more, half a second after the last FIN: that is another connection.
         let is_again = client.port() % 2 == 1;
         let client = (client.ip(), client.port() & !1).into();
@@ -98,7 +98,7 @@ fn partial() -> Capture {
         talk.answer();
         talk.server_sends(PSH | ACK, GREETING);
     });
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         // The ACK is captured before the SYN-ACK, the client's FIN before its ACK of the greeting.
         let mut visit = Conversation::attempt(trace, start, 20 * MS, client, server(PORT));
         visit.answer();

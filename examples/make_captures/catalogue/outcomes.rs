@@ -73,12 +73,12 @@ fn outcomes() -> Capture {
     hosts.host("silent:30 verified=yes", |trace, start, client| {
         Conversation::open(trace, start, 20 * MS, client, server(25)).client_closes();
     });
-    hosts.host("silent:30 greeted=30 received=24 verified=yes", |trace, start, client| {
+    hosts.host("silent:30 greeted=30 received=720 verified=yes", |trace, start, client| {
         let mut visit = Conversation::open(trace, start, 20 * MS, client, server(25));
         visit.server_says(GREETING);
         visit.client_closes();
     });
-    hosts.host("spoke:30 sent=6 received=39 verified=yes", |trace, start, client| {
+    hosts.host("spoke:30 sent=180 received=1170 verified=yes", |trace, start, client| {
         let mut talk = Conversation::open(trace, start, 20 * MS, client, server(25));
         talk.server_says(GREETING);
         talk.asks("QUIT\r\n", "221 2.0.0 Bye\r\n");

@@ -1,0 +1,255 @@
+//! How many bytes the attempts of the limits' windows carried, of those that closed: what a start report adds up.
+//!
+//! A ring entry has no room for bytes, and nearly none needs any: what floods a table never sends one. So they are kept
+//! apart, in a table of fixed size that only closed connections with bytes come to. It is found by what is known of a
+//! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
+//! entry with the sum of their bytes.
+//!
+//! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
+//! belongs to one thread.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::clock::Ticks;
+use crate::hash;
+use crate::outcome::{Life, Outcome};
+use crate::pages::Pages;
+use crate::sync::OutOfMemory;
+
+use super::tally::By;
+
+/// Entries of a set: two cache lines.
+const WAYS: usize = 4;
+
+/// Bytes of closed connections.
+#[derive(Debug)]
+pub struct Volumes {
+    sets: Pages<[Entry; WAYS]>,
+    /// The longest window of any limit, in ticks.
+    looks_back: u64,
+    /// How often a window was summed.
+    sums: u32,
+    evicted: u64,
+}
+
+/// What the attempts of one source, network or destination carried, to one port within one tick.
+#[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Entry {
+    /// 0 where there is none.
+    tag: u64,
+    sent: u64,
+    received: u64,
+    /// The second of the tick.
+    second: u32,
+    /// The last sum that it is part of: a window may name it twice.
+    summed: u32,
+}
+
+/// Whose volumes they are: those of one ring of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owner(u64);
+
+impl Owner {
+    /// The ring of what has this tag in a tally of a watch.
+    pub(super) fn tally(watch: u16, by: By, tag: u64) -> Self {
+        Self::new(watch, by as u8, tag)
+    }
+
+    /// The ring of a source's attempts that became this.
+    pub(super) fn outcome(watch: u16, outcome: Outcome, tag: u64) -> Self {
+        Self::new(watch, 0x80 | outcome as u8, tag)
+    }
+
+    fn new(watch: u16, table: u8, tag: u64) -> Self {
+        Self(hash::with_number(tag, u32::from(watch) << 8 | u32::from(table)))
+    }
+
+    fn tag(self, time: Ticks, port: u16) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "ticks that are equal in 32 bits are five days apart"
+        )]
+        let time = time.0 as u32;
+        hash::with_number(hash::end(self.0, port), time).max(1)
+    }
+}
+
+impl Volumes {
+    /// A table that takes at most `memory` bytes, and has one set at least.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
+        let sets = Pages::zeroed(memory / size_of::<[Entry; WAYS]>())?;
+        Ok(Self { sets, looks_back: 0, sums: 0, evicted: 0 })
+    }
+
+    /// Entries that gave way although a window could still need them.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Keeps what a window of so many ticks can hold.
+    pub(super) fn look_back(&mut self, longest: u64) {
+        self.looks_back = longest;
+    }
+
+    /// Takes note of the bytes of an attempt that was made at this time to this port; those of `before` were noted then.
+    pub(super) fn note(
+        &mut self,
+        owner: Owner,
+        (time, port): (Ticks, u16),
+        before: Life,
+        after: Life,
+        now: Ticks,
+    ) {
+        let looks_from = Ticks(now.0.saturating_sub(self.looks_back)).second();
+        let is_same = (before.sent, before.received) == (after.sent, after.received);
+        if is_same || time.second() < looks_from {
+            return;
+        }
+        let tag = owner.tag(time, port);
+        let at = hash::set_of(tag, self.sets.length());
+        let set = &mut self.sets[at];
+        if let Some(entry) = set.iter_mut().find(|entry| entry.tag == tag) {
+            let change = |noted: u64, before: u32, after: u32| {
+                (noted + u64::from(after)).saturating_sub(before.into())
+            };
+            entry.sent = change(entry.sent, before.sent, after.sent);
+            entry.received = change(entry.received, before.received, after.received);
+            return;
+        }
+        // A free one is older than any.
+        let Some(oldest) = set.iter_mut().min_by_key(|entry| (entry.tag != 0, entry.second)) else { return };
+        self.evicted += u64::from(oldest.tag != 0 && u64::from(oldest.second) >= looks_from);
+        *oldest = Entry {
+            tag,
+            sent: after.sent.into(),
+            received: after.received.into(),
+            second: u32::try_from(time.second()).unwrap_or(u32::MAX),
+            summed: 0,
+        };
+    }
+
+    /// What these attempts carried, from their clients and from their servers.
+    pub(super) fn sum(&mut self, owner: Owner, attempts: impl Iterator<Item = (Ticks, u16)>) -> (u64, u64) {
+        self.sums = self.sums.wrapping_add(1).max(1);
+        let (mut sent, mut received) = (0, 0);
+        for (time, port) in attempts {
+            let tag = owner.tag(time, port);
+            let at = hash::set_of(tag, self.sets.length());
+            let known = self.sets[at].iter_mut().find(|entry| entry.tag == tag);
+            if let Some(entry) = known.filter(|entry| entry.summed != self.sums) {
+                entry.summed = self.sums;
+                sent += entry.sent;
+                received += entry.received;
+            }
+        }
+        (sent, received)
+    }
+
+    /// Forgets all: times have other ticks from now on.
+    pub(super) fn clear(&mut self) {
+        for set in self.sets.all_mut() {
+            // Memory that was never written is only read.
+            if set.iter().any(|entry| entry.tag != 0) {
+                *set = [Entry::default(); WAYS];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Life = CLOSED;
+    const CLOSED: Life = Life { outcome: Outcome::Spoke, greeted: true, proven: true, sent: 0, received: 0 };
+    const NOW: Ticks = Ticks(1_000_000);
+
+    fn bytes(sent: u32, received: u32) -> Life {
+        Life { sent, received, ..CLOSED }
+    }
+
+    fn owner(tag: u64) -> Owner {
+        Owner::tally(0, By::Source, tag)
+    }
+
+    /// Room for so many sets, with windows of a minute.
+    fn volumes(sets: usize) -> Volumes {
+        let mut volumes = Volumes::new(sets * size_of::<[Entry; WAYS]>()).unwrap();
+        volumes.look_back(600_000);
+        volumes
+    }
+
+    #[test]
+    fn a_window_sums_what_its_own_attempts_carried() {
+        let mut volumes = volumes(64);
+        volumes.note(owner(7), (NOW, 25), NONE, bytes(10, 200), NOW);
+        volumes.note(owner(7), (NOW, 110), NONE, bytes(1, 20), NOW);
+        volumes.note(owner(7), (Ticks(NOW.0 + 1), 25), NONE, bytes(0, 3), NOW);
+        volumes.note(owner(8), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        volumes.note(Owner::tally(0, By::Network, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        volumes.note(Owner::tally(1, By::Source, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        volumes.note(Owner::outcome(0, Outcome::Silent, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        let window = [(NOW, 25), (NOW, 110), (Ticks(NOW.0 + 1), 25), (Ticks(NOW.0 + 2), 25)];
+        assert_eq!(volumes.sum(owner(7), window.into_iter()), (11, 223));
+        // Once more, and a part of it.
+        assert_eq!(volumes.sum(owner(7), window.into_iter()), (11, 223));
+        assert_eq!(volumes.sum(owner(7), window.into_iter().skip(2)), (0, 3));
+    }
+
+    #[test]
+    fn attempts_of_one_tick_are_summed_and_count_once() {
+        let mut volumes = volumes(64);
+        volumes.note(owner(7), (NOW, 25), NONE, bytes(1, 20), NOW);
+        volumes.note(owner(7), (NOW, 25), NONE, bytes(2, 40), NOW);
+        let window = [(NOW, 25), (NOW, 110), (NOW, 25)];
+        assert_eq!(volumes.sum(owner(7), window.into_iter()), (3, 60));
+    }
+
+    #[test]
+    fn what_is_known_better_later_replaces_what_was_noted() {
+        let mut volumes = volumes(64);
+        volumes.note(owner(7), (NOW, 25), NONE, bytes(u32::MAX, u32::MAX), NOW);
+        volumes.note(owner(7), (NOW, 25), bytes(u32::MAX, u32::MAX), bytes(100, 20), NOW);
+        assert_eq!(volumes.sum(owner(7), [(NOW, 25)].into_iter()), (100, 20));
+    }
+
+    #[test]
+    fn the_oldest_gives_way_and_is_counted_while_a_window_may_need_it() {
+        let mut volumes = volumes(1);
+        let second = 10_000;
+        for n in 0..5 {
+            volumes.note(owner(n), (Ticks(NOW.0 + n * second), 25), NONE, bytes(1, 1), NOW);
+        }
+        assert_eq!(volumes.evicted(), 1);
+        assert_eq!(volumes.sum(owner(0), [(NOW, 25)].into_iter()), (0, 0));
+        assert_eq!(volumes.sum(owner(1), [(Ticks(NOW.0 + second), 25)].into_iter()), (1, 1));
+        // The next one is too old by then: by a second.
+        for (late, evicted) in [(61, 2), (63, 2)] {
+            let now = Ticks(NOW.0 + late * second);
+            volumes.note(owner(late), (now, 25), NONE, bytes(1, 1), now);
+            assert_eq!(volumes.evicted(), evicted, "{late} s later");
+        }
+    }
+
+    #[test]
+    fn what_no_window_can_hold_any_more_is_not_noted() {
+        for (seconds, sum) in [(60, (1, 1)), (61, (0, 0))] {
+            let mut volumes = volumes(64);
+            volumes.note(owner(7), (NOW, 25), NONE, bytes(1, 1), Ticks(NOW.0 + seconds * 10_000));
+            assert_eq!(volumes.sum(owner(7), [(NOW, 25)].into_iter()), sum, "{seconds} s later");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_where_ticks_begin_anew() {
+        let mut volumes = volumes(64);
+        volumes.note(owner(7), (NOW, 25), NONE, bytes(1, 1), NOW);
+        volumes.clear();
+        assert_eq!(volumes.sum(owner(7), [(NOW, 25)].into_iter()), (0, 0));
+    }
+}
