@@ -54,6 +54,8 @@ impl Cable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     Synwatch,
+    /// With two threads that read.
+    SynwatchByTwo,
     /// With the same filter, buffer and snap length.
     Tcpdump,
     /// Without a filter, and with whole packets: as it is usually run.
@@ -64,6 +66,7 @@ impl Tool {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Synwatch => "synwatch",
+            Self::SynwatchByTwo => "synwatch, two threads read",
             Self::Tcpdump => "tcpdump, same filter",
             Self::TcpdumpOfAll => "tcpdump, no filter",
         }
@@ -80,6 +83,7 @@ impl Tool {
         };
         match self {
             Self::Synwatch => Program::watch(&cable.watcher, &format!("-i {INTERFACE}")),
+            Self::SynwatchByTwo => Program::watch(&cable.watcher, &format!("-i {INTERFACE} --threads 2")),
             Self::Tcpdump => {
                 let ports: Vec<_> = MAIL.iter().map(|&port| port..=port).collect();
                 let filter = kernel_filter(LinkType::ETHERNET, &ports, false, None).unwrap().unwrap();
@@ -94,7 +98,7 @@ impl Tool {
         thread::sleep(REST);
         let ended = program.stop(Signal::INT);
         match self {
-            Self::Synwatch => ended.summary("packets") as u64,
+            Self::Synwatch | Self::SynwatchByTwo => ended.summary("packets") as u64,
             Self::Tcpdump | Self::TcpdumpOfAll => captured(&ended),
         }
     }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use pcap::Device;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use smallvec::SmallVec;
 
 use super::address_watch::AddressWatch;
 use super::lane::{Lane, Taken, now};
@@ -178,7 +179,8 @@ impl Live {
     /// Waits until an interface has packets, or addresses have changed. Says whether they may have.
     fn wait(&self, patience: Duration) -> bool {
         let watches = self.address_watch.iter().map(AsFd::as_fd);
-        let mut ready: Vec<_> = self
+        // Rarely more than these are waited for.
+        let mut ready: SmallVec<[_; 8]> = self
             .lanes
             .iter()
             .filter_map(Lane::fd)
