@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::cable::{Cable, Tool};
 use crate::load::Data;
-use crate::program::Program;
 use crate::say;
 use crate::sender::Sender;
 
@@ -30,12 +29,13 @@ pub(crate) fn table(cable: &Cable, seconds: u64) -> String {
     let took = tools.map(|tool| {
         say(&format_args!("97 % data, {}", tool.name()));
         let program = tool.start(cable);
+        let id = program.id();
         let (took, sent) = cable.sender.enter(|| {
             let (mut sender, mut data) = (Sender::open(), Data::new());
             sender.flood(&mut data, RATE, BEFORE, || false);
-            let before = cpu_time(&program);
+            let before = cpu_time(id);
             let sent = sender.flood(&mut data, RATE, Duration::from_secs(seconds), || false);
-            (cpu_time(&program) - before, sent)
+            (cpu_time(id) - before, sent)
         });
         drop(program);
         (took.as_secs_f64(), sent)
@@ -55,9 +55,9 @@ pub(crate) fn table(cable: &Cable, seconds: u64) -> String {
     table
 }
 
-/// What all threads of a program have taken so far, in user and kernel mode.
-fn cpu_time(program: &Program) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{}/task", program.id())).unwrap();
+/// What all threads of a process have taken so far, in user and kernel mode.
+fn cpu_time(id: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).unwrap();
     let nanos = threads.map(|thread| {
         let file = thread.unwrap().path().join("schedstat");
         let stat = fs::read_to_string(file).unwrap();
