@@ -47,6 +47,8 @@ struct Link {
     empty: Sender<Box<Batch>>,
     orders: Sender<Order>,
     received: Vec<(InterfaceId, Received)>,
+    /// Whether it has told that since the last beat.
+    has_told: bool,
     state: State,
 }
 
@@ -88,7 +90,9 @@ impl Counting {
                 batches: 1,
                 orders: told,
             };
-            (reader, Link { empty: back, orders, received: Vec::new(), state: State::Reads })
+            let link =
+                Link { empty: back, orders, received: Vec::new(), has_told: false, state: State::Reads };
+            (reader, link)
         };
         let (all, links) = (0..readers).map(reader).unzip();
         let gathering = Gathering {
@@ -197,12 +201,16 @@ impl Gathering {
             Message::Passed { lane, through } => self.merge.pass(lane, through),
             Message::Own(own) => self.own = Some(own),
             Message::Received { reader, by_interface } => {
-                self.readers[reader].received = by_interface;
+                let link = &mut self.readers[reader];
+                (link.received, link.has_told) = (by_interface, true);
                 let all = self.received_by_interface();
                 let sum = all.iter().fold(Received::default(), |sum, (_, received)| sum.plus(*received));
                 self.counting.note(sum);
-                // One second for all.
-                self.beat |= reader == 0;
+                // A beat tells that all of them live.
+                if self.readers.iter().all(|reader| reader.has_told) {
+                    self.readers.iter_mut().for_each(|reader| reader.has_told = false);
+                    self.beat = true;
+                }
             }
             Message::Halted { reader } => self.leave(reader, State::Waits),
             Message::GoesOn { reader } => {
