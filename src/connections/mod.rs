@@ -55,6 +55,9 @@ use way::Ways;
 /// How far back an entry counts.
 pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 
+/// How many SYNs are settled at once: enough for their waits for memory to overlap.
+pub const AT_ONCE: usize = 64;
+
 /// The part of the memory that the queue of timers gets.
 const TIMERS_SHARE: usize = 2;
 
@@ -327,6 +330,17 @@ impl Connections {
         let newest = entry.newest.with_established(after.outcome == Outcome::Open);
         set.set_newest(way, newest);
         Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after, reported })
+    }
+
+    /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`], and
+    /// gives between whom they were.
+    pub fn touch_due(&self, now: Ticks) -> (impl Iterator<Item = Ends>, u64) {
+        let due = move || self.timers.due(now).take(AT_ONCE);
+        let mut touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
+        let mut hints = [Hint::default(); AT_ONCE];
+        hints.iter_mut().zip(due()).for_each(|(hint, timer)| *hint = self.hint(timer.connection));
+        touched = hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(*hint));
+        (due().map(|timer| timer.ends), touched)
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.

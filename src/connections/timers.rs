@@ -54,6 +54,11 @@ impl Timers {
         }
     }
 
+    /// Those whose time is over, in order.
+    pub(super) fn due(&self, now: Ticks) -> impl Iterator<Item = &Timer> {
+        self.queue.iter().take_while(move |timer| now > timer.due())
+    }
+
     /// The next one whose time is over.
     pub(super) fn pop(&mut self, now: Ticks) -> Option<Timer> {
         let is_due = now > self.queue.front()?.due();

@@ -51,7 +51,7 @@ impl Ledger {
         let Row { watch, tally, by, ref table } = self.rows[row];
         let Pending { segment, now, hashes, .. } = pending;
         // Whose it is, is asked where many share what it counts for.
-        let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.src) };
+        let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.client) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
         let recorded = table.record_attempt(tag, hint, &counted, &mut self.ties);
         let met = table.met(&recorded);
@@ -90,7 +90,7 @@ impl Ledger {
                 let span = limit.and_then(|limit| counter.table.span(recorded, limit));
                 let Segment { src, dst, dst_port, .. } = segment;
                 let sight =
-                    Sight { time, src: (hashes.src, src), dst: (hashes.dst, dst), dst_port: *dst_port };
+                    Sight { time, src: (hashes.client, src), dst: (hashes.server, dst), dst_port: *dst_port };
                 episode.count(&sight, span, met.is_some());
                 return true;
             }
@@ -171,8 +171,8 @@ fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Att
     Attempt {
         key,
         time,
-        src_hash: hashes.src,
-        dst_hash: hashes.dst,
+        src_hash: hashes.client,
+        dst_hash: hashes.server,
         src: segment.src,
         src_port: segment.src_port,
         dst: segment.dst,

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::parties::{Hashes, Parties};
+use super::parties::{End, Hashes, Parties, ends};
 use super::plan::NONE;
 use crate::clock::{Reading, Ticks};
 use crate::decode::Skipped;
@@ -27,22 +27,31 @@ pub(super) struct Pending {
     pub(super) segment: Segment,
     pub(super) now: Now,
     pub(super) hashes: Hashes,
-    /// Whether it is a SYN of an own address.
+    /// Whether it goes to a server: a SYN always does. Otherwise it comes from one.
+    pub(super) to_server: bool,
+    /// Whether its client's is an own address.
     pub(super) is_own: bool,
     /// Whether it is no SYN, and came from a server that opens or refuses a connection.
     pub(super) is_answer: bool,
 }
 
 impl Pending {
-    /// The parties to an attempt, if it is a SYN.
+    /// The client's end and the server's.
+    #[inline]
+    pub(super) fn ends(&self) -> (End, End) {
+        ends(&self.segment, self.to_server)
+    }
+
+    /// The parties to the attempt that it is, or tells of.
     pub(super) fn parties(&self) -> Parties {
-        let Self { segment, hashes, is_own, .. } = self;
+        let Self { hashes, is_own, .. } = self;
+        let (client, server) = self.ends();
         Parties {
-            client: segment.src,
-            server: (segment.dst, segment.dst_port),
-            client_hash: hashes.src,
-            server_hash: hashes.dst,
-            end_hash: hashes.dst_end,
+            client: client.0,
+            server,
+            client_hash: hashes.client,
+            server_hash: hashes.server,
+            end_hash: hashes.server_end,
             is_own: *is_own,
         }
     }
@@ -92,8 +101,7 @@ pub(super) struct Orders {
 pub(super) struct Batch {
     pending: Vec<Pending>,
     room: usize,
-    rows: usize,
-    /// For each tally, a tag for each segment; what is no SYN has none.
+    /// For each tally, a tag for each segment.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -113,7 +121,6 @@ impl Batch {
         Self {
             pending: Vec::with_capacity(room),
             room,
-            rows,
             tags: vec![NONE; room * rows],
             hints: vec![Hint::default(); room * rows],
             kept: Vec::with_capacity(if keeps { room } else { 0 }),
@@ -132,16 +139,11 @@ impl Batch {
         self.tags[place] = tag;
     }
 
-    /// Has the segment that is added next concern no tally.
-    #[inline]
-    pub(super) fn set_no_tags_of_next(&mut self) {
-        (0..self.rows).for_each(|row| self.set_tag_of_next(row, NONE));
-    }
-
     /// Has the segment that is added next concern what one of another batch does, whose tallies are the same.
     #[inline]
     pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
-        (0..self.rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
+        let rows = of.tags.len() / of.room;
+        (0..rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
     }
 
     /// Adds a segment.
@@ -171,11 +173,11 @@ impl Batch {
         Some(self.tags[row * self.room + index]).filter(|tag| *tag != NONE)
     }
 
-    /// The tags of some segments for a tally, and where each was found in its set.
+    /// Some segments, their tags for a tally, and where each was found in its set.
     #[inline]
-    pub(super) fn tags(&mut self, row: usize, range: Range<usize>) -> (&[u64], &mut [Hint]) {
-        let range = row * self.room + range.start..row * self.room + range.end;
-        (&self.tags[range.clone()], &mut self.hints[range])
+    pub(super) fn tags(&mut self, row: usize, range: Range<usize>) -> (&[Pending], &[u64], &mut [Hint]) {
+        let of_row = row * self.room + range.start..row * self.room + range.end;
+        (&self.pending[range], &self.tags[of_row.clone()], &mut self.hints[of_row])
     }
 
     /// Where a segment's tag for a tally was found in its set.

@@ -129,8 +129,14 @@ impl Intake {
         let mut pending = of.all()[index];
         self.observe(lane, pending.now.time, to);
         pending.now.ticks = self.clock.ticks(pending.now.time);
-        pending.is_own = self.sieve.is_own(pending.segment.src);
-        self.batch.copy_tags_to_next(of, index);
+        let (client, _) = pending.ends();
+        pending.is_own = self.sieve.is_own(client.0);
+        if pending.is_own {
+            // Readers know no own addresses, which count otherwise.
+            self.sieve.tag(&pending, &mut self.batch);
+        } else {
+            self.batch.copy_tags_to_next(of, index);
+        }
         self.batch.push(pending);
         self.batch.kept.extend(of.kept.get(index));
         if self.batch.is_full() {

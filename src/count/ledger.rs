@@ -35,6 +35,8 @@ pub(super) struct Ledger {
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
+    /// The tags of what is due, for each tally: room to work in.
+    pub(super) due: Box<[u64]>,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
@@ -99,6 +101,7 @@ impl Ledger {
             clock: Reading::default(),
             connections: parts.connections,
             volumes: parts.volumes,
+            due: room_for_due(&rows),
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -161,7 +164,7 @@ impl Ledger {
         }
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
             // What concerns no tally has a tag like any other here: nothing is lost with one set more.
-            let (tags, _) = batch.tags(row, range.clone());
+            let (_, tags, _) = batch.tags(row, range.clone());
             touched = tags.iter().fold(touched, |touched, tag| touched ^ table.touch(*tag));
         }
         let mut entries = [connections::Hint::default(); batch::SIZE];
@@ -171,16 +174,20 @@ impl Ledger {
         // The clock does not turn within a batch.
         let second = batch.all().get(range.start).map_or(0, |pending| pending.now.ticks.second());
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            let (tags, hints) = batch.tags(row, range.clone());
-            for (tag, hint) in tags.iter().zip(hints) {
-                *hint = if *tag == NONE { Hint::default() } else { table.hint(*tag, second, &mut self.ties) };
+            let (pending, tags, hints) = batch.tags(row, range.clone());
+            for ((pending, tag), hint) in pending.iter().zip(tags).zip(hints) {
+                *hint = match *tag {
+                    NONE => Hint::default(),
+                    tag if pending.segment.flags.is_attempt() => table.hint(tag, second, &mut self.ties),
+                    tag => table.hint_of_newest(tag),
+                };
             }
         }
         for entry in &entries[..range.len()] {
             touched ^= self.connections.touch_entry(*entry);
         }
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            let (_, hints) = batch.tags(row, range.clone());
+            let (_, _, hints) = batch.tags(row, range.clone());
             touched = hints.iter().fold(touched, |touched, hint| touched ^ table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
@@ -193,7 +200,7 @@ impl Ledger {
         if !segment.flags.is_attempt() {
             self.stats.answers += u64::from(*is_answer);
             if let Some(news) = self.connections.follow(hashes.connection, segment) {
-                self.tell(&news, now);
+                self.tell_of(&news, batch, index);
             }
             return;
         }
@@ -242,4 +249,9 @@ impl Ledger {
             By::Network | By::Destination => self.stats.groups_evicted += evicted,
         }
     }
+}
+
+/// Room for a tag for each tally of all that is settled at once.
+pub(super) fn room_for_due(rows: &[Row]) -> Box<[u64]> {
+    vec![NONE; rows.len() * connections::AT_ONCE].into()
 }

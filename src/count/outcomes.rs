@@ -2,17 +2,18 @@
 //! outcome.
 
 use crate::clock::Ticks;
-use crate::connections::{Ends, Expired, News};
+use crate::connections::{AT_ONCE, Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life, Outcome};
 use crate::table::{self, Hint, Slot};
 use crate::time::Timestamp;
 
-use super::batch::Now;
+use super::batch::{Batch, Now};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Parties;
-use super::tally::{By, Counter, Tally};
+use super::plan::NONE;
+use super::tally::{By, Row};
 use super::volumes::Owner;
 
 /// The most SYNs that are given up waiting for at a tick.
@@ -24,7 +25,10 @@ impl Ledger {
     pub(super) fn expire(&mut self, now: Timestamp) {
         let ticks = self.clock.ticks(now);
         let (then, left) = self.clock.left();
-        for _ in 0..EXPIRED_AT_A_TICK {
+        for number in 0..EXPIRED_AT_A_TICK {
+            if number % AT_ONCE == 0 {
+                self.touch_due(ticks);
+            }
             let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
             if let Some(news) = news {
                 let time = then.after(Ticks::span(due.since(left)));
@@ -33,37 +37,78 @@ impl Ledger {
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of the segment that tells it, or when one was due.
+    /// Brings what the next ones need into the cache: as a batch does, see `Ledger::touch`.
+    fn touch_due(&mut self, ticks: Ticks) {
+        let (due, mut touched) = self.connections.touch_due(ticks);
+        let mut places = self.due.iter_mut();
+        let mut known = 0;
+        for Ends { client, server, .. } in due {
+            let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
+            for (Row { watch, by, table, .. }, place) in self.rows.iter().zip(&mut places) {
+                *place = by.tag(self.watches[*watch].grouping, &self.hasher, &parties).unwrap_or(NONE);
+                touched ^= table.touch(*place);
+                known += 1;
+            }
+        }
+        for (tag, Row { table, .. }) in self.due[..known].iter().zip(self.rows.iter().cycle()) {
+            touched ^= table.touch_ring(table.hint_of_newest(*tag));
+        }
+        std::hint::black_box(touched);
+    }
+
+    /// Takes note of what a segment tells of an attempt.
+    pub(super) fn tell_of(&mut self, news: &News, batch: &Batch, index: usize) {
+        let pending = &batch.all()[index];
+        if pending.ends() == (news.ends.client, news.ends.server) {
+            self.tell_each(news, &pending.now, &pending.parties(), |_, row| batch.tag(row, index));
+        } else {
+            // Both ports are watched, and it came the other way than it seemed.
+            self.tell(news, &pending.now);
+        }
+    }
+
+    /// Takes note of what became of an attempt, at the time of what tells it, or when that was due.
     pub(super) fn tell(&mut self, news: &News, now: &Now) {
+        let Ends { client, server, .. } = news.ends;
+        let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
+        self.tell_each(news, now, &parties, |ledger, row| {
+            let watching = &ledger.watches[ledger.rows[row].watch];
+            let is_concerned = watching.ports.contains(server.1);
+            ledger.rows[row].by.tag(watching.grouping, &ledger.hasher, &parties).filter(|_| is_concerned)
+        });
+    }
+
+    /// Takes note of it in each tally that counts the attempt: by what tag, is asked for.
+    fn tell_each(
+        &mut self,
+        news: &News,
+        now: &Now,
+        parties: &Parties,
+        tag: impl Fn(&Self, usize) -> Option<u64>,
+    ) {
         let before = news.before.map(|life| life.outcome);
         if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
             self.stats.became.add(Code::from(news.after));
         }
-        if self.allow.contains(news.ends.client.0) {
+        if self.allow.contains(parties.client) {
             return;
         }
-        let Ends { client, server, .. } = news.ends;
-        let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
-        for watch in 0..self.watches.len() {
-            if !self.watches[watch].ports.contains(news.ends.server.1) {
+        for row in 0..self.rows.len() {
+            let Row { watch, by, .. } = self.rows[row];
+            // What came while its source had an episode was not counted for the network.
+            if by == By::Network && news.reported.is_in(watch) {
                 continue;
             }
-            for tally in 0..self.watches[watch].tallies.len() {
-                // What came while its source had an episode was not counted for the network.
-                let by = self.watches[watch].tallies[tally].by;
-                if by != By::Network || !news.reported.is_in(watch) {
-                    self.tell_tally(watch, tally, &parties, news, now);
-                }
+            if let Some(tag) = tag(self, row) {
+                self.tell_tally(row, tag, parties, news, now);
             }
         }
     }
 
     /// Notes it where a tally holds the attempt, and tells its episode.
-    fn tell_tally(&mut self, watch: usize, tally: usize, parties: &Parties, news: &News, now: &Now) {
+    fn tell_tally(&mut self, row: usize, tag: u64, parties: &Parties, news: &News, now: &Now) {
+        let Row { watch, by, ref table, .. } = self.rows[row];
         let watching = &self.watches[watch];
-        let Tally { by, counter: Counter { table, .. } } = &watching.tallies[tally];
-        let by = *by;
-        let Some(tag) = by.tag(watching.grouping, &self.hasher, parties) else { return };
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
@@ -77,12 +122,18 @@ impl Ledger {
             let owner = Owner::tally(watching.number, by, tag);
             self.volumes.note(owner, (news.started, parties.server.1), before, news.after, now.ticks);
         }
+        let is_settled = by == By::Source && is_settled_by(before.outcome, news.after.outcome);
+        let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
+        // Mostly nobody has to know, so that whose it is need not be put together.
+        if !is_settled && !is_flagged {
+            return;
+        }
         let key = by.key(watching, parties, tag);
-        if let Some((_, true)) = found {
+        if is_flagged {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
             self.tell_episode(&change, now);
         }
-        if by == By::Source && is_settled_by(before.outcome, news.after.outcome) {
+        if is_settled {
             self.record_outcome(watch, key, parties, found, news, now);
         }
     }

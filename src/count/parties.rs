@@ -26,14 +26,21 @@ pub(super) struct Parties {
 /// What a segment's addresses and ports are hashed to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hashes {
-    /// The sender's address.
-    pub(super) src: u64,
-    /// The receiver's address.
-    pub(super) dst: u64,
-    /// The receiver's address and port.
-    pub(super) dst_end: u64,
+    /// The client's address.
+    pub(super) client: u64,
+    /// The server's address.
+    pub(super) server: u64,
+    /// The server's address and port.
+    pub(super) server_end: u64,
     /// The connection, in either direction.
     pub(super) connection: u64,
+}
+
+/// The client's end and the server's of a segment that goes to a server, or comes from one.
+#[inline]
+pub(super) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
+    let (src, dst) = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
+    if to_server { (src, dst) } else { (dst, src) }
 }
 
 /// Hashes addresses, and remembers the hash of one server: nearly all segments are from or to one of a few.
@@ -53,14 +60,11 @@ impl Hasher {
     /// The hashes of a segment that goes to a server, or comes from one.
     #[inline]
     pub(super) fn segment(&mut self, segment: &Segment, to_server: bool) -> Hashes {
-        let (src, dst) = if to_server {
-            (self.key.address(segment.src), self.server(segment.dst))
-        } else {
-            (self.server(segment.src), self.key.address(segment.dst))
-        };
-        let dst_end = hash::end(dst, segment.dst_port);
-        let connection = hash::connection(hash::end(src, segment.src_port), dst_end);
-        Hashes { src, dst, dst_end, connection }
+        let (of_client, of_server) = ends(segment, to_server);
+        let (client, server) = (self.key.address(of_client.0), self.server(of_server.0));
+        let server_end = hash::end(server, of_server.1);
+        let connection = hash::connection(hash::end(client, of_client.1), server_end);
+        Hashes { client, server, server_end, connection }
     }
 
     /// The hash of an address.
@@ -130,11 +134,13 @@ mod tests {
     fn the_parties_have_the_hashes_of_the_segment() {
         let mut hasher = Hasher::new(Key::fixed());
         let (client, server) = (("192.0.2.1".parse().unwrap(), 1), ("192.0.2.2".parse().unwrap(), 25));
-        let hashes = hasher.segment(&segment(client, server), true);
         let parties = hasher.parties(client.0, server, false);
-        assert_eq!(
-            (parties.client_hash, parties.server_hash, parties.end_hash),
-            (hashes.src, hashes.dst, hashes.dst_end)
-        );
+        for (segment, to_server) in [(segment(client, server), true), (segment(server, client), false)] {
+            let hashes = hasher.segment(&segment, to_server);
+            assert_eq!(
+                (parties.client_hash, parties.server_hash, parties.end_hash),
+                (hashes.client, hashes.server, hashes.server_end)
+            );
+        }
     }
 }

@@ -108,7 +108,7 @@ impl Sieve {
         segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.plan.is_watched(segment.src_port)
     }
 
-    /// Has a segment wait in the batch, with a tag for each tally that it concerns if it is a SYN.
+    /// Has a segment wait in the batch, with a tag for each tally that counts its connection.
     #[inline]
     fn take(
         &mut self,
@@ -121,17 +121,19 @@ impl Sieve {
         let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
         let hashes = self.hasher.segment(segment, to_server);
         let is_attempt = segment.flags.is_attempt();
-        let is_own = self.is_own(segment.src);
+        let is_own = self.is_own(if to_server { segment.src } else { segment.dst });
         let is_answer = !is_attempt && self.is_answer(segment);
-        let pending = Pending { segment: *segment, now, hashes, is_own, is_answer };
-        if is_attempt {
-            self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
-        } else {
-            batch.set_no_tags_of_next();
-        }
+        let pending = Pending { segment: *segment, now, hashes, to_server, is_own, is_answer };
+        self.tag(&pending, batch);
         batch.push(pending);
         if self.keeps {
             batch.kept.push(Kept::new(packet));
         }
+    }
+
+    /// Sets the tags of the segment that is added next.
+    #[inline]
+    pub(super) fn tag(&self, pending: &Pending, batch: &mut Batch) {
+        self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
     }
 }

@@ -223,6 +223,17 @@ impl Table {
         }
     }
 
+    /// Where a source's newest attempt is: one that something becomes known of is mostly among the latest.
+    #[must_use]
+    pub fn hint_of_newest(&self, tag: u64) -> Hint {
+        let at = self.set_of(tag);
+        let set = &self.sets[at];
+        set.find(nonzero(tag)).map_or(Hint::UNKNOWN, |way| {
+            let count = Word(set.words[way].load(Ordering::Relaxed)).count();
+            Hint::found(way, self.index(at, way, position(count, count.min(1), self.ring)))
+        })
+    }
+
     /// Brings the place of the entry that a hint tells of into the cache. Nothing else is done here, so that many such
     /// loads are under way at once.
     #[must_use]
@@ -311,8 +322,13 @@ impl Table {
         let held = count.min(self.ring);
         let place = |back: u32| self.entry(slot.set, slot.way, position(count, back, self.ring));
         let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation);
-        // Times fall with the distance from the newest: find the newest that is not after `time`.
-        let (mut near, mut far) = (1, held + 1);
+        // Times fall with the distance from the newest: find the newest that is not after `time`, from the near end in
+        // steps that double, since most news is of late attempts.
+        let (mut near, mut far) = (1, 1);
+        while far <= held && entry(far).is_some_and(|entry| entry.time() > time) {
+            (near, far) = (far + 1, far * 2);
+        }
+        far = far.min(held + 1);
         while near < far {
             let middle = near.midpoint(far);
             if entry(middle).is_some_and(|entry| entry.time() > time) {
@@ -328,6 +344,10 @@ impl Table {
         found.is_some_and(|(back, found)| {
             // An entry that was replaced meanwhile is no longer in the ring.
             let noted = found.with_code(after);
+            if self.writers == Writers::One {
+                place(back).store(noted.0, Ordering::Relaxed);
+                return true;
+            }
             place(back).compare_exchange(found.0, noted.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         })
     }

@@ -68,6 +68,18 @@ fn a_window_shorter_than_a_block_is_exact() {
     }
 }
 
+/// An own address is counted alone, not with its network, and readers do not know it.
+#[test]
+fn own_addresses_are_known_where_readers_do_not_know_them() {
+    let setup = Setup::with(&["30/10s"]).own("2001:db8::1");
+    let hosts = ["2001:db8::1", "2001:db8::2"].map(|host| host.parse().unwrap());
+    let syns: Vec<_> =
+        (0..40).map(|n| syn_at(after(1.0 + f64::from(n) / 100.0), hosts[n as usize % 2])).collect();
+    let found = find(&setup, 2, &syns, |place| place / 2 % 2);
+    found.is(&[]);
+    assert_eq!((found.stats.attempts, found.stats.allowed), (40, 20));
+}
+
 proptest! {
     #[test]
     fn several_readers_find_what_one_finds(
