@@ -37,7 +37,7 @@ fn the_defaults_are_those_of_the_help() {
             snap_length: 512,
             buffer: Bytes(16 * MIB),
             promisc: false,
-            read_timeout: Duration::from_millis(10),
+            read_timeout: Duration::from_millis(15),
             threads: 1,
         }),
         expression: None,
