@@ -1,5 +1,7 @@
 //! What is reported: an episode at its start, while it lasts, and at its end.
 
+mod logged;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +15,13 @@ use crate::packet::Origin;
 use crate::time::Timestamp;
 use crate::watch::Limit;
 
+pub use logged::{Before, Logged};
+
 /// One report of an episode. It holds all that a sink may say; a sink adds nothing but form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
+    /// The episode's number: in all of its reports, and in those of no other one of the run.
+    pub episode: u64,
     /// The capture time of the event: for a start, of the attempt that met the limit; for an update or an end, when
     /// it was due.
     pub time: Timestamp,

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::respond::{Bounds, CommandLine, WebhookUrl};
+use crate::cli::{Place, Written};
+use crate::error::FilterError;
+use crate::respond::{Bounds, CommandLine, Reporter, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
 use crate::watch::{AllowList, Limits, PortSet};
@@ -30,7 +32,7 @@ pub struct Settings {
     /// Where packets come from.
     pub input: Input,
     /// The filter expression that packets have to match, if there is one.
-    pub expression: Option<String>,
+    pub expression: Option<Written>,
     /// What is counted and when it is too much; at least one.
     pub watches: Vec<WatchSettings>,
     /// Networks that are never reported.
@@ -63,6 +65,10 @@ pub struct Settings {
     pub exec: Option<ExecSettings>,
     /// Where reports are posted, if anywhere.
     pub webhook: Option<WebhookUrl>,
+    /// Where evidence is put, if anywhere.
+    pub report_dir: Option<PathBuf>,
+    /// Who reports, in that evidence, if that is told.
+    pub report_from: Option<Reporter>,
     /// How sources are blocked, if they are.
     pub block: Option<BlockSettings>,
     /// The user to go on as; without one it is for the start to say.
@@ -81,6 +87,15 @@ pub struct Settings {
     pub summary: bool,
     /// What is logged, unless `RUST_LOG` says otherwise.
     pub verbosity: LevelFilter,
+}
+
+impl Settings {
+    /// What libpcap says against the filter expression, with the place where that was written.
+    #[must_use]
+    pub fn wrong_expression(&self, cause: FilterError) -> UsageError {
+        let place = self.expression.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
+        UsageError::Expression { place, cause }
+    }
 }
 
 impl fmt::Display for Settings {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -54,7 +54,7 @@ pub enum Error {
         fault: CommandFault,
     },
     /// A file cannot be written by the user that the program has become.
-    #[error("{cause} as user {user} (let its folder belong to {user}, or give --user root)")]
+    #[error("{cause} as user {user} (let {} belong to {user}, or give --user root)", whose(&cause.path))]
     WriteAs {
         /// The user.
         user: String,
@@ -110,6 +110,11 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// What has to belong to who writes: a folder itself, or that of a file.
+fn whose(path: &Path) -> &'static str {
+    if path.is_dir() { "it" } else { "its folder" }
 }
 
 /// Why an interface cannot be opened.
@@ -360,6 +365,25 @@ impl fmt::Display for Beginning {
     }
 }
 
+/// Shows a text in quotes, what a terminal would obey escaped; of a long one its beginning: a wrong file may hold
+/// anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl Quoted<'_> {
+    /// So many characters are shown.
+    const MOST: usize = 80;
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(Self::MOST) {
+            Some((end, _)) => write!(f, "{:?}…", &self.0[..end]),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
 /// Shows an [`io::Error`] as the cause at the end of a message: in lower case, without the error's number.
 #[derive(Debug, Clone, Copy)]
 pub struct Cause<'a>(pub &'a io::Error);
@@ -382,6 +406,14 @@ mod tests {
 
     fn read(cause: Unreadable) -> String {
         Error::Read { file: "\"x.pcap\"".to_owned(), cause }.to_string()
+    }
+
+    #[test]
+    fn a_long_text_is_shown_by_its_beginning() {
+        let long = "ä".repeat(81);
+        assert_eq!(Quoted(&long).to_string(), format!("\"{}\"…", "ä".repeat(80)));
+        assert_eq!(Quoted(&long[2..]).to_string(), format!("\"{}\"", "ä".repeat(80)));
+        assert_eq!(Quoted("a\"\u{1b}").to_string(), r#""a\"\u{1b}""#);
     }
 
     #[test]

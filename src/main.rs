@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use synwatch::alert::Source;
 use synwatch::cli::{Cli, Firewall};
 use synwatch::config::{Input, Refused, Settings};
+use synwatch::error::Error;
 use synwatch::pipeline;
 use synwatch::privileges;
 use synwatch::respond::{self, Blocked, Guard, Helper, Nft, NftError};
@@ -51,8 +52,10 @@ fn main() -> ExitCode {
     };
     if cli.test_config {
         // Names of hosts in it are looked up, which nothing before this does.
-        if let Some(Err(error)) = settings.expression.as_deref().map(source::check_expression) {
-            return fail(&console, &error, Refused::EXIT_CODE);
+        if let Some(Err(error)) =
+            settings.expression.as_ref().map(|text| source::check_expression(&text.value))
+        {
+            return fail(&console, &settings.wrong_expression(error), Refused::EXIT_CODE);
         }
         if let Err(error) = privileges::check_user(settings.user.as_deref()) {
             return fail(&console, &error, Refused::EXIT_CODE);
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
                 _ => ExitCode::SUCCESS,
             }
         }
+        Err(Error::Filter(error)) => fail(&console, &settings.wrong_expression(error), Refused::EXIT_CODE),
         Err(error) => fail(&console, &error, error.exit_code()),
     }
 }

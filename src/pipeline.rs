@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
-//!      └────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!      ├────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!      └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
 //!
 //!   (live, capture and ledger are one; with --threads, several threads read, and one counts)
 //! ```
@@ -24,7 +25,7 @@ use self::reload::{Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Counting, Handoff, Parts, Room, Volumes, Watching};
+use crate::count::{Counting, Handoff, Parts, Room, Volumes, Watch, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -32,6 +33,7 @@ use crate::exporter::Exporter;
 use crate::hash::Key;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
+use crate::respond;
 use crate::service::{self, Watchdog};
 use crate::signals::Signals;
 use crate::sink::{
@@ -104,7 +106,8 @@ pub fn run(
             run.run(Sources::Live(sources), settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
-            let expression = settings.expression.as_deref().map(Expression::new).transpose()?;
+            let expression =
+                settings.expression.as_ref().map(|text| Expression::new(&text.value)).transpose()?;
             let progress = Progress::stderr();
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
@@ -145,7 +148,7 @@ impl Run {
         interfaces: Interfaces,
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
-        let exporter = settings.metrics.map(exporter).transpose()?;
+        let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
@@ -179,6 +182,7 @@ impl Run {
         };
         let (writer, handle) = writer.unzip();
         let identities = Identities::first(&settings.watches);
+        let evidence = actions.take_tap();
         let (connections, volumes) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
@@ -210,6 +214,7 @@ impl Run {
             census: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
+            evidence,
             handoff,
             episodes,
         });
@@ -278,9 +283,13 @@ fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn exporter(address: SocketAddr) -> Result<Exporter, Error> {
+fn exporter(address: SocketAddr, console: &Console) -> Result<Exporter, Error> {
     let exporter = Exporter::bind(address).map_err(|source| Error::Listen { address, source })?;
-    log::info!("metrics at {}", exporter.url());
+    match address.port() {
+        // Whichever is free: nobody could know, so that it is said even with -q.
+        0 => _ = console.line(Priority::Info, &format!("synwatch: metrics at {}", exporter.url())),
+        _ => log::info!("metrics at {}", exporter.url()),
+    }
     Ok(exporter)
 }
 
@@ -295,6 +304,7 @@ fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, Op
     if let Some(socket) = &settings.syslog {
         sinks.push(Syslog::open(socket)?);
     }
+    settings.report_dir.as_deref().map(respond::check_folder).transpose()?;
     Ok(sinks)
 }
 
@@ -343,9 +353,9 @@ fn watching(settings: &Settings, watch: &WatchSettings, number: u16) -> Result<W
     let memory = memory(settings)?;
     let share = (memory - memory / CONNECTIONS_SHARE) / settings.watches.len().max(1);
     let grouping = Grouping { prefix4: watch.prefix4, prefix6: watch.prefix6 };
-    let mut watching =
-        Watching::new(number, watch.ports.clone(), grouping, &watch.limits, share, Writers::One)
-            .map_err(|_| Error::Memory(settings.memory))?;
+    let counted = Watch { number, name: Arc::clone(&watch.name), ports: watch.ports.clone(), grouping };
+    let mut watching = Watching::new(counted, &watch.limits, share, Writers::One)
+        .map_err(|_| Error::Memory(settings.memory))?;
     if settings.suggest {
         watching.take_census(&watch.limits);
     }
@@ -424,7 +434,7 @@ fn filter(settings: &Settings) -> Filter {
     Filter {
         ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
         tunnels: settings.tunnels,
-        expression: settings.expression.clone(),
+        expression: settings.expression.as_ref().map(|text| text.value.clone()),
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Plan {
     pub read: Vec<PathBuf>,
     /// Files that may be written, and made anew in their folders after they were moved away.
     pub write: Vec<PathBuf>,
+    /// Folders in which folders with files are made.
+    pub fill: Vec<PathBuf>,
 }
 
 /// What is left, and what holds.
@@ -72,7 +74,7 @@ pub fn check_user(named: Option<&str>) -> Result<(), PrivilegeError> {
 pub fn drop(plan: &Plan) -> Result<Held, PrivilegeError> {
     let target = user::target(plan.user.as_deref())?;
     // While the files can still be reached.
-    let fence = files::Fence::build(&plan.read, &plan.write);
+    let fence = files::Fence::build(&plan.read, &plan.write, &plan.fill);
     let mut wanted = plan.capabilities;
     if target.is_root() {
         // Root reads and writes files whoever owns them. Which, says Landlock.

@@ -1,5 +1,7 @@
 //! What was counted: one snapshot of all counters, as the capture path and the detector hand it on.
 
+use std::sync::Arc;
+
 use crate::alert::Losses;
 use crate::decode::Skipped;
 use crate::outcome::Mix;
@@ -39,8 +41,6 @@ pub struct Stats {
     pub volumes_evicted: u64,
     /// SYNs for whose answer nothing waits, because too many wait already: their attempts may stay pending.
     pub untimed: u64,
-    /// What became of attempts, each when it was settled; one that turns out to be something else counts for both.
-    pub became: Mix,
     /// What went missing.
     pub losses: Losses,
     /// Packets that the kernel says it handed over, live.
@@ -55,8 +55,35 @@ pub struct Stats {
     pub held_back: u64,
     /// Reports that could not be written: the disk is full, or nobody reads them.
     pub reports_lost: u64,
-    /// Attempts not written to the `-w` file because its queue was full or the file had reached its size.
+    /// Attempts not written to the `-w` file: its queue was full, it has reached its size, or its disk is full.
     pub not_written: u64,
+    /// Those of them for which its queue had no room.
+    pub not_queued: u64,
+}
+
+/// The counters of one watch. A SYN to a port of several watches counts for each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WatchStats {
+    /// Connection attempts to its ports.
+    pub attempts: u64,
+    /// Those of them whose sources are never reported.
+    pub allowed: u64,
+    /// Copies of them.
+    pub copies: u64,
+    /// Retransmissions of them.
+    pub retransmissions: u64,
+    /// What became of them, each when it was settled; one that turns out to be something else counts for both.
+    pub became: Mix,
+    /// Slots of its tables.
+    pub slots: u64,
+    /// Slots that were claimed.
+    pub slots_claimed: u64,
+    /// Sources forgotten although they were live, to make room.
+    pub evictions: u64,
+    /// Networks and destinations likewise.
+    pub groups_evicted: u64,
+    /// Attempts over one of its limits that the detector had no time for.
+    pub crossings: u64,
 }
 
 /// That the capture thread lives, and what it knows, once a second of the machine's own time.
@@ -64,6 +91,8 @@ pub struct Stats {
 pub struct Beat {
     /// What was counted.
     pub stats: Stats,
+    /// What was counted for each watch, by its name.
+    pub watches: Vec<(Arc<str>, WatchStats)>,
     /// What each live interface received and lost.
     pub interfaces: Vec<(InterfaceId, Received)>,
 }

@@ -56,6 +56,34 @@ fn a_test_opens_nothing() {
 }
 
 #[test]
+fn a_wrong_expression_is_said_with_its_place_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.toml"), "utc = true\nexpression = \"tcp porf 25\"\n").unwrap();
+    let capture = root().join("captures/seed-attack.pcap");
+    let capture = capture.to_str().unwrap();
+    for arguments in [vec!["-T", "-c", "x.toml"], vec!["-c", "x.toml", "-r", capture]] {
+        let ran = synwatch(folder.path(), arguments, None);
+        let begin =
+            "synwatch: x.toml:2:14: expression: cannot use filter expression \"tcp porf 25\" on link type";
+        assert!(ran.code == Some(2) && ran.stderr.starts_with(begin), "{ran:?}");
+    }
+    let ran = synwatch(folder.path(), ["-T", "-c", "x.toml", "tcp", "porf", "25"], None);
+    assert!(ran.stderr.starts_with("synwatch: cannot use filter expression"), "{ran:?}");
+}
+
+#[test]
+fn of_a_file_that_is_no_list_of_networks_the_beginning_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> =
+        (0..1 << 20).map(|n: u32| (n % 251) as u8).filter(|byte| !b"\n#".contains(byte)).collect();
+    fs::write(folder.path().join("allow"), bytes).unwrap();
+    let ran = synwatch(folder.path(), ["-T", "--allow-file", "allow"], None);
+    let end = "…: no address or network (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)\n";
+    assert!(ran.code == Some(2) && ran.stderr.ends_with(end) && ran.stderr.len() < 1_000, "{ran:?}");
+    assert!(ran.stderr.starts_with("synwatch: allow-file \"allow\": line 1: "), "{ran:?}");
+}
+
+#[test]
 fn no_file_is_read_that_is_not_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("synwatch.toml"), "this is no configuration").unwrap();

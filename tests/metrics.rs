@@ -10,7 +10,7 @@ use serde_json::Value;
 use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
 use synwatch::sink::{Metrics, Sink as _};
 use synwatch::source::Received;
-use synwatch::stats::{Beat, Stats};
+use synwatch::stats::{Beat, WatchStats};
 
 const DASHBOARD: &str = include_str!("../contrib/grafana-dashboard.json");
 
@@ -18,9 +18,11 @@ const DASHBOARD: &str = include_str!("../contrib/grafana-dashboard.json");
 fn page() -> String {
     let interfaces = Interfaces::default();
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
-    let mut metrics = Metrics::new([Arc::from("mail"), Arc::from("quotes \" and\nlines")], interfaces);
+    let watches = [Arc::from("mail"), Arc::from("quotes \" and\nlines")];
+    let mut metrics = Metrics::new(watches.clone(), interfaces);
     let received = Received { packets: 3, kernel_drops: 2, interface_drops: 1 };
-    metrics.beat(&Beat { stats: Stats::default(), interfaces: vec![(InterfaceId(0), received)] });
+    let watches = watches.map(|watch| (watch, WatchStats { attempts: 3, ..WatchStats::default() })).into();
+    metrics.beat(&Beat { watches, interfaces: vec![(InterfaceId(0), received)], ..Beat::default() });
     metrics.page().text()
 }
 

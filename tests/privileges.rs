@@ -34,6 +34,7 @@ fn nothing() -> Plan {
         capabilities: CapabilitySet::empty(),
         read: Vec::new(),
         write: Vec::new(),
+        fill: Vec::new(),
     }
 }
 
@@ -166,6 +167,30 @@ fn a_planned_file_can_be_made_anew_after_its_rotation() {
             ["eve.json.1", "eve.json"].map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
         assert_eq!(written, ["before", "after"]);
     }
+}
+
+#[test]
+fn folders_are_made_and_filled_where_that_is_planned_and_nothing_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let [dir, beside] = ["reports", "beside"].map(|name| folder.path().join(name));
+    for dir in [&dir, &beside] {
+        fs::create_dir(dir).unwrap();
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    after_dropping(Plan { fill: vec![dir.clone()], ..nothing() }, move |held| {
+        let episode = dir.join("episode");
+        fs::create_dir(&episode).unwrap();
+        fs::write(episode.join("report.txt"), "report").unwrap();
+        if is_fenced(&held) {
+            refused(fs::create_dir(beside.join("episode")));
+            refused(fs::write(beside.join("report.txt"), ""));
+            refused(fs::read_dir(&dir).map(drop));
+            refused(File::open(episode.join("report.txt")));
+            refused(fs::remove_file(episode.join("report.txt")));
+            refused(fs::remove_dir_all(&episode));
+        }
+    });
 }
 
 #[test]

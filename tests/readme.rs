@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use clap::CommandFactory as _;
@@ -126,6 +128,27 @@ fn what_blocks_the_attacker_is_what_the_program_prints() {
     let printed = String::from_utf8(output.stdout).unwrap();
     let found: Vec<_> = printed.lines().filter(|line| line.contains("49.212.10.42")).collect();
     assert_eq!(found.join("\n") + "\n", between(README, call, "```\n"));
+}
+
+#[test]
+fn the_evidence_is_what_the_program_writes() {
+    let call = "$ TZ=Asia/Tokyo synwatch -q -r captures/seed-attack.pcap --report-dir reports \
+                --report-from 'Example Ltd <abuse@example.org>' 2>/dev/null\n";
+    let shown = between(README, call, "```\n");
+    let (files, report) = shown.split_once("\n$ head -22 reports/").unwrap();
+    let (path, head) = report.split_once('\n').unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // Root becomes another user, where there is one.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let from = "Example Ltd <abuse@example.org>";
+    replay(&["-q", "--report-dir", dir.path().to_str().unwrap(), "--report-from", from]);
+    let text = fs::read_to_string(dir.path().join(path)).unwrap();
+    assert_eq!(text.lines().take(22).collect::<Vec<_>>().join("\n") + "\n", head);
+    let folder = dir.path().join(path);
+    let entries = fs::read_dir(folder.parent().unwrap()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names.join("\n"), files.strip_prefix("$ ls reports/*\n").unwrap());
 }
 
 #[test]

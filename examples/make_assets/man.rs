@@ -10,11 +10,15 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
 /// Files that the program reads or writes without being told their names, and those of its service.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/etc/services", "names of services beyond the usual ones, for --ports"),
     ("/etc/localtime, /usr/share/zoneinfo", "the local time zone, unless --utc is given; TZ names another"),
     ("/etc/synwatch/synwatch.toml", "the service's configuration"),
     ("/var/log/synwatch", "what the service writes; it belongs to the user synwatch"),
+    (
+        "/var/lib/synwatch",
+        "evidence, a folder for each episode, where report_dir names it; it belongs to the user synwatch",
+    ),
 ];
 
 const SEE_ALSO: [(&str, &str); 7] = [

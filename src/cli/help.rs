@@ -52,6 +52,8 @@ Examples:
       synwatch -i eth0 --block nft
       synwatch blocked
       synwatch unblock 192.0.2.1
+  Keep evidence of each episode, for the provider of its source:
+      synwatch -i eth0 --report-dir /var/lib/synwatch --report-from abuse@example.org
   List the sources and their attempts by means of jq:
       synwatch -q -r monday.pcap --json - |
           jq -r '.synwatch | select(.state == \"end\" and .kind == \"source\") | [.source, .attempts] | @tsv'

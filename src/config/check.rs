@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use self::actions::{block, exec, webhook};
+use self::actions::{block, exec, report_from, webhook};
 use self::input::{expression, input, live};
 use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::metrics;
@@ -39,38 +39,42 @@ impl Settings {
     /// other, the file or an allow file cannot be read.
     pub fn new(cli: Cli) -> Result<Self, Refused> {
         let mut faults = Refused::default();
-        let Wanted { cli, watches: written } = wanted(cli, &mut faults)?;
+        let wanted = wanted(cli, &mut faults)?;
+        let Wanted { cli, watches: written, .. } = &wanted;
         if cli.quiet && cli.verbose > 0 {
-            faults.add(UsageError::Both("quiet", "verbose"));
+            faults.add(wanted.both("quiet", "verbose"));
         }
         if cli.names && cli.no_names {
-            faults.add(UsageError::Both("names", "no_names"));
+            faults.add(wanted.both("names", "no_names"));
         }
-        let expression = faults.note(expression(&cli));
-        let live = live(&cli, &mut faults);
-        let input = faults.note(input(&cli, live));
+        let expression = faults.note(expression(cli));
+        let live = live(cli, &mut faults);
+        let input = faults.note(input(cli, live));
         if cli.suggest && !cli.interface.is_empty() {
             faults.add(UsageError::SuggestLive);
         }
         // Nothing is reported then.
         if cli.suggest && cli.fail_on_alert {
-            faults.add(UsageError::Both("suggest", "fail_on_alert"));
+            faults.add(wanted.both("suggest", "fail_on_alert"));
         }
         if cli.suggest && cli.write.is_some() {
-            faults.add(UsageError::Both("suggest", "write"));
+            faults.add(wanted.both("suggest", "write"));
         }
-        let json = json(&cli);
-        let write = faults.note(write(&cli));
+        if cli.suggest && cli.report_dir.is_some() {
+            faults.add(wanted.both("suggest", "report_dir"));
+        }
+        let json = json(cli);
+        let write = faults.note(write(cli));
         faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));
         let settings = Self {
             input,
             expression,
-            watches: watches(&written, &mut faults),
-            allow: allow_list(&cli, &mut faults),
+            watches: watches(written, &mut faults),
+            allow: allow_list(cli, &mut faults),
             allow_self: !cli.no_allow_self,
             tunnels: cli.tunnels,
             user: cli.user.clone().map(|user| user.value),
-            metrics: faults.note(metrics(&cli)),
+            metrics: faults.note(metrics(cli)),
             log_format: faults.note(read("log-format", &cli.log_format)),
             files: cli.config.iter().chain(cli.allow_file.iter().map(|file| &file.value)).cloned().collect(),
             update: faults.note(time("update", &cli.update, UPDATE)),
@@ -78,14 +82,16 @@ impl Settings {
             suggest: cli.suggest,
             max_episodes: faults.note(number("max-episodes", &cli.max_episodes, MAX_EPISODES)),
             json: json.map(|json| json.value),
-            stats_interval: faults.note(stats_interval(&cli)),
+            stats_interval: faults.note(stats_interval(cli)),
             write: write.map(|write| write.value),
             names: cli.names || (cli.read.is_empty() && !cli.no_names),
             databases: cli.mmdb.iter().map(|written| written.value.clone()).collect(),
-            syslog: faults.note(syslog(&cli)),
-            exec: faults.note(exec(&cli)),
-            webhook: faults.note(webhook(&cli)),
-            block: faults.note(block(&cli)),
+            syslog: faults.note(syslog(cli)),
+            exec: faults.note(exec(cli)),
+            webhook: faults.note(webhook(cli)),
+            report_dir: cli.report_dir.clone().map(|dir| dir.value),
+            report_from: faults.note(report_from(cli)),
+            block: faults.note(block(cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

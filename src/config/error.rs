@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cli::{FilePlace, Place};
-use crate::error::Cause;
+use crate::error::{Cause, FilterError, Quoted};
 use crate::units::Bytes;
 use crate::watch::allow::LineError;
 
@@ -99,7 +99,7 @@ pub enum UsageError {
     #[error("{0} and {1} exclude each other (leave one out)")]
     Both(&'static str, &'static str),
     /// A value is not one that its option, or its key, takes.
-    #[error("{}{value:?}: {cause}", Whose(option, place))]
+    #[error("{}{}: {cause}", Whose(option, place), Quoted(value))]
     Value {
         /// The option's long name.
         option: &'static str,
@@ -117,6 +117,14 @@ pub enum UsageError {
         place: Box<FilePlace>,
         /// What is wrong, and what would do instead.
         cause: String,
+    },
+    /// The filter expression is none that libpcap takes.
+    #[error("{}{cause}", At(place))]
+    Expression {
+        /// Where it was written.
+        place: Place,
+        /// What libpcap says.
+        cause: FilterError,
     },
     /// A configuration file cannot be read.
     #[error("cannot read configuration {path:?}: {}", Cause(.cause))]
@@ -172,6 +180,7 @@ impl UsageError {
         match self {
             Self::Key { place, .. } => Some(place),
             Self::Value { place, .. }
+            | Self::Expression { place, .. }
             | Self::AllowFile { place, .. }
             | Self::AllowFileSize { place, .. }
             | Self::AllowFileLine { place, .. } => match place {

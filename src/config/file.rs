@@ -25,6 +25,25 @@ pub(super) struct Wanted {
     pub(super) cli: Cli,
     /// At least one.
     pub(super) watches: Vec<WrittenWatch>,
+    /// Where in the file each key stands that has a say, but for those of watches.
+    places: Vec<FilePlace>,
+}
+
+impl Wanted {
+    /// What is said of two keys, or options, that contradict each other: where the later one of the file stands.
+    pub(super) fn both(&self, one: &'static str, other: &'static str) -> UsageError {
+        let concerned = self.places.iter().filter(|place| [one, other].contains(&place.key.as_str()));
+        match concerned.max_by_key(|place| place.at) {
+            Some(place) => {
+                let first = if place.key == one { other } else { one };
+                UsageError::Key {
+                    place: Box::new(place.clone()),
+                    cause: format!("excludes {first} (leave one out)"),
+                }
+            }
+            None => UsageError::Both(one, other),
+        }
+    }
 }
 
 /// A watch as it was written.
@@ -42,7 +61,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 15] = [
+const LIVE_ALONE: [&str; 16] = [
     "interface",
     "threads",
     "json",
@@ -54,6 +73,7 @@ const LIVE_ALONE: [&str; 15] = [
     "exec",
     "exec_timeout",
     "webhook",
+    "report_dir",
     "block",
     "block_time",
     "block_unverified",
@@ -67,15 +87,16 @@ const LIVE_ALONE: [&str; 15] = [
 pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<Wanted, UsageError> {
     let Some(path) = cli.config.clone() else {
         let watch = WrittenWatch::of_options(&cli);
-        return Ok(Wanted { cli, watches: vec![watch] });
+        return Ok(Wanted { cli, watches: vec![watch], places: Vec::new() });
     };
     let document = Document::read(&path)?;
     let table = document.table()?;
     let options = cli.clone();
     let is_taken = |option: &str| is_taken(&options, option);
     let others = [NAME].into_iter().chain(WATCH_KEYS.iter().map(|key| key.name)).collect::<Vec<_>>();
-    let mut keys = Keys { document: &document, prefix: "", elsewhere: &others, faults };
+    let mut keys = Keys { document: &document, prefix: "", elsewhere: &others, faults, places: Vec::new() };
     fill(&mut cli, KEYS, &[WATCH], table.get_ref(), &mut keys, is_taken);
+    let places = keys.places;
     let mut watches = match table.get_ref().get(WATCH) {
         Some(value) => watches(value, &cli, &document, faults),
         None => Vec::new(),
@@ -83,7 +104,7 @@ pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<Wanted, Usage
     if watches.is_empty() || cli.is_given("ports") {
         watches = vec![WrittenWatch::of_options(&cli)];
     }
-    Ok(Wanted { cli, watches })
+    Ok(Wanted { cli, watches, places })
 }
 
 /// Whether the options leave a key of the file no say.
@@ -130,7 +151,7 @@ fn watch(
 ) -> WrittenWatch {
     let mut watch = WrittenWatch { place: Place::File(place.clone()), ..WrittenWatch::of_options(cli) };
     let elsewhere: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-    let mut keys = Keys { document, prefix: "watch.", elsewhere: &elsewhere, faults };
+    let mut keys = Keys { document, prefix: "watch.", elsewhere: &elsewhere, faults, places: Vec::new() };
     fill(&mut watch.options, WATCH_KEYS, &[NAME], table, &mut keys, |option| cli.is_given(option));
     // A watch whose ports were forgotten would count those of mail under another name.
     for (key, example) in [(NAME, r#"name = "mail""#), ("ports", r#"ports = "mail""#)] {

@@ -1,10 +1,12 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
+use crate::alert::Logged;
 use crate::connections::{self, Syn};
 use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
-use crate::table::{self, Hint, Recorded, Slot};
+use crate::sink::Kept;
+use crate::table::{self, Recorded, Slot};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Pending};
@@ -18,22 +20,28 @@ impl Ledger {
     pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize, place: connections::Hint) {
         let pending = &batch.all()[index];
         self.stats.attempts += 1;
-        if self.allow.contains(pending.segment.src) {
-            self.stats.allowed += 1;
-            return;
-        }
-        // Allowed too, but counted: one that is over a limit is warned of.
-        self.stats.allowed += u64::from(pending.is_own);
+        let is_allowed = self.allow.contains(pending.segment.src);
+        // An own address is allowed too, but counted: one that is over a limit is warned of.
+        let allowed = u64::from(is_allowed || pending.is_own);
+        self.stats.allowed += allowed;
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut is_kept = false;
         for row in 0..self.rows.len() {
             let Some(tag) = batch.tag(row, index) else { continue };
             let Row { watch, by, .. } = self.rows[row];
+            if by == By::Source {
+                let stats = &mut self.watches[watch].stats;
+                stats.attempts += 1;
+                stats.allowed += allowed;
+            }
+            if is_allowed {
+                continue;
+            }
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let is_reported = self.record(row, tag, batch.hint(row, index), pending);
+            let is_reported = self.record(row, tag, batch, index);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 self.connections.note_reported(place, watch);
@@ -47,8 +55,9 @@ impl Ledger {
 
     /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
     #[inline]
-    fn record(&mut self, row: usize, tag: u64, hint: Hint, pending: &Pending) -> bool {
+    fn record(&mut self, row: usize, tag: u64, batch: &Batch, index: usize) -> bool {
         let Row { watch, tally, by, ref table } = self.rows[row];
+        let (pending, hint) = (&batch.all()[index], batch.hint(row, index));
         let Pending { segment, now, hashes, .. } = pending;
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.client) };
@@ -56,14 +65,14 @@ impl Ledger {
         let recorded = table.record_attempt(tag, hint, &counted, &mut self.ties);
         let met = table.met(&recorded);
         if recorded.claimed.is_some() {
-            self.note_claim(&recorded, by);
+            self.note_claim(watch, &recorded, by);
         }
         self.note_attempt(row, tag, pending);
         // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
         if met.is_none() && !recorded.flagged {
             return false;
         }
-        self.report(watch, tally, tag, pending, &recorded, met)
+        self.report(watch, tally, tag, (pending, batch.kept.get(index)), &recorded, met)
     }
 
     /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.
@@ -72,7 +81,7 @@ impl Ledger {
         watch: usize,
         tally: usize,
         tag: u64,
-        pending: &Pending,
+        (pending, kept): (&Pending, Option<&Kept>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
@@ -82,7 +91,7 @@ impl Ledger {
         let key = || by.key(watching, &pending.parties(), tag);
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         if recorded.flagged {
-            let is_it = |key: &Key| key.watch == watching.number && by.is(key.kind);
+            let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
             // One that is over is closed by the detector at its next tick, or by the crossing below.
             let episode = self.recent.get(&self.episodes, tag, is_it, key);
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
@@ -92,6 +101,11 @@ impl Ledger {
                 let sight =
                     Sight { time, src: (hashes.client, src), dst: (hashes.server, dst), dst_port: *dst_port };
                 episode.count(&sight, span, met.is_some());
+                if let (Some(evidence), Some(kept)) = (&self.evidence, kept) {
+                    if *by != By::Destination {
+                        evidence.keep(episode.number(), logged(segment, time), kept.headers(segment.payload));
+                    }
+                }
                 return true;
             }
         }
@@ -125,17 +139,24 @@ impl Ledger {
         self.episodes.count_sent();
         if !self.handoff.offer(Event::Late(attempt)) {
             self.episodes.count_handled();
-            self.stats.losses.crossings += 1;
+            self.note_dropped(watch);
         }
     }
 
-    /// Counts a copy or a retransmission for the episodes that its attempt would count for.
-    pub(super) fn count_repeat(&self, batch: &Batch, index: usize, repeat: Syn) {
+    /// Counts a copy or a retransmission for the watches and the episodes that its attempt would count for.
+    pub(super) fn count_repeat(&mut self, batch: &Batch, index: usize, repeat: Syn) {
         let pending = &batch.all()[index];
         let mut reported_in = None;
         for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
             let Some(tag) = batch.tag(row, index) else { continue };
-            let watching = &self.watches[watch];
+            let watching = &mut self.watches[watch];
+            if watching.tallies[tally].by == By::Source {
+                match repeat {
+                    Syn::Copy => watching.stats.copies += 1,
+                    Syn::Attempt | Syn::Retransmission => watching.stats.retransmissions += 1,
+                }
+            }
+            let watching = &*watching;
             let Tally { by, counter } = &watching.tallies[tally];
             if *by == By::Network && reported_in == Some(watch) {
                 continue;
@@ -165,6 +186,12 @@ impl Ledger {
             }
         }
     }
+}
+
+/// An attempt as evidence tells it.
+fn logged(segment: &Segment, time: Timestamp) -> Logged {
+    let Segment { src, src_port, dst, dst_port, flags, .. } = *segment;
+    Logged { time, src, src_port, dst, dst_port, flags }
 }
 
 fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Attempt {

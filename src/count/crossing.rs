@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::alert::{Before, Kind};
 use crate::clock::Ticks;
 use crate::detector::{Attempt, Crossing, Event, Key};
 use crate::outcome::{Mix, Outcome};
-use crate::table::{Recorded, Slot};
+use crate::table::{Recorded, Slot, Table};
 
 use super::batch::Now;
 use super::ledger::Ledger;
@@ -55,7 +56,7 @@ impl Ledger {
             return false;
         }
         if self.handoff.is_full() {
-            self.stats.losses.crossings += 1;
+            self.note_dropped(met.watch);
             return false;
         }
         flag();
@@ -64,7 +65,7 @@ impl Ledger {
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
         if !is_sent {
             self.episodes.count_handled();
-            self.stats.losses.crossings += 1;
+            self.note_dropped(met.watch);
         }
         is_sent
     }
@@ -105,6 +106,24 @@ impl Ledger {
             bytes,
             hosts: table.sources(recorded, *limit).map(Arc::new),
             since: (self.era, since),
+            before: self.before(table, met, &attempt, now),
         })
+    }
+
+    /// The attempts of the window one by one, where evidence is kept of what they belong to.
+    fn before(&self, table: &Table, met: &Met, attempt: &Attempt, now: &Now) -> Box<[Before]> {
+        if self.evidence.is_none() || matches!(attempt.key.kind, Kind::Destination(_)) {
+            return Box::default();
+        }
+        let Met { recorded, limit, .. } = met;
+        let last = now.counted_at(&self.clock, recorded);
+        let window = table.window(recorded, *limit);
+        let all: Vec<_> = window
+            .map(|attempt| {
+                let time = last.before(Ticks::span(recorded.time.since(attempt.time)));
+                Before { time, port: attempt.port, code: attempt.code }
+            })
+            .collect();
+        all[all.len().saturating_sub(Before::MOST)..].into()
     }
 }

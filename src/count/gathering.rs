@@ -199,6 +199,11 @@ impl Gathering {
                 }
             }
             Message::Passed { lane, through } => self.merge.pass(lane, through),
+            Message::SetBack { lane, now } => {
+                self.merge.pass(lane, now);
+                let Counting { intake, ledger } = &mut self.counting;
+                intake.set_lane_back(lane, now, ledger);
+            }
             Message::Own(own) => self.own = Some(own),
             Message::Received { reader, by_interface } => {
                 let link = &mut self.readers[reader];

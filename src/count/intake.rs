@@ -153,6 +153,20 @@ impl Intake {
         }
     }
 
+    pub(super) fn set_back(&mut self, interface: InterfaceId, now: Timestamp, to: &mut impl Hand) {
+        self.set_lane_back(self.lane(interface), now, to);
+    }
+
+    pub(super) fn set_lane_back(&mut self, lane: usize, now: Timestamp, to: &mut impl Hand) {
+        self.flush(to);
+        let before = self.clock.now();
+        // Where a packet or another interface has told so already, it is no step any more.
+        let is_back = self.clock.newest(lane).is_some_and(|newest| now < newest);
+        if is_back && self.clock.observe(lane, now) == Seen::SteppedBack {
+            self.turn(Seen::SteppedBack, before, to);
+        }
+    }
+
     /// Another second has begun. What waits happened before, and carries the ticks of before.
     fn turn(&mut self, seen: Seen, before: Option<Timestamp>, to: &mut impl Hand) {
         let Some(now) = self.clock.now() else { return };

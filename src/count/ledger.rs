@@ -20,6 +20,7 @@ use crate::connections::{self, Connections, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
+use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::Received;
 use crate::stats::{Beat, Stats};
@@ -44,6 +45,7 @@ pub(super) struct Ledger {
     /// The memory that is left for censuses, where they are taken.
     pub(super) census: Option<Budget>,
     pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Tap>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
     pub(super) recent: Recent,
@@ -62,6 +64,7 @@ pub(super) struct Parts {
     pub(super) census: Option<Budget>,
     pub(super) key: hash::Key,
     pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Tap>,
     pub(super) handoff: Handoff,
     pub(super) episodes: Arc<Episodes>,
 }
@@ -110,6 +113,7 @@ impl Ledger {
             hasher: Hasher::new(parts.key),
             census: parts.census,
             writer: parts.writer,
+            evidence: parts.evidence,
             handoff: parts.handoff,
             episodes: parts.episodes,
             recent: Recent::default(),
@@ -126,7 +130,8 @@ impl Ledger {
 
     /// Tells that a second has passed, if there is room to tell it.
     pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
-        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), interfaces })));
+        let watches = self.watches.iter().map(Watching::counted).collect();
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
     }
 
     fn follow_orders(&mut self, batch: &mut Batch) {
@@ -151,6 +156,7 @@ impl Ledger {
             untimed: self.connections.untimed(),
             volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
+            not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
             ..self.stats
         }
     }
@@ -241,13 +247,32 @@ impl Ledger {
     }
 
     /// Takes note of how a slot was come by. Networks and destinations that gave way are no sources lost.
-    pub(super) fn note_claim(&mut self, recorded: &Recorded, by: By) {
-        self.stats.slots_claimed += u64::from(recorded.claimed.is_some());
-        let evicted = u64::from(recorded.claimed == Some(Claim::Evicted));
+    pub(super) fn note_claim(&mut self, watch: usize, recorded: &Recorded, by: By) {
+        let claimed = u64::from(recorded.claimed.is_some());
+        self.stats.slots_claimed += claimed;
+        self.watches[watch].stats.slots_claimed += claimed;
+        self.note_evictions(watch, u64::from(recorded.claimed == Some(Claim::Evicted)), by);
+    }
+
+    /// Takes note of so many that were forgotten although they were live.
+    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: By) {
+        let stats = &mut self.watches[watch].stats;
         match by {
-            By::Source => self.stats.losses.evictions += evicted,
-            By::Network | By::Destination => self.stats.groups_evicted += evicted,
+            By::Source => {
+                self.stats.losses.evictions += evicted;
+                stats.evictions += evicted;
+            }
+            By::Network | By::Destination => {
+                self.stats.groups_evicted += evicted;
+                stats.groups_evicted += evicted;
+            }
         }
+    }
+
+    /// Takes note of what the detector has no time for.
+    pub(super) fn note_dropped(&mut self, watch: usize) {
+        self.stats.losses.crossings += 1;
+        self.watches[watch].stats.crossings += 1;
     }
 }
 

@@ -39,7 +39,7 @@ use intake::Intake;
 use ledger::Ledger;
 pub use reader::Reader;
 pub use reload::{Coming, Reload};
-pub use tally::{Room, Watching};
+pub use tally::{Room, Watch, Watching};
 pub use volumes::Volumes;
 
 use crate::census::Budget;
@@ -48,6 +48,7 @@ use crate::decode::Tunnels;
 use crate::detector::Episodes;
 use crate::hash;
 use crate::packet::{InterfaceId, Packet};
+use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::{Expression, Received, Receiver};
 use crate::time::Timestamp;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub key: hash::Key,
     /// Where attempts of sources with an episode are written, if anywhere.
     pub writer: Option<CaptureHandle>,
+    /// Where attempts of sources and networks with an episode are told as evidence, if anywhere.
+    pub evidence: Option<Tap>,
     /// The way to the detector.
     pub handoff: Handoff,
     /// The open episodes.
@@ -97,10 +100,11 @@ impl Counting {
     /// Ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, volumes, watches, allow, census, key, writer, handoff, episodes, .. } =
-            parts;
+        let Parts { connections, volumes, watches, allow, census, key, .. } = parts;
+        let Parts { writer, evidence, handoff, episodes, .. } = parts;
         let plan = Plan::new(&watches);
-        let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, writer.is_some());
+        let keeps = writer.is_some() || evidence.is_some();
+        let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, keeps);
         let intake = Intake::new(parts.lanes, parts.looks_back, sieve, batch::SIZE);
         let ledger = Ledger::new(ledger::Parts {
             connections,
@@ -110,6 +114,7 @@ impl Counting {
             census,
             key,
             writer,
+            evidence,
             handoff,
             episodes,
         });
@@ -170,6 +175,10 @@ impl Receiver for Counting {
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
         self.intake.idle(interface, now, &mut self.ledger);
+    }
+
+    fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
+        self.intake.set_back(interface, now, &mut self.ledger);
     }
 
     fn settle(&mut self) {

@@ -13,7 +13,7 @@ use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Parties;
 use super::plan::NONE;
-use super::tally::{By, Row};
+use super::tally::{By, Row, Watching};
 use super::volumes::Owner;
 
 /// The most SYNs that are given up waiting for at a tick.
@@ -45,7 +45,7 @@ impl Ledger {
         for Ends { client, server, .. } in due {
             let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
             for (Row { watch, by, table, .. }, place) in self.rows.iter().zip(&mut places) {
-                *place = by.tag(self.watches[*watch].grouping, &self.hasher, &parties).unwrap_or(NONE);
+                *place = by.tag(self.watches[*watch].watch.grouping, &self.hasher, &parties).unwrap_or(NONE);
                 touched ^= table.touch(*place);
                 known += 1;
             }
@@ -73,8 +73,11 @@ impl Ledger {
         let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
         self.tell_each(news, now, &parties, |ledger, row| {
             let watching = &ledger.watches[ledger.rows[row].watch];
-            let is_concerned = watching.ports.contains(server.1);
-            ledger.rows[row].by.tag(watching.grouping, &ledger.hasher, &parties).filter(|_| is_concerned)
+            let is_concerned = watching.watch.ports.contains(server.1);
+            ledger.rows[row]
+                .by
+                .tag(watching.watch.grouping, &ledger.hasher, &parties)
+                .filter(|_| is_concerned)
         });
     }
 
@@ -88,7 +91,10 @@ impl Ledger {
     ) {
         let before = news.before.map(|life| life.outcome);
         if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
-            self.stats.became.add(Code::from(news.after));
+            let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
+            for watching in self.watches.iter_mut().filter(concerned) {
+                watching.stats.became.add(Code::from(news.after));
+            }
         }
         if self.allow.contains(parties.client) {
             return;
@@ -119,7 +125,7 @@ impl Ledger {
             return;
         }
         if noted {
-            let owner = Owner::tally(watching.number, by, tag);
+            let owner = Owner::tally(watching.watch.number, by, tag);
             self.volumes.note(owner, (news.started, parties.server.1), before, news.after, now.ticks);
         }
         let is_settled = by == By::Source && is_settled_by(before.outcome, news.after.outcome);
@@ -131,7 +137,7 @@ impl Ledger {
         let key = by.key(watching, parties, tag);
         if is_flagged {
             let change = Change { key, started: (self.era, news.started), before, after: news.after };
-            self.tell_episode(&change, now);
+            self.tell_episode(watch, &change, now);
         }
         if is_settled {
             self.record_outcome(watch, key, parties, found, news, now);
@@ -139,7 +145,7 @@ impl Ledger {
     }
 
     /// Tells the episode of what is flagged, if there is one or one is on its way.
-    fn tell_episode(&mut self, change: &Change, now: &Now) {
+    fn tell_episode(&mut self, watch: usize, change: &Change, now: &Now) {
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
         if let Some(episode) = self.episodes.get(&change.key) {
@@ -152,7 +158,7 @@ impl Ledger {
             self.episodes.count_sent();
             if !self.handoff.offer(Event::Became(*change)) {
                 self.episodes.count_handled();
-                self.stats.losses.crossings += 1;
+                self.note_dropped(watch);
             }
         }
     }
@@ -176,7 +182,7 @@ impl Ledger {
         let met = counter.table.met(&recorded);
         let owner = Owner::outcome(key.watch, outcome, key.tag);
         self.volumes.note(owner, (recorded.time, recorded.port), Life::default(), news.after, now.ticks);
-        self.note_claim(&recorded, By::Source);
+        self.note_claim(watch, &recorded, By::Source);
         self.note_outcome(watch, outcome, key, now.ticks);
         let slot = found.map(|(slot, _)| slot);
         // Of a source whose slot is gone, nothing is known.

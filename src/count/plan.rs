@@ -25,12 +25,12 @@ struct Watch {
 
 impl Plan {
     pub(super) fn new(watches: &[Watching]) -> Self {
-        let ports = PortSet::union(watches.iter().map(|watch| &watch.ports));
+        let ports = PortSet::union(watches.iter().map(|watching| &watching.watch.ports));
         let watches: Vec<_> = watches
             .iter()
             .map(|watching| Watch {
-                ports: watching.ports.clone(),
-                grouping: watching.grouping,
+                ports: watching.watch.ports.clone(),
+                grouping: watching.watch.grouping,
                 tallies: watching.tallies.iter().map(|tally| tally.by).collect(),
             })
             .collect();

@@ -27,6 +27,8 @@ pub(super) enum Message {
     Packets { lane: usize, batch: Box<Batch>, through: Timestamp },
     /// The same without any.
     Passed { lane: usize, through: Timestamp },
+    /// The clock by which a lane's packets are timed was set back to this.
+    SetBack { lane: usize, now: Timestamp },
     /// The own addresses have changed.
     Own(Vec<IpAddr>),
     /// A second has passed, and this is what the reader's sockets have received and lost.
@@ -167,6 +169,15 @@ impl source::Receiver for Reader {
         if now > *through {
             *through = now;
             self.send(Message::Passed { lane: self.lane(interface), through: now });
+        }
+    }
+
+    fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
+        self.report();
+        let interface = self.place(interface);
+        if let Some(through) = self.through.get_mut(interface) {
+            *through = now;
+            self.send(Message::SetBack { lane: self.lane(interface), now });
         }
     }
 }

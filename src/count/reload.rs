@@ -14,7 +14,6 @@ use super::{Counting, Watching, tally};
 use crate::clock::Ticks;
 use crate::decode::Tunnels;
 use crate::detector::{self, Event};
-use crate::stats::Stats;
 use crate::watch::AllowList;
 
 /// What is to be counted from now on.
@@ -64,13 +63,22 @@ impl Ledger {
             let mut taken = |place: usize| before.get_mut(place).and_then(Option::take);
             match coming {
                 Coming::Stays(place) => self.watches.extend(taken(place)),
-                Coming::New(watching) => self.watches.push(watching),
-                Coming::Moves(place, watching) => {
-                    if let Some(old) = taken(place) {
-                        watching.take_over(&old, now, &mut self.stats);
-                        left.push(old);
+                Coming::New(mut watching) => {
+                    // It may be another one of the same name: then its statistics go on.
+                    let named = |old: &&Watching| old.watch.name == watching.watch.name;
+                    if let Some(stats) = before.iter().flatten().find(named).map(|old| old.stats) {
+                        watching.stats = stats;
                     }
                     self.watches.push(watching);
+                }
+                Coming::Moves(place, mut watching) => {
+                    let old = taken(place);
+                    watching.stats = old.as_ref().map(|old| old.stats).unwrap_or_default();
+                    self.watches.push(watching);
+                    if let Some(old) = old {
+                        self.take_over(self.watches.len() - 1, &old, now);
+                        left.push(old);
+                    }
                 }
             }
         }
@@ -83,20 +91,20 @@ impl Ledger {
         self.handoff.deliver(Event::Reload(self.clock.now(), Box::new(reload.detector)));
         left
     }
-}
 
-impl Watching {
-    /// Takes over what another one with the same limits has counted. What finds no room has been evicted.
-    fn take_over(&self, old: &Self, now: Ticks, stats: &mut Stats) {
-        for (tally, old) in self.tallies.iter().zip(&old.tallies) {
-            let lost = tally.counter.table.take_over(&old.counter.table, now);
-            match tally.by {
-                By::Source => stats.losses.evictions += lost,
-                By::Network | By::Destination => stats.groups_evicted += lost,
-            }
-        }
-        for ((_, counter), (_, old)) in self.outcomes.iter().zip(&old.outcomes) {
-            stats.losses.evictions += counter.table.take_over(&old.table, now);
+    /// Has a watch take over what another one with the same limits has counted. What finds no room has been evicted.
+    fn take_over(&mut self, watch: usize, old: &Watching, now: Ticks) {
+        let watching = &self.watches[watch];
+        let tallies = watching.tallies.iter().zip(&old.tallies);
+        let tallies = tallies.map(|(tally, old)| (tally.by, &tally.counter, &old.counter));
+        let outcomes = watching.outcomes.iter().zip(&old.outcomes);
+        let outcomes = outcomes.map(|((_, counter), (_, old))| (By::Source, counter, old));
+        let lost: Vec<_> = tallies
+            .chain(outcomes)
+            .map(|(by, counter, old)| (by, counter.table.take_over(&old.table, now)))
+            .collect();
+        for (by, lost) in lost {
+            self.note_evictions(watch, lost, by);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::alert::{Kind, Source};
 use crate::census::{Census, Of};
 use crate::detector::Key;
 use crate::outcome::Outcome;
+use crate::stats::WatchStats;
 use crate::sync::OutOfMemory;
 use crate::table::{Make, Table, Writers};
 use crate::watch::{Grouping, Limit, Limits, PortSet};
@@ -17,15 +18,25 @@ use super::parties::{Hasher, Parties};
 /// How networks are told from their sources' addresses: what one customer of a provider, or one small provider, holds.
 const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
 
+/// What is counted for a watch.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Its number in the keys of episodes, which no other watch of the run has had.
+    pub number: u16,
+    /// Its name, by which its statistics go on when another of that name takes its place.
+    pub name: Arc<str>,
+    /// The destination ports that count.
+    pub ports: PortSet,
+    /// How sources are grouped.
+    pub grouping: Grouping,
+}
+
 /// One watch, as it is counted for.
 #[derive(Debug)]
 pub struct Watching {
-    /// Its number in the keys of episodes, which no other watch of the run has had.
-    pub(super) number: u16,
-    /// The destination ports that count.
-    pub(super) ports: PortSet,
-    /// How sources are grouped.
-    pub(super) grouping: Grouping,
+    pub(super) watch: Watch,
+    /// What was counted for it, but for the number of its slots.
+    pub(super) stats: WatchStats,
     /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
     /// is settled.
     pub(super) outcomes: Vec<(Outcome, Counter)>,
@@ -91,21 +102,14 @@ pub(super) struct Counter {
 }
 
 impl Watching {
-    /// What counts for the watch of this number with these limits, in at most so much memory: half for the sources'
+    /// What counts for a watch with these limits, in at most so much memory: half for the sources'
     /// attempts, the rest evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
     /// many times that of others; all for the attempts where there is nothing else.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
-    pub fn new(
-        number: u16,
-        ports: PortSet,
-        grouping: Grouping,
-        limits: &Limits,
-        memory: usize,
-        writers: Writers,
-    ) -> Result<Self, OutOfMemory> {
+    pub fn new(watch: Watch, limits: &Limits, memory: usize, writers: Writers) -> Result<Self, OutOfMemory> {
         let mut counted: Vec<_> = limits.sources.iter().filter_map(|limit| limit.outcome).collect();
         counted.sort_unstable_by_key(|outcome| *outcome as u8);
         counted.dedup();
@@ -133,7 +137,7 @@ impl Watching {
                 place += 1;
             }
         }
-        Ok(Self { number, ports, grouping, outcomes, tallies })
+        Ok(Self { watch, stats: WatchStats::default(), outcomes, tallies })
     }
 
     /// Has a census taken, for these limits that it counts by.
@@ -176,6 +180,16 @@ impl Watching {
         };
         let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
         tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
+    }
+
+    /// What was counted for it.
+    pub(super) fn counted(&self) -> (Arc<str>, WatchStats) {
+        (Arc::clone(&self.watch.name), WatchStats { slots: self.slots(), ..self.stats })
+    }
+
+    /// How many slots its tables have.
+    pub(super) fn slots(&self) -> u64 {
+        self.counters().map(|counter| counter.table.slots() as u64).sum()
     }
 
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
@@ -231,11 +245,11 @@ impl By {
     /// What an attempt counts for, with its tag.
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {
-            Self::Source => (Kind::Source, source(watching.grouping, parties)),
+            Self::Source => (Kind::Source, source(watching.watch.grouping, parties)),
             Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
             Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
         };
-        Key { watch: watching.number, kind, source, tag }
+        Key { watch: watching.watch.number, kind, source, tag }
     }
 }
 
@@ -266,7 +280,7 @@ pub(super) fn rows(watches: &[Watching]) -> Vec<Row> {
 
 /// How many slots there are in all tables.
 pub(super) fn slots(watches: &[Watching]) -> u64 {
-    watches.iter().flat_map(Watching::counters).map(|counter| counter.table.slots() as u64).sum()
+    watches.iter().map(Watching::slots).sum()
 }
 
 /// The longest window of all limits, in ticks.

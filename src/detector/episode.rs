@@ -130,6 +130,7 @@ impl Default for Recent {
 /// all are `Relaxed`: in replay the two take turns, live a report may miss what is being counted at that moment.
 #[derive(Debug)]
 pub struct Episode {
+    number: u64,
     limit: u16,
     quiet_time: Duration,
     copies: AtomicU64,
@@ -161,9 +162,9 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// The episode that a crossing opens: the window's attempts are counted.
+    /// The episode of this number that a crossing opens: the window's attempts are counted.
     #[must_use]
-    pub fn new(crossing: &Crossing, quiet_time: Duration) -> Self {
+    pub fn new(number: u64, crossing: &Crossing, quiet_time: Duration) -> Self {
         let Crossing { attempt, limit, span, ports: window, .. } = crossing;
         let time = attempt.time.nanos();
         let ports = PortCounts::default();
@@ -179,6 +180,7 @@ impl Episode {
             estimate.add(Mark::of(attempt.src_hash));
         }
         Self {
+            number,
             limit: *limit,
             quiet_time,
             copies: AtomicU64::new(0),
@@ -198,6 +200,12 @@ impl Episode {
             hosts,
             hosts_estimate,
         }
+    }
+
+    /// Its number, which no other episode of the run has.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The limit that opened it, by its place among the watch's limits.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Rules, Watched};
-use crate::alert::{Kind, Source};
+use crate::alert::{Before, Kind, Logged, Source};
 use crate::clock::Ticks;
 use crate::estimate::Estimate;
 use crate::outcome::{Life, Mix};
@@ -131,6 +131,12 @@ impl Attempt {
         let Self { time, dst_port, src_hash, dst_hash, src, dst, .. } = self;
         Sight { time: *time, src: (*src_hash, src), dst: (*dst_hash, dst), dst_port: *dst_port }
     }
+
+    /// What is known of it, as a line of evidence. Of its flags only SYN is, which all attempts have.
+    pub(super) fn logged(&self) -> Logged {
+        let Self { time, src, src_port, dst, dst_port, .. } = *self;
+        Logged { time, src, src_port, dst, dst_port, flags: Logged::FLAGS }
+    }
 }
 
 /// What became of an attempt.
@@ -168,6 +174,8 @@ pub struct Crossing {
     /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
     /// used up before it.
     pub since: (u32, Ticks),
+    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    pub before: Box<[Before]>,
 }
 
 /// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.

@@ -153,6 +153,7 @@ impl<S: Sink> Detector<S> {
             Event::Late(attempt) => {
                 if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
                     open.episode.count(&attempt.sight(), None, false);
+                    self.sink.late(open.episode.number(), attempt.logged());
                 }
                 self.episodes.count_handled();
             }
@@ -190,7 +191,10 @@ impl<S: Sink> Detector<S> {
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
                 Some(Limit { outcome: Some(_), .. }) => open.episode.meet(attempt.time, span),
-                _ => open.episode.count(&attempt.sight(), span, true),
+                _ => {
+                    open.episode.count(&attempt.sight(), span, true);
+                    self.sink.late(open.episode.number(), attempt.logged());
+                }
             }
             return;
         }
@@ -222,11 +226,14 @@ impl<S: Sink> Detector<S> {
             first_seen: crossing.first,
             losses: self.stats.losses,
             is_verified: false,
-            episode: Arc::new(Episode::new(crossing, quiet_time)),
+            episode: Arc::new(Episode::new(id.0, crossing, quiet_time)),
         };
         // Of the crossing alone: made before capture threads can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
         open.is_verified = alert.as_ref().is_some_and(Alert::is_verified);
+        if let Some(alert) = &alert {
+            self.sink.opening(alert, &crossing.before);
+        }
         self.episodes.open(open.key, Arc::clone(&open.episode));
         self.schedule.push(Due { time: open.episode.over_after(), what: What::End, episode: id });
         self.schedule_update(id, attempt.time);
@@ -251,7 +258,8 @@ impl<S: Sink> Detector<S> {
             let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
             if due <= now {
                 self.sink.stats(now, &counted);
-                self.stats_due = Some(now.after(interval));
+                // From when it was due, so that the records keep their distance however late the ticks come.
+                self.stats_due = Some(latest(due, interval, now).after(interval));
             }
         }
         self.sink.tick(now);
@@ -384,6 +392,7 @@ impl<S: Sink> Detector<S> {
         let (attempts, outcomes) = episode.attempts();
         let (sent, received) = episode.bytes();
         Some(Alert {
+            episode: episode.number(),
             time,
             state,
             watch: Arc::clone(&watch.name),

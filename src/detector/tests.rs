@@ -10,15 +10,19 @@ use crate::packet::InterfaceId;
 /// More reports than any test here has a use for: whoever comes this far goes on for ever.
 const TOO_MANY: usize = 100;
 
-/// Keeps when what was reported.
+/// Keeps when what was reported, and when the statistics were.
 #[derive(Default, Clone)]
-struct Reports(Arc<Mutex<Vec<(Timestamp, State)>>>);
+struct Reports(Arc<Mutex<Vec<(Timestamp, State)>>>, Arc<Mutex<Vec<Timestamp>>>);
 
 impl Sink for Reports {
     fn alert(&mut self, alert: &Alert) {
         let mut reports = self.0.lock().unwrap();
         reports.push((alert.time, alert.state));
         assert!(reports.len() < TOO_MANY, "no end of reports: {:?}", alert.state);
+    }
+
+    fn stats(&mut self, now: Timestamp, _: &Stats) {
+        self.1.lock().unwrap().push(now);
     }
 }
 
@@ -68,6 +72,7 @@ fn crossing(time: Timestamp) -> Crossing {
         bytes: (0, 0),
         hosts: None,
         since: (0, Ticks(7)),
+        before: Box::default(),
     }
 }
 
@@ -106,4 +111,16 @@ fn a_second_crossing_is_one_more_attempt_unless_its_limit_counts_outcomes() {
         assert_eq!(episode.attempts().0, attempts, "{limit}");
         assert_eq!(episode.over_after(), second.attempt.time.after(Duration::from_secs(60)), "{limit}");
     }
+}
+
+#[test]
+fn statistics_keep_their_distance_however_late_the_ticks_come() {
+    let reports = Reports::default();
+    let mut detector = detector("1/1s", reports.clone());
+    detector.rules.stats_interval = Some(Duration::from_secs(10));
+    let at = |millis| Timestamp::default().after(Duration::from_millis(millis));
+    for millis in [0, 9_999, 10_700, 20_000, 29_900, 30_900, 40_000, 95_000, 99_999, 100_000] {
+        detector.handle(Event::Tick(at(millis), Stats::default()));
+    }
+    assert_eq!(*reports.1.lock().unwrap(), [10_700, 20_000, 30_900, 40_000, 95_000, 100_000].map(at));
 }

@@ -62,10 +62,8 @@ const KINDS: [(Counter, Wording); 9] = [
             )
         },
     ),
-    (
-        |stats| stats.not_written,
-        |n| format!("{n} attempts not written to the -w file: it is full, or its disk too slow"),
-    ),
+    // The rest of what is not written, the writer has said: once a file, that it is full.
+    (|stats| stats.not_queued, |n| format!("{n} attempts not written to the -w file: its disk is too slow")),
 ];
 
 impl Vigil {

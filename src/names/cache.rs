@@ -63,11 +63,13 @@ impl Names {
     /// has no one host whose name it could be.
     pub fn complete(&self, alert: &mut Alert, patience: Duration) {
         if alert.kind == Kind::Source && alert.about.name.is_none() {
-            alert.about.name = self.name(alert.trigger.src, alert.time, patience);
+            alert.about.name = self.find(alert.trigger.src, alert.time, patience);
         }
     }
 
-    fn name(&self, address: IpAddr, now: Timestamp, patience: Duration) -> Option<Arc<str>> {
+    /// What is known of an address at this time, or becomes known within this one. What is not known is asked for.
+    #[must_use]
+    pub fn find(&self, address: IpAddr, now: Timestamp, patience: Duration) -> Option<Arc<str>> {
         let mut entries = self.known.lock();
         if !entries.holds(address, now) {
             // While the lock is held, so that the answer finds its place.
@@ -217,12 +219,12 @@ mod tests {
     fn who_finds_no_room_in_the_queue_is_asked_for_again() {
         let (names, resolvers) = Names::new(1, Arc::new(|address: IpAddr| Some(address.to_string())));
         for n in 0..QUEUE as u32 + 1 {
-            assert_eq!(names.name(IpAddr::V4(n.into()), at(0), Duration::ZERO), None);
+            assert_eq!(names.find(IpAddr::V4(n.into()), at(0), Duration::ZERO), None);
         }
         resolvers.into_iter().for_each(|resolver| drop(thread::spawn(move || resolver.run())));
         let last = IpAddr::V4((QUEUE as u32).into());
         let until = std::time::Instant::now() + LONG;
-        while names.name(last, at(0), LONG).is_none() {
+        while names.find(last, at(0), LONG).is_none() {
             assert!(std::time::Instant::now() < until);
         }
     }

@@ -4,7 +4,7 @@
 //!   detector ──Alert──▶ Named ──Alert, with what is known──▶ sinks
 //!                        │  ▲
 //!                 asks   ▼  │ what is known by now
-//!                       Names ◀──── resolver threads: reverse DNS
+//!                       Names ◀──── resolver threads: reverse DNS, abuse contacts
 //! ```
 //!
 //! A database is asked at once. A name is looked up by the system's resolver, which may take long and cannot be
@@ -13,16 +13,18 @@
 //! of its own, may wait a while ([`Names::complete`]), and so does a replay.
 
 mod cache;
+mod contacts;
 mod database;
 mod resolver;
 
 pub use cache::Names;
+pub use contacts::{contacts, name_servers};
 pub use database::Databases;
 pub use resolver::{LookUp, Resolver, system};
 
 use std::time::Duration;
 
-use crate::alert::{Alert, Kind};
+use crate::alert::{Alert, Before, Kind, Logged};
 use crate::sink::Sink;
 use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
@@ -76,6 +78,14 @@ impl<S: Sink> Sink for Named<S> {
         }
         let alert = self.completed(alert);
         self.sink.alert(&alert);
+    }
+
+    fn opening(&mut self, alert: &Alert, before: &[Before]) {
+        self.sink.opening(alert, before);
+    }
+
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.sink.late(episode, attempt);
     }
 
     fn verified(&mut self, alert: &Alert) {

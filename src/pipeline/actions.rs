@@ -3,18 +3,22 @@
 //! The steps are apart because each has its time: helpers start first of all, while nothing is open that they could
 //! inherit; queues stand before the detector does; threads start last.
 
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use super::{join, spawn};
 use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
 use crate::error::Error;
 use crate::names::{self, Databases, Mark, Named, Names, Resolver};
-use crate::respond::{Allowed, Blocker, Bounds, Guard, Helper, Protected, Webhook};
+use crate::respond::{Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Tap, Webhook};
 use crate::sink::Sinks;
 use crate::zone::Zone;
 
 /// Names that are looked up at the same time: a look-up may take half a minute.
 const RESOLVERS: usize = 4;
+
+/// Abuse contacts that are looked up at the same time, where evidence is kept.
+const CONTACT_RESOLVERS: usize = 2;
 
 /// What must be had before anything else.
 #[derive(Default)]
@@ -25,6 +29,7 @@ pub(super) struct Actions {
     allowed: Allowed,
     databases: Databases,
     looks_up_names: bool,
+    report: Option<(PathBuf, Option<Reporter>)>,
 }
 
 /// What is ready, its threads not started.
@@ -34,6 +39,7 @@ pub(super) struct Ready {
     names: Option<Names>,
     databases: Databases,
     mark: Option<Mark>,
+    tap: Option<Tap>,
 }
 
 /// What a thread does, after the thread's name.
@@ -64,6 +70,7 @@ impl Actions {
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
             databases: Databases::open(settings.databases.iter().map(AsRef::as_ref))?,
             looks_up_names: settings.names,
+            report: settings.report_dir.clone().map(|dir| (dir, settings.report_from.clone())),
         })
     }
 
@@ -75,6 +82,7 @@ impl Actions {
     /// Has reports go to them, too.
     pub(super) fn attach(self, sinks: &mut Sinks, is_live: bool, zone: &Zone) -> Ready {
         let (names, resolvers) = self.looks_up_names.then(|| Names::new(RESOLVERS, names::system())).unzip();
+        let mut resolvers: Vec<Resolver> = resolvers.unwrap_or_default();
         let mut threads: Vec<Body> = Vec::new();
         if let Some(helper) = self.helper {
             let (feed, exec, replies) = helper.exec(is_live, zone.clone(), names.clone());
@@ -98,8 +106,22 @@ impl Actions {
             sinks.push(feed);
             threads.push(("blocker", Box::new(move || blocker.run())));
         }
-        let resolvers = resolvers.unwrap_or_default();
-        Ready { threads, resolvers, names, databases: self.databases, mark }
+        let mut tap = None;
+        if let Some((dir, reporter)) = self.report {
+            let contacts = self.looks_up_names.then(|| {
+                let (contacts, more) = Names::new(CONTACT_RESOLVERS, names::contacts());
+                resolvers.extend(more);
+                contacts
+            });
+            let (zone, names) = (zone.clone(), names.clone());
+            let evidence = Evidence { dir, reporter, is_live, zone, names, contacts };
+            let parts = evidence.split();
+            tap = Some(parts.tap);
+            sinks.push(parts.feed);
+            threads.push(("collector", Box::new(move || parts.collector.run())));
+            threads.push(("filer", Box::new(move || parts.filer.run())));
+        }
+        Ready { threads, resolvers, names, databases: self.databases, mark, tap }
     }
 }
 
@@ -108,6 +130,11 @@ impl Ready {
     pub(super) fn name(&mut self, sinks: Sinks, is_live: bool) -> Named<Sinks> {
         let databases = std::mem::take(&mut self.databases);
         Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
+    }
+
+    /// What attempts of episodes are told to, where evidence is kept of them.
+    pub(super) fn take_tap(&mut self) -> Option<Tap> {
+        self.tap.take()
     }
 
     /// Starts the threads.

@@ -19,7 +19,7 @@ use crate::config::{Refused, Settings};
 use crate::count::{Coming, Reload, Watching};
 use crate::decode::Tunnels;
 use crate::detector;
-use crate::error::{Error, FilterError};
+use crate::error::Error;
 use crate::packet::Interfaces;
 use crate::respond::Allowed;
 use crate::sink::{Console, Priority};
@@ -95,8 +95,6 @@ enum Unchanged {
     #[error("{}: only a restart changes that", .0.join(", "))]
     Restart(Vec<&'static str>),
     #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error(transparent)]
     Memory(#[from] Error),
     #[error("the watches have changed too often (restart synwatch)")]
     Numbers,
@@ -165,13 +163,13 @@ impl Reloader {
     }
 
     /// The filter, if it changes and makes sense on all interfaces.
-    fn filter(&self, settings: &Settings) -> Result<Option<Filter>, FilterError> {
+    fn filter(&self, settings: &Settings) -> Result<Option<Filter>, Refused> {
         let new = filter(settings);
         if new == filter(&self.settings) {
             return Ok(None);
         }
         for interface in self.interfaces.all() {
-            new.text(interface.link)?;
+            new.text(interface.link).map_err(|cause| settings.wrong_expression(cause))?;
         }
         Ok(Some(new))
     }

@@ -1,7 +1,7 @@
 //! Landlock: which files can be opened from now on (landlock(7)).
 //!
-//! What is not named here cannot be opened any more; what is open stays open. Running programs, links, devices, folders
-//! and the removal of files are allowed nowhere.
+//! What is not named here cannot be opened any more; what is open stays open. Running programs, links, devices and the
+//! removal of files are allowed nowhere, folders only where evidence is put.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,8 @@ pub(super) struct Fence(Result<RulesetCreated, RulesetError>);
 
 impl Fence {
     /// Around these files. One that is not there can never be opened, unless its folder is named.
-    pub(super) fn build(read: &[PathBuf], write: &[PathBuf]) -> Self {
-        Self(rules(read, write))
+    pub(super) fn build(read: &[PathBuf], write: &[PathBuf], fill: &[PathBuf]) -> Self {
+        Self(rules(read, write, fill))
     }
 
     /// Closes it, for this thread and those that it starts, and says how far it is closed.
@@ -74,12 +74,13 @@ fn confinement(status: &RestrictionStatus) -> Confinement {
     }
 }
 
-fn rules(read: &[PathBuf], write: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
+fn rules(read: &[PathBuf], write: &[PathBuf], fill: &[PathBuf]) -> Result<RulesetCreated, RulesetError> {
     let mut ruleset = Ruleset::default().handle_access(AccessFs::from_all(KNOWN))?.create()?;
     let reads = read.iter().map(|path| (path.clone(), make_bitflags!(AccessFs::{ReadFile | ReadDir})));
     let makes = make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg});
     let writes = write.iter().flat_map(|path| written_at(path)).map(|path| (path, makes));
-    for (path, access) in reads.chain(writes) {
+    let fills = fill.iter().map(|path| (path.clone(), makes | AccessFs::MakeDir));
+    for (path, access) in reads.chain(writes).chain(fills) {
         if let Some(rule) = beneath(&path, access) {
             ruleset = ruleset.add_rule(rule)?;
         }

@@ -40,6 +40,7 @@ impl Plan {
             capabilities: CapabilitySet::empty(),
             read: NAMES.map(PathBuf::from).to_vec(),
             write: Vec::new(),
+            fill: settings.report_dir.iter().cloned().collect(),
         };
         match &settings.input {
             Input::Live(_) => {
@@ -108,6 +109,12 @@ mod tests {
     #[test]
     fn standard_input_needs_nothing() {
         assert_eq!(plan("-r -").capabilities, CapabilitySet::empty());
+    }
+
+    #[test]
+    fn folders_are_made_where_evidence_is_put_and_nowhere_else() {
+        assert_eq!(plan("-r - --report-dir reports").fill, [Path::new("reports")]);
+        assert!(plan("-r - -w b.pcapng").fill.is_empty());
     }
 
     #[test]

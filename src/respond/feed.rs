@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
@@ -43,8 +43,8 @@ pub struct Feed {
     action: &'static str,
     /// `None` once the last report was handed on.
     reports: Option<Sender<Box<Alert>>>,
-    /// Tells, live, that the run ends.
-    stop: Option<Sender<()>>,
+    /// Tells, live, that the run ends, and since when.
+    stop: Option<Sender<Instant>>,
     lost: Lost,
     dropped: Throttle,
     hears_proofs: bool,
@@ -55,8 +55,8 @@ pub struct Feed {
 pub struct Inbox {
     /// The reports, in order.
     pub reports: Receiver<Box<Alert>>,
-    /// Says that the run ends and what waits is to be done soon; in a replay it never does.
-    pub stop: Receiver<()>,
+    /// Says that the run ends, since when, and what waits is to be done soon; in a replay it never does.
+    pub stop: Receiver<Instant>,
     /// Counts what is not done.
     pub lost: Lost,
     /// What is waited for before a report is acted on, if anything.
@@ -142,7 +142,7 @@ impl Sink for Feed {
         self.reports = None;
         if let Some(stop) = &self.stop {
             // There is room: it is said once.
-            let _ = stop.try_send(());
+            let _ = stop.try_send(Instant::now());
         }
     }
 

@@ -12,12 +12,18 @@
 //! warned of. A replay waits instead.
 
 mod block;
+mod evidence;
 mod exec;
 mod feed;
 mod helper;
+mod hurry;
+mod memory;
 mod webhook;
 
 pub use block::{Allowed, Blocked, Blocker, Blocks, Bounds, Guard, Nft, NftError, Protected, serve_guard};
+pub use evidence::{
+    Collector, Evidence, EvidenceFeed, Filer, Parts as EvidenceParts, Reporter, Tap, check_folder,
+};
 pub use exec::{CommandLine, Exec, Helper, Replies, serve};
 pub use feed::{Feed, Inbox, Lost, QUEUE};
 pub use webhook::{Post, Webhook, WebhookUrl};

@@ -56,6 +56,17 @@ impl Kept {
         Self { time, interface, link, wire_length, length: length as u16, bytes }
     }
 
+    /// The same without its payload, whose length is known by the IP header. A trailer that a link layer may add cannot
+    /// be told from it: as many bytes as that stay.
+    #[must_use]
+    pub fn headers(mut self, payload: Option<u32>) -> Self {
+        if let Some(payload @ 1..) = payload {
+            let headers = u16::try_from(self.wire_length.saturating_sub(payload)).unwrap_or(u16::MAX);
+            self.length = self.length.min(headers);
+        }
+        self
+    }
+
     /// What was kept of the packet.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -77,6 +88,8 @@ struct Shared {
     reopen: AtomicBool,
     /// Counted by both.
     not_written: AtomicU64,
+    /// Counted by handles.
+    not_queued: AtomicU64,
 }
 
 impl CaptureHandle {
@@ -85,6 +98,7 @@ impl CaptureHandle {
         let kept = self.queue.try_send(packet).is_ok();
         if !kept {
             self.shared.miss(1);
+            self.shared.not_queued.fetch_add(1, Ordering::Relaxed);
         }
         kept
     }
@@ -109,6 +123,12 @@ impl CaptureHandle {
     #[must_use]
     pub fn not_written(&self) -> u64 {
         self.shared.not_written.load(Ordering::Relaxed)
+    }
+
+    /// Those of them for which there was no room in the queue: the disk is too slow.
+    #[must_use]
+    pub fn not_queued(&self) -> u64 {
+        self.shared.not_queued.load(Ordering::Relaxed)
     }
 }
 
@@ -235,6 +255,21 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_what_comes_before_the_payload() {
+        let whole = |wire_length| Kept { wire_length, ..packet(&[7; 100]) };
+        for (wire_length, payload, kept) in [
+            (100, None, 100),
+            (100, Some(0), 100),
+            (100, Some(46), 54),
+            (1_514, Some(1_460), 54),
+            (60, Some(90), 0),
+        ] {
+            let headers = whole(wire_length).headers(payload);
+            assert_eq!((headers.bytes().len(), headers.wire_length), (kept, wire_length), "{payload:?}");
+        }
+    }
+
+    #[test]
     fn all_that_was_kept_is_written_when_the_handles_are_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.pcapng");
@@ -262,7 +297,7 @@ mod tests {
         for index in 0..QUEUE + 2 {
             assert_eq!(handle.try_keep(packet(b"a")), index < QUEUE);
         }
-        assert_eq!(handle.not_written(), 2);
+        assert_eq!((handle.not_written(), handle.not_queued()), (2, 2));
         drop(handle);
         assert_eq!(writer.run(), 2);
         assert_eq!(read(&path).packets.len(), QUEUE);
@@ -339,6 +374,7 @@ mod tests {
         }
         let missed = handle.not_written();
         assert_ne!(missed, 0);
+        assert_eq!(handle.not_queued(), 0);
         writer.reopen();
         writer.write(&packet(b"a"));
         assert_eq!(handle.not_written(), missed + 1, "nothing was moved");

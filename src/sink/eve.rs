@@ -93,7 +93,7 @@ mod tests {
     /// The lines that a sink writes when `report` drives it.
     fn lines(report: impl FnOnce(&mut Eve)) -> String {
         let paper = Paper::default();
-        let lines = Lines::new("paper".to_owned(), None, Box::new(paper.clone()));
+        let lines = Lines::of(paper.clone());
         let mut eve = Eve::new(lines, tokyo());
         report(&mut eve);
         eve.finish(at(0));
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_tick_writes_out_what_was_recorded() {
         let paper = Paper::default();
-        let lines = Lines::new("paper".to_owned(), None, Box::new(paper.clone()));
+        let lines = Lines::of(paper.clone());
         let mut eve = Eve::new(lines, tokyo());
         eve.alert(&start());
         assert_eq!(paper.text(), "");

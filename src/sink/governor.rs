@@ -1,16 +1,81 @@
 //! How many report lines a second may have.
 //!
 //! A flood from many sources starts as many episodes; their lines must not bury the terminal or fill the disk. What is
-//! over the budget is held back and counted, and one line says how many there were.
+//! over the budget is held back and counted, and one line says how many there were. Where lines go is a [`Voice`], and a
+//! [`Governed`] one is a sink.
 
+use super::Sink;
+use crate::alert::Alert;
+use crate::stats::Stats;
 use crate::time::Timestamp;
 
+/// Where report lines go.
+pub trait Voice: Send {
+    /// Says one report.
+    fn report(&mut self, alert: &Alert);
+
+    /// Says that so many reports were held back.
+    fn held_back(&mut self, now: Timestamp, reports: u64);
+
+    /// Shows the counters, because somebody asked.
+    fn show(&mut self, _stats: &Stats) {}
+
+    /// Lines that could not be written.
+    fn lost(&self) -> u64;
+}
+
+/// A voice that is held to the budget.
+#[derive(Debug)]
+pub struct Governed<V> {
+    voice: V,
+    governor: Governor,
+}
+
+impl<V> Governed<V> {
+    pub(super) fn new(voice: V) -> Self {
+        Self { voice, governor: Governor::default() }
+    }
+}
+
+impl<V: Voice> Sink for Governed<V> {
+    fn alert(&mut self, alert: &Alert) {
+        self.tick(alert.time);
+        if self.governor.grant() {
+            self.voice.report(alert);
+        }
+    }
+
+    fn show(&mut self, stats: &Stats) {
+        self.voice.show(stats);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        if let Some(reports) = self.governor.tick(now) {
+            self.voice.held_back(now, reports);
+        }
+    }
+
+    fn finish(&mut self, now: Timestamp) {
+        if let Some(reports) = self.governor.rest() {
+            self.voice.held_back(now, reports);
+        }
+    }
+
+    fn held_back(&self) -> u64 {
+        self.governor.total()
+    }
+
+    fn lost(&self) -> u64 {
+        self.voice.lost()
+    }
+}
+
 /// Report lines in one second of capture time, over all.
-pub(super) const LINES_A_SECOND: u32 = 100;
+const LINES_A_SECOND: u32 = 100;
 
 /// Grants lines while the budget of the second lasts.
 #[derive(Debug, Default)]
-pub(super) struct Governor {
+struct Governor {
     /// The newest second of capture time that had a line.
     second: Option<i64>,
     granted: u32,
@@ -21,7 +86,7 @@ pub(super) struct Governor {
 impl Governor {
     /// How many lines were held back and have not been spoken of, once their second is over.
     #[must_use]
-    pub(super) fn tick(&mut self, now: Timestamp) -> Option<u64> {
+    fn tick(&mut self, now: Timestamp) -> Option<u64> {
         if self.is_new(now.second()) {
             self.second = Some(now.second());
             self.granted = 0;
@@ -33,7 +98,7 @@ impl Governor {
 
     /// Whether one more line may be written in the second of the last tick. If not, it counts as held back.
     #[must_use]
-    pub(super) fn grant(&mut self) -> bool {
+    fn grant(&mut self) -> bool {
         let granted = self.granted < LINES_A_SECOND;
         if granted {
             self.granted += 1;
@@ -46,13 +111,13 @@ impl Governor {
 
     /// How many lines were held back and have not been spoken of.
     #[must_use]
-    pub(super) fn rest(&mut self) -> Option<u64> {
+    fn rest(&mut self) -> Option<u64> {
         Some(std::mem::take(&mut self.waiting)).filter(|&waiting| waiting > 0)
     }
 
     /// How many lines were held back since the start.
     #[must_use]
-    pub(super) fn total(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.total
     }
 

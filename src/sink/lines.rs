@@ -1,15 +1,16 @@
 //! Lines into a file or standard output, buffered; trouble is warned of once, and counted.
 //!
-//! A line is written whole: when the disk fills up in the middle of one, its rest follows as soon as there is room.
+//! A line is written whole: when the disk fills up in the middle of one, its rest follows as soon as there is room; where
+//! there is none until the end, the line's beginning is removed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::error::{Cause, OpenError};
 
-/// Holds some hundred lines. `BufWriter` keeps a line together as long as it is shorter than this.
+/// Holds some hundred lines.
 const BUFFER: usize = 64 * 1024;
 
 /// Where lines of JSON go.
@@ -18,9 +19,11 @@ pub struct Lines {
     name: String,
     /// Where to open it again; standard output cannot be.
     path: Option<PathBuf>,
-    out: BufWriter<Box<dyn Write + Send>>,
-    /// Lines in the buffer, at most.
-    waiting: u64,
+    out: Box<dyn Out>,
+    /// What was not written yet. Each line ends with a line feed.
+    waiting: Vec<u8>,
+    /// How much of the first of them has been.
+    begun: u64,
     lost: u64,
     warned: bool,
 }
@@ -29,7 +32,7 @@ impl Lines {
     /// Standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Self::new("standard output".to_owned(), None, Box::new(io::stdout()))
+        Self::to("standard output".to_owned(), None, Box::new(Stream(io::stdout())))
     }
 
     /// The end of this file, which is created if need be.
@@ -39,30 +42,51 @@ impl Lines {
     /// When it cannot be opened.
     pub fn append(path: &Path) -> Result<Self, OpenError> {
         let file = open(path).map_err(|source| OpenError { path: path.to_owned(), source })?;
-        Ok(Self::new(format!("{path:?}"), Some(path.to_owned()), Box::new(file)))
+        Ok(Self::to(format!("{path:?}"), Some(path.to_owned()), Box::new(file)))
     }
 
-    pub(super) fn new(name: String, path: Option<PathBuf>, out: Box<dyn Write + Send>) -> Self {
-        Self { name, path, out: BufWriter::with_capacity(BUFFER, out), waiting: 0, lost: 0, warned: false }
+    /// Anything else, for the tests of those who write lines.
+    #[cfg(test)]
+    pub(super) fn of(out: impl Write + Send + 'static) -> Self {
+        Self::to("a test's".to_owned(), None, Box::new(Stream(out)))
+    }
+
+    fn to(name: String, path: Option<PathBuf>, out: Box<dyn Out>) -> Self {
+        Self { name, path, out, waiting: Vec::with_capacity(BUFFER), begun: 0, lost: 0, warned: false }
     }
 
     /// Adds one line, which ends with a line feed.
     pub(super) fn write(&mut self, line: &[u8]) {
-        match self.out.write_all(line) {
-            Ok(()) => self.waiting += 1,
-            Err(error) => {
-                self.lost += 1;
-                self.warn(&error);
-            }
+        let has_room = |lines: &Self| lines.waiting.is_empty() || lines.waiting.len() + line.len() <= BUFFER;
+        if !has_room(self) {
+            self.flush();
+        }
+        match has_room(self) {
+            true => self.waiting.extend_from_slice(line),
+            false => self.lost += 1,
         }
     }
 
     /// Hands what is buffered to the system. What it does not take stays buffered.
     pub(super) fn flush(&mut self) {
-        match self.out.flush() {
-            Ok(()) => self.waiting = 0,
-            Err(error) => self.warn(&error),
+        if let Err(error) = self.write_waiting() {
+            self.warn(&error);
         }
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            match self.out.write(&self.waiting) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    let written = self.waiting.drain(..count).rev().position(|byte| byte == b'\n');
+                    self.begun = written.map_or(self.begun + count as u64, |rest| rest as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.out.flush()
     }
 
     /// Opens the file again. If that fails the old one is kept.
@@ -71,10 +95,9 @@ impl Lines {
         self.flush();
         match open(&path) {
             Ok(file) => {
-                let old = std::mem::replace(&mut self.out, BufWriter::with_capacity(BUFFER, Box::new(file)));
                 // What the old file did not take is dropped, not tried again.
-                drop(old.into_parts());
                 self.give_up_waiting();
+                self.out = Box::new(file);
                 self.warned = false;
             }
             Err(error) => {
@@ -95,7 +118,14 @@ impl Lines {
     }
 
     fn give_up_waiting(&mut self) {
-        self.lost += std::mem::take(&mut self.waiting);
+        self.lost += self.waiting.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.waiting.clear();
+        let begun = std::mem::take(&mut self.begun);
+        if begun > 0 {
+            if let Err(error) = self.out.cut(begun) {
+                log::warn!("{} ends in the middle of a line: {}", self.name, Cause(&error));
+            }
+        }
     }
 
     fn warn(&mut self, error: &io::Error) {
@@ -106,6 +136,39 @@ impl Lines {
                 Cause(error)
             );
         }
+    }
+}
+
+/// Where lines are written.
+trait Out: Write + Send {
+    /// Removes so many bytes that were written last.
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl Out for File {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        let length = self.metadata()?.len().checked_sub(bytes).ok_or(ErrorKind::InvalidInput)?;
+        self.set_len(length)
+    }
+}
+
+/// What cannot be taken back.
+struct Stream<W>(W);
+
+impl<W: Write> Write for Stream<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write + Send> Out for Stream<W> {
+    /// Its reader has gone, or has that much of a line.
+    fn cut(&mut self, _bytes: u64) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -120,6 +183,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::UnixStream;
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn a_file_is_appended_to_and_private() {
@@ -186,7 +250,7 @@ mod tests {
     #[test]
     fn a_full_disk_and_a_full_buffer_lose_each_line() {
         let mut lines = Lines::append(Path::new("/dev/full")).unwrap();
-        let line = [b'x'; BUFFER / 2];
+        let line = [&[b'x'; BUFFER / 2 - 1][..], b"\n"].concat();
         for _ in 0..5 {
             lines.write(&line);
         }
@@ -199,10 +263,96 @@ mod tests {
     fn a_closed_pipe_is_warned_of_and_counted() {
         let (end, other) = UnixStream::pair().unwrap();
         drop(other);
-        let mut lines = Lines::new("standard output".to_owned(), None, Box::new(end));
+        let mut lines = Lines::to("standard output".to_owned(), None, Box::new(Stream(end)));
         lines.write(b"one\n");
         lines.finish();
         lines.reopen();
         assert_eq!((lines.lost(), lines.warned), (1, true));
+    }
+    /// A disk with room for so many bytes, which others may write to as well.
+    #[derive(Clone)]
+    struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl Disk {
+        fn with(room: usize) -> (Self, Lines) {
+            let disk = Self(Arc::new(Mutex::new((Vec::new(), room))));
+            (disk.clone(), Lines::to("disk".to_owned(), None, Box::new(disk)))
+        }
+
+        fn grow(&self, bytes: usize) {
+            self.0.lock().unwrap().1 += bytes;
+        }
+
+        fn holds(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().0.clone()).unwrap()
+        }
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let (held, room) = &mut *self.0.lock().unwrap();
+            let count = bytes.len().min(*room - held.len());
+            held.extend_from_slice(&bytes[..count]);
+            if count == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(count) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Out for Disk {
+        fn cut(&mut self, bytes: u64) -> io::Result<()> {
+            let (held, _) = &mut *self.0.lock().unwrap();
+            held.truncate(held.len() - usize::try_from(bytes).unwrap());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_cuts_goes_on_when_there_is_room_or_is_removed() {
+        for (room, grown, expected, lost) in [
+            (4, 0, "one\n", 2),
+            (5, 0, "one\n", 2),
+            (9, 0, "one\n", 2),
+            (10, 0, "one\ntwo x\n", 1),
+            (3, 0, "", 3),
+            (9, 1, "one\ntwo x\n", 1),
+            (2, 9, "one\ntwo x\n", 1),
+            (9, 100, "one\ntwo x\nthree\n", 0),
+        ] {
+            let (disk, mut lines) = Disk::with(room);
+            for line in ["one\n", "two x\n", "three\n"] {
+                lines.write(line.as_bytes());
+                lines.flush();
+            }
+            disk.grow(grown);
+            lines.finish();
+            assert_eq!((disk.holds().as_str(), lines.lost()), (expected, lost), "{room} and {grown} bytes");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_longer_than_the_buffer_is_written_too() {
+        let (disk, mut lines) = Disk::with(usize::MAX);
+        let long = format!("{}\n", "x".repeat(2 * BUFFER));
+        for line in ["short\n", &long, &long, "short\n"] {
+            lines.write(line.as_bytes());
+        }
+        lines.finish();
+        assert_eq!((disk.holds(), lines.lost()), (format!("short\n{long}{long}short\n"), 0));
+    }
+
+    #[test]
+    fn of_a_file_what_was_written_last_can_be_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("eve.json");
+        fs::write(&path, "before\n").unwrap();
+        let mut file = open(&path).unwrap();
+        file.write_all(b"line\nhal").unwrap();
+        file.cut(3).unwrap();
+        file.write_all(b"next\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "before\nline\nnext\n");
+        assert!(file.cut(1_000).is_err());
     }
 }

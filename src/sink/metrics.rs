@@ -7,14 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder as _, TextEncoder};
 
 use super::Sink;
 use crate::alert::{Alert, Kind, State};
-use crate::decode::Skip;
-use crate::packet::{Interfaces, Origin};
-use crate::stats::{Beat, Stats};
+use crate::packet::Interfaces;
+use crate::stats::{Beat, WatchStats};
+use families::families;
+
+mod families;
+mod sample;
 
 /// Takes the counters in.
 #[derive(Debug)]
@@ -24,11 +26,13 @@ impl Metrics {
     /// A sink whose counters are shown on [`Metrics::page`], with the names of these watches and interfaces.
     #[must_use]
     pub fn new(watches: impl IntoIterator<Item = Arc<str>>, interfaces: Interfaces) -> Self {
+        // All samples are there from the start, so that what grows from nothing is seen to grow.
+        let watches: Vec<_> = watches.into_iter().map(|watch| (watch, WatchStats::default())).collect();
         let episodes = watches
-            .into_iter()
-            .flat_map(|watch| KINDS.map(|kind| ((Arc::clone(&watch), kind), Episodes::default())))
+            .iter()
+            .flat_map(|(watch, _)| KINDS.map(|kind| ((Arc::clone(watch), kind), Episodes::default())))
             .collect();
-        let snapshot = Snapshot { beat: Beat::default(), episodes };
+        let snapshot = Snapshot { beat: Beat { watches, ..Beat::default() }, episodes };
         Self(Page { interfaces, snapshot: Arc::new(Mutex::new(snapshot)) })
     }
 
@@ -99,7 +103,7 @@ impl Page {
         let snapshot = self.lock().clone();
         let families = families(&snapshot, &self.interfaces);
         let mut text = Vec::new();
-        // It fails on a family without samples, which none is, and on what it is written to, which is memory.
+        // It fails on a family without samples, which is left out, and on what it is written to, which is memory.
         if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
             log::warn!("cannot show all metrics: {error}");
         }
@@ -111,205 +115,16 @@ impl Page {
     }
 }
 
-type Labels<'a> = Vec<(&'static str, &'a str)>;
-
-fn families(snapshot: &Snapshot, interfaces: &Interfaces) -> Vec<MetricFamily> {
-    let stats = &snapshot.beat.stats;
-    let mut families = vec![gauge(
-        "synwatch_build_info",
-        "The version that runs; always 1.",
-        [(vec![("version", env!("CARGO_PKG_VERSION"))], 1)],
-    )];
-    families.extend(of_packets(stats));
-    families.extend(of_attempts(stats));
-    families.extend(of_tables(stats));
-    families.extend(of_episodes(snapshot));
-    families.extend(of_interfaces(&snapshot.beat, interfaces));
-    families
-}
-
-fn of_packets(stats: &Stats) -> [MetricFamily; 4] {
-    [
-        counter("synwatch_packets_total", "Packets looked at.", stats.packets),
-        counters(
-            "synwatch_skipped_packets_total",
-            "Packets that are no attempts, by reason.",
-            Skip::ALL.map(|reason| (vec![("reason", reason.name())], stats.skipped[reason])),
-        ),
-        counter("synwatch_answers_total", "SYN-ACKs and resets from the watched ports.", stats.answers),
-        counter(
-            "synwatch_not_written_packets_total",
-            "Packets of attempts that the file of -w has no room for.",
-            stats.not_written,
-        ),
-    ]
-}
-
-fn of_attempts(stats: &Stats) -> [MetricFamily; 4] {
-    [
-        counter("synwatch_attempts_total", "Connection attempts.", stats.attempts),
-        counter(
-            "synwatch_allowed_attempts_total",
-            "Attempts of sources that are never reported: part of all attempts.",
-            stats.allowed,
-        ),
-        counters(
-            "synwatch_repeats_total",
-            "SYNs that repeat an attempt and are none themselves.",
-            [
-                (vec![("kind", "copy")], stats.copies),
-                (vec![("kind", "retransmission")], stats.retransmissions),
-            ],
-        ),
-        counters(
-            "synwatch_outcomes_total",
-            "Attempts that became this; of what is corrected later, both.",
-            stats
-                .became
-                .iter()
-                .filter(|(outcome, _)| outcome.is_settled())
-                .map(|(outcome, attempts)| (vec![("outcome", outcome.name())], attempts)),
-        ),
-    ]
-}
-
-fn of_tables(stats: &Stats) -> [MetricFamily; 5] {
-    [
-        gauge("synwatch_slots", "Slots that all tables have.", [(vec![], stats.slots)]),
-        counter("synwatch_slots_claimed_total", "Slots that were claimed.", stats.slots_claimed),
-        counters(
-            "synwatch_evictions_total",
-            "What was forgotten while it was live, to make room.",
-            [
-                (vec![("of", "source")], stats.losses.evictions),
-                (vec![("of", "group")], stats.groups_evicted),
-                (vec![("of", "connection")], stats.connections_evicted),
-                (vec![("of", "volume")], stats.volumes_evicted),
-            ],
-        ),
-        counter("synwatch_untimed_syns_total", "SYNs whose answer is not waited for.", stats.untimed),
-        counter(
-            "synwatch_dropped_crossings_total",
-            "Attempts over a limit that the detector had no time for.",
-            stats.losses.crossings,
-        ),
-    ]
-}
-
-fn of_episodes(snapshot: &Snapshot) -> [MetricFamily; 6] {
-    let stats = &snapshot.beat.stats;
-    let each = |value: fn(&Episodes) -> u64| {
-        snapshot.episodes.iter().map(move |((watch, kind), episodes)| {
-            (vec![("kind", *kind), ("watch", &**watch)], value(episodes))
-        })
-    };
-    [
-        counters("synwatch_episodes_total", "Episodes that began.", each(|episodes| episodes.started)),
-        gauge("synwatch_open_episodes", "Episodes that last.", each(|episodes| episodes.open)),
-        counter(
-            "synwatch_refused_episodes_total",
-            "Episodes that did not begin because too many were open.",
-            stats.episodes_refused,
-        ),
-        counter(
-            "synwatch_held_back_reports_total",
-            "Report lines held back because there were too many in a second.",
-            stats.held_back,
-        ),
-        counter("synwatch_lost_reports_total", "Reports that could not be written.", stats.reports_lost),
-        counter("synwatch_clock_steps_total", "Steps back of the capture's clock.", stats.clock_steps),
-    ]
-}
-
-fn of_interfaces(beat: &Beat, interfaces: &Interfaces) -> Vec<MetricFamily> {
-    let named: Vec<_> = beat
-        .interfaces
-        .iter()
-        .filter_map(|(id, received)| match interfaces.interface(*id)?.origin {
-            Origin::Interface(name) => Some((name, received)),
-            _ => None,
-        })
-        .collect();
-    if named.is_empty() {
-        return Vec::new();
-    }
-    let captured = named.iter().map(|(name, received)| (vec![("interface", &**name)], received.packets));
-    let lost = named.iter().flat_map(|(name, received)| {
-        [("interface", received.interface_drops), ("kernel", received.kernel_drops)]
-            .map(|(by, packets)| (vec![("by", by), ("interface", &**name)], packets))
-    });
-    vec![
-        counters("synwatch_captured_packets_total", "Packets that the kernel handed over.", captured),
-        counters(
-            "synwatch_lost_packets_total",
-            "Packets that were dropped before they could be looked at.",
-            lost,
-        ),
-    ]
-}
-
-fn counter(name: &str, help: &str, value: u64) -> MetricFamily {
-    counters(name, help, [(vec![], value)])
-}
-
-fn counters<'a>(
-    name: &str,
-    help: &str,
-    samples: impl IntoIterator<Item = (Labels<'a>, u64)>,
-) -> MetricFamily {
-    family(MetricType::COUNTER, name, help, samples, |metric, value| {
-        let mut counter = Counter::default();
-        counter.set_value(value);
-        metric.set_counter(counter);
-    })
-}
-
-fn gauge<'a>(name: &str, help: &str, samples: impl IntoIterator<Item = (Labels<'a>, u64)>) -> MetricFamily {
-    family(MetricType::GAUGE, name, help, samples, |metric, value| {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        metric.set_gauge(gauge);
-    })
-}
-
-fn family<'a>(
-    kind: MetricType,
-    name: &str,
-    help: &str,
-    samples: impl IntoIterator<Item = (Labels<'a>, u64)>,
-    set: fn(&mut Metric, f64),
-) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(name.to_owned());
-    family.set_help(help.to_owned());
-    family.set_field_type(kind);
-    let metrics = samples.into_iter().map(|(labels, value)| {
-        let mut metric = Metric::default();
-        metric.set_label(labels.into_iter().map(label).collect());
-        #[expect(clippy::cast_precision_loss, reason = "Prometheus' numbers are f64")]
-        set(&mut metric, value as f64);
-        metric
-    });
-    family.set_metric(metrics.collect());
-    family
-}
-
-fn label((name, value): (&str, &str)) -> LabelPair {
-    let mut label = LabelPair::default();
-    label.set_name(name.to_owned());
-    label.set_value(value.to_owned());
-    label
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    use crate::decode::Skipped;
+    use crate::decode::{Skip, Skipped};
     use crate::outcome::{Mix, Outcome};
-    use crate::packet::{Interface, LinkType};
+    use crate::packet::{Interface, LinkType, Origin};
     use crate::sink::sample::{end, start};
     use crate::source::Received;
+    use crate::stats::Stats;
 
     /// The lines of a page that are no comments, of metrics that begin so.
     fn lines(page: &Page, beginning: &str) -> Vec<String> {
@@ -325,7 +140,7 @@ mod tests {
     #[test]
     fn a_metric_has_help_type_and_value() {
         let mut metrics = metrics();
-        metrics.beat(&Beat { stats: Stats { packets: 12, ..Stats::default() }, interfaces: Vec::new() });
+        metrics.beat(&Beat { stats: Stats { packets: 12, ..Stats::default() }, ..Beat::default() });
         let text = metrics.page().text();
         let shown = "# HELP synwatch_packets_total Packets looked at.\n\
                      # TYPE synwatch_packets_total counter\n\
@@ -355,10 +170,8 @@ mod tests {
     fn what_went_missing_is_told_by_interface() {
         let mut metrics = metrics();
         let received = Received { packets: 9, kernel_drops: 2, interface_drops: 1 };
-        metrics.beat(&Beat {
-            stats: Stats::default(),
-            interfaces: vec![(crate::packet::InterfaceId(0), received)],
-        });
+        let interfaces = vec![(crate::packet::InterfaceId(0), received)];
+        metrics.beat(&Beat { interfaces, ..Beat::default() });
         let page = metrics.page();
         assert_eq!(
             lines(&page, "synwatch_lost_packets_total"),
@@ -374,24 +187,70 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_and_every_settled_outcome_has_a_sample() {
+    fn every_reason_has_a_sample() {
         let mut skipped = Skipped::default();
         skipped.count(Skip::NotTcp);
-        let mut became = Mix::default();
-        became.set(Outcome::Silent, 7);
-        let stats = Stats { skipped, became, ..Stats::default() };
         let mut metrics = metrics();
-        metrics.beat(&Beat { stats, interfaces: Vec::new() });
+        metrics.beat(&Beat { stats: Stats { skipped, ..Stats::default() }, ..Beat::default() });
         let page = metrics.page();
         assert_eq!(lines(&page, "synwatch_skipped_packets_total").len(), Skip::ALL.len());
         assert_eq!(
             lines(&page, "synwatch_skipped_packets_total{reason=\"not-tcp\"}"),
             ["synwatch_skipped_packets_total{reason=\"not-tcp\"} 1"]
         );
-        assert_eq!(lines(&page, "synwatch_outcomes_total").len(), 6, "neither pending nor open");
+    }
+
+    /// What belongs to a watch: a sample for each watch, or so many, with its own value.
+    #[test]
+    fn each_watch_has_its_own_samples() {
+        let mut became = Mix::default();
+        became.set(Outcome::Silent, 7);
+        let mail = WatchStats {
+            attempts: 1,
+            allowed: 2,
+            copies: 3,
+            retransmissions: 4,
+            became,
+            slots: 5,
+            slots_claimed: 6,
+            evictions: 8,
+            groups_evicted: 9,
+            crossings: 10,
+        };
+        let web = WatchStats { attempts: 99, ..WatchStats::default() };
+        let mut metrics = metrics();
+        let page = metrics.page();
+        assert_eq!(lines(&page, "synwatch_attempts_total").len(), 2, "zero before the first beat");
+        metrics.beat(&Beat { watches: vec![("mail".into(), mail), ("web".into(), web)], ..Beat::default() });
+        let of_mail: Vec<_> = page
+            .text()
+            .lines()
+            .filter(|line| line.contains("watch=\"mail\"") && !line.contains("episodes"))
+            .map(|line| line.replace("watch=\"mail\"", ""))
+            .collect();
         assert_eq!(
-            lines(&page, "synwatch_outcomes_total{outcome=\"silent\"}"),
-            ["synwatch_outcomes_total{outcome=\"silent\"} 7"]
+            of_mail,
+            [
+                "synwatch_attempts_total{} 1",
+                "synwatch_allowed_attempts_total{} 2",
+                "synwatch_repeats_total{kind=\"copy\",} 3",
+                "synwatch_repeats_total{kind=\"retransmission\",} 4",
+                "synwatch_outcomes_total{outcome=\"silent\",} 7",
+                "synwatch_outcomes_total{outcome=\"spoke\",} 0",
+                "synwatch_outcomes_total{outcome=\"refused\",} 0",
+                "synwatch_outcomes_total{outcome=\"half-open\",} 0",
+                "synwatch_outcomes_total{outcome=\"unanswered\",} 0",
+                "synwatch_outcomes_total{outcome=\"unknown\",} 0",
+                "synwatch_slots{} 5",
+                "synwatch_slots_claimed_total{} 6",
+                "synwatch_evictions_total{of=\"source\",} 8",
+                "synwatch_evictions_total{of=\"group\",} 9",
+                "synwatch_dropped_crossings_total{} 10",
+            ]
+        );
+        assert_eq!(
+            lines(&page, "synwatch_attempts_total{watch=\"web\"}"),
+            ["synwatch_attempts_total{watch=\"web\"} 99"]
         );
     }
 }

@@ -26,13 +26,18 @@ pub use capture::{CaptureHandle, CaptureWriter, Kept};
 pub use console::Console;
 pub use escape::Escaped;
 pub use eve::{Eve, record_of};
+pub use governor::{Governed, Voice};
 pub use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub use metrics::{Metrics, Page};
+pub(crate) use pcapng::file as pcapng_of;
+#[cfg(test)]
+pub(crate) use pcapng::tests as pcapng_tests;
 pub use syslog::Syslog;
 pub use text::Text;
+pub(crate) use text::{Elapsed, Rate};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Before, Logged};
 use crate::stats::{Beat, Stats};
 use crate::time::Timestamp;
 
@@ -40,6 +45,13 @@ use crate::time::Timestamp;
 pub trait Sink: Send {
     /// Reports one event of an episode.
     fn alert(&mut self, alert: &Alert);
+
+    /// Hears that an episode is about to be opened: of its first report, and of the attempts of the window that met the
+    /// limit, where those are wanted. What capture threads add to the episode comes later.
+    fn opening(&mut self, _alert: &Alert, _before: &[Before]) {}
+
+    /// Hears of an attempt of an open episode that came before capture threads could know of it.
+    fn late(&mut self, _episode: u64, _attempt: Logged) {}
 
     /// Hears that the source of an open episode has been verified since its last report.
     fn verified(&mut self, _alert: &Alert) {}
@@ -87,6 +99,14 @@ impl Sinks {
 impl Sink for Sinks {
     fn alert(&mut self, alert: &Alert) {
         self.0.iter_mut().for_each(|sink| sink.alert(alert));
+    }
+
+    fn opening(&mut self, alert: &Alert, before: &[Before]) {
+        self.0.iter_mut().for_each(|sink| sink.opening(alert, before));
+    }
+
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.0.iter_mut().for_each(|sink| sink.late(episode, attempt));
     }
 
     fn verified(&mut self, alert: &Alert) {

@@ -134,6 +134,28 @@ impl PcapngFile {
     }
 }
 
+/// A whole file of these packets. Interfaces have no names in it: they are nobody's business elsewhere.
+///
+/// # Errors
+///
+/// When a packet cannot be written as a block, which none is too large for.
+pub(crate) fn file(packets: &[Kept]) -> io::Result<Vec<u8>> {
+    let names = Interfaces::default();
+    let mut bytes = section_header()?;
+    let mut interfaces: Vec<(InterfaceId, LinkType)> = Vec::new();
+    for packet in packets {
+        let key = (packet.interface, packet.link);
+        let known = interfaces.iter().position(|known| *known == key);
+        if known.is_none() {
+            bytes.extend(interface_description(packet, &names)?);
+            interfaces.push(key);
+        }
+        let number = known.unwrap_or(interfaces.len() - 1);
+        bytes.extend(enhanced_packet(packet, u32::try_from(number).unwrap_or(u32::MAX))?);
+    }
+    Ok(bytes)
+}
+
 fn section_header() -> io::Result<Vec<u8>> {
     let program = concat!("synwatch ", env!("CARGO_PKG_VERSION")).as_bytes();
     let mut block = SectionHeaderBlock {
@@ -208,7 +230,7 @@ fn serialization(error: impl std::fmt::Debug) -> io::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     use std::fs;
@@ -222,12 +244,12 @@ pub(super) mod tests {
     /// What a reader finds in a file: interfaces (link type, name, snap length, units a second), then packets
     /// (interface, time, bytes, length on the wire).
     #[derive(Debug, Default, PartialEq)]
-    pub(in crate::sink) struct Found {
+    pub(crate) struct Found {
         pub(in crate::sink) interfaces: Vec<(i32, String, u32, u64)>,
-        pub(in crate::sink) packets: Vec<(u32, u64, Vec<u8>, u32)>,
+        pub(crate) packets: Vec<(u32, u64, Vec<u8>, u32)>,
     }
 
-    pub(in crate::sink) fn read(path: &Path) -> Found {
+    pub(crate) fn read(path: &Path) -> Found {
         let mut reader = PcapNGReader::new(1 << 16, File::open(path).unwrap()).unwrap();
         let mut found = Found::default();
         loop {

@@ -23,6 +23,7 @@ pub(crate) fn at(millis: i64) -> Timestamp {
 
 pub(crate) fn start() -> Alert {
     Alert {
+        episode: 0,
         time: at(6_310),
         state: State::Start,
         watch: Arc::from("mail"),

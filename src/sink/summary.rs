@@ -52,7 +52,6 @@ mod tests {
     use super::*;
 
     use crate::decode::Skipped;
-    use crate::outcome::Mix;
 
     #[test]
     fn every_counter_has_its_place() {
@@ -74,7 +73,6 @@ mod tests {
             groups_evicted: 0,
             volumes_evicted: 120,
             untimed: 0,
-            became: Mix::default(),
             connections_evicted: 108,
             losses: Losses { kernel: 109, interface: 110, crossings: 111, evictions: 112 },
             kernel_packets: 113,
@@ -84,6 +82,7 @@ mod tests {
             held_back: 117,
             reports_lost: 118,
             not_written: 119,
+            not_queued: 0,
         };
         assert_eq!(
             lines(&stats),

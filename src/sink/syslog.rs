@@ -8,8 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::Sink;
-use super::governor::Governor;
+use super::governor::{Governed, Voice};
 use super::journal::Priority;
 use super::text::Report;
 use crate::alert::Alert;
@@ -25,7 +24,6 @@ const DAEMON: u8 = 3 << 3;
 pub struct Syslog {
     path: PathBuf,
     socket: UnixDatagram,
-    governor: Governor,
     lost: u64,
     warning: Throttle,
 }
@@ -39,10 +37,9 @@ impl Syslog {
     /// # Errors
     ///
     /// When nobody listens there.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub fn open(path: &Path) -> Result<Governed<Self>, OpenError> {
         let socket = connect(path).map_err(|source| OpenError { path: path.to_owned(), source })?;
-        let (governor, warning) = (Governor::default(), Throttle::new());
-        Ok(Self { path: path.to_owned(), socket, governor, lost: 0, warning })
+        Ok(Governed::new(Self { path: path.to_owned(), socket, lost: 0, warning: Throttle::new() }))
     }
 
     fn say(&mut self, now: Timestamp, priority: Priority, text: &str) {
@@ -65,12 +62,6 @@ impl Syslog {
         self.socket = connect(&self.path)?;
         self.socket.send(line.as_bytes())
     }
-
-    fn say_held_back(&mut self, now: Timestamp, reports: Option<u64>) {
-        if let Some(reports) = reports {
-            self.say(now, Priority::Warning, &format!("flood held-back reports={reports}"));
-        }
-    }
 }
 
 fn connect(path: &Path) -> io::Result<UnixDatagram> {
@@ -80,27 +71,14 @@ fn connect(path: &Path) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-impl Sink for Syslog {
-    fn alert(&mut self, alert: &Alert) {
-        self.tick(alert.time);
-        if self.governor.grant() {
-            let text = Report { alert, colour: false }.to_string();
-            self.say(alert.time, Priority::of_severity(alert.severity()), &text);
-        }
+impl Voice for Syslog {
+    fn report(&mut self, alert: &Alert) {
+        let text = Report { alert, colour: false }.to_string();
+        self.say(alert.time, Priority::of_severity(alert.severity()), &text);
     }
 
-    fn tick(&mut self, now: Timestamp) {
-        let held_back = self.governor.tick(now);
-        self.say_held_back(now, held_back);
-    }
-
-    fn finish(&mut self, now: Timestamp) {
-        let held_back = self.governor.rest();
-        self.say_held_back(now, held_back);
-    }
-
-    fn held_back(&self) -> u64 {
-        self.governor.total()
+    fn held_back(&mut self, now: Timestamp, reports: u64) {
+        self.say(now, Priority::Warning, &format!("flood held-back reports={reports}"));
     }
 
     fn lost(&self) -> u64 {
@@ -114,6 +92,7 @@ mod tests {
 
     use std::fs;
 
+    use crate::sink::Sink as _;
     use crate::sink::sample::{at, end, start};
 
     /// The system's log, and where it listens.

@@ -8,10 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Sink;
 use super::console::{Console, Style};
 use super::escape::Escaped;
-use super::governor::Governor;
+use super::governor::{Governed, Voice};
 use super::journal::Priority;
 use super::summary;
 use crate::alert::{About, Addresses, Alert, Kind, Losses, State};
@@ -25,15 +24,14 @@ use crate::zone::Zone;
 pub struct Text {
     console: Console,
     zone: Zone,
-    governor: Governor,
     lost: u64,
 }
 
 impl Text {
     /// Lines go to `console`, with their times in `zone`.
     #[must_use]
-    pub fn new(console: Console, zone: Zone) -> Self {
-        Self { console, zone, governor: Governor::default(), lost: 0 }
+    pub fn new(console: Console, zone: Zone) -> Governed<Self> {
+        Governed::new(Self { console, zone, lost: 0 })
     }
 
     fn line(&mut self, priority: Priority, line: &str) {
@@ -41,42 +39,23 @@ impl Text {
             self.lost += 1;
         }
     }
-
-    fn say_held_back(&mut self, now: Timestamp, reports: Option<u64>) {
-        if let Some(reports) = reports {
-            let state = Style::Notice.paint("flood held-back", self.console.colour());
-            self.line(Priority::Warning, &format!("{} {state} reports={reports}", self.zone.text(now)));
-        }
-    }
 }
 
-impl Sink for Text {
-    fn alert(&mut self, alert: &Alert) {
-        self.tick(alert.time);
-        if self.governor.grant() {
-            let line = Line { alert, zone: &self.zone, colour: self.console.colour() }.to_string();
-            self.line(Priority::of_severity(alert.severity()), &line);
-        }
+impl Voice for Text {
+    fn report(&mut self, alert: &Alert) {
+        let line = Line { alert, zone: &self.zone, colour: self.console.colour() }.to_string();
+        self.line(Priority::of_severity(alert.severity()), &line);
+    }
+
+    fn held_back(&mut self, now: Timestamp, reports: u64) {
+        let state = Style::Notice.paint("flood held-back", self.console.colour());
+        self.line(Priority::Warning, &format!("{} {state} reports={reports}", self.zone.text(now)));
     }
 
     fn show(&mut self, stats: &Stats) {
         for line in summary::lines(stats) {
             self.line(Priority::Info, &line);
         }
-    }
-
-    fn tick(&mut self, now: Timestamp) {
-        let held_back = self.governor.tick(now);
-        self.say_held_back(now, held_back);
-    }
-
-    fn finish(&mut self, now: Timestamp) {
-        let held_back = self.governor.rest();
-        self.say_held_back(now, held_back);
-    }
-
-    fn held_back(&self) -> u64 {
-        self.governor.total()
     }
 
     fn lost(&self) -> u64 {
@@ -150,7 +129,7 @@ impl fmt::Display for Report<'_> {
 
 /// A start says how long the limit's attempts took, the other reports how it went on.
 fn write_pace(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
-    let duration = Span(alert.duration());
+    let duration = Elapsed(alert.duration());
     if alert.state == State::Start {
         return write!(f, " in={duration}");
     }
@@ -247,9 +226,9 @@ impl<I: Iterator<Item = String> + Clone> fmt::Display for Commas<I> {
 }
 
 /// A duration, rounded down so that it never claims more than there was: `0.003s`, `5.9s`, `5m57s`, `2d1h`.
-struct Span(Duration);
+pub(crate) struct Elapsed(pub(crate) Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
         match seconds {
@@ -271,7 +250,7 @@ impl fmt::Display for Span {
 }
 
 /// Attempts per second: one decimal, and more below 1, so that a slow rate does not read as none.
-struct Rate(f64);
+pub(crate) struct Rate(pub(crate) f64);
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,6 +270,7 @@ mod tests {
 
     use crate::alert::{Source, Within};
     use crate::outcome::{Mix, Outcome};
+    use crate::sink::Sink as _;
     use crate::sink::console::tests::Paper;
     use crate::sink::sample::{at, end, full, start, tokyo};
 
@@ -418,7 +398,7 @@ mod tests {
             (86_399_000, "23h59m59s"),
             (90_000_000, "1d1h"),
         ] {
-            assert_eq!(Span(Duration::from_millis(millis)).to_string(), shown);
+            assert_eq!(Elapsed(Duration::from_millis(millis)).to_string(), shown);
         }
     }
 

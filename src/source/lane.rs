@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use pcap::{Active, Capture, Linktype};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fanout::{Group, Membership};
 use super::live::{Filter, Opening, SLACK, said};
@@ -22,6 +23,12 @@ use crate::time::Timestamp;
 const TURN: usize = 4096;
 /// The first and the longest time between two attempts to open an interface again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// What the firewall logs: `nflog`, or `nflog:5` for a group.
+const LOG: &str = "nflog";
+/// The kernel sends that in messages of many packets, and libpcap has room for a message of the snap length: what does
+/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into it.
+const LOG_SNAP_LENGTH: i32 = 0xffff;
 
 /// One interface.
 pub(super) struct Lane {
@@ -149,6 +156,11 @@ impl Lane {
     pub(super) fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
         let State::Open(Socket { capture, before_group, .. }) = &mut self.state else { return Taken::All };
         let (id, link) = (self.id, self.link);
+        // There libpcap reads from a socket, a message at a time, and takes it for an error when there is none.
+        let is_socket = link == LinkType::NFLOG;
+        if is_socket && !is_readable(capture) {
+            return Taken::All;
+        }
         let taken = capture.dispatch(Some(TURN), |packet| {
             let time = &packet.header.ts;
             let time = Timestamp::new(time.tv_sec, time.tv_usec.saturating_mul(1000));
@@ -168,6 +180,7 @@ impl Lane {
         });
         match taken {
             Ok(TURN) => Taken::Some,
+            Ok(_) if is_socket => Taken::Some,
             Ok(_) => Taken::All,
             Err(error) => {
                 self.lose(&error);
@@ -262,6 +275,13 @@ impl Lane {
     }
 }
 
+/// Whether the kernel has something to be read.
+fn is_readable(capture: &Capture<Active>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))
+        .is_ok_and(|ready| ready > 0)
+}
+
 /// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
 fn is_up(name: &str) -> Option<bool> {
     const IFF_UP: u32 = 1;
@@ -282,7 +302,7 @@ fn open(name: &str, opening: &Opening, group: Option<&Arc<Group>>) -> Result<(So
     let timeout = i32::try_from(opening.read_timeout.as_millis()).unwrap_or(i32::MAX);
     let mut capture = Capture::from_device(name)
         .map_err(libpcap)?
-        .snaplen(opening.snap_length)
+        .snaplen(opening.snap_length.max(if name.starts_with(LOG) { LOG_SNAP_LENGTH } else { 0 }))
         .buffer_size(opening.buffer)
         .timeout(timeout)
         // libpcap warns that `any` cannot be promiscuous, which the crate takes for an error.

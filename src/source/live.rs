@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use super::address_watch::AddressWatch;
 use super::lane::{Lane, Taken, now};
+use super::wall_clock::WallClock;
 use super::{Received, Receiver, Source, Step};
 use crate::error::{Error, FilterError};
 use crate::packet::{InterfaceId, Interfaces, LinkType};
@@ -81,6 +82,7 @@ pub struct Live {
     asked_at: Instant,
     /// Whether they have been asked since [`Source::is_beat`] was.
     beat: bool,
+    clock: WallClock,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
@@ -143,6 +145,7 @@ impl Live {
             more: false,
             asked_at: Instant::now(),
             beat: false,
+            clock: WallClock::new(now(), Instant::now()),
             own_changed: true,
             address_watch: AddressWatch::open(),
         }
@@ -218,13 +221,18 @@ impl Source for Live {
             return Step::More;
         }
         // Whatever came before this has been handed over once an interface has no more.
-        let horizon = now().before(self.lag());
+        let now = now();
+        let horizon = now.before(self.lag());
         self.more = false;
         for lane in &mut self.lanes {
             match lane.take(receiver) {
                 Taken::All => receiver.idle(lane.id(), horizon),
                 Taken::Some => self.more = true,
             }
+        }
+        // By then, what was captured before it was set has been handed over.
+        if !self.more && self.clock.was_set_back(now, Instant::now(), self.lag()) {
+            self.lanes.iter().for_each(|lane| receiver.set_back(lane.id(), horizon));
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();

@@ -12,6 +12,7 @@ pub mod reader;
 mod replay;
 #[cfg(test)]
 mod sample;
+mod wall_clock;
 
 use std::net::IpAddr;
 
@@ -67,6 +68,9 @@ pub trait Receiver {
 
     /// No packet older than this will come from this interface.
     fn idle(&mut self, interface: InterfaceId, now: Timestamp);
+
+    /// The clock by which this interface's packets are timed was set back: the next ones come from this time on.
+    fn set_back(&mut self, _interface: InterfaceId, _now: Timestamp) {}
 
     /// Deals with all that it was handed: what it says of that comes before what the source says next.
     fn settle(&mut self) {}

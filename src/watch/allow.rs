@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::error::Quoted;
+
 /// A set of networks to look addresses up in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowList {
@@ -142,7 +144,7 @@ pub enum NetworkError {
     #[error("no address or network (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)")]
     Form,
     /// What stands after the slash is no prefix length.
-    #[error("{prefix:?} is no prefix length from 0 to {longest}")]
+    #[error("{} is no prefix length from 0 to {longest}", Quoted(prefix))]
     Prefix {
         /// What stands there.
         prefix: String,
@@ -153,7 +155,7 @@ pub enum NetworkError {
 
 /// A line of a list that is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {value:?}: {cause}")]
+#[error("line {line}: {}: {cause}", Quoted(value))]
 pub struct LineError {
     /// Its number, from 1.
     pub line: usize,

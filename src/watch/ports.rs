@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use crate::error::Quoted;
 use crate::watch::services;
 
 /// A set of TCP ports: one bit for each of the 65,536.
@@ -206,7 +207,7 @@ pub enum PortsError {
         last: u16,
     },
     /// Neither a number, nor a range, nor a name that is known.
-    #[error("{0:?} is no number, range or known service (25, 8000-8010, smtp, mail, any)")]
+    #[error("{} is no number, range or known service (25, 8000-8010, smtp, mail, any)", Quoted(.0))]
     Unknown(String),
 }
 

@@ -11,7 +11,7 @@ fn what_would_be_blocked_is_printed_once_for_each_firewall() {
     assert_eq!(once.matches("# once, ").count(), 3, "{once}");
     let lines = [
         "nft 'add element inet synwatch blocked4 { 49.212.10.42 timeout 1800s }'",
-        "ipset add blocked4 49.212.10.42 timeout 1800",
+        "ipset -exist add blocked4 49.212.10.42 timeout 1800",
         "pfctl -t synwatch -T add 49.212.10.42",
         "firewall-cmd --timeout=1800 --add-rich-rule='rule family=\"ipv4\" source address=\"49.212.10.42\" drop'",
     ];

@@ -45,6 +45,28 @@ fn a_step_back_ends_every_episode_and_the_next_flood_is_reported_anew() {
 }
 
 #[test]
+fn where_no_packet_tells_of_a_step_back_time_goes_on_from_there() {
+    let mut run = Setup::with(&["3/1s"]).start();
+    let at = crate::rig::syn::after;
+    every(0.1, 3, 5_000.0, HOST).for_each(|syn| run.see(&syn));
+    run.idle(at(5_030.0));
+    run.set_back(at(5_029.5));
+    run.set_back(at(1_000.0));
+    // Of another interface, a moment later; then packets, and time that passes without any.
+    run.set_back(at(1_000.1));
+    every(0.1, 3, 1_001.0, OTHER).for_each(|syn| run.see(&syn));
+    run.idle(at(1_100.0));
+    let found = run.finish();
+    found.is(&[
+        "5000.2 start 198.51.100.7 3",
+        "5030 end 198.51.100.7 3 (clock)",
+        "1001.2 start 203.0.113.1 3",
+        "1061.2 end 203.0.113.1 3 (quiet)",
+    ]);
+    assert_eq!(found.stats.clock_steps, 1);
+}
+
+#[test]
 fn what_was_over_before_a_step_back_ended_in_peace() {
     let syns = every(0.1, 3, 100.0, HOST).chain([syn(160.9, OTHER), syn(0.0, OTHER)]);
     Setup::with(&["3/1s"]).run(syns).is(&["100.2 start 198.51.100.7 3", "160.2 end 198.51.100.7 3 (quiet)"]);

@@ -14,6 +14,7 @@ mod readers;
 mod reload;
 mod repeats;
 mod sources;
+mod statistics;
 
 /// The host that most tests watch.
 const HOST: &str = "198.51.100.7";

@@ -76,6 +76,27 @@ fn attempts_before_count_with_those_after() {
 }
 
 #[test]
+fn the_statistics_of_a_watch_go_on_by_its_name() {
+    let watch = Watch::with(&["30/10s"]).named("mail");
+    let hows: [(fn(_, &_, _) -> _, u16, &str); 3] =
+        [(stays, 1, "as it is"), (moves, 1, "smaller tables"), (new, 2, "counting otherwise")];
+    for (how, number, case) in hows {
+        let (setup, mut run) = start(&[&watch]);
+        see(&mut run, every(0.1, 5, 0.0, HOST));
+        run.reload(reload(&setup, &[Next(how, 0, number, &watch)], ""));
+        see(&mut run, every(0.1, 3, 0.5, HOST));
+        let [(name, counted)] = &run.finish().watches[..] else { panic!("{case}: not one watch") };
+        assert_eq!((&**name, counted.attempts), ("mail", 8), "{case}");
+    }
+    // One of another name begins anew.
+    let (setup, mut run) = start(&[&watch]);
+    see(&mut run, every(0.1, 5, 0.0, HOST));
+    run.reload(reload(&setup, &[Next(new, 0, 2, &watch.named("post"))], ""));
+    see(&mut run, every(0.1, 3, 0.5, HOST));
+    assert_eq!(run.finish().watches[0].1.attempts, 3);
+}
+
+#[test]
 fn an_open_episode_goes_on_wherever_its_watch_stands_now() {
     let (mail, pop) = (Watch::with(&["3/1s"]), Watch::with(&["4/1s"]).ports("110"));
     for how in [stays as fn(_, &_, _) -> _, moves] {

@@ -55,6 +55,23 @@ fn the_written_file_holds_the_attempts_from_the_report_on() {
 }
 
 #[test]
+fn a_file_that_is_full_is_warned_of_once() {
+    let directory = folder();
+    let arguments = ["-r", "seed-attack.pcap", "--write-max", "64KiB", "-w"];
+    let written = directory.path().join("attempts.pcapng");
+    let ran = synwatch(&captures(), arguments.into_iter().chain([written.to_str().unwrap()]), None);
+    let warnings: Vec<_> =
+        ran.stderr.lines().filter(|line| line.starts_with("synwatch: warning: ")).collect();
+    let [warning] = warnings[..] else { panic!("{warnings:#?}") };
+    assert!(
+        warning.contains(" has reached its size of 65536 bytes; further packets are counted only"),
+        "{warning}"
+    );
+    let missing = ATTEMPTS + 1 - REPORTED_AT - read(&written, |_| true).len();
+    assert!(missing > 0 && ran.stderr.contains(&format!(" not-written={missing}\n")), "{}", ran.stderr);
+}
+
+#[test]
 fn nothing_is_written_where_nothing_is_reported() {
     let directory = folder();
     let written = directory.path().join("attempts.pcapng");

@@ -1,7 +1,10 @@
 //! `--block nft`: who floods is kept out, nobody else is, and not for ever.
 
+use std::env;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,7 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_
 use rustix::process::Signal;
 use synwatch::respond::{Blocked, Nft};
 
-use crate::actions::helper;
+use crate::actions::{helper, wait_for_lines};
 use crate::frames::{Frame, Kind, Wire};
 use crate::namespace::Namespace;
 use crate::program::{Program, synwatch};
@@ -253,6 +256,41 @@ fn what_nft_refuses_is_said_and_survived() {
     let ended = program.stop(Signal::TERM);
     assert_eq!((ended.code, ended.sources("end")), (Some(0), vec!["198.51.100.66"]), "{ended:#?}");
     assert!(ended.summary("reports-lost") > 0, "{ended:#?}");
+}
+
+#[test]
+fn an_nft_that_hangs_is_ended_and_holds_up_neither_reports_nor_the_end() {
+    let Some(scene) = scene() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let nft = folder.path().join("nft");
+    let (hang, began) = (folder.path().join("hang"), folder.path().join("began"));
+    let path = env::var("PATH").unwrap();
+    // The real one, until it is to hang.
+    let script = format!(
+        "#!/bin/sh\n[ -e {} ] && {{ echo $$ >> {}; exec sleep 1000; }}\nPATH={path}:/usr/sbin exec nft \"$@\"\n",
+        hang.display(),
+        began.display()
+    );
+    fs::write(&nft, script).unwrap();
+    fs::set_permissions(&nft, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = synwatch(&scene.gateway, "-v --utc -i outer --block nft");
+    command.env("PATH", format!("{}:{path}", folder.path().display()));
+    let mut program = Program::start(command);
+    program.err.wait_for("capturing on");
+    fs::write(&hang, "").unwrap();
+    let _last = flood(&scene, &[ATTACKER]);
+    let hanging = wait_for_lines(&began, 1);
+    scene.flood(&[INNOCENT], 35, 1000);
+    program.err.wait_for(" flood start src=198.51.100.10 ");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(ended.sources("end"), ["198.51.100.10", "198.51.100.66"], "{ended:#?}");
+    let said = "warning: cannot block 198.51.100.66: nft was not done within 10s, and ended (1 times)";
+    assert_eq!(ended.count(said), 1, "{ended:#?}");
+    assert_eq!(ended.count("warning: 3 reports not looked at for blocking: the run ends"), 1, "{ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 4, "two starts and two ends: {ended:#?}");
+    let hung = hanging.trim();
+    assert!(!Path::new("/proc").join(hung).exists(), "process {hung} is still there");
 }
 
 #[test]

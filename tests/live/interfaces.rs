@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::program::{Program, synwatch};
-use crate::scene::{ATTACKER, Scene, THREADS};
+use crate::scene::{ATTACKER, Scene, THREADS, give_up};
 
 #[test]
 fn an_interface_that_is_down_for_a_while_is_told_of_and_counted_on() {
@@ -62,6 +62,30 @@ fn assert_counted_through(program: Program) {
     assert_eq!(ended.summary("clock-steps"), 0, "{ended:#?}");
     let told = r#"interface "outer" "#;
     assert_eq!(ended.count(told), 2, "gone and back, said once, whoever reads: {ended:#?}");
+}
+
+#[test]
+fn what_the_firewall_logs_is_counted_and_silence_is_no_end() {
+    let Some(scene) = Scene::set() else { return };
+    let rules = "add table inet t; add chain inet t c { type filter hook forward priority 0; }; \
+         add rule inet t c meta l4proto tcp log group 0";
+    match scene.gateway.command("nft").arg(rules).status() {
+        Ok(status) => assert!(status.success()),
+        Err(error) => return give_up(&format!("nft: {error}")),
+    }
+    let mut program = Program::watch(&scene.gateway, "-i nflog --read-timeout 100ms");
+    for attempts in [35, 70] {
+        scene.flood(&[ATTACKER], 35, 1000);
+        program.wait_for_attempts(attempts);
+    }
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count(" went away"), 0, "{ended:#?}");
+    assert_eq!(ended.only_report("end").value("attempts"), "70", "{ended:#?}");
+    assert_eq!(
+        ended.only_report("end").value("verified"),
+        "no",
+        "which way a packet went is not told: {ended:#?}"
+    );
 }
 
 #[test]

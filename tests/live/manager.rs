@@ -1,10 +1,13 @@
 //! What the service manager is told, by a service manager's end of the socket.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File, Permissions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::program::{Program, synwatch};
@@ -66,6 +69,69 @@ fn a_service_manager_that_has_gone_is_warned_of_once_and_stops_nothing() {
     assert_eq!(ended.count(warning), 2, "while it runs, and when it ends: {ended:#?}");
 }
 
+#[test]
+fn a_thread_that_hangs_keeps_the_watchdog_from_being_fed() {
+    let Some(scene) = Scene::set() else { return };
+    let start = |manager: &Manager, stdout: Stdio| {
+        let mut command = synwatch(&scene.gateway, "-v -i outer --json -");
+        command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env("WATCHDOG_USEC", "30000000");
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+        let program = Program::adopt(command.spawn().unwrap());
+        assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer\n");
+        program
+    };
+    let (manager, other) = (Manager::listen(), Manager::listen());
+    let full = FullPipe::new();
+    let mut program = start(&manager, full.end().into());
+    let _healthy = start(&other, Stdio::null());
+    assert_eq!(manager.hear(), "WATCHDOG=1\n", "nothing was written yet");
+
+    // The report is said here, and next in JSON, which nobody reads: the detector hangs.
+    scene.flood(&[ATTACKER], 35, 1000);
+    program.err.wait_for(" flood start ");
+    manager.hear_all();
+    // The seconds pass, and are told of where nothing hangs.
+    for _ in 0..4 {
+        assert_eq!(other.hear(), "WATCHDOG=1\n");
+    }
+    assert_eq!(manager.hear_all(), Vec::<String>::new());
+
+    full.read();
+    assert_eq!(manager.hear(), "WATCHDOG=1\n", "it goes on where it hung");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!((ended.code, ended.sources("end")), (Some(0), vec!["198.51.100.66"]), "{ended:#?}");
+}
+
+/// A pipe that holds all that it can.
+struct FullPipe {
+    folder: tempfile::TempDir,
+    reader: File,
+}
+
+impl FullPipe {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Neither waits for the other end, and neither for room or for what there is to read.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap();
+        let open = || File::options().read(true).write(true).custom_flags(nonblocking).open(&path).unwrap();
+        let (reader, mut writer) = (open(), open());
+        while writer.write(&[b' '; 4096]).is_ok() {}
+        Self { folder, reader }
+    }
+
+    /// The end that a program writes to. It waits until there is room.
+    fn end(&self) -> File {
+        File::options().write(true).open(self.folder.path().join("fifo")).unwrap()
+    }
+
+    /// Reads all that is there.
+    fn read(&self) {
+        while matches!((&self.reader).read(&mut [0; 4096]), Ok(1..)) {}
+    }
+}
+
 /// A service manager's end.
 struct Manager {
     socket: UnixDatagram,
@@ -86,6 +152,19 @@ impl Manager {
 
     fn path(&self) -> PathBuf {
         self.folder.path().join("notify")
+    }
+
+    /// All that it has been told since.
+    fn hear_all(&self) -> Vec<String> {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut told = [0; 1024];
+        let all = std::iter::from_fn(|| {
+            let length = self.socket.recv(&mut told).ok()?;
+            Some(String::from_utf8(told[..length].to_vec()).unwrap())
+        })
+        .collect();
+        self.socket.set_nonblocking(false).unwrap();
+        all
     }
 
     /// The next that it is told.

@@ -24,13 +24,13 @@ fn a_scrape_tells_what_the_summary_tells() {
     let until = Instant::now() + PATIENCE;
     let page = loop {
         let page = scrape(&scene.gateway);
-        if value(&page, r#"synwatch_outcomes_total{outcome="silent"}"#) == Some(35) {
+        if value(&page, r#"synwatch_outcomes_total{outcome="silent",watch="mail"}"#) == Some(35) {
             break page;
         }
         assert!(Instant::now() < until, "{page}");
         thread::yield_now();
     };
-    assert_eq!(value(&page, "synwatch_attempts_total"), Some(35), "{page}");
+    assert_eq!(value(&page, r#"synwatch_attempts_total{watch="mail"}"#), Some(35), "{page}");
     assert_eq!(value(&page, r#"synwatch_open_episodes{kind="source",watch="mail"}"#), Some(1), "{page}");
     assert_eq!(
         value(&page, r#"synwatch_lost_packets_total{by="kernel",interface="outer"}"#),
@@ -44,6 +44,17 @@ fn a_scrape_tells_what_the_summary_tells() {
     drop(silent);
     assert_eq!(ended.code, Some(0));
     assert_eq!(ended.summary("attempts"), 35);
+}
+
+#[test]
+fn a_port_that_the_system_chooses_is_said() {
+    let Some(scene) = Scene::set() else { return };
+    let mut program = Program::start(synwatch(&scene.gateway, "-q -i outer --metrics 0"));
+    let said = program.err.wait_for("synwatch: metrics at http://127.0.0.1:").text;
+    let port = said.rsplit(':').next().unwrap().strip_suffix("/metrics").unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+    scene.gateway.enter(|| TcpStream::connect_timeout(&address, PATIENCE)).unwrap();
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
 }
 
 #[test]

@@ -13,14 +13,19 @@ use crate::program::Program;
 use crate::scene::{ATTACKER, INNOCENT, PATIENCE, Scene};
 
 /// Files that stand in for those of `/etc` in a namespace (ip-netns(8)). They are removed when this is dropped.
-struct Etc(PathBuf);
+pub(crate) struct Etc(PathBuf);
 
 impl Etc {
     fn with(namespace: &Namespace, files: &[(&str, &str)]) -> Self {
         let etc = Self(PathBuf::from("/etc/netns").join(namespace.name()));
         fs::create_dir_all(&etc.0).unwrap();
-        files.iter().for_each(|(name, text)| fs::write(etc.0.join(name), text).unwrap());
+        files.iter().for_each(|(name, text)| etc.write(name, text));
         etc
+    }
+
+    /// Adds one, or replaces it.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
     }
 }
 
@@ -33,7 +38,7 @@ impl Drop for Etc {
 }
 
 /// A name server in the gateway that never answers.
-fn dumb_name_server(scene: &Scene) -> (Etc, UdpSocket) {
+pub(crate) fn dumb_name_server(scene: &Scene) -> (Etc, UdpSocket) {
     let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("nsswitch.conf", "hosts: files dns\n")];
     let etc = Etc::with(&scene.gateway, &files);
     let socket = scene.gateway.enter(|| UdpSocket::bind("127.0.0.1:53")).unwrap();

@@ -122,7 +122,7 @@ fn a_configuration_that_is_not_in_order_changes_nothing() {
         ),
         (
             "expression = \"port\"\n",
-            "the old one stays: cannot use filter expression \"port\" on link type 1",
+            "synwatch.toml:2:14: expression: cannot use filter expression \"port\" on link type 1",
         ),
     ]
     .into_iter()

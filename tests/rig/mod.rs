@@ -18,14 +18,14 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
+use synwatch::count::{self, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
 use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 use synwatch::sink::Sink;
 use synwatch::source::{Receiver as _, Step};
-use synwatch::stats::Stats;
+use synwatch::stats::{Beat, Stats, WatchStats};
 use synwatch::table::{Table, Writers};
 use synwatch::time::Timestamp;
 use synwatch::watch::{Grouping, Limit, Limits, PortSet};
@@ -48,6 +48,8 @@ pub(crate) struct Setup {
 /// A watch: what counts, for whom, and how much is too much.
 #[derive(Clone)]
 pub(crate) struct Watch {
+    /// Its name, if that is not its number.
+    pub(crate) name: Option<&'static str>,
     pub(crate) ports: PortSet,
     pub(crate) grouping: Grouping,
     pub(crate) limits: Vec<Limit>,
@@ -160,6 +162,7 @@ impl Setup {
             census: None,
             key: Key::fixed(),
             writer: None,
+            evidence: None,
             handoff: Handoff::in_turns(events, turns),
             episodes,
         });
@@ -178,12 +181,18 @@ impl Watch {
     /// The mail ports, hosts over IPv4 and networks of 64 bits over IPv6.
     pub(crate) fn with(limits: &[&str]) -> Self {
         Self {
+            name: None,
             ports: PortSet::mail(),
             grouping: Grouping { prefix4: 32, prefix6: 64 },
             limits: limits.iter().map(|limit| limit.parse().expect("a limit")).collect(),
             networks: None,
             destinations: None,
         }
+    }
+
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
     }
 
     pub(crate) fn grouping(mut self, prefix4: u8, prefix6: u8) -> Self {
@@ -212,15 +221,20 @@ impl Watch {
 
     pub(crate) fn watched(&self, number: u16, quiet_time: Duration) -> Watched {
         let limits = self.all().iter().collect();
-        Watched { number, name: format!("{number}").into(), signature: number.into(), limits, quiet_time }
+        Watched { number, name: self.name(number), signature: number.into(), limits, quiet_time }
     }
 
     pub(crate) fn watching(&self, number: u16, room: usize) -> Watching {
         let most = self.limits.iter().map(|limit| limit.attempts).max().expect("a limit");
         let memory =
             Table::memory_for(room, most) * (1 + self.limits.iter().filter(|l| l.outcome.is_some()).count());
-        Watching::new(number, self.ports.clone(), self.grouping, &self.all(), 2 * memory, Writers::One)
-            .expect("memory for the tables")
+        let (name, ports) = (self.name(number), self.ports.clone());
+        let watch = count::Watch { number, name, ports, grouping: self.grouping };
+        Watching::new(watch, &self.all(), 2 * memory, Writers::One).expect("memory for the tables")
+    }
+
+    fn name(&self, number: u16) -> Arc<str> {
+        self.name.map_or_else(|| number.to_string().into(), Arc::from)
     }
 }
 
@@ -252,6 +266,16 @@ impl Run {
         self.counting.packet(packet);
     }
 
+    /// The time passes without packets.
+    pub(crate) fn idle(&mut self, now: Timestamp) {
+        self.counting.idle(InterfaceId(0), now);
+    }
+
+    /// The clock is set back, and no packet tells of it.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        self.counting.set_back(InterfaceId(0), now);
+    }
+
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
         self.counting.packet(&Packet {
             time: syn.time,
@@ -273,15 +297,16 @@ impl Run {
         });
     }
 
-    pub(crate) fn finish(self) -> Found {
+    pub(crate) fn finish(mut self) -> Found {
+        self.counting.beat(Vec::new());
         self.counting.finish();
         found(self.detector)
     }
 }
 
 fn found(detector: JoinHandle<(Stats, Collect)>) -> Found {
-    let (stats, Collect(alerts)) = detector.join().expect("the detector ends in peace");
-    Found { alerts, stats }
+    let (stats, Collect { alerts, watches }) = detector.join().expect("the detector ends in peace");
+    Found { alerts, stats, watches }
 }
 
 /// A run under way in which several read.
@@ -333,6 +358,8 @@ impl Shared {
 pub(crate) struct Found {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) stats: Stats,
+    /// What was counted for each watch, in their order.
+    pub(crate) watches: Vec<(Arc<str>, WatchStats)>,
 }
 
 impl Found {
@@ -365,10 +392,17 @@ pub(crate) fn line(alert: &Alert) -> String {
 
 /// A sink that keeps what it is told.
 #[derive(Default)]
-pub(crate) struct Collect(Vec<Alert>);
+pub(crate) struct Collect {
+    alerts: Vec<Alert>,
+    watches: Vec<(Arc<str>, WatchStats)>,
+}
 
 impl Sink for Collect {
     fn alert(&mut self, alert: &Alert) {
-        self.0.push(alert.clone());
+        self.alerts.push(alert.clone());
+    }
+
+    fn beat(&mut self, beat: &Beat) {
+        self.watches.clone_from(&beat.watches);
     }
 }

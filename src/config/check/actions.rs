@@ -7,7 +7,7 @@ use super::output::json;
 use super::value::{number, read, time, wrong};
 use crate::cli::Cli;
 use crate::config::{BlockSettings, ExecSettings, Firewall, Output, UsageError};
-use crate::respond::{Bounds, WebhookUrl};
+use crate::respond::{Bounds, Reporter, WebhookUrl};
 use crate::watch::Limit;
 
 const EXEC_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
@@ -29,6 +29,16 @@ pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
 
 pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookUrl>, UsageError> {
     cli.webhook.as_ref().map(|text| read("webhook", text)).transpose()
+}
+
+/// In a file it may stand without a folder: the file is tried on captures, too, whose folder is an option.
+pub(super) fn report_from(cli: &Cli) -> Result<Option<Reporter>, UsageError> {
+    let Some(written) = &cli.report_from else { return Ok(None) };
+    let reporter = read("report-from", written)?;
+    if cli.report_dir.is_none() && cli.is_given("report_from") {
+        return Err(wrong("report-from", written, "there is no evidence to name it in (--report-dir DIR)"));
+    }
+    Ok(Some(reporter))
 }
 
 pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {

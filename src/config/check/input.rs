@@ -78,7 +78,7 @@ fn replay(files: &[PathBuf]) -> Result<Vec<ReplayInput>, UsageError> {
 
 /// The words after the options, joined. What was surely meant as something else is said here, since libpcap would
 /// only say "syntax error".
-pub(super) fn expression(cli: &Cli) -> Result<Option<String>, UsageError> {
+pub(super) fn expression(cli: &Cli) -> Result<Option<Written>, UsageError> {
     /// How capture files are called, which nothing in an expression is.
     const CAPTURES: [&str; 5] = [".pcap", ".pcapng", ".cap", ".gz", ".zst"];
     for word in &cli.expression {
@@ -92,5 +92,6 @@ pub(super) fn expression(cli: &Cli) -> Result<Option<String>, UsageError> {
     let words: Vec<_> = cli.expression.iter().map(|word| word.value.as_str()).collect();
     let joined = words.join(" ");
     let joined = joined.trim();
-    Ok((!joined.is_empty()).then(|| joined.to_owned()))
+    let first = cli.expression.first().filter(|_| !joined.is_empty());
+    Ok(first.map(|first| Written { value: joined.to_owned(), place: first.place.clone() }))
 }

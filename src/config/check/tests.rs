@@ -68,6 +68,8 @@ fn the_defaults_are_those_of_the_help() {
         syslog: None,
         exec: None,
         webhook: None,
+        report_dir: None,
+        report_from: None,
         block: None,
         user: None,
         metrics: None,
@@ -90,7 +92,7 @@ fn every_option_arrives() {
     )
     .unwrap();
     assert_eq!(settings.input, Input::Replay(vec![ReplayInput::File("a.pcap".into()), ReplayInput::Stdin]));
-    assert_eq!(settings.expression.as_deref(), Some("tcp and not port 443"));
+    assert_eq!(settings.expression.as_ref().map(|text| text.value.as_str()), Some("tcp and not port 443"));
     assert_eq!(settings.watches[0].name.as_ref(), "custom");
     assert_eq!(settings.watches[0].ports.to_string(), "22,25");
     assert_eq!(settings.watches[0].limits.sources, ["5/1s".parse().unwrap()]);
@@ -243,9 +245,15 @@ fn listing_needs_nothing_else() {
 #[test]
 fn words_that_only_look_like_options_or_files_are_an_expression() {
     for words in ["ip[2:2] - 20 > -1", "host mail.pcap.example.org"] {
-        assert_eq!(settings(&format!("-r a {words}")).unwrap().expression.as_deref(), Some(words));
+        assert_eq!(
+            settings(&format!("-r a {words}")).unwrap().expression.map(|text| text.value).as_deref(),
+            Some(words)
+        );
     }
-    assert_eq!(settings("-i eth0 host a.cap").unwrap().expression.as_deref(), Some("host a.cap"));
+    assert_eq!(
+        settings("-i eth0 host a.cap").unwrap().expression.map(|text| text.value).as_deref(),
+        Some("host a.cap")
+    );
 }
 
 #[test]

@@ -42,8 +42,11 @@ fn settings(watch: &WrittenWatch, others: &SystemServices, faults: &mut Refused)
     let WatchOptions { ports, limit, network_limit, destination_limit, prefix4, prefix6, quiet_time } =
         &watch.options;
     let service = |name: &str| services::well_known(name).or_else(|| others.port(name));
-    let read_ports = PortSet::parse(&ports.value, service).map_err(|cause| wrong("ports", ports, cause));
-    let ports = faults.note(read_ports);
+    let read_ports =
+        |ports: &Written| PortSet::parse(&ports.value, service).map_err(|cause| wrong("ports", ports, cause));
+    refuse_empty(ports, r#"ports is an empty list (ports = "mail")"#, &watch.place, faults);
+    let ports: Vec<_> = ports.iter().map(|ports| faults.note(read_ports(ports))).collect();
+    let ports = PortSet::union(&ports);
     let name = match &watch.name {
         Some(written) => faults.note(name(written)),
         None if ports == PortSet::mail() => "mail".to_owned(),
@@ -83,16 +86,24 @@ fn limits(written: &[Written], place: &Place, faults: &mut Refused) -> Vec<Limit
     let mut limits = Vec::new();
     for text in written {
         match read("limit", text) {
-            Ok(limit) if limits.contains(&limit) => {}
+            // On a command line, a wrapper may have given its own before.
+            Ok(limit) if limits.contains(&limit) && text.place == Place::CommandLine => {}
+            Ok(limit) if limits.contains(&limit) => {
+                faults.add(wrong("limit", text, "given twice (leave one out)"));
+            }
             Ok(limit) => limits.push(limit),
             Err(error) => faults.add(error),
         }
     }
-    if let (true, Place::File(place)) = (written.is_empty(), place) {
-        let cause = "limits is an empty list (leave it out for the default limits)".to_owned();
-        faults.add(UsageError::Key { place: place.clone(), cause });
-    }
+    refuse_empty(written, "limits is an empty list (leave it out for the default limits)", place, faults);
     limits
+}
+
+/// Refuses an empty list, which only a file can have.
+fn refuse_empty(written: &[Written], cause: &str, place: &Place, faults: &mut Refused) {
+    if let (true, Place::File(place)) = (written.is_empty(), place) {
+        faults.add(UsageError::Key { place: place.clone(), cause: cause.to_owned() });
+    }
 }
 
 /// A limit of attempts, or none.

@@ -7,11 +7,14 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::document::Document;
 use super::keys::{Key, Slot};
-use crate::cli::Written;
+use crate::cli::{FilePlace, Written};
 use crate::config::Refused;
 
 /// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `threads` are.
 const ALIKE: f64 = 0.86;
+
+/// The largest small number: how often `-v` can be given and change something.
+const MOST_COUNTED: u8 = 3;
 
 /// What is needed to read the keys of a table.
 pub(super) struct Keys<'a> {
@@ -21,6 +24,8 @@ pub(super) struct Keys<'a> {
     /// Keys that there are, but not in this table.
     pub(super) elsewhere: &'a [&'static str],
     pub(super) faults: &'a mut Refused,
+    /// Where the keys stand whose values were put in their places.
+    pub(super) places: Vec<FilePlace>,
 }
 
 /// Puts each value of a table where its key says, unless that is taken. Keys that there are not, and values of the
@@ -45,6 +50,7 @@ pub(super) fn fill<T>(
         if let Some(put) = keys.read(key, value) {
             if !is_taken(key.option) {
                 put(target);
+                keys.places.push(*keys.document.place(name.span().start, key.name));
             }
         }
     }
@@ -73,15 +79,12 @@ impl Keys<'_> {
                 let text = self.text(key.name, value)?;
                 Box::new(move |target| *slot(target) = Some(text))
             }
-            Slot::Joined(slot) => {
-                let texts = self.texts(key.name, value)?;
-                let texts: Vec<_> = texts.into_iter().map(|text| text.value).collect();
-                let place = self.document.place(value.span().start, &self.full(key.name));
-                let text = Written::in_file(texts.join(","), place);
-                Box::new(move |target| *slot(target) = text)
-            }
             Slot::Texts(slot) => {
-                let texts = self.texts(key.name, value)?;
+                let texts = self.list(value, |keys, value| keys.text(key.name, value))?;
+                Box::new(move |target| *slot(target) = texts)
+            }
+            Slot::Strings(slot) => {
+                let texts = self.list(value, |keys, value| keys.string(key.name, value))?;
                 Box::new(move |target| *slot(target) = texts)
             }
             Slot::Path(slot) => {
@@ -105,13 +108,17 @@ impl Keys<'_> {
     }
 
     fn count(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<u8> {
-        match value.get_ref() {
-            DeValue::Integer(number) => match u8::from_str_radix(number.as_str(), number.radix()) {
-                Ok(count) => Some(count),
-                Err(_) => self.unfit(key, value, "a number from 0 to 3"),
-            },
-            _ => self.unfit(key, value, "a number from 0 to 3"),
+        let DeValue::Integer(number) = value.get_ref() else {
+            return self.unfit(key, value, "a number from 0 to 3");
+        };
+        let count = u8::from_str_radix(number.as_str(), number.radix()).ok();
+        let count = count.filter(|count| *count <= MOST_COUNTED);
+        if count.is_none() {
+            let cause = format!("{:?}: not from 0 to {MOST_COUNTED}", number.as_str());
+            let fault = self.document.fault(value.span().start, &self.full(key), cause);
+            self.faults.add(fault);
         }
+        count
     }
 
     fn string(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Written> {
@@ -131,10 +138,6 @@ impl Keys<'_> {
             }
             _ => self.unfit(key, value, "a string or a whole number"),
         }
-    }
-
-    fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<Written>> {
-        self.list(value, |keys, value| keys.text(key, value))
     }
 
     /// One value, or a list of them. All that are wrong in a list are faults.

@@ -24,10 +24,10 @@ pub(super) enum Slot<T: 'static> {
     Text(fn(&mut T) -> &mut Written),
     /// The same, where an option has no default.
     Optional(fn(&mut T) -> &mut Option<Written>),
-    /// The same, or a list of them that means what they mean with commas between.
-    Joined(fn(&mut T) -> &mut Written),
     /// One, or a list of them.
     Texts(fn(&mut T) -> &mut Vec<Written>),
+    /// A string, or a list of them.
+    Strings(fn(&mut T) -> &mut Vec<Written>),
     /// The name of a file.
     Path(fn(&mut T) -> &mut Option<Written<PathBuf>>),
     /// One, or a list of them.
@@ -36,13 +36,13 @@ pub(super) enum Slot<T: 'static> {
 
 /// Above the watches.
 pub(in crate::config) const KEYS: &[Key<Cli>] = &[
-    key("interfaces", "interface", Slot::Texts(|cli| &mut cli.interface)),
-    key("expression", "expression", Slot::Texts(|cli| &mut cli.expression)),
+    key("interfaces", "interface", Slot::Strings(|cli| &mut cli.interface)),
+    key("expression", "expression", Slot::Strings(|cli| &mut cli.expression)),
     key("promisc", "promisc", Slot::Flag(|cli| &mut cli.promisc)),
     key("snap_length", "snap_length", Slot::Text(|cli| &mut cli.snap_length)),
     key("read_timeout", "read_timeout", Slot::Text(|cli| &mut cli.read_timeout)),
     key("threads", "threads", Slot::Text(|cli| &mut cli.threads)),
-    key("allow", "allow", Slot::Texts(|cli| &mut cli.allow)),
+    key("allow", "allow", Slot::Strings(|cli| &mut cli.allow)),
     key("allow_files", "allow_file", Slot::Paths(|cli| &mut cli.allow_file)),
     key("no_allow_self", "no_allow_self", Slot::Flag(|cli| &mut cli.no_allow_self)),
     key("tunnels", "tunnels", Slot::Flag(|cli| &mut cli.tunnels)),
@@ -60,6 +60,8 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("exec", "exec", Slot::Optional(|cli| &mut cli.exec)),
     key("exec_timeout", "exec_timeout", Slot::Text(|cli| &mut cli.exec_timeout)),
     key("webhook", "webhook", Slot::Optional(|cli| &mut cli.webhook)),
+    key("report_dir", "report_dir", Slot::Path(|cli| &mut cli.report_dir)),
+    key("report_from", "report_from", Slot::Optional(|cli| &mut cli.report_from)),
     key("block", "block", Slot::Optional(|cli| &mut cli.block)),
     key("block_time", "block_time", Slot::Text(|cli| &mut cli.block_time)),
     key("block_unverified", "block_unverified", Slot::Flag(|cli| &mut cli.block_unverified)),
@@ -76,7 +78,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
 
 /// In a watch, beside its name.
 pub(in crate::config) const WATCH_KEYS: &[Key<WatchOptions>] = &[
-    key("ports", "ports", Slot::Joined(|watch| &mut watch.ports)),
+    key("ports", "ports", Slot::Texts(|watch| &mut watch.ports)),
     key("limits", "limit", Slot::Texts(|watch| &mut watch.limit)),
     key("network_limit", "network_limit", Slot::Text(|watch| &mut watch.network_limit)),
     key("destination_limit", "destination_limit", Slot::Text(|watch| &mut watch.destination_limit)),

@@ -106,7 +106,9 @@ fn what_a_file_says_goes_where_its_option_would() {
                  not port 2525";
     let mut said = settings(text, "").unwrap();
     let mut wanted = Settings::new(Cli::read(words.split_whitespace()).unwrap()).unwrap();
-    // A file's own folder, and a watch's name, are what options cannot say.
+    // A place in a file, its folder, and a watch's name are what options cannot say.
+    let place = said.expression.as_mut().map(|text| std::mem::replace(&mut text.place, Place::CommandLine));
+    assert!(matches!(place, Some(Place::File(place)) if place.key == "expression"));
     let written = said.write.take().unwrap();
     assert!(written.path.is_absolute() && written.path.ends_with("out.pcapng"));
     assert_eq!(written.max, wanted.write.take().unwrap().max);
@@ -204,7 +206,23 @@ fn what_is_wrong_with_a_value_is_said_as_of_its_option_with_its_place() {
         "é = 1; # two bytes, one column\n",
         &["x.toml:1:1: invalid unquoted key, expected letters, numbers, `-`, `_`"],
     );
-    complains("quiet = true\nverbose = 1\n", &["quiet and verbose exclude each other (leave one out)"]);
+    complains("quiet = true\n verbose = 1\n", &["x.toml:2:2: verbose: excludes quiet (leave one out)"]);
+    complains(
+        "names = true\nutc = true\nno_names = true",
+        &["x.toml:3:1: no_names: excludes names (leave one out)"],
+    );
+    complains(
+        "[[watch]]\nname = \"a\"\nports = [25, \"smpt\", 70000, \"9-8\"]\n",
+        &[
+            r#"x.toml:3:14: watch.ports: "smpt": "smpt" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#,
+            r#"x.toml:3:22: watch.ports: "70000": 70000 is no port: they end at 65535"#,
+            r#"x.toml:3:29: watch.ports: "9-8": 9-8 runs backwards (8-9)"#,
+        ],
+    );
+    complains(
+        "[[watch]]\nname = \"a\"\nports = 25\nlimits = [\"30/10s\", \"60/60s\", \"30/10000ms\"]\n",
+        &[r#"x.toml:4:31: watch.limits: "30/10000ms": given twice (leave one out)"#],
+    );
 }
 
 #[test]
@@ -235,12 +253,20 @@ fn values_of_the_wrong_kind_are_errors() {
         "promisc = \"yes\"\nverbose = 300\nmemory = 1.5\njson = 5\nallow = [\"192.0.2.1\", true, {}]\nwatch = 3\n",
         &[
             "x.toml:1:11: promisc: a string where true or false is wanted",
-            "x.toml:2:11: verbose: a whole number where a number from 0 to 3 is wanted",
+            r#"x.toml:2:11: verbose: "300": not from 0 to 3"#,
             "x.toml:3:10: memory: a fraction where a string or a whole number is wanted",
             "x.toml:4:8: json: a whole number where a string is wanted",
-            "x.toml:5:23: allow: true or false where a string or a whole number is wanted",
-            "x.toml:5:29: allow: a table where a string or a whole number is wanted",
+            "x.toml:5:23: allow: true or false where a string is wanted",
+            "x.toml:5:29: allow: a table where a string is wanted",
             "x.toml:6:9: watch: a whole number where watches are wanted (each begins with a line [[watch]])",
+        ],
+    );
+    complains(
+        "interfaces = [1]\nexpression = 5\nverbose = 9\n",
+        &[
+            "x.toml:1:15: interfaces: a whole number where a string is wanted",
+            "x.toml:2:14: expression: a whole number where a string is wanted",
+            r#"x.toml:3:11: verbose: "9": not from 0 to 3"#,
         ],
     );
     complains(
@@ -258,9 +284,9 @@ fn a_watch_has_a_name_of_its_own_and_ports() {
         &[
             r#"x.toml:1:1: watch: has no name (name = "mail")"#,
             r#"x.toml:1:1: watch: has no ports (ports = "mail")"#,
+            r#"x.toml:3:1: watch: ports is an empty list (ports = "mail")"#,
             "x.toml:3:1: watch: limits is an empty list (leave it out for the default limits)",
             r#"x.toml:4:8: watch.name: "a b": blanks and control characters do not go into a name"#,
-            r#"x.toml:5:9: watch.ports: "": an entry is empty (25,110,8000-8010)"#,
             r#"x.toml:11:8: watch.name: "a": another watch has this name (give each its own)"#,
             r#"x.toml:14:8: watch.name: "": no name"#,
             r#"x.toml:17:8: watch.name: "b c": blanks and control characters do not go into a name"#,

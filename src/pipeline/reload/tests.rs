@@ -112,9 +112,10 @@ fn the_kernels_filter_follows_ports_tunnels_and_expression_alone() {
     let narrowed = filter(&format!("expression = \"not port 80\"\n{TWO}")).unwrap();
     assert_eq!(narrowed.expression.as_deref(), Some("not port 80"));
     let wrong = reloader.change(&settings(&format!("expression = \"port\"\n{TWO}"))).err().unwrap();
-    assert!(
-        wrong.to_string().starts_with(r#"cannot use filter expression "port" on link type 1 (EN10MB): "#)
-    );
+    let said = wrong.to_string();
+    let (place, said) = said.split_once(": expression: ").unwrap();
+    assert!(place.ends_with(":2:14"), "{place}");
+    assert!(said.starts_with(r#"cannot use filter expression "port" on link type 1 (EN10MB): "#), "{said}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod nft;
 mod policy;
 mod print;
 mod protected;
+mod run;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,10 +31,14 @@ pub use protected::{Allowed, Protected};
 use self::policy::{Order, Policy, Refusal};
 use self::print::Printer;
 use crate::alert::{Alert, Source};
+use crate::respond::hurry::Hurry;
 use crate::respond::{Feed, Inbox};
 use crate::time::Timestamp;
 use crate::units::Span;
 use crate::warn::Throttle;
+
+/// How long what waits when the run ends may take, beside what has been begun by then.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What is blocked, as reports tell it. Clones share it: a mutex, held for a look or a change.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +108,14 @@ impl Blocker {
 
     /// Does so until there are no more reports.
     pub fn run(mut self) {
+        let mut hurry = Hurry::new(self.inbox.stop.clone(), GRACE);
         while let Ok(report) = self.inbox.reports.recv() {
+            if hurry.is_over() {
+                let left = 1 + self.inbox.reports.iter().count() as u64;
+                self.inbox.lost.add(left);
+                log::warn!("{left} reports not looked at for blocking: the run ends");
+                break;
+            }
             self.consider(&report);
         }
     }

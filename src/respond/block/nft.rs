@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::env;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -22,7 +22,9 @@ use nftables::schema::{
 use nftables::stmt::{Counter, Match, Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
 
+use super::run::{Ran, run};
 use crate::error::Cause;
+use crate::units::Span;
 
 /// The table's name; it is of the family `inet`.
 pub(super) const TABLE: &str = "synwatch";
@@ -40,6 +42,10 @@ const SIZE: u32 = 1 << 18;
 
 /// Where nft is when `PATH` does not say.
 const USUAL: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft"];
+
+/// How long it may take. It does so little here that one that takes longer hangs; the kernel has it wait for others who
+/// change the firewall.
+const TIME: Duration = Duration::from_secs(10);
 
 /// What is blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +70,9 @@ pub enum NftError {
     /// What was to be removed is not there (any more), or what was to be added is.
     #[error("{0}")]
     Changed(String),
+    /// It hangs.
+    #[error("nft was not done within {}, and ended", Span(TIME))]
+    Hangs,
     /// It says why, or cannot be run or understood.
     #[error("{0}")]
     Other(String),
@@ -198,17 +207,10 @@ impl Nft {
             |error: io::Error| NftError::Other(format!("cannot run {:?}: {}", self.program, Cause(&error)));
         let mut nft = Command::new(&self.program);
         nft.arg("-j").args(arguments).env("LC_ALL", "C");
-        nft.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = nft.spawn().map_err(cannot)?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // One that does not read it all says why.
-            let _ = stdin.write_all(input.as_bytes());
-        }
-        let output = child.wait_with_output().map_err(cannot)?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(told(&String::from_utf8_lossy(&output.stderr)))
+        match run(&mut nft, input, TIME).map_err(cannot)? {
+            None => Err(NftError::Hangs),
+            Some(Ran { status, out, .. }) if status.success() => Ok(out),
+            Some(Ran { err, .. }) => Err(told(&err)),
         }
     }
 }

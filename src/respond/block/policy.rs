@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 /// How long it is remembered, after a block's end, that there was one.
 const REMEMBERED: Duration = LONGEST;
 
+/// How late a firewall may be with what was printed for it: its blocks end so much later.
+const LATE: Duration = Duration::from_secs(60);
+
 /// How many sources are remembered to have been blocked. The one whose block ended first makes room.
 const MOST_REMEMBERED: usize = 4096;
 
@@ -34,6 +37,8 @@ pub struct Bounds {
 pub(super) struct Order {
     pub(super) network: IpNet,
     pub(super) time: Duration,
+    /// What may still be blocked and is in the way: its hosts; itself, or a network around it, from the last time.
+    pub(super) replaces: Vec<IpNet>,
 }
 
 /// Why a source is not blocked.
@@ -94,7 +99,7 @@ impl Policy {
         if stay >= self.bounds.most {
             return Err(Refusal::Full);
         }
-        Ok(Order { network, time: self.time(network, now) })
+        Ok(Order { network, time: self.time(network, now), replaces: self.in_the_way(network, now) })
     }
 
     /// Takes note that it was done: a network has replaced what lies in it.
@@ -110,6 +115,16 @@ impl Policy {
                 self.before.remove(&first);
             }
         }
+    }
+
+    /// What has addresses in common with a network, and is blocked or may still be.
+    fn in_the_way(&self, network: IpNet, now: Timestamp) -> Vec<IpNet> {
+        let overlaps = |blocked: &IpNet| network.contains(blocked) || blocked.contains(&network);
+        let lasts = |before: &Before| before.until.after(LATE) > now;
+        let before = self.before.iter().filter(|(blocked, before)| overlaps(blocked) && lasts(before));
+        let mut all: Vec<_> = before.map(|(blocked, _)| *blocked).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Twice as long as the last time, up to [`LONGEST`].
@@ -211,6 +226,24 @@ mod tests {
         assert_eq!(block(&mut policy, &report("192.0.2.3/32", 2)), Err(Refusal::Blocked));
         assert_eq!(block(&mut policy, &report("198.51.100.1/32", 2)), Ok(HOUR));
         assert_eq!(block(&mut policy, &report("198.51.100.2/32", 2)), Err(Refusal::Full));
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_told_until_a_firewall_has_forgotten_it() {
+        let replaced = |policy: &mut Policy, source: &str, seconds: i64| {
+            let order = policy.judge(&report(source, seconds), &Protected::default()).unwrap();
+            order.replaces.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let mut policy = policy(10);
+        for (host, seconds) in [("192.0.2.9/32", 0), ("192.0.2.1/32", 1_800), ("198.51.100.1/32", 1_800)] {
+            assert_eq!(replaced(&mut policy, host, seconds), Vec::<String>::new());
+            assert_eq!(block(&mut policy, &report(host, seconds)), Ok(HOUR));
+        }
+        assert_eq!(replaced(&mut policy, "192.0.2.0/24", 3_599), ["192.0.2.1/32", "192.0.2.9/32"]);
+        assert_eq!(replaced(&mut policy, "192.0.2.9/32", 3_600), ["192.0.2.9/32"], "it may be late");
+        assert_eq!(replaced(&mut policy, "192.0.2.0/24", 3_660), ["192.0.2.1/32"]);
+        assert_eq!(block(&mut policy, &report("192.0.2.0/24", 3_660)), Ok(HOUR));
+        assert_eq!(replaced(&mut policy, "192.0.2.1/32", 7_260), ["192.0.2.0/24"]);
     }
 
     #[test]

@@ -56,14 +56,28 @@ fn lines(order: &Order, alert: &Alert) -> String {
     let verified = if alert.is_verified() { "verified" } else { "not verified" };
     // A name of a watch has no control characters.
     let watch = &alert.watch;
+    let removed = removed(set, &order.replaces);
     format!(
         "# {who} for {time}: {watch}, {limit}, {verified}\n\
+         {removed}\
          nft 'add element inet {TABLE} {set} {{ {who} timeout {seconds}s }}'\n\
-         ipset add {set} {who} timeout {seconds}\n\
+         ipset -exist add {set} {who} timeout {seconds}\n\
          pfctl -t synwatch -T add {who}\n\
          firewall-cmd --timeout={seconds} --add-rich-rule='rule family=\"{family}\" source address=\"{who}\" drop'\n",
         limit = alert.limit,
     )
+}
+
+/// The line that has nft forget what would overlap, or would keep its old time-out; the others overlook that. Some of it
+/// may have expired by now, and is added so that it can be deleted. Not in one transaction with what is added: nft looks
+/// for overlaps before it does anything.
+fn removed(set: &str, networks: &[IpNet]) -> String {
+    if networks.is_empty() {
+        return String::new();
+    }
+    let networks: Vec<_> = networks.iter().map(|network| shown(*network)).collect();
+    let elements = format!("element inet {TABLE} {set} {{ {} }}", networks.join(", "));
+    format!("nft 'add {elements}; delete {elements}'\n")
 }
 
 /// A host without its prefix length.
@@ -80,7 +94,8 @@ mod tests {
     use crate::sink::sample::start;
 
     fn printed(network: &str) -> String {
-        lines(&Order { network: network.parse().unwrap(), time: Duration::from_secs(7_200) }, &start())
+        let (network, time) = (network.parse().unwrap(), Duration::from_secs(7_200));
+        lines(&Order { network, time, replaces: Vec::new() }, &start())
     }
 
     #[test]
@@ -89,12 +104,29 @@ mod tests {
             printed("49.212.10.42/32"),
             "# 49.212.10.42 for 2h: mail, 30/10s, verified\n\
              nft 'add element inet synwatch blocked4 { 49.212.10.42 timeout 7200s }'\n\
-             ipset add blocked4 49.212.10.42 timeout 7200\n\
+             ipset -exist add blocked4 49.212.10.42 timeout 7200\n\
              pfctl -t synwatch -T add 49.212.10.42\n\
              firewall-cmd --timeout=7200 --add-rich-rule='rule family=\"ipv4\" source address=\"49.212.10.42\" drop'\n"
         );
         let network = printed("2001:db8:1::/64");
         assert!(network.contains("blocked6 { 2001:db8:1::/64 timeout 7200s }"), "{network}");
         assert!(network.contains("family=\"ipv6\" source address=\"2001:db8:1::/64\""), "{network}");
+    }
+
+    #[test]
+    fn nft_is_told_to_forget_what_is_in_the_way() {
+        let [network, one, other] =
+            ["192.0.2.0/24", "192.0.2.1/32", "192.0.2.9/32"].map(|n| n.parse().unwrap());
+        let order = Order { network, time: Duration::from_secs(60), replaces: vec![one, other] };
+        let text = lines(&order, &start());
+        let nft: Vec<_> = text.lines().filter(|line| line.starts_with("nft ")).collect();
+        let both = "element inet synwatch blocked4 { 192.0.2.1, 192.0.2.9 }";
+        assert_eq!(
+            nft,
+            [
+                format!("nft 'add {both}; delete {both}'"),
+                "nft 'add element inet synwatch blocked4 { 192.0.2.0/24 timeout 60s }'".to_owned(),
+            ]
+        );
     }
 }

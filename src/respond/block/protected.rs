@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ipnet::IpNet;
 use nix::ifaddrs::getifaddrs;
 
+use crate::names::name_servers;
 use crate::watch::AllowList;
 
 /// A route by way of a gateway (linux/route.h).
@@ -115,17 +116,6 @@ fn gateways6(table: &str) -> BTreeSet<Ipv6Addr> {
     table.lines().filter_map(gateway).collect()
 }
 
-/// From resolv.conf(5).
-fn name_servers(text: &str) -> BTreeSet<IpAddr> {
-    let server = |line: &str| {
-        let mut words = line.split_whitespace();
-        let address = words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?;
-        // A link-local address has its interface behind it.
-        address.split('%').next()?.parse().ok()
-    };
-    text.lines().filter_map(server).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +135,6 @@ mod tests {
                      20010db8000000000000000000000000 40 00000000000000000000000000000000 00 \
                      00000000000000000000000000000000 00000100 00000001 00000000 00000001 eth0\n";
         assert_eq!(gateways6(table), BTreeSet::from(["2001:db8::1".parse().unwrap()]));
-    }
-
-    #[test]
-    fn name_servers_are_read_from_resolv_conf() {
-        let text = "# nameserver 192.0.2.9\nsearch example\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\nnameserver\n";
-        let expected = ["192.0.2.53", "fe80::1"].map(|address| address.parse().unwrap());
-        assert_eq!(name_servers(text), BTreeSet::from(expected));
     }
 
     #[test]

@@ -230,11 +230,16 @@ mod tests {
         let (mut bench, _) = Bench::start(&["sh", "-c", script, file.to_str().unwrap()], 500);
         assert_eq!(bench.run(""), Ran::TimedOut);
         let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-        // It is gone, or waits for init to take note.
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let is_gone =
-            state.is_empty() || state.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']);
-        assert!(is_gone, "{state}");
+        // It is gone, or waits for init to take note; to be killed takes it a moment.
+        let until = Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if state.is_empty() || state.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']) {
+                break;
+            }
+            assert!(Instant::now() < until, "{state}");
+            std::thread::yield_now();
+        }
         bench.end();
     }
 

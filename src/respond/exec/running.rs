@@ -1,17 +1,16 @@
 //! One command that runs: started, waited for, ended when its time is up.
 
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::message::{Ran, Request, Setup};
 use crate::error::Cause;
+use crate::respond::memory;
 
 /// How long a command that was asked to end has to do so.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -35,7 +34,7 @@ impl Running {
     /// Starts the command for a request.
     pub(super) fn start(setup: &Setup, request: Request, now: Instant) -> Result<Self, Ran> {
         let failed = |error: io::Error| Ran::NotStarted(Cause(&error).to_string());
-        let input = input(&request.input).map_err(failed)?;
+        let input = memory::holding("report", &request.input).map_err(failed)?;
         let mut command = Command::new(&setup.program);
         command
             .args(&setup.arguments)
@@ -106,12 +105,4 @@ fn ran(status: ExitStatus) -> Ran {
 /// Its number is its own until it was waited for, so no other process is hit.
 fn signal(child: &Child, signal: Signal) {
     let _ = kill_process_group(Pid::from_child(child), signal);
-}
-
-/// A file in memory that is read from its beginning: a command that does not read holds up nobody.
-fn input(text: &str) -> io::Result<File> {
-    let mut file = File::from(memfd_create("report", MemfdFlags::CLOEXEC)?);
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }

@@ -4,7 +4,6 @@
 //! each time after twice the time. Who does not take a report after that is taken for down: the next ones are tried once
 //! each, until one is taken. A redirection is not followed: a report names hosts, and goes where it was told.
 
-mod hurry;
 mod url;
 
 use std::io;
@@ -15,11 +14,11 @@ use ureq::http::StatusCode;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
-use self::hurry::Hurry;
 pub use self::url::WebhookUrl;
 use crate::alert::Alert;
 use crate::error::{Cause, Error};
 use crate::names::Names;
+use crate::respond::hurry::Hurry;
 use crate::respond::{Feed, Inbox};
 use crate::sink::record_of;
 use crate::time::Timestamp;

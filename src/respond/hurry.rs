@@ -7,16 +7,16 @@ use crossbeam_channel::{Receiver, after, never, select};
 /// What is left of the time: all of it, until the run ends.
 #[derive(Debug)]
 pub(super) struct Hurry {
-    stop: Receiver<()>,
-    /// How long it may take from then on.
+    stop: Receiver<Instant>,
+    /// How long it may take from its end on.
     grace: Duration,
     /// When that is over.
-    end: Option<Receiver<Instant>>,
+    end: Option<Instant>,
 }
 
 impl Hurry {
-    /// The run ends when `stop` says so.
-    pub(super) fn new(stop: Receiver<()>, grace: Duration) -> Self {
+    /// The run ends when `stop` says so, and did when it says.
+    pub(super) fn new(stop: Receiver<Instant>, grace: Duration) -> Self {
         Self { stop, grace, end: None }
     }
 
@@ -26,7 +26,7 @@ impl Hurry {
         while !self.is_ending() {
             select! {
                 recv(over) -> _ => return true,
-                recv(self.stop) -> stop => self.note(stop.is_ok()),
+                recv(self.stop) -> ended => self.note(ended.ok()),
             }
         }
         false
@@ -34,21 +34,23 @@ impl Hurry {
 
     /// Whether the run ends.
     pub(super) fn is_ending(&mut self) -> bool {
-        if self.end.is_none() && self.stop.try_recv().is_ok() {
-            self.note(true);
+        if self.end.is_none() {
+            if let Ok(ended) = self.stop.try_recv() {
+                self.note(Some(ended));
+            }
         }
         self.end.is_some()
     }
 
     /// Whether there is no time left.
     pub(super) fn is_over(&mut self) -> bool {
-        self.is_ending() && self.end.as_ref().is_some_and(|end| end.try_recv().is_ok())
+        self.is_ending() && self.end.is_some_and(|end| end <= Instant::now())
     }
 
-    fn note(&mut self, is_ending: bool) {
+    fn note(&mut self, ended: Option<Instant>) {
         // Whoever could say so has gone without: a replay takes its time.
         self.stop = never();
-        self.end = is_ending.then(|| after(self.grace));
+        self.end = ended.map(|ended| ended + self.grace);
     }
 }
 
@@ -67,7 +69,7 @@ mod tests {
             let waited = hurry.wait(Duration::from_secs(3_600));
             (waited, hurry)
         });
-        sender.send(()).unwrap();
+        sender.send(Instant::now()).unwrap();
         let (waited, mut hurry) = waiting.join().unwrap();
         assert!(!waited && hurry.is_ending() && hurry.is_over());
         assert!(!hurry.wait(Duration::from_secs(3_600)));
@@ -85,8 +87,18 @@ mod tests {
     #[test]
     fn there_is_some_time_after_the_end() {
         let (sender, stop) = bounded(1);
-        sender.send(()).unwrap();
+        sender.send(Instant::now()).unwrap();
         let mut hurry = Hurry::new(stop, Duration::from_secs(3_600));
         assert!(hurry.is_ending() && !hurry.is_over());
+    }
+    #[test]
+    fn that_time_begins_with_the_end_and_not_when_it_is_noticed() {
+        let (sender, stop) = bounded(1);
+        let grace = Duration::from_secs(60);
+        let Some(before) = Instant::now().checked_sub(grace) else { return };
+        sender.send(before).unwrap();
+        let mut hurry = Hurry::new(stop, grace);
+        assert!(hurry.is_over());
+        assert!(hurry.is_over(), "it stays so");
     }
 }
