@@ -44,7 +44,7 @@ pub(super) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
 }
 
 /// Hashes addresses, and remembers the hashes of some servers: nearly all segments are from or to one of a few.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hasher {
     key: Key,
     servers: [(IpAddr, u64); SERVERS],
