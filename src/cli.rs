@@ -70,8 +70,8 @@ pub struct Cli {
 
     /// How long the kernel may hold packets back, to hand over many at once
     ///
-    /// From 1ms to 10s.
-    #[arg(long, value_name = "TIME", default_value = "10ms", help_heading = INPUT, hide_short_help = true)]
+    /// From 1ms to 10s. A report comes that much later, a longer time takes less of the processor.
+    #[arg(long, value_name = "TIME", default_value = "15ms", help_heading = INPUT, hide_short_help = true)]
     pub read_timeout: Written,
 
     /// What is counted, and when it is too much.
@@ -251,9 +251,17 @@ pub struct Cli {
 
     /// The kernel's buffer for each interface
     ///
-    /// From 64KiB to 1GiB. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and said.
+    /// From 64KiB to 1GiB, as often as there are --threads. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and said.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
     pub buffer: Written,
+
+    /// Threads that read packets, each with a buffer of its own on every interface
+    ///
+    /// From 1 to 64. One more counts what they read, in order of time, so that reports are the same; they come up to 50 ms later, since
+    /// the threads wait for each other. Worth it where one thread cannot read all that passes: with tunnels, tags or PPPoE, which the
+    /// kernel's filter cannot judge. Live only.
+    #[arg(long, value_name = "N", default_value = "1", help_heading = RESOURCES, hide_short_help = true)]
+    pub threads: Written,
 
     /// Read this configuration file (TOML), too
     ///

@@ -149,6 +149,8 @@ pub struct LiveSettings {
     pub promisc: bool,
     /// How long the kernel may hold packets back: whole milliseconds, never zero.
     pub read_timeout: Duration,
+    /// How many threads read, each with a socket of its own on every interface: from 1 to 64.
+    pub threads: usize,
 }
 
 /// A capture to read.

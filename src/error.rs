@@ -134,6 +134,9 @@ pub enum InterfaceFault {
     /// Its link type is not read.
     #[error("link type {0} is not supported")]
     LinkType(LinkType),
+    /// Several sockets cannot share its packets.
+    #[error("its packets cannot be shared among several threads: {} (--threads 1)", Cause(.0))]
+    Fanout(#[source] io::Error),
     /// libpcap says why.
     #[error("{0}")]
     Libpcap(String),

@@ -5,7 +5,7 @@
 //!      ├────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
 //!      └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
 //!
-//!   (live, capture and ledger are one)
+//!   (live, capture and ledger are one; with --threads, several threads read, and one counts)
 //! ```
 //!
 //! Everything that can fail is opened before the first thread starts, and rights are given up before that, too: so that
@@ -20,11 +20,12 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use self::actions::Actions;
-use self::reload::{Changes, Identities, Identity};
+use self::capture::{Capturing, Heeds};
+use self::reload::{Identities, Identity};
 use crate::census::{Budget, Census, Subject, Suggestion};
 use crate::config::{Input, LiveSettings, Output, Refused, ReplayInput, Settings, WatchSettings};
 use crate::connections::{self, Connections};
-use crate::count::{Ahead, Counting, Handoff, Parts, Room, Volumes, Watch, Watching};
+use crate::count::{Counting, Handoff, Parts, Room, Volumes, Watch, Watching};
 use crate::decode::Tunnels;
 use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
@@ -38,7 +39,7 @@ use crate::signals::Signals;
 use crate::sink::{
     Advice, CaptureWriter, Console, Eve, Grounds, Lines, Metrics, Page, Priority, Sink, Sinks, Syslog, Text,
 };
-use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay, Source, Step};
+use crate::source::{self, Expression, Filter, Live, Opening, Progress, Replay};
 use crate::stats::Stats;
 use crate::table::Writers;
 use crate::units::Bytes;
@@ -46,6 +47,7 @@ use crate::watch::{Grouping, PortSet};
 use crate::zone::Zone;
 
 mod actions;
+mod capture;
 mod reload;
 
 /// Events on their way to the detector.
@@ -93,16 +95,15 @@ pub fn run(
     let actions = Actions::open(settings)?;
     match &settings.input {
         Input::Live(live) => {
-            let opening = opening(live, settings);
-            let source = Live::open(&live.interfaces, opening, &interfaces, signals.stop())?;
+            let sources = open_live(live, settings, &interfaces, signals)?;
             let run = Run {
-                lanes: live.interfaces.len(),
+                lanes: live.interfaces.len() * sources.len(),
                 is_live: true,
                 expression: None,
                 key: Key::random(),
                 actions,
             };
-            run.run(source, settings, again, console, signals, interfaces)
+            run.run(Sources::Live(sources), settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
             let expression =
@@ -112,12 +113,19 @@ pub fn run(
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
             let run = Run { lanes: 1, is_live: false, expression, key: Key::fixed(), actions };
-            let outcome = run.run(source, settings, again, console, signals, interfaces);
+            let outcome = run.run(Sources::Replay(source), settings, again, console, signals, interfaces);
             console.detach();
             outcome
         }
         Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
     }
+}
+
+/// Where packets come from.
+enum Sources {
+    /// One for each thread that reads.
+    Live(Vec<Live>),
+    Replay(Replay),
 }
 
 /// In what live and replay differ, but for their source.
@@ -132,7 +140,7 @@ struct Run {
 impl Run {
     fn run(
         self,
-        source: impl Source + Send + 'static,
+        sources: Sources,
         settings: &Settings,
         again: Option<Again<'_>>,
         console: &Console,
@@ -226,14 +234,13 @@ impl Run {
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&inbox, (!is_live).then_some(&acknowledge)))?;
-        let (signals, allow_self) = (signals.clone(), settings.allow_self);
         let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
-        let (capture, ledger) = if self.is_live {
-            (spawn("capture", move || capture(source, counting, &signals, allow_self, &changes))?, None)
-        } else {
-            let (ahead, behind) = counting.split();
-            let ledger = spawn("ledger", move || behind.run())?;
-            (spawn("capture", move || replay(source, ahead, &signals))?, Some(ledger))
+        let capturing = match sources {
+            Sources::Live(sources) => {
+                let heeds = Heeds { signals: signals.clone(), changes, allow_self: settings.allow_self };
+                Capturing::live(sources, counting, heeds)?
+            }
+            Sources::Replay(source) => Capturing::replay(source, counting, signals.clone())?,
         };
 
         if let Input::Live(live) = &settings.input {
@@ -242,11 +249,10 @@ impl Run {
         if let Some(again) = again.filter(|_| self.is_live) {
             reloader.serve(again, console);
         }
-        let failures = join(capture);
+        let (failures, censuses) = capturing.join();
         if is_live {
             service::stopping();
         }
-        let censuses = ledger.map(join).unwrap_or_default();
         let (mut stats, sinks) = join(detector);
         drop(handle);
         if let Some(writer) = writer {
@@ -269,66 +275,6 @@ impl Run {
         }
         Ok(Outcome { stats, failures })
     }
-}
-
-/// The capture thread: from the first packet to the last.
-fn capture(
-    mut source: impl Source,
-    mut counting: Counting,
-    signals: &Signals,
-    mut allow_self: bool,
-    changes: &Changes,
-) -> u64 {
-    let mut own = Vec::new();
-    loop {
-        if let Some(changed) = source.own_addresses() {
-            own = changed;
-            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
-        }
-        let step = source.read(&mut counting);
-        counting.note(source.received());
-        if source.is_beat() {
-            counting.beat(source.received_by_interface());
-        }
-        if signals.take_reopen() {
-            counting.reopen();
-            changes.ask();
-        }
-        if let Some(change) = changes.take() {
-            if let Some(filter) = change.filter {
-                source.refilter(filter);
-            }
-            allow_self = change.allow_self;
-            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
-            changes.done(counting.reload(change.reload));
-        }
-        if signals.take_show() {
-            counting.show();
-        }
-        if step == Step::End {
-            break;
-        }
-    }
-    counting.finish();
-    source.failures()
-}
-
-/// The capture thread of a replay: it reads and decodes, and runs ahead of the one that counts.
-fn replay(mut source: impl Source, mut ahead: Ahead, signals: &Signals) -> u64 {
-    loop {
-        let step = source.read(&mut ahead);
-        if signals.take_reopen() {
-            ahead.reopen();
-        }
-        if signals.take_show() {
-            ahead.show();
-        }
-        if step == Step::End {
-            break;
-        }
-    }
-    ahead.finish();
-    source.failures()
 }
 
 fn spawn<T: Send + 'static>(
@@ -461,6 +407,20 @@ fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
             quiet_time: watch.quiet_time,
         })
         .collect()
+}
+
+/// A source for each thread that reads.
+fn open_live(
+    live: &LiveSettings,
+    settings: &Settings,
+    interfaces: &Interfaces,
+    signals: &Signals,
+) -> Result<Vec<Live>, Error> {
+    let opening = opening(live, settings);
+    match live.threads {
+        1 => Ok(vec![Live::open(&live.interfaces, opening, interfaces, signals.stop())?]),
+        threads => Live::open_shared(threads, &live.interfaces, &opening, interfaces, &signals.stop()),
+    }
 }
 
 fn opening(live: &LiveSettings, settings: &Settings) -> Opening {

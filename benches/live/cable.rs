@@ -53,7 +53,8 @@ impl Cable {
 /// A program that captures at the watched end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
-    Synwatch,
+    /// With these options beside the interface.
+    Synwatch(&'static str),
     /// With the same filter, buffer and snap length.
     Tcpdump,
     /// Without a filter, and with whole packets: as it is usually run.
@@ -61,11 +62,11 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> String {
         match self {
-            Self::Synwatch => "synwatch",
-            Self::Tcpdump => "tcpdump, same filter",
-            Self::TcpdumpOfAll => "tcpdump, no filter",
+            Self::Synwatch(options) => format!("synwatch {options}").trim_end().to_owned(),
+            Self::Tcpdump => "tcpdump, same filter".to_owned(),
+            Self::TcpdumpOfAll => "tcpdump, no filter".to_owned(),
         }
     }
 
@@ -79,7 +80,7 @@ impl Tool {
             program
         };
         match self {
-            Self::Synwatch => Program::watch(&cable.watcher, &format!("-i {INTERFACE}")),
+            Self::Synwatch(options) => Program::watch(&cable.watcher, &format!("-i {INTERFACE} {options}")),
             Self::Tcpdump => {
                 let ports: Vec<_> = MAIL.iter().map(|&port| port..=port).collect();
                 let filter = kernel_filter(LinkType::ETHERNET, &ports, false, None).unwrap().unwrap();
@@ -94,7 +95,7 @@ impl Tool {
         thread::sleep(REST);
         let ended = program.stop(Signal::INT);
         match self {
-            Self::Synwatch => ended.summary("packets") as u64,
+            Self::Synwatch(_) => ended.summary("packets") as u64,
             Self::Tcpdump | Self::TcpdumpOfAll => captured(&ended),
         }
     }

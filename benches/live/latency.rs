@@ -15,14 +15,14 @@ use crate::sender::{EndOfFlood, Sender};
 use crate::traffic::random::Random;
 
 /// Read time-outs that are tried, in milliseconds.
-const READ_TIMEOUTS: [u64; 4] = [1, 5, 10, 20];
+const READ_TIMEOUTS: [u64; 5] = [1, 5, 10, 15, 20];
 /// The N of the limit that is met: the default one, 30/10s.
 const N: usize = 30;
 /// SYNs a second from random sources, where there are such.
 const RATE: f64 = 100_000.0;
-/// The pause between two attacks, in milliseconds. It is drawn from a range of twice the longest read time-out, and a
-/// multiple of all of them, so that attacks come at any moment of the kernel's timer alike. No line is held back.
-const PAUSE: std::ops::Range<u32> = 12..52;
+/// The pause between two attacks, in milliseconds. It is drawn from a range that is a multiple of all read
+/// time-outs, so that attacks come at any moment of the kernel's timer alike. No line is held back.
+const PAUSE: std::ops::Range<u32> = 12..72;
 /// Longer than any measurement.
 const LONG: Duration = Duration::from_secs(3600);
 

@@ -38,7 +38,7 @@ pub(crate) fn table(cable: &Cable, seconds: u64) -> String {
          | sources | synwatch | tcpdump, same filter |\n| --- | --: | --: |\n",
     );
     for (sources, name) in [(Sources::Random, "random"), (Sources::Few, "1,000")] {
-        let tools = [Tool::Synwatch, Tool::Tcpdump];
+        let tools = [Tool::Synwatch(""), Tool::Tcpdump];
         let mut best = [Best::default(); 2];
         let mut rate = FIRST;
         while best.iter().any(|best| !best.is_done) && rate < LAST {

@@ -23,7 +23,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --tunnels --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --exec --exec-timeout --webhook --report-dir --report-from --block --block-time --block-unverified --max-blocks --memory --max-episodes --buffer --config --test-config --user --metrics --log-format --quiet --verbose --help --version"
+            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --tunnels --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --exec --exec-timeout --webhook --report-dir --report-from --block --block-time --block-unverified --max-blocks --memory --max-episodes --buffer --threads --config --test-config --user --metrics --log-format --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,6 +170,10 @@ _synwatch() {
                     return 0
                     ;;
                 --buffer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --threads)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

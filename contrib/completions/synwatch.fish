@@ -29,6 +29,7 @@ complete -c synwatch -l max-blocks -d 'Sources that can be blocked at once' -r
 complete -c synwatch -l memory -d 'Memory for the tables of sources and connections' -r
 complete -c synwatch -l max-episodes -d 'Episodes that can be open at once' -r
 complete -c synwatch -l buffer -d 'The kernel\'s buffer for each interface' -r
+complete -c synwatch -l threads -d 'Threads that read packets, each with a buffer of its own on every interface' -r
 complete -c synwatch -s c -l config -d 'Read this configuration file (TOML), too' -r -F
 complete -c synwatch -l user -d 'Go on as this user, once all is open that needs root' -r
 complete -c synwatch -l metrics -d 'Show the counters to Prometheus at this address' -r

@@ -61,8 +61,9 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 15] = [
+const LIVE_ALONE: [&str; 16] = [
     "interface",
+    "threads",
     "json",
     "metrics",
     "stats_interval",

@@ -48,7 +48,7 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
-use set::{CLIENT_IS_LOWER, Entry, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower};
+use set::{CLIENT_IS_LOWER, Entry, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower, is_lower};
 use timers::{Timer, Timers};
 use way::Ways;
 
@@ -352,7 +352,7 @@ impl Connections {
     fn settle(&mut self, timer: &Timer) -> Option<News> {
         let Timer { connection, client_isn, syn, started, ends } = *timer;
         let news = |before, after, reported| News { ends, started, before, after, reported };
-        let found = self.find_attempt(connection.max(1), ends.client < ends.server, client_isn);
+        let found = self.find_attempt(connection.max(1), is_lower(ends.client, ends.server), client_isn);
         let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].entry(way).started() == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };

@@ -1,5 +1,7 @@
 //! A set of eight entries, found by their tags: recent attempts, and what tells the repeat of one from another.
 
+use std::net::IpAddr;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::facts::Facts;
@@ -281,6 +283,18 @@ impl Entry {
 }
 
 /// Whether the sender is the lower one of the two ends.
+#[inline]
 pub(super) fn is_from_lower(segment: &Segment) -> bool {
-    (segment.src, segment.src_port) < (segment.dst, segment.dst_port)
+    is_lower((segment.src, segment.src_port), (segment.dst, segment.dst_port))
+}
+
+/// Whether one end of a connection is lower than the other: by their numbers, which is all that matters here, and less
+/// work than to compare addresses of two families.
+#[inline]
+pub(super) fn is_lower(one: (IpAddr, u16), other: (IpAddr, u16)) -> bool {
+    let number = |address: IpAddr| match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    (number(one.0), one.1) < (number(other.0), other.1)
 }

@@ -139,6 +139,13 @@ impl Batch {
         self.tags[place] = tag;
     }
 
+    /// Has the segment that is added next concern what one of another batch does, whose tallies are the same.
+    #[inline]
+    pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
+        let rows = of.tags.len() / of.room;
+        (0..rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
+    }
+
     /// Adds a segment.
     #[inline]
     pub(super) fn push(&mut self, pending: Pending) {

@@ -1,21 +1,19 @@
-//! Packets in, batches of segments out: what each packet says, and whom it concerns.
+//! Packets in, batches of segments out, with the time at which each counts.
 //!
 //! The first half of counting. It knows the clock, ports and hashes, and no table: so it can run ahead of the second
-//! half (`ledger.rs`) on a thread of its own. Everything that half has to know goes with a batch, in order.
+//! half (`ledger.rs`) on a thread of its own. Everything that half has to know goes with a batch, in order. Where several
+//! threads read, they sort out the segments (`reader.rs`), and here these get their time.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::batch::{Batch, Now, Pending, Turn};
-use super::parties::Hasher;
+use super::batch::{Batch, Turn};
 use super::plan::Plan;
+use super::sieve::Sieve;
 use crate::clock::{Clock, Seen};
-use crate::decode::{Skip, Tunnels, decode, is_data};
-use crate::hash;
+use crate::decode::Tunnels;
 use crate::packet::{InterfaceId, Packet};
-use crate::segment::{Flags, Segment};
-use crate::sink::Kept;
-use crate::source::{Expression, Received};
+use crate::source::Received;
 use crate::time::Timestamp;
 
 /// Who takes batches, and leaves them empty.
@@ -29,66 +27,41 @@ pub(super) trait Hand {
 pub(super) struct Intake {
     lanes: usize,
     clock: Clock,
-    tunnels: Tunnels,
-    expression: Option<Expression>,
-    plan: Plan,
-    own: Vec<IpAddr>,
-    hasher: Hasher,
-    keeps: bool,
+    sieve: Sieve,
     batch: Batch,
 }
 
-/// What an [`Intake`] is made of.
-#[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) lanes: usize,
-    pub(super) looks_back: Duration,
-    pub(super) tunnels: Tunnels,
-    pub(super) expression: Option<Expression>,
-    pub(super) plan: Plan,
-    pub(super) key: hash::Key,
-    /// Whether packets are kept beside their segments.
-    pub(super) keeps: bool,
-    /// How many segments go with a batch.
-    pub(super) room: usize,
-}
-
 impl Intake {
-    pub(super) fn new(parts: Parts) -> Self {
-        Self {
-            lanes: parts.lanes,
-            clock: Clock::new(parts.lanes, parts.looks_back),
-            tunnels: parts.tunnels,
-            expression: parts.expression,
-            batch: Batch::new(parts.room, parts.plan.rows(), parts.keeps),
-            plan: parts.plan,
-            own: Vec::new(),
-            hasher: Hasher::new(parts.key),
-            keeps: parts.keeps,
-        }
+    /// For so many lanes of the clock, tables that look back so far, and batches of so many segments.
+    pub(super) fn new(lanes: usize, looks_back: Duration, sieve: Sieve, room: usize) -> Self {
+        Self { lanes, clock: Clock::new(lanes, looks_back), batch: sieve.batch(room), sieve }
+    }
+
+    /// What sorts out segments.
+    pub(super) fn sieve(&self) -> &Sieve {
+        &self.sieve
     }
 
     /// Another batch like the one that it fills.
     pub(super) fn spare(&self) -> Batch {
-        Batch::new(self.batch.room(), self.plan.rows(), self.keeps)
+        self.sieve.batch(self.batch.room())
     }
 
     /// Has batches be as large as this, from the next one on.
     pub(super) fn set_room(&mut self, room: usize) {
-        self.batch = Batch::new(room, self.plan.rows(), self.keeps);
+        self.batch = self.sieve.batch(room);
     }
 
     /// Looks at packets by another plan from now on. What waits has been handed over.
     pub(super) fn replan(&mut self, plan: Plan, looks_back: Duration, tunnels: Tunnels) {
-        self.batch = Batch::new(self.batch.room(), plan.rows(), self.keeps);
-        self.plan = plan;
-        self.tunnels = tunnels;
+        self.sieve.replan(plan, tunnels);
+        self.batch = self.spare();
         self.clock.look_back(looks_back);
     }
 
     pub(super) fn set_own(&mut self, own: Vec<IpAddr>) {
         self.batch.orders.own = Some(own.clone());
-        self.own = own;
+        self.sieve.set_own(own);
     }
 
     pub(super) fn note(&mut self, received: Received) {
@@ -121,13 +94,9 @@ impl Intake {
 
     #[inline]
     pub(super) fn packet(&mut self, packet: &Packet<'_>, to: &mut impl Hand) {
-        let before = self.clock.now();
-        let seen = self.clock.observe(self.lane(packet.interface), packet.time);
-        if seen != Seen::SameSecond {
-            self.turn(seen, before, to);
-        }
+        self.observe(self.lane(packet.interface), packet.time, to);
         self.batch.packets += 1;
-        if let Err(skip) = self.examine(packet) {
+        if let Err(skip) = self.sieve.sift(packet, self.clock.reading(), &mut self.batch) {
             self.batch.skipped.count(skip);
         }
         if self.batch.is_full() {
@@ -137,21 +106,60 @@ impl Intake {
 
     pub(super) fn idle(&mut self, interface: InterfaceId, now: Timestamp, to: &mut impl Hand) {
         self.flush(to);
-        let before = self.clock.now();
-        let lane = self.lane(interface);
+        self.pass(self.lane(interface), now, to);
+    }
+
+    /// Takes note that no packet older than this will come on a lane.
+    pub(super) fn pass(&mut self, lane: usize, now: Timestamp, to: &mut impl Hand) {
         // A time that a packet was newer than says nothing new, and is no step back.
         if self.clock.newest(lane).is_none_or(|newest| now > newest) {
-            let seen = self.clock.observe(lane, now);
-            if seen != Seen::SameSecond {
-                self.turn(seen, before, to);
-            }
+            self.observe(lane, now, to);
+        }
+    }
+
+    /// Takes note of how many packets another thread has looked at, and why some of them do not count.
+    pub(super) fn admit_counts(&mut self, of: &Batch) {
+        self.batch.packets += of.packets;
+        self.batch.skipped += of.skipped;
+    }
+
+    /// Takes a segment from a batch that another thread has filled by the same plan.
+    #[inline]
+    pub(super) fn admit(&mut self, lane: usize, of: &Batch, index: usize, to: &mut impl Hand) {
+        let mut pending = of.all()[index];
+        self.observe(lane, pending.now.time, to);
+        pending.now.ticks = self.clock.ticks(pending.now.time);
+        let (client, _) = pending.ends();
+        pending.is_own = self.sieve.is_own(client.0);
+        if pending.is_own {
+            // Readers know no own addresses, which count otherwise.
+            self.sieve.tag(&pending, &mut self.batch);
+        } else {
+            self.batch.copy_tags_to_next(of, index);
+        }
+        self.batch.push(pending);
+        self.batch.kept.extend(of.kept.get(index));
+        if self.batch.is_full() {
+            self.flush(to);
+        }
+    }
+
+    #[inline]
+    fn observe(&mut self, lane: usize, time: Timestamp, to: &mut impl Hand) {
+        let before = self.clock.now();
+        let seen = self.clock.observe(lane, time);
+        if seen != Seen::SameSecond {
+            self.turn(seen, before, to);
         }
     }
 
     pub(super) fn set_back(&mut self, interface: InterfaceId, now: Timestamp, to: &mut impl Hand) {
+        self.set_lane_back(self.lane(interface), now, to);
+    }
+
+    pub(super) fn set_lane_back(&mut self, lane: usize, now: Timestamp, to: &mut impl Hand) {
         self.flush(to);
         let before = self.clock.now();
-        let lane = self.lane(interface);
         // Where a packet or another interface has told so already, it is no step any more.
         let is_back = self.clock.newest(lane).is_some_and(|newest| now < newest);
         if is_back && self.clock.observe(lane, now) == Seen::SteppedBack {
@@ -168,65 +176,6 @@ impl Intake {
         let stepped_from = (seen == Seen::SteppedBack).then(|| before.unwrap_or(now));
         self.batch.turn = Some(Turn { now, stepped_from, reading, moved_back });
         self.flush(to);
-    }
-
-    /// What a packet says, or why it does not count.
-    #[inline]
-    fn examine(&mut self, packet: &Packet<'_>) -> Result<(), Skip> {
-        if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
-            return Err(Skip::Filtered);
-        }
-        // Most of what passes: no SYN, and no end or empty ACK that tells of one.
-        if is_data(packet) {
-            return Err(Skip::OtherFlags);
-        }
-        let segment = decode(packet, self.tunnels)?;
-        if segment.flags.is_attempt() {
-            if !self.plan.is_watched(segment.dst_port) {
-                return Err(Skip::PortNotWatched);
-            }
-            self.take(packet, &segment, true);
-            return Ok(());
-        }
-        if self.tells_of_an_attempt(&segment) {
-            let to_server = self.plan.is_watched(segment.dst_port);
-            self.take(packet, &segment, to_server);
-        }
-        Err(Skip::OtherFlags)
-    }
-
-    /// Whether a segment that is no attempt tells what became of one: SYN-ACK, FIN and RST of the watched ports, and
-    /// the client's empty ACKs. The kernel's filter passes no others, so that live and replay say the same.
-    #[inline]
-    fn tells_of_an_attempt(&self, segment: &Segment) -> bool {
-        let Segment { flags, src_port, dst_port, .. } = *segment;
-        if flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) != 0 {
-            return self.plan.is_watched(src_port) || self.plan.is_watched(dst_port);
-        }
-        flags.has(Flags::ACK) && segment.payload == Some(0) && self.plan.is_watched(dst_port)
-    }
-
-    /// Whether a segment that is no attempt came from a server and opens or refuses a connection.
-    fn is_answer(&self, segment: &Segment) -> bool {
-        segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.plan.is_watched(segment.src_port)
-    }
-
-    /// Has a segment wait in the batch, with a tag for each tally that counts its connection.
-    #[inline]
-    fn take(&mut self, packet: &Packet<'_>, segment: &Segment, to_server: bool) {
-        let now = Now { time: packet.time, ticks: self.clock.ticks(packet.time) };
-        let hashes = self.hasher.segment(segment, to_server);
-        let is_attempt = segment.flags.is_attempt();
-        let client = if to_server { segment.src } else { segment.dst };
-        let is_own = !self.own.is_empty() && self.own.contains(&client);
-        let is_answer = !is_attempt && self.is_answer(segment);
-        let pending = Pending { segment: *segment, now, hashes, to_server, is_own, is_answer };
-        let batch = &mut self.batch;
-        self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
-        self.batch.push(pending);
-        if self.keeps {
-            self.batch.kept.push(Kept::new(packet));
-        }
     }
 
     fn lane(&self, interface: InterfaceId) -> usize {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{self, Batch, Pending, Turn};
+use super::due::Due;
 use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
@@ -36,8 +37,8 @@ pub(super) struct Ledger {
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
-    /// The tags of what is due, for each tally: room to work in.
-    pub(super) due: Box<[u64]>,
+    /// What is settled by time, while that is under way.
+    pub(super) due: Due,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
@@ -104,7 +105,7 @@ impl Ledger {
             clock: Reading::default(),
             connections: parts.connections,
             volumes: parts.volumes,
-            due: room_for_due(&rows),
+            due: Due::new(rows.len()),
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -274,9 +275,4 @@ impl Ledger {
         self.stats.losses.crossings += 1;
         self.watches[watch].stats.crossings += 1;
     }
-}
-
-/// Room for a tag for each tally of all that is settled at once.
-pub(super) fn room_for_due(rows: &[Row]) -> Box<[u64]> {
-    vec![NONE; rows.len() * connections::AT_ONCE].into()
 }

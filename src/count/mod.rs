@@ -1,7 +1,9 @@
 //! Packets in, counts and crossings out: what a capture thread does, from a packet's bytes to the table.
 //!
 //! In two halves, between which batches go: the intake knows packets, the ledger knows tables. Live, one thread does
-//! both, and a batch is small; in replay the intake runs ahead on a thread of its own (see [`Counting::split`]).
+//! both, and a batch is small; in replay the intake runs ahead on a thread of its own (see [`Counting::split`]). Where
+//! several threads read live, each sorts out the segments that count, and one thread counts them all in order of time (see
+//! [`Counting::gather`]).
 //!
 //! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
 //! episodes that attempts of a flagged source need. A batch is handed over before the clock moves to another second, so
@@ -12,13 +14,18 @@ mod attempts;
 mod batch;
 mod census;
 mod crossing;
+mod due;
+mod gathering;
 mod handoff;
 mod intake;
 mod ledger;
+mod merge;
 mod outcomes;
 mod parties;
 mod plan;
+mod reader;
 mod reload;
+mod sieve;
 mod tally;
 mod volumes;
 
@@ -27,9 +34,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use ahead::{Ahead, Behind};
+pub use gathering::Gathering;
 pub use handoff::Handoff;
 use intake::Intake;
 use ledger::Ledger;
+pub use reader::Reader;
 pub use reload::{Coming, Reload};
 pub use tally::{Room, Watch, Watching};
 pub use volumes::Volumes;
@@ -46,6 +55,7 @@ use crate::source::{Expression, Received, Receiver};
 use crate::time::Timestamp;
 use crate::watch::AllowList;
 use plan::Plan;
+use sieve::Sieve;
 
 /// What a capture thread counts with.
 #[derive(Debug)]
@@ -93,16 +103,10 @@ impl Counting {
     pub fn new(parts: Parts) -> Self {
         let Parts { connections, volumes, watches, allow, census, key, .. } = parts;
         let Parts { writer, evidence, handoff, episodes, .. } = parts;
-        let intake = Intake::new(intake::Parts {
-            lanes: parts.lanes,
-            looks_back: parts.looks_back,
-            tunnels: parts.tunnels,
-            expression: parts.expression,
-            plan: Plan::new(&watches),
-            key,
-            keeps: writer.is_some() || evidence.is_some(),
-            room: batch::SIZE,
-        });
+        let plan = Plan::new(&watches);
+        let keeps = writer.is_some() || evidence.is_some();
+        let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, keeps);
+        let intake = Intake::new(parts.lanes, parts.looks_back, sieve, batch::SIZE);
         let ledger = Ledger::new(ledger::Parts {
             connections,
             volumes,

@@ -11,8 +11,7 @@ use crate::time::Timestamp;
 use super::batch::{Batch, Now};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
-use super::parties::Parties;
-use super::plan::NONE;
+use super::parties::{Hasher, Parties};
 use super::tally::{By, Row, Watching};
 use super::volumes::Owner;
 
@@ -26,31 +25,31 @@ impl Ledger {
         let ticks = self.clock.ticks(now);
         let (then, left) = self.clock.left();
         for number in 0..EXPIRED_AT_A_TICK {
-            if number % AT_ONCE == 0 {
+            let place = number % AT_ONCE;
+            if place == 0 {
                 self.touch_due(ticks);
             }
             let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
-            if let Some(news) = news {
+            if let Some((news, parties)) = news.zip(self.due.parties(place)) {
                 let time = then.after(Ticks::span(due.since(left)));
-                self.tell(&news, &Now { time, ticks: due.max(left) });
+                let now = Now { time, ticks: due.max(left) };
+                self.tell_each(&news, &now, &parties, |ledger, row| ledger.due.tag(place, row));
             }
         }
     }
 
     /// Brings what the next ones need into the cache: as a batch does, see `Ledger::touch`.
     fn touch_due(&mut self, ticks: Ticks) {
+        self.due.clear();
         let (due, mut touched) = self.connections.touch_due(ticks);
-        let mut places = self.due.iter_mut();
-        let mut known = 0;
         for Ends { client, server, .. } in due {
             let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
-            for (Row { watch, by, table, .. }, place) in self.rows.iter().zip(&mut places) {
-                *place = by.tag(self.watches[*watch].watch.grouping, &self.hasher, &parties).unwrap_or(NONE);
-                touched ^= table.touch(*place);
-                known += 1;
-            }
+            let tag = |row: &Row| tag(&self.watches[row.watch], row.by, &self.hasher, &parties);
+            self.due.push(parties, self.rows.iter().map(tag));
         }
-        for (tag, Row { table, .. }) in self.due[..known].iter().zip(self.rows.iter().cycle()) {
+        let all = || self.due.tags().iter().zip(self.rows.iter().cycle());
+        touched = all().fold(touched, |touched, (tag, Row { table, .. })| touched ^ table.touch(*tag));
+        for (tag, Row { table, .. }) in all() {
             touched ^= table.touch_ring(table.hint_of_newest(*tag));
         }
         std::hint::black_box(touched);
@@ -67,17 +66,13 @@ impl Ledger {
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of what tells it, or when that was due.
-    pub(super) fn tell(&mut self, news: &News, now: &Now) {
+    /// Takes note of what became of an attempt, at the time of what tells it.
+    fn tell(&mut self, news: &News, now: &Now) {
         let Ends { client, server, .. } = news.ends;
         let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
         self.tell_each(news, now, &parties, |ledger, row| {
-            let watching = &ledger.watches[ledger.rows[row].watch];
-            let is_concerned = watching.watch.ports.contains(server.1);
-            ledger.rows[row]
-                .by
-                .tag(watching.watch.grouping, &ledger.hasher, &parties)
-                .filter(|_| is_concerned)
+            let Row { watch, by, .. } = ledger.rows[row];
+            tag(&ledger.watches[watch], by, &ledger.hasher, &parties)
         });
     }
 
@@ -216,6 +211,12 @@ impl Ledger {
             );
         }
     }
+}
+
+/// The tag of an attempt for a tally of a watch, if that counts it.
+fn tag(watching: &Watching, by: By, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+    let is_concerned = watching.watch.ports.contains(parties.server.1);
+    if is_concerned { by.tag(watching.watch.grouping, hasher, parties) } else { None }
 }
 
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.

@@ -43,18 +43,20 @@ pub(super) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
     if to_server { (src, dst) } else { (dst, src) }
 }
 
-/// Hashes addresses, and remembers the hash of one server: nearly all segments are from or to one of a few.
-#[derive(Debug)]
+/// Hashes addresses, and remembers the hashes of some servers: nearly all segments are from or to one of a few.
+#[derive(Debug, Clone)]
 pub(super) struct Hasher {
     key: Key,
-    server: IpAddr,
-    server_hash: u64,
+    servers: [(IpAddr, u64); SERVERS],
 }
+
+/// How many servers are remembered, each at the place that the last bits of its address say: a power of two.
+const SERVERS: usize = 16;
 
 impl Hasher {
     pub(super) fn new(key: Key) -> Self {
-        let server = IpAddr::from([0; 4]);
-        Self { key, server, server_hash: key.address(server) }
+        let none = IpAddr::from([0; 4]);
+        Self { key, servers: [(none, key.address(none)); SERVERS] }
     }
 
     /// The hashes of a segment that goes to a server, or comes from one.
@@ -82,10 +84,15 @@ impl Hasher {
 
     #[inline]
     fn server(&mut self, address: IpAddr) -> u64 {
-        if address != self.server {
-            (self.server, self.server_hash) = (address, self.key.address(address));
+        let last = match address {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(v6) => v6.octets()[15],
+        };
+        let known = &mut self.servers[usize::from(last) % SERVERS];
+        if known.0 != address {
+            *known = (address, self.key.address(address));
         }
-        self.server_hash
+        known.1
     }
 }
 

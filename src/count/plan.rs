@@ -8,7 +8,7 @@ use crate::watch::{Grouping, PortSet};
 pub(super) const NONE: u64 = 0;
 
 /// The ports of the watches, and their tallies.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Plan {
     /// The ports of all of them.
     ports: PortSet,
@@ -16,7 +16,7 @@ pub(super) struct Plan {
     rows: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Watch {
     ports: PortSet,
     grouping: Grouping,

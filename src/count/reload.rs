@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use super::ledger::{Ledger, room_for_due};
+use super::due::Due;
+use super::ledger::Ledger;
 use super::plan::Plan;
 use super::tally::By;
 use super::{Counting, Watching, tally};
@@ -84,7 +85,7 @@ impl Ledger {
         }
         left.extend(before.into_iter().flatten());
         self.rows = tally::rows(&self.watches);
-        self.due = room_for_due(&self.rows);
+        self.due = Due::new(self.rows.len());
         self.stats.slots = tally::slots(&self.watches);
         self.volumes.look_back(tally::longest_window(&self.watches));
         self.allow = reload.allow;

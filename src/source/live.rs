@@ -4,42 +4,33 @@
 //! that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the others go on
 //! meanwhile. One that is taken down stays open, since the kernel goes on with it by itself when it is up again; that
 //! is reported too. Whether interfaces are up, and what they and the kernel lost, is asked for once a second.
+//!
+//! Several threads each serve all interfaces in that way, by sockets of their own that share what passes.
 
-use std::fs;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use pcap::{Active, Capture, Device, Linktype};
+use pcap::Device;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use smallvec::SmallVec;
 
 use super::address_watch::AddressWatch;
+use super::lane::{Lane, Taken, now};
 use super::wall_clock::WallClock;
 use super::{Received, Receiver, Source, Step};
-use crate::error::{Error, FilterError, InterfaceFault};
-use crate::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
+use crate::error::{Error, FilterError};
+use crate::packet::{InterfaceId, Interfaces, LinkType};
 use crate::source::filter::kernel_filter;
-use crate::time::Timestamp;
 
-/// The most packets taken from one interface before the next one has its turn.
-const TURN: usize = 4096;
 /// How long a read waits at most, so that a stop is noticed.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How often kernel and interfaces are asked what they lost, and whether they are up.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// The first and the longest time between two attempts to open an interface again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// How much later than the read time-out the kernel may hand a packet over: its timers are coarse.
-const SLACK: Duration = Duration::from_millis(20);
-
-/// What the firewall logs: `nflog`, or `nflog:5` for a group.
-const LOG: &str = "nflog";
-/// The kernel sends that in messages of many packets, and libpcap has room for a message of the snap length: what does
-/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into it.
-const LOG_SNAP_LENGTH: i32 = 0xffff;
+pub(super) const SLACK: Duration = Duration::from_millis(20);
 
 /// How interfaces are opened.
 #[derive(Debug, Clone)]
@@ -84,6 +75,8 @@ pub struct Live {
     opening: Opening,
     interfaces: Interfaces,
     stop: Arc<AtomicBool>,
+    /// How long a read waits at most.
+    patience: Duration,
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
@@ -93,25 +86,6 @@ pub struct Live {
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
-}
-
-/// One interface.
-struct Lane {
-    name: String,
-    id: InterfaceId,
-    link: LinkType,
-    state: State,
-    /// Since when it is down although it is open.
-    down_since: Option<Instant>,
-    /// What it has received and lost, over all times that it was open.
-    received: Received,
-    /// What libpcap said last: it counts in 32 bits, from zero each time.
-    stats: Option<pcap::Stat>,
-}
-
-enum State {
-    Open(Capture<Active>),
-    Down { since: Instant, retry_at: Instant, delay: Duration },
 }
 
 impl Live {
@@ -127,42 +101,68 @@ impl Live {
         interfaces: &Interfaces,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, Error> {
-        let mut lanes = Vec::new();
-        for name in names {
-            let (capture, link) = open(name, &opening)?;
-            let origin = Origin::Interface(name.as_str().into());
-            let id = interfaces.add(Interface { origin, link });
-            let state = State::Open(capture);
-            lanes.push(Lane {
-                name: name.clone(),
-                id,
-                link,
-                state,
-                down_since: None,
-                received: Received::default(),
-                stats: None,
-            });
+        let lanes = names.iter().map(|name| Lane::open(name, &opening, interfaces));
+        Ok(Self::new(lanes.collect::<Result<_, _>>()?, opening, interfaces, stop))
+    }
+
+    /// Opens all interfaces so many times, for as many threads: each packet comes to one of them. The first one is told
+    /// of the own addresses, and has all that is not the matter of one socket alone in what it received.
+    ///
+    /// # Errors
+    ///
+    /// The same, and when the kernel does not let several sockets share the packets of an interface.
+    pub fn open_shared(
+        threads: usize,
+        names: &[String],
+        opening: &Opening,
+        interfaces: &Interfaces,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Vec<Self>, Error> {
+        let first = names.iter().map(|name| Lane::open_first(name, opening, interfaces));
+        let first: Vec<_> = first.collect::<Result<_, _>>()?;
+        let mut all = Vec::new();
+        for _ in 1..threads {
+            let beside = first.iter().map(|lane| lane.open_beside(opening));
+            let live =
+                Self::new(beside.collect::<Result<_, _>>()?, opening.clone(), interfaces, Arc::clone(stop));
+            all.push(Self { own_changed: false, address_watch: None, ..live });
         }
-        Ok(Self {
+        all.insert(0, Self::new(first, opening.clone(), interfaces, Arc::clone(stop)));
+        for live in &mut all {
+            // Whoever puts their packets in order waits for a word of each.
+            live.patience = PATIENCE.min(opening.read_timeout);
+        }
+        Ok(all)
+    }
+
+    fn new(lanes: Vec<Lane>, opening: Opening, interfaces: &Interfaces, stop: Arc<AtomicBool>) -> Self {
+        Self {
             lanes,
             opening,
             interfaces: interfaces.clone(),
             stop,
+            patience: PATIENCE,
             more: false,
             asked_at: Instant::now(),
             beat: false,
             clock: WallClock::new(now(), Instant::now()),
             own_changed: true,
             address_watch: AddressWatch::open(),
-        })
+        }
+    }
+
+    /// How far behind is what it says of an interface that has no packets: the kernel may still hold some back.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.opening.read_timeout + SLACK
     }
 
     /// Takes what came before the stop: the kernel may hold it back for as long as the read time-out.
     fn take_rest(&mut self, receiver: &mut impl Receiver) {
-        let until = Instant::now() + self.opening.read_timeout + SLACK;
+        let until = Instant::now() + self.lag();
         loop {
             let rest = until.saturating_duration_since(Instant::now());
-            self.wait(rest.min(PATIENCE));
+            self.wait(rest.min(self.patience));
             for lane in &mut self.lanes {
                 lane.take(receiver);
             }
@@ -174,53 +174,26 @@ impl Live {
 
     /// How long to wait for packets: until an interface that is down is to be tried again.
     fn patience(&self) -> Duration {
-        self.lanes.iter().fold(PATIENCE, |patience, lane| match lane.state {
-            State::Open(_) => patience,
-            State::Down { retry_at, .. } => patience.min(retry_at.saturating_duration_since(Instant::now())),
+        self.lanes.iter().filter_map(Lane::retry_at).fold(self.patience, |patience, retry_at| {
+            patience.min(retry_at.saturating_duration_since(Instant::now()))
         })
     }
 
-    /// Waits until an interface has packets, or addresses have changed.
-    fn wait(&self, patience: Duration) {
-        let mut ready: Vec<_> = self
+    /// Waits until an interface has packets, or addresses have changed. Says whether they may have.
+    fn wait(&self, patience: Duration) -> bool {
+        let watches = self.address_watch.iter().map(AsFd::as_fd);
+        // Rarely more than these are waited for.
+        let mut ready: SmallVec<[_; 8]> = self
             .lanes
             .iter()
-            .filter_map(|lane| match &lane.state {
-                State::Open(capture) => Some(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)),
-                State::Down { .. } => None,
-            })
-            .chain(
-                self.address_watch.iter().map(|watch| PollFd::from_borrowed_fd(watch.as_fd(), PollFlags::IN)),
-            )
+            .filter_map(Lane::fd)
+            .chain(watches)
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
         // An interrupted wait is a short one.
         let _ = poll(&mut ready, Some(&timeout));
-    }
-
-    fn reopen(&mut self) {
-        for lane in &mut self.lanes {
-            let State::Down { since, retry_at, delay } = lane.state else { continue };
-            let now = Instant::now();
-            if now < retry_at {
-                continue;
-            }
-            match open(&lane.name, &self.opening) {
-                Ok((capture, link)) => {
-                    lane.say_back(since);
-                    let origin = Origin::Interface(lane.name.as_str().into());
-                    self.interfaces.set(lane.id, Interface { origin, link });
-                    lane.link = link;
-                    lane.state = State::Open(capture);
-                    self.own_changed = true;
-                }
-                Err(error) => {
-                    log::debug!("{error}");
-                    let delay = (delay * 2).min(BACK_OFF.1);
-                    lane.state = State::Down { since, retry_at: now + delay, delay };
-                }
-            }
-        }
+        self.address_watch.is_some() && ready.last().is_some_and(|watch| !watch.revents().is_empty())
     }
 }
 
@@ -229,12 +202,7 @@ impl Source for Live {
     /// the filter.
     fn refilter(&mut self, filter: Filter) {
         self.opening.filter = filter;
-        for lane in &mut self.lanes {
-            let State::Open(capture) = &mut lane.state else { continue };
-            if let Err(error) = set_filter(capture, &lane.name, lane.link, &self.opening.filter) {
-                log::warn!("{error}; its old filter stays");
-            }
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.refilter(&self.opening.filter));
     }
 
     fn read(&mut self, receiver: &mut impl Receiver) -> Step {
@@ -243,28 +211,28 @@ impl Source for Live {
             self.lanes.iter_mut().for_each(Lane::ask);
             return Step::End;
         }
-        self.reopen();
-        if !self.more {
-            self.wait(self.patience());
+        for lane in &mut self.lanes {
+            self.own_changed |= lane.reopen(&self.opening, &self.interfaces);
         }
-        if self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
+        let is_told = self.more || self.wait(self.patience());
+        if is_told && self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
             // Packets from a new address must not be taken before it is known.
             self.own_changed = true;
             return Step::More;
         }
         // Whatever came before this has been handed over once an interface has no more.
-        let (now, late) = (now(), self.opening.read_timeout + SLACK);
-        let horizon = now.before(late);
+        let now = now();
+        let horizon = now.before(self.lag());
         self.more = false;
         for lane in &mut self.lanes {
             match lane.take(receiver) {
-                Taken::All => receiver.idle(lane.id, horizon),
+                Taken::All => receiver.idle(lane.id(), horizon),
                 Taken::Some => self.more = true,
             }
         }
         // By then, what was captured before it was set has been handed over.
-        if !self.more && self.clock.was_set_back(now, Instant::now(), late) {
-            self.lanes.iter().for_each(|lane| receiver.set_back(lane.id, horizon));
+        if !self.more && self.clock.was_set_back(now, Instant::now(), self.lag()) {
+            self.lanes.iter().for_each(|lane| receiver.set_back(lane.id(), horizon));
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();
@@ -287,176 +255,23 @@ impl Source for Live {
     }
 
     fn received(&self) -> Received {
-        self.lanes.iter().map(|lane| lane.received).fold(Received::default(), sum)
+        self.lanes.iter().map(Lane::received).fold(Received::default(), Received::plus)
     }
 
     fn received_by_interface(&self) -> Vec<(InterfaceId, Received)> {
-        self.lanes.iter().map(|lane| (lane.id, lane.received)).collect()
+        self.lanes.iter().map(|lane| (lane.id(), lane.received())).collect()
     }
 
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
         if !std::mem::take(&mut self.own_changed) {
             return None;
         }
-        let is_ours =
-            |device: &Device| self.lanes.iter().any(|lane| lane.name == "any" || lane.name == device.name);
+        let is_ours = |device: &Device| {
+            self.lanes.iter().any(|lane| lane.name() == "any" || lane.name() == device.name)
+        };
         let devices = Device::list().unwrap_or_default();
         Some(devices.iter().filter(|d| is_ours(d)).flat_map(|d| d.addresses.iter().map(|a| a.addr)).collect())
     }
-}
-
-/// How much of what an interface had was taken.
-enum Taken {
-    /// All that was there.
-    All,
-    /// As much as one turn allows.
-    Some,
-}
-
-impl Lane {
-    fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
-        let State::Open(capture) = &mut self.state else { return Taken::All };
-        let (id, link) = (self.id, self.link);
-        // There libpcap reads from a socket, a message at a time, and takes it for an error when there is none.
-        let is_socket = link == LinkType::NFLOG;
-        if is_socket && !is_readable(capture) {
-            return Taken::All;
-        }
-        let taken = capture.dispatch(Some(TURN), |packet| {
-            let time = &packet.header.ts;
-            receiver.packet(&Packet {
-                time: Timestamp::new(time.tv_sec, time.tv_usec.saturating_mul(1000)),
-                link,
-                interface: id,
-                bytes: packet.data,
-                wire_length: packet.header.len,
-            });
-        });
-        match taken {
-            Ok(TURN) => Taken::Some,
-            Ok(_) if is_socket => Taken::Some,
-            Ok(_) => Taken::All,
-            Err(error) => {
-                self.lose(&error);
-                Taken::All
-            }
-        }
-    }
-
-    fn lose(&mut self, error: &pcap::Error) {
-        self.ask();
-        log::warn!("interface {:?} went away: {}; trying to open it again", self.name, said(error));
-        self.stats = None;
-        let now = Instant::now();
-        let since = self.down_since.take().unwrap_or(now);
-        self.state = State::Down { since, retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
-    }
-
-    /// Looks whether it is up while it is open, and says when that has changed.
-    fn look(&mut self) {
-        let State::Open(_) = self.state else { return };
-        match (self.down_since, is_up(&self.name)) {
-            (None, Some(false)) => {
-                log::warn!("interface {:?} is down; it is counted on when it is up again", self.name);
-                self.down_since = Some(Instant::now());
-            }
-            (Some(since), Some(true)) => {
-                self.say_back(since);
-                self.down_since = None;
-            }
-            _ => {}
-        }
-    }
-
-    fn say_back(&self, since: Instant) {
-        log::warn!("interface {:?} is back after {:.1} s", self.name, since.elapsed().as_secs_f64());
-    }
-
-    /// Asks what was received and lost. The counters are of 32 bits and wrap.
-    fn ask(&mut self) {
-        let State::Open(capture) = &mut self.state else { return };
-        let Ok(stats) = capture.stats() else { return };
-        let last = self.stats.replace(stats);
-        let grown = |value: fn(&pcap::Stat) -> u32| {
-            u64::from(value(&stats).wrapping_sub(last.as_ref().map_or(0, value)))
-        };
-        self.received.packets += grown(|stats| stats.received);
-        self.received.kernel_drops += grown(|stats| stats.dropped);
-        self.received.interface_drops += grown(|stats| stats.if_dropped);
-    }
-}
-
-/// Whether the kernel has something to be read.
-fn is_readable(capture: &Capture<Active>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))
-        .is_ok_and(|ready| ready > 0)
-}
-
-/// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
-fn is_up(name: &str) -> Option<bool> {
-    const IFF_UP: u32 = 1;
-    let flags = fs::read_to_string(Path::new("/sys/class/net").join(name).join("flags")).ok()?;
-    let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
-    Some(flags & IFF_UP != 0)
-}
-
-fn sum(a: Received, b: Received) -> Received {
-    Received {
-        packets: a.packets + b.packets,
-        kernel_drops: a.kernel_drops + b.kernel_drops,
-        interface_drops: a.interface_drops + b.interface_drops,
-    }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::default().after(since)
-}
-
-fn open(name: &str, opening: &Opening) -> Result<(Capture<Active>, LinkType), Error> {
-    let fail = |cause| Error::Interface { name: name.to_owned(), cause };
-    let libpcap = |error: pcap::Error| fail(InterfaceFault::from_text(&said(&error)));
-    let timeout = i32::try_from(opening.read_timeout.as_millis()).unwrap_or(i32::MAX);
-    let mut capture = Capture::from_device(name)
-        .map_err(libpcap)?
-        .snaplen(opening.snap_length.max(if name.starts_with(LOG) { LOG_SNAP_LENGTH } else { 0 }))
-        .buffer_size(opening.buffer)
-        .timeout(timeout)
-        // libpcap warns that `any` cannot be promiscuous, which the crate takes for an error.
-        .promisc(opening.promisc && name != "any")
-        .open()
-        .map_err(libpcap)?;
-    // The second version of Linux's cooked header tells the interface, the first one does not.
-    let cooked2 = Linktype(i32::from(LinkType::LINUX_SLL2.0));
-    if capture.get_datalink() == Linktype::LINUX_SLL
-        && capture.list_datalinks().is_ok_and(|links| links.contains(&cooked2))
-    {
-        capture.set_datalink(cooked2).map_err(libpcap)?;
-    }
-    let link = LinkType(u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX));
-    if !link.is_supported() {
-        return Err(fail(InterfaceFault::LinkType(link)));
-    }
-    set_filter(&mut capture, name, link, &opening.filter)?;
-    Ok((capture.setnonblock().map_err(libpcap)?, link))
-}
-
-/// Has the kernel pass what the filter says for this link type.
-fn set_filter(
-    capture: &mut Capture<Active>,
-    name: &str,
-    link: LinkType,
-    filter: &Filter,
-) -> Result<(), Error> {
-    if let Some(text) = filter.text(link)? {
-        log::debug!("filter on {name:?}: {text}");
-        capture.filter(&text, true).map_err(|error| Error::Interface {
-            name: name.to_owned(),
-            cause: InterfaceFault::from_text(&said(&error)),
-        })?;
-    }
-    Ok(())
 }
 
 /// The interfaces that can be opened, a line each: name, state, addresses, description.
@@ -488,7 +303,7 @@ pub fn list_interfaces() -> Result<String, Error> {
 }
 
 /// What libpcap says, without the crate's prefix.
-fn said(error: &pcap::Error) -> String {
+pub(super) fn said(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text.replace('\n', " "),
         other => other.to_string(),

@@ -1,7 +1,9 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
 mod address_watch;
+mod fanout;
 mod filter;
+mod lane;
 mod live;
 mod merge;
 mod open;
@@ -101,4 +103,16 @@ pub struct Received {
     pub kernel_drops: u64,
     /// Packets that the interface or its driver dropped.
     pub interface_drops: u64,
+}
+
+impl Received {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            packets: self.packets + other.packets,
+            kernel_drops: self.kernel_drops + other.kernel_drops,
+            interface_drops: self.interface_drops + other.interface_drops,
+        }
+    }
 }

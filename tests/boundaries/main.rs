@@ -10,6 +10,7 @@ mod episodes;
 mod limits;
 mod networks;
 mod pollers;
+mod readers;
 mod reload;
 mod repeats;
 mod sources;

@@ -39,3 +39,4 @@ mod reload;
 mod signals;
 mod streams;
 mod syslog;
+mod threads;

@@ -275,6 +275,7 @@ pub(crate) fn value<'a>(line: &'a str, key: &str) -> &'a str {
     find(line, key).unwrap_or_else(|| panic!("no {key} in {line:?}"))
 }
 
-fn find<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+/// The same of a key that is left out when it has nothing to say.
+pub(crate) fn find<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }

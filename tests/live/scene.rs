@@ -35,6 +35,9 @@ pub(crate) const MUTE: u16 = 143;
 /// The server's port where nobody listens.
 pub(crate) const CLOSED: u16 = 993;
 
+/// One thread reads, or several, each with a socket of its own.
+pub(crate) const THREADS: [&str; 2] = ["--threads 1", "--threads 3"];
+
 /// How long anything here may take before the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 

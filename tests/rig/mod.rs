@@ -18,13 +18,13 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{self, Counting, Handoff, Parts, Reload, Volumes, Watching};
+use synwatch::count::{self, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
 use synwatch::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 use synwatch::sink::Sink;
-use synwatch::source::Receiver as _;
+use synwatch::source::{Receiver as _, Step};
 use synwatch::stats::{Beat, Stats, WatchStats};
 use synwatch::table::{Table, Writers};
 use synwatch::time::Timestamp;
@@ -122,6 +122,11 @@ impl Setup {
     }
 
     pub(crate) fn start(&self) -> Run {
+        self.start_with(1)
+    }
+
+    /// With so many lanes of the clock.
+    fn start_with(&self, lanes: usize) -> Run {
         let interfaces = Interfaces::default();
         for name in ["one", "two"] {
             interfaces.add(Interface { origin: Origin::Interface(name.into()), link: LinkType::RAW });
@@ -141,7 +146,7 @@ impl Setup {
             Collect::default(),
         );
         let mut counting = Counting::new(Parts {
-            lanes: 1,
+            lanes,
             looks_back: self.longest_window().max(connections::LOOKS_BACK),
             tunnels: Tunnels::Skip,
             expression: None,
@@ -295,8 +300,57 @@ impl Run {
     pub(crate) fn finish(mut self) -> Found {
         self.counting.beat(Vec::new());
         self.counting.finish();
-        let (stats, Collect { alerts, watches }) = self.detector.join().expect("the detector ends in peace");
-        Found { alerts, stats, watches }
+        found(self.detector)
+    }
+}
+
+fn found(detector: JoinHandle<(Stats, Collect)>) -> Found {
+    let (stats, Collect { alerts, watches }) = detector.join().expect("the detector ends in peace");
+    Found { alerts, stats, watches }
+}
+
+/// A run under way in which several read.
+pub(crate) struct Shared {
+    readers: Vec<Reader>,
+    counter: JoinHandle<()>,
+    detector: JoinHandle<(Stats, Collect)>,
+}
+
+impl Setup {
+    /// So many readers of one interface. What they say while nothing comes is so far behind.
+    pub(crate) fn share(&self, readers: usize, lag: Duration) -> Shared {
+        let Run { counting, detector, .. } = self.start_with(readers);
+        let (readers, mut gathering) = counting.gather(readers, 1, lag);
+        let counter = thread::spawn(move || {
+            while gathering.read() == Step::More {}
+            gathering.finish();
+        });
+        Shared { readers, counter, detector }
+    }
+}
+
+impl Shared {
+    /// A reader takes a packet, the `number`th of all.
+    pub(crate) fn see(&mut self, reader: usize, syn: &Syn, number: u32) {
+        let bytes = syn.bytes(number);
+        self.readers[reader].packet(&Packet {
+            time: syn.time,
+            link: LinkType::RAW,
+            interface: InterfaceId(syn.interface),
+            bytes: &bytes,
+            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
+        });
+    }
+
+    /// All readers have handed over all through this time, and have nothing.
+    pub(crate) fn idle(&mut self, through: Timestamp) {
+        self.readers.iter_mut().for_each(|reader| reader.idle(InterfaceId(0), through));
+    }
+
+    pub(crate) fn finish(self) -> Found {
+        self.readers.into_iter().for_each(Reader::finish);
+        self.counter.join().expect("who counts ends in peace");
+        found(self.detector)
     }
 }
 
@@ -325,7 +379,7 @@ impl Found {
     }
 }
 
-fn line(alert: &Alert) -> String {
+pub(crate) fn line(alert: &Alert) -> String {
     let Alert { time, state, source, attempts, .. } = alert;
     let seconds = format!("{:.5}", time.since(Timestamp::new(syn::EPOCH, 0)).as_secs_f64());
     let seconds = seconds.trim_end_matches('0').trim_end_matches('.');

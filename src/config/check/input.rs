@@ -19,6 +19,8 @@ const SNAP_LENGTH: RangeInclusive<u32> = 64..=262_144;
 const READ_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(10);
 /// libpcap takes an `i32`.
 const BUFFER: RangeInclusive<Bytes> = Bytes(64 * KIB)..=Bytes(GIB);
+/// One thread counts: more than this have nobody to read for.
+const THREADS: RangeInclusive<usize> = 1..=64;
 
 pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> {
     match (cli.interface.is_empty(), cli.read.is_empty(), cli.list_interfaces) {
@@ -49,7 +51,17 @@ pub(super) fn live(cli: &Cli, faults: &mut Refused) -> LiveSettings {
         buffer: faults.note(size("buffer", &cli.buffer, BUFFER)),
         promisc: cli.promisc,
         read_timeout: faults.note(time("read-timeout", &cli.read_timeout, READ_TIMEOUT)),
+        threads: faults.note(threads(cli)),
     }
+}
+
+/// How many threads read. A capture file is read by one.
+fn threads(cli: &Cli) -> Result<usize, UsageError> {
+    let threads = number("threads", &cli.threads, THREADS)?;
+    if threads > 1 && !cli.read.is_empty() {
+        return Err(wrong("threads", &cli.threads, "a replay is read by one thread (give it with -i)"));
+    }
+    Ok(threads)
 }
 
 fn replay(files: &[PathBuf]) -> Result<Vec<ReplayInput>, UsageError> {

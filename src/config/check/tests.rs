@@ -37,7 +37,8 @@ fn the_defaults_are_those_of_the_help() {
             snap_length: 512,
             buffer: Bytes(16 * MIB),
             promisc: false,
-            read_timeout: Duration::from_millis(10),
+            read_timeout: Duration::from_millis(15),
+            threads: 1,
         }),
         expression: None,
         watches: vec![WatchSettings {
@@ -108,11 +109,12 @@ fn every_option_arrives() {
     assert_eq!(settings.write, Some(WriteSettings { path: "out.pcapng".into(), max: Bytes(10 * MIB) }));
     assert_eq!(settings.verbosity, LevelFilter::Info);
 
-    let live = live_settings("-i eth0 -i any --promisc --snap-length 96 --buffer 1M --read-timeout 1s");
+    let live =
+        live_settings("-i eth0 -i any --promisc --snap-length 96 --buffer 1M --read-timeout 1s --threads 3");
     assert_eq!(live.interfaces, ["eth0", "any"]);
     assert!(live.promisc);
     assert_eq!((live.snap_length, live.buffer), (96, Bytes(MIB)));
-    assert_eq!(live.read_timeout, Duration::from_secs(1));
+    assert_eq!((live.read_timeout, live.threads), (Duration::from_secs(1), 3));
 }
 
 #[test]
@@ -159,6 +161,7 @@ fn what_is_wrong_is_said_with_its_remedy() {
             "-i eth0 --write-max 1G",
             r#"write-max "1G": there is no file to hold to it (say which with -w FILE)"#,
         ),
+        ("-r a.pcap --threads 2", r#"threads "2": a replay is read by one thread (give it with -i)"#),
         ("-r a.pcap b.pcap", r#"expression "b.pcap": a capture file (give each after an -r of its own)"#),
     ] {
         assert_eq!(settings(arguments), Err(message.to_owned()), "{arguments}");
@@ -177,6 +180,7 @@ fn ranges_end_where_the_help_says() {
         ("update", ["1s", "7d"], ["999ms", "604800001ms"], "1s to 7d"),
         ("stats-interval", ["1s", "7d"], ["999ms", "604800001ms"], "1s to 7d"),
         ("memory", ["1MiB", "1TiB"], ["1023KiB", "1025GiB"], "1MiB to 1TiB"),
+        ("threads", ["1", "64"], ["0", "65"], "1 to 64"),
         ("buffer", ["64KiB", "1GiB"], ["65535B", "1025MiB"], "64KiB to 1GiB"),
         ("write-max", ["64KiB", "16TiB"], ["65535B", "17TiB"], "64KiB to 16TiB"),
     ] {

@@ -10,8 +10,8 @@ use super::keys::{KEYS, Key, Slot, WATCH_KEYS};
 use crate::cli::{FilePlace, Written, is_option};
 use crate::config::Refused;
 
-/// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `read_timeout` are.
-const ALIKE: f64 = 0.8;
+/// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `threads` are.
+const ALIKE: f64 = 0.86;
 
 /// The largest small number: how often `-v` can be given and change something.
 const MOST_COUNTED: u8 = 3;

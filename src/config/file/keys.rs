@@ -41,6 +41,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("promisc", "promisc", Slot::Flag(|cli| &mut cli.promisc)),
     key("snap_length", "snap_length", Slot::Text(|cli| &mut cli.snap_length)),
     key("read_timeout", "read_timeout", Slot::Text(|cli| &mut cli.read_timeout)),
+    key("threads", "threads", Slot::Text(|cli| &mut cli.threads)),
     key("allow", "allow", Slot::Strings(|cli| &mut cli.allow)),
     key("allow_files", "allow_file", Slot::Paths(|cli| &mut cli.allow_file)),
     key("no_allow_self", "no_allow_self", Slot::Flag(|cli| &mut cli.no_allow_self)),

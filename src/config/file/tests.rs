@@ -73,6 +73,7 @@ fn what_a_file_says_goes_where_its_option_would() {
         snap_length = 96
         read_timeout = "1s"
         buffer = "1M"
+        threads = 3
         promisc = true
         allow = "192.0.2.1"
         no_allow_self = true
@@ -98,7 +99,7 @@ fn what_a_file_says_goes_where_its_option_would() {
         prefix6 = "48"
         quiet_time = "5m"
     "#;
-    let words = "synwatch -i eth0 -i eth1 --snap-length 96 --read-timeout 1s --buffer 1M --promisc --allow 192.0.2.1 \
+    let words = "synwatch -i eth0 -i eth1 --snap-length 96 --read-timeout 1s --buffer 1M --threads 3 --promisc --allow 192.0.2.1 \
                  --no-allow-self --tunnels --json /var/log/eve.json --stats-interval 8s --write-max 10M -w /out.pcapng \
                  --update 30s --utc --fail-on-alert --memory 1G --max-episodes 7 -vv -p mail,2525,8000-8010 -l 5/1s \
                  --network-limit off --destination-limit 100/1s --prefix4 24 --prefix6 48 --quiet-time 5m \

@@ -74,13 +74,14 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
 }
 
 fn live_keys(old: &LiveSettings, new: &LiveSettings) -> Vec<&'static str> {
-    let LiveSettings { interfaces, snap_length, buffer, promisc, read_timeout } = old;
+    let LiveSettings { interfaces, snap_length, buffer, promisc, read_timeout, threads } = old;
     let changed = [
         ("interfaces", *interfaces != new.interfaces),
         ("snap_length", *snap_length != new.snap_length),
         ("buffer", *buffer != new.buffer),
         ("promisc", *promisc != new.promisc),
         ("read_timeout", *read_timeout != new.read_timeout),
+        ("threads", *threads != new.threads),
     ];
     changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
 }

@@ -85,6 +85,7 @@ fn what_only_a_restart_changes_is_refused_by_its_key() {
         ("buffer = \"1M\"", "buffer"),
         ("promisc = true", "promisc"),
         ("read_timeout = \"1s\"", "read_timeout"),
+        ("threads = 2", "threads"),
         ("json = \"/tmp/x\"", "json"),
         ("write = \"/tmp/x\"", "write or write_max"),
         ("utc = true", "utc"),
