@@ -139,7 +139,8 @@ pub struct Cli {
     /// Suggest limits from capture files, instead of reporting
     ///
     /// On standard output, as a part of a configuration file: for each limit, the most attempts that sources, networks and destinations
-    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too.
+    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too; with
+    /// --names and --mmdb it says who the sources on top are.
     /// Takes as much memory again as --memory says, at most.
     #[arg(long, help_heading = REPORTS)]
     pub suggest: bool,

@@ -31,6 +31,7 @@ use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
 use crate::exporter::Exporter;
 use crate::hash::Key;
+use crate::names::introduce;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::respond;
@@ -177,6 +178,7 @@ impl Run {
         if let Some(watchdog) = Watchdog::from_environment() {
             sinks.push(watchdog);
         }
+        let advice = advice.map(|advice| (advice, actions.take_names()));
         let sinks = actions.name(sinks, self.is_live);
         let writer = match &settings.write {
             Some(write) => Some(
@@ -264,14 +266,14 @@ impl Run {
             stop.stop();
             join(thread);
         }
-        if let Some(advice) = advice {
+        if let Some((advice, (names, databases))) = advice {
             // Nothing is drawn on the terminal meanwhile.
             console.detach();
-            stats.reports_lost += advice.give(&Grounds {
-                suggestions: &suggestions(settings, &censuses),
-                stats: &stats,
-                memory: settings.memory,
-            });
+            let mut suggestions = suggestions(settings, &censuses);
+            let tops = suggestions.iter_mut().flat_map(Suggestion::tops_mut);
+            introduce(tops, names.as_ref(), &databases, stats.last_watched.unwrap_or_default());
+            stats.reports_lost +=
+                advice.give(&Grounds { suggestions: &suggestions, stats: &stats, memory: settings.memory });
         }
         Ok(Outcome { stats, failures })
     }

@@ -52,8 +52,12 @@ impl Actions {
     /// Starts the helpers that commands and blocking need, and reads databases and what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
         if settings.suggest {
-            // Nobody is reported.
-            return Ok(Self::default());
+            // Nobody is reported. Who stands out has a name.
+            return Ok(Self {
+                databases: databases(settings)?,
+                looks_up_names: settings.names,
+                ..Self::default()
+            });
         }
         let user = settings.user().map(str::to_owned);
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
@@ -68,7 +72,7 @@ impl Actions {
             allowed,
             helper: settings.exec.as_ref().map(start).transpose()?,
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
-            databases: Databases::open(settings.databases.iter().map(AsRef::as_ref))?,
+            databases: databases(settings)?,
             looks_up_names: settings.names,
             report: settings.report_dir.clone().map(|dir| (dir, settings.report_from.clone())),
         })
@@ -132,6 +136,11 @@ impl Ready {
         Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
     }
 
+    /// What knows who a source is, for who asks without reports: these have it no more.
+    pub(super) fn take_names(&mut self) -> (Option<Names>, Databases) {
+        (self.names.take(), std::mem::take(&mut self.databases))
+    }
+
     /// What attempts of episodes are told to, where evidence is kept of them.
     pub(super) fn take_tap(&mut self) -> Option<Tap> {
         self.tap.take()
@@ -152,6 +161,10 @@ impl Running {
     pub(super) fn finish(self) {
         self.0.into_iter().for_each(join);
     }
+}
+
+fn databases(settings: &Settings) -> Result<Databases, Error> {
+    Databases::open(settings.databases.iter().map(AsRef::as_ref))
 }
 
 /// What blocking needs: its bounds, the guard of the firewall where there is one to be changed, what is protected.
