@@ -162,8 +162,9 @@ impl Ledger {
                 continue;
             }
             let Some((_, true)) = counter.table.find(tag) else { continue };
-            let key = by.key(watching, &pending.parties(), tag);
-            let Some(episode) = self.episodes.get(&key) else { continue };
+            let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
+            let key = || by.key(watching, &pending.parties(), tag);
+            let Some(episode) = self.recent.get(&self.episodes, tag, is_it, key) else { continue };
             if episode.lasts_at(pending.now.time) {
                 if *by == By::Source {
                     reported_in = Some(watch);

@@ -123,35 +123,42 @@ impl Ledger {
             let owner = Owner::tally(watching.watch.number, by, tag);
             self.volumes.note(owner, (news.started, parties.server.1), before, news.after, now.ticks);
         }
-        let is_settled = by == By::Source && is_settled_by(before.outcome, news.after.outcome);
+        let is_settled = by == By::Source
+            && watching.outcome(news.after.outcome).is_some()
+            && is_settled_by(before.outcome, news.after.outcome);
         let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
         // Mostly nobody has to know, so that whose it is need not be put together.
         if !is_settled && !is_flagged {
             return;
         }
-        let key = by.key(watching, parties, tag);
         if is_flagged {
-            let change = Change { key, started: (self.era, news.started), before, after: news.after };
-            self.tell_episode(watch, &change, now);
+            self.tell_episode(row, tag, parties, news, now);
         }
         if is_settled {
+            let key = by.key(&self.watches[watch], parties, tag);
             self.record_outcome(watch, key, parties, found, news, now);
         }
     }
 
     /// Tells the episode of what is flagged, if there is one or one is on its way.
-    fn tell_episode(&mut self, watch: usize, change: &Change, now: &Now) {
+    fn tell_episode(&mut self, row: usize, tag: u64, parties: &Parties, news: &News, now: &Now) {
+        let Row { watch, by, .. } = self.rows[row];
+        let watching = &self.watches[watch];
+        let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
+        let key = || by.key(watching, parties, tag);
+        let (started, before) = ((self.era, news.started), news.before.unwrap_or_default());
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
         let are_settled = self.episodes.are_settled();
-        if let Some(episode) = self.episodes.get(&change.key) {
+        if let Some(episode) = self.recent.get(&self.episodes, tag, is_it, key) {
             if episode.lasts_at(now.time) {
-                episode.change(change);
+                episode.change(started, before, news.after);
             }
             return;
         }
         if !are_settled {
+            let change = Change { key: key(), started, before, after: news.after };
             self.episodes.count_sent();
-            if !self.handoff.offer(Event::Became(*change)) {
+            if !self.handoff.offer(Event::Became(change)) {
                 self.episodes.count_handled();
                 self.note_dropped(watch);
             }

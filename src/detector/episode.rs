@@ -13,7 +13,7 @@ use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
-use super::event::{Change, Crossing, Key, Keyed, Sight};
+use super::event::{Crossing, Key, Keyed, Sight};
 use crate::alert::Kind;
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
@@ -251,10 +251,10 @@ impl Episode {
         started >= self.since
     }
 
-    /// Takes note of what became of an attempt, if it is one of its own.
-    pub fn change(&self, change: &Change) {
-        if self.has(change.started) {
-            self.add(change.before, change.after);
+    /// Takes note of what became of an attempt that began at this tick, if it is one of its own.
+    pub fn change(&self, started: (u32, Ticks), before: Life, after: Life) {
+        if self.has(started) {
+            self.add(before, after);
         }
     }
 

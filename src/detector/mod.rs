@@ -159,7 +159,7 @@ impl<S: Sink> Detector<S> {
             }
             Event::Became(change) => {
                 if let Some(open) = self.by_key.get(&change.key).and_then(|id| self.open.get(id)) {
-                    open.episode.change(&change);
+                    open.episode.change(change.started, change.before, change.after);
                 }
                 self.episodes.count_handled();
             }
