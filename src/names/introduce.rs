@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn hosts_have_names_and_networks_and_destinations_have_none() {
-        let (names, resolvers) = Names::new(1, Arc::new(|address| Some(format!("{address}.example").into())));
+        let (names, resolvers) = Names::new(1, Arc::new(|address| Some(format!("{address}.example"))));
         for resolver in resolvers {
             thread::spawn(move || resolver.run());
         }
