@@ -153,12 +153,6 @@ impl Run {
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
-        // A service's log is to show what protects it, whatever else it shows.
-        if self.is_live && settings.summary {
-            console.line(Priority::Info, &format!("synwatch: privileges: {held}"));
-        } else {
-            log::info!("privileges: {held}");
-        }
         // Limits that are still to be chosen are no reason to report anybody.
         let opened = match settings.suggest {
             true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
@@ -193,9 +187,13 @@ impl Run {
         let (connections, volumes) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
+            // A service's log is to show what protects it, whatever else it shows.
+            console.line(Priority::Info, &format!("synwatch: privileges: {held}"));
             for interface in interfaces.all() {
                 console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
             }
+        } else {
+            log::info!("privileges: {held}");
         }
 
         let (events, inbox) = bounded(CHANNEL);
