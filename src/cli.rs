@@ -273,7 +273,7 @@ pub struct Cli {
 
     /// Check the configuration, open nothing, and exit
     ///
-    /// With 0 when all options, the file, the allow files and the expression are in order, otherwise with 2.
+    /// With 0 when all options, the file, the allow files, the databases and the expression are in order, otherwise with 2.
     #[arg(short = 'T', long, help_heading = CONFIGURATION)]
     pub test_config: bool,
 

@@ -58,7 +58,7 @@ pub struct Settings {
     /// Whether names of sources are looked up.
     pub names: bool,
     /// The databases of networks.
-    pub databases: Vec<PathBuf>,
+    pub databases: Vec<Written<PathBuf>>,
     /// The socket of the system's log, if reports go there; live only.
     pub syslog: Option<PathBuf>,
     /// The command that is run on each report, if there is one.
@@ -102,6 +102,14 @@ impl Settings {
     pub fn wrong_user(&self, cause: PrivilegeError) -> UsageError {
         let place = self.user.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::User { place, cause }
+    }
+
+    /// Why a database cannot be read, with the place where it was named.
+    #[must_use]
+    pub fn wrong_database(&self, path: PathBuf, why: String) -> UsageError {
+        let named = self.databases.iter().find(|written| written.value == path);
+        let place = named.map_or(Place::CommandLine, |written| written.place.clone());
+        UsageError::Database { place, path, why }
     }
 
     /// The user to go on as, if one is named.

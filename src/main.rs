@@ -11,6 +11,7 @@ use synwatch::alert::Source;
 use synwatch::cli::{Cli, Firewall};
 use synwatch::config::{Input, Refused, Settings};
 use synwatch::error::{Error, PrivilegeError};
+use synwatch::names::Databases;
 use synwatch::pipeline;
 use synwatch::privileges;
 use synwatch::respond::{self, Blocked, Guard, Helper, Nft, NftError};
@@ -60,6 +61,10 @@ fn main() -> ExitCode {
         if let Err(error) = privileges::check_user(settings.user()) {
             return fail(&console, &settings.wrong_user(error), Refused::EXIT_CODE);
         }
+        let databases = settings.databases.iter().map(|written| written.value.as_path());
+        if let Err(Error::Database { path, why }) = Databases::open(databases) {
+            return fail(&console, &settings.wrong_database(path, why), Refused::EXIT_CODE);
+        }
         return match writeln!(io::stdout(), "configuration ok: {settings}") {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&console, &format!("cannot write to standard output: {error}"), FAILURE),
@@ -100,6 +105,7 @@ fn main() -> ExitCode {
         Err(Error::Privileges(error @ PrivilegeError::NoUser(_))) => {
             fail(&console, &settings.wrong_user(error), Refused::EXIT_CODE)
         }
+        Err(Error::Database { path, why }) => fail(&console, &settings.wrong_database(path, why), FAILURE),
         Err(error) => fail(&console, &error, error.exit_code()),
     }
 }

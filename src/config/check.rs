@@ -85,7 +85,7 @@ impl Settings {
             stats_interval: faults.note(stats_interval(cli)),
             write: write.map(|write| write.value),
             names: cli.names || (cli.read.is_empty() && !cli.no_names),
-            databases: cli.mmdb.iter().map(|written| written.value.clone()).collect(),
+            databases: cli.mmdb.clone(),
             syslog: faults.note(syslog(cli)),
             exec: faults.note(exec(cli)),
             webhook: faults.note(webhook(cli)),

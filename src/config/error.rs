@@ -134,6 +134,16 @@ pub enum UsageError {
         /// Why not.
         cause: PrivilegeError,
     },
+    /// A database of networks cannot be used.
+    #[error("{}cannot read database {path:?}: {why}", At(place))]
+    Database {
+        /// Where it was named.
+        place: Place,
+        /// Its name.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A configuration file cannot be read.
     #[error("cannot read configuration {path:?}: {}", Cause(.cause))]
     Config {
@@ -190,6 +200,7 @@ impl UsageError {
             Self::Value { place, .. }
             | Self::Expression { place, .. }
             | Self::User { place, .. }
+            | Self::Database { place, .. }
             | Self::AllowFile { place, .. }
             | Self::AllowFileSize { place, .. }
             | Self::AllowFileLine { place, .. } => match place {

@@ -164,7 +164,7 @@ impl Running {
 }
 
 fn databases(settings: &Settings) -> Result<Databases, Error> {
-    Databases::open(settings.databases.iter().map(AsRef::as_ref))
+    Databases::open(settings.databases.iter().map(|written| written.value.as_path()))
 }
 
 /// What blocking needs: its bounds, the guard of the firewall where there is one to be changed, what is protected.

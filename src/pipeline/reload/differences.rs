@@ -54,7 +54,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         ("json", *json != new.json),
         ("write or write_max", *write != new.write),
         ("names or no_names", *names != new.names),
-        ("mmdb", *databases != new.databases),
+        ("mmdb", !databases.iter().map(|old| &old.value).eq(new.databases.iter().map(|new| &new.value))),
         ("syslog", *syslog != new.syslog),
         ("exec or exec_timeout", *exec != new.exec),
         ("block, block_time, block_unverified or max_blocks", *block != new.block),
