@@ -322,8 +322,8 @@ impl Table {
         let held = count.min(self.ring);
         let place = |back: u32| self.entry(slot.set, slot.way, position(count, back, self.ring));
         let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation);
-        // Of a flood, what is settled by time has often left the ring by then.
-        if entry(held).is_some_and(|oldest| oldest.time() > time) {
+        // Of a flood, what is settled by time has often left the ring by then. The oldest entry is beside the newest.
+        if held == self.ring && entry(held).is_some_and(|oldest| oldest.time() > time) {
             return false;
         }
         // Times fall with the distance from the newest: find the newest that is not after `time`, from the near end in
