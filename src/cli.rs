@@ -139,7 +139,8 @@ pub struct Cli {
     /// Suggest limits from capture files, instead of reporting
     ///
     /// On standard output, as a part of a configuration file: for each limit, the most attempts that sources, networks and destinations
-    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too.
+    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too; with
+    /// --names and --mmdb it says who the sources on top are.
     /// Takes as much memory again as --memory says, at most.
     #[arg(long, help_heading = REPORTS)]
     pub suggest: bool,
@@ -272,7 +273,7 @@ pub struct Cli {
 
     /// Check the configuration, open nothing, and exit
     ///
-    /// With 0 when all options, the file, the allow files and the expression are in order, otherwise with 2.
+    /// With 0 when all options, the file, the allow files, the databases and the expression are in order, otherwise with 2.
     #[arg(short = 'T', long, help_heading = CONFIGURATION)]
     pub test_config: bool,
 
@@ -280,7 +281,7 @@ pub struct Cli {
     ///
     /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program, it gives up
     /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
-    /// those of its options. What holds is said with -v.
+    /// those of its options. What holds is said at the start, in a replay with -v.
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
     pub user: Option<Written>,
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::cli::{Place, Written};
-use crate::error::FilterError;
+use crate::error::{FilterError, PrivilegeError};
 use crate::respond::{Bounds, CommandLine, Reporter, WebhookUrl};
 use crate::sink::LogFormat;
 use crate::units::Bytes;
@@ -58,7 +58,7 @@ pub struct Settings {
     /// Whether names of sources are looked up.
     pub names: bool,
     /// The databases of networks.
-    pub databases: Vec<PathBuf>,
+    pub databases: Vec<Written<PathBuf>>,
     /// The socket of the system's log, if reports go there; live only.
     pub syslog: Option<PathBuf>,
     /// The command that is run on each report, if there is one.
@@ -72,7 +72,7 @@ pub struct Settings {
     /// How sources are blocked, if they are.
     pub block: Option<BlockSettings>,
     /// The user to go on as; without one it is for the start to say.
-    pub user: Option<String>,
+    pub user: Option<Written>,
     /// The configuration file and the allow files: what was read for these settings, and may be read again.
     pub files: Vec<PathBuf>,
     /// Where metrics are shown, if anywhere; live only.
@@ -95,6 +95,27 @@ impl Settings {
     pub fn wrong_expression(&self, cause: FilterError) -> UsageError {
         let place = self.expression.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::Expression { place, cause }
+    }
+
+    /// Why the user to go on as cannot be, with the place where it was named.
+    #[must_use]
+    pub fn wrong_user(&self, cause: PrivilegeError) -> UsageError {
+        let place = self.user.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
+        UsageError::User { place, cause }
+    }
+
+    /// Why a database cannot be read, with the place where it was named.
+    #[must_use]
+    pub fn wrong_database(&self, path: PathBuf, why: String) -> UsageError {
+        let named = self.databases.iter().find(|written| written.value == path);
+        let place = named.map_or(Place::CommandLine, |written| written.place.clone());
+        UsageError::Database { place, path, why }
+    }
+
+    /// The user to go on as, if one is named.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(|written| written.value.as_str())
     }
 }
 

@@ -10,7 +10,8 @@ use ipnet::IpNet;
 use synwatch::alert::Source;
 use synwatch::cli::{Cli, Firewall};
 use synwatch::config::{Input, Refused, Settings};
-use synwatch::error::Error;
+use synwatch::error::{Error, PrivilegeError};
+use synwatch::names::Databases;
 use synwatch::pipeline;
 use synwatch::privileges;
 use synwatch::respond::{self, Blocked, Guard, Helper, Nft, NftError};
@@ -57,8 +58,12 @@ fn main() -> ExitCode {
         {
             return fail(&console, &settings.wrong_expression(error), Refused::EXIT_CODE);
         }
-        if let Err(error) = privileges::check_user(settings.user.as_deref()) {
-            return fail(&console, &error, Refused::EXIT_CODE);
+        if let Err(error) = privileges::check_user(settings.user()) {
+            return fail(&console, &settings.wrong_user(error), Refused::EXIT_CODE);
+        }
+        let databases = settings.databases.iter().map(|written| written.value.as_path());
+        if let Err(Error::Database { path, why }) = Databases::open(databases) {
+            return fail(&console, &settings.wrong_database(path, why), Refused::EXIT_CODE);
         }
         return match writeln!(io::stdout(), "configuration ok: {settings}") {
             Ok(()) => ExitCode::SUCCESS,
@@ -97,6 +102,10 @@ fn main() -> ExitCode {
             }
         }
         Err(Error::Filter(error)) => fail(&console, &settings.wrong_expression(error), Refused::EXIT_CODE),
+        Err(Error::Privileges(error @ PrivilegeError::NoUser(_))) => {
+            fail(&console, &settings.wrong_user(error), Refused::EXIT_CODE)
+        }
+        Err(Error::Database { path, why }) => fail(&console, &settings.wrong_database(path, why), FAILURE),
         Err(error) => fail(&console, &error, error.exit_code()),
     }
 }

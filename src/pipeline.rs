@@ -31,6 +31,7 @@ use crate::detector::{Detector, Episodes, Rules, Watched};
 use crate::error::{Error, OpenError};
 use crate::exporter::Exporter;
 use crate::hash::Key;
+use crate::names::introduce;
 use crate::packet::Interfaces;
 use crate::privileges::{self, Plan};
 use crate::respond;
@@ -152,7 +153,6 @@ impl Run {
         // Whatever needs rights is open. The files of reports are opened without them, since they have to be opened so
         // again after a rotation.
         let held = privileges::drop(&Plan::new(settings))?;
-        log::info!("privileges: {held}");
         // Limits that are still to be chosen are no reason to report anybody.
         let opened = match settings.suggest {
             true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
@@ -172,6 +172,7 @@ impl Run {
         if let Some(watchdog) = Watchdog::from_environment() {
             sinks.push(watchdog);
         }
+        let advice = advice.map(|advice| (advice, actions.take_names()));
         let sinks = actions.name(sinks, self.is_live);
         let writer = match &settings.write {
             Some(write) => Some(
@@ -186,9 +187,13 @@ impl Run {
         let (connections, volumes) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
+            // A service's log is to show what protects it, whatever else it shows.
+            console.line(Priority::Info, &format!("synwatch: privileges: {held}"));
             for interface in interfaces.all() {
                 console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
             }
+        } else {
+            log::info!("privileges: {held}");
         }
 
         let (events, inbox) = bounded(CHANNEL);
@@ -259,14 +264,14 @@ impl Run {
             stop.stop();
             join(thread);
         }
-        if let Some(advice) = advice {
+        if let Some((advice, (names, databases))) = advice {
             // Nothing is drawn on the terminal meanwhile.
             console.detach();
-            stats.reports_lost += advice.give(&Grounds {
-                suggestions: &suggestions(settings, &censuses),
-                stats: &stats,
-                memory: settings.memory,
-            });
+            let mut suggestions = suggestions(settings, &censuses);
+            let tops = suggestions.iter_mut().flat_map(Suggestion::tops_mut);
+            introduce(tops, names.as_ref(), &databases, stats.last_watched.unwrap_or_default());
+            stats.reports_lost +=
+                advice.give(&Grounds { suggestions: &suggestions, stats: &stats, memory: settings.memory });
         }
         Ok(Outcome { stats, failures })
     }

@@ -72,6 +72,35 @@ fn a_wrong_expression_is_said_with_its_place_in_the_file() {
 }
 
 #[test]
+fn a_user_that_does_not_exist_is_said_with_its_place_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.toml"), "utc = true\nuser = \"no-such-user\"\n").unwrap();
+    let capture = root().join("captures/seed-attack.pcap");
+    let why = "cannot become user \"no-such-user\": there is none of this name (getent passwd lists them)\n";
+    for arguments in [vec!["-T", "-c", "x.toml"], vec!["-c", "x.toml", "-r", capture.to_str().unwrap()]] {
+        let ran = synwatch(folder.path(), arguments, None);
+        assert_eq!((ran.code, ran.stderr), (Some(2), format!("synwatch: x.toml:2:8: user: {why}")));
+    }
+    let ran = synwatch(folder.path(), ["-T", "--user", "no-such-user"], None);
+    assert_eq!((ran.code, ran.stderr), (Some(2), format!("synwatch: {why}")));
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_said_with_its_place_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.toml"), "mmdb = [\"no-such.mmdb\"]\n").unwrap();
+    let capture = root().join("captures/seed-attack.pcap");
+    let said =
+        "synwatch: x.toml:1:9: mmdb: cannot read database \"no-such.mmdb\": no such file or directory\n";
+    for (arguments, code) in
+        [(vec!["-T", "-c", "x.toml"], 2), (vec!["-c", "x.toml", "-r", capture.to_str().unwrap()], 1)]
+    {
+        let ran = synwatch(folder.path(), arguments, None);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), said));
+    }
+}
+
+#[test]
 fn of_a_file_that_is_no_list_of_networks_the_beginning_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let bytes: Vec<u8> =

@@ -74,6 +74,12 @@ impl Party {
         };
         Self { address: source.0, port }
     }
+
+    /// Its network, or host, where it is no destination.
+    #[must_use]
+    pub fn source(&self) -> Option<IpNet> {
+        self.port.is_none().then_some(self.address)
+    }
 }
 
 impl fmt::Display for Party {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::watch::{Grouping, Limit, Limits, PortSet};
 
-use super::{Census, Of, Verdict};
+use super::{Census, Of, Top, Verdict};
 
 /// The watch that was counted for.
 #[derive(Debug, Clone)]
@@ -56,6 +56,15 @@ impl Suggestion {
     /// All verdicts, in the order of the limits.
     pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
         self.sources.iter().chain(&self.networks).chain(&self.destinations)
+    }
+
+    /// Those on top of all verdicts, in the same order.
+    pub fn tops_mut(&mut self) -> impl Iterator<Item = &mut Top> {
+        self.sources
+            .iter_mut()
+            .chain(&mut self.networks)
+            .chain(&mut self.destinations)
+            .flat_map(|verdict| &mut verdict.top)
     }
 
     /// What is suggested as options: `-l 26/10s --network-limit 300/10s`.

@@ -6,6 +6,7 @@
 //! counts. The suggested limit lies above all others by a quarter of the highest of them, and never above an outlier.
 //! Where fewer than twenty were counted, nothing shows what is ordinary: then nobody stands out, and nothing is suggested.
 
+use crate::alert::About;
 use crate::watch::Limit;
 
 use super::{Most, Of, Party};
@@ -46,7 +47,7 @@ pub struct Verdict {
 }
 
 /// One of those with the highest counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Top {
     /// Who it is.
     pub party: Party,
@@ -54,6 +55,8 @@ pub struct Top {
     pub most: Most,
     /// Whether it stands out.
     pub is_outlier: bool,
+    /// Who that is, where it is asked for: nothing at first.
+    pub about: About,
 }
 
 /// A limit that is suggested.
@@ -87,7 +90,12 @@ impl Verdict {
             quantiles: PARTS.map(|part| quantile(&counts, part)),
             over: counts.iter().filter(|most| most.attempts >= limit.attempts).count(),
             top: top
-                .map(|(place, &(party, most))| Top { party, most, is_outlier: place < outliers })
+                .map(|(place, &(party, most))| Top {
+                    party,
+                    most,
+                    is_outlier: place < outliers,
+                    about: About::default(),
+                })
                 .collect(),
             outliers,
             suggested: match counts.len() {

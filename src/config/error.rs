@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cli::{FilePlace, Place};
-use crate::error::{Cause, FilterError, Quoted};
+use crate::error::{Cause, FilterError, PrivilegeError, Quoted};
 use crate::units::Bytes;
 use crate::watch::allow::LineError;
 
@@ -126,6 +126,24 @@ pub enum UsageError {
         /// What libpcap says.
         cause: FilterError,
     },
+    /// The user to go on as is none.
+    #[error("{}{cause}", At(place))]
+    User {
+        /// Where it was named.
+        place: Place,
+        /// Why not.
+        cause: PrivilegeError,
+    },
+    /// A database of networks cannot be used.
+    #[error("{}cannot read database {path:?}: {why}", At(place))]
+    Database {
+        /// Where it was named.
+        place: Place,
+        /// Its name.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A configuration file cannot be read.
     #[error("cannot read configuration {path:?}: {}", Cause(.cause))]
     Config {
@@ -181,6 +199,8 @@ impl UsageError {
             Self::Key { place, .. } => Some(place),
             Self::Value { place, .. }
             | Self::Expression { place, .. }
+            | Self::User { place, .. }
+            | Self::Database { place, .. }
             | Self::AllowFile { place, .. }
             | Self::AllowFileSize { place, .. }
             | Self::AllowFileLine { place, .. } => match place {

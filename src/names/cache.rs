@@ -67,6 +67,13 @@ impl Names {
         }
     }
 
+    /// Waits until all that was asked for is answered, for so long at most.
+    pub(super) fn settle(&self, patience: Duration) {
+        let is_any_asked =
+            |entries: &mut Entries| entries.by_address.values().any(|entry| entry.found.is_none());
+        drop(self.known.changed.wait_timeout_while(self.known.lock(), patience, is_any_asked));
+    }
+
     /// What is known of an address at this time, or becomes known within this one. What is not known is asked for.
     #[must_use]
     pub fn find(&self, address: IpAddr, now: Timestamp, patience: Duration) -> Option<Arc<str>> {

@@ -15,11 +15,13 @@
 mod cache;
 mod contacts;
 mod database;
+mod introduce;
 mod resolver;
 
 pub use cache::Names;
 pub use contacts::{contacts, name_servers};
 pub use database::Databases;
+pub use introduce::introduce;
 pub use resolver::{LookUp, Resolver, system};
 
 use std::time::Duration;

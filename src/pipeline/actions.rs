@@ -52,10 +52,14 @@ impl Actions {
     /// Starts the helpers that commands and blocking need, and reads databases and what proves hosts of the web.
     pub(super) fn open(settings: &Settings) -> Result<Self, Error> {
         if settings.suggest {
-            // Nobody is reported.
-            return Ok(Self::default());
+            // Nobody is reported. Who stands out has a name.
+            return Ok(Self {
+                databases: databases(settings)?,
+                looks_up_names: settings.names,
+                ..Self::default()
+            });
         }
-        let user = settings.user.clone();
+        let user = settings.user().map(str::to_owned);
         let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, user);
         let allowed = Allowed::default();
         allowed.set(settings.allow.clone());
@@ -68,7 +72,7 @@ impl Actions {
             allowed,
             helper: settings.exec.as_ref().map(start).transpose()?,
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
-            databases: Databases::open(settings.databases.iter().map(AsRef::as_ref))?,
+            databases: databases(settings)?,
             looks_up_names: settings.names,
             report: settings.report_dir.clone().map(|dir| (dir, settings.report_from.clone())),
         })
@@ -132,6 +136,11 @@ impl Ready {
         Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
     }
 
+    /// What knows who a source is, for who asks without reports: these have it no more.
+    pub(super) fn take_names(&mut self) -> (Option<Names>, Databases) {
+        (self.names.take(), std::mem::take(&mut self.databases))
+    }
+
     /// What attempts of episodes are told to, where evidence is kept of them.
     pub(super) fn take_tap(&mut self) -> Option<Tap> {
         self.tap.take()
@@ -154,6 +163,10 @@ impl Running {
     }
 }
 
+fn databases(settings: &Settings) -> Result<Databases, Error> {
+    Databases::open(settings.databases.iter().map(|written| written.value.as_path()))
+}
+
 /// What blocking needs: its bounds, the guard of the firewall where there is one to be changed, what is protected.
 fn guard(
     block: &BlockSettings,
@@ -161,7 +174,7 @@ fn guard(
     allowed: Allowed,
 ) -> Result<(Bounds, Option<Guard>, Protected), Error> {
     let guard = match block.by {
-        Firewall::Nft => Some(Guard::start(settings.user.clone())?),
+        Firewall::Nft => Some(Guard::start(settings.user().map(str::to_owned))?),
         Firewall::Print => None,
     };
     Ok((block.bounds, guard, Protected::of_this_host(allowed)))

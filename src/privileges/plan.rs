@@ -36,7 +36,7 @@ impl Plan {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         let mut plan = Self {
-            user: settings.user.clone(),
+            user: settings.user().map(str::to_owned),
             capabilities: CapabilitySet::empty(),
             read: NAMES.map(PathBuf::from).to_vec(),
             write: Vec::new(),

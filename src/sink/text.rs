@@ -184,7 +184,8 @@ fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     write!(f, " verified={verified} severity={}", alert.severity())
 }
 
-fn write_about(f: &mut fmt::Formatter<'_>, about: &About) -> fmt::Result {
+/// Who a source is, as far as that is known: ` name=… as=… org=… country=…`.
+pub(super) fn write_about(f: &mut fmt::Formatter<'_>, about: &About) -> fmt::Result {
     let About { name, system, organisation, country } = about;
     let text = |key, value: &Option<Arc<str>>| {
         value.as_deref().map(|value| format!(" {key}={}", Escaped::value(value))).unwrap_or_default()

@@ -121,6 +121,24 @@ fn a_block_ends_by_itself() {
 }
 
 #[test]
+fn a_block_of_an_earlier_run_goes_on_and_counts() {
+    let Some(scene) = scene() else { return };
+    let options = "-i outer --block nft --block-time 2h --max-blocks 1 --update 1s";
+    let mut program = Program::watch(&scene.gateway, options);
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("198.51.100.66 is blocked for 2h");
+    program.stop(Signal::TERM);
+    let mut program = Program::watch(&scene.gateway, options);
+    let _knocks: Vec<_> = (0..30).map(|_| knock(&scene, ATTACKER)).collect();
+    program.err.wait_for(" blocked=2h");
+    let _last = flood(&scene, &[INNOCENT]);
+    program.err.wait_for("198.51.100.10 is not blocked, as many are as may be (");
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count(" is blocked for "), 0, "{ended:#?}");
+    wait_for_blocks(&scene.gateway, &["198.51.100.66/32"]);
+}
+
+#[test]
 fn a_forged_source_is_not_blocked() {
     let Some(scene) = scene() else { return };
     let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
@@ -245,12 +263,66 @@ fn a_network_replaces_what_is_in_it() {
     wait_for_blocks(&scene.gateway, &["192.0.2.0/24", "198.51.100.1/32"]);
 }
 
+/// Has nft do something in a namespace.
+fn nft(namespace: &Namespace, change: &str) {
+    let mut nft: Command = namespace.command("nft");
+    assert!(nft.arg(change).status().unwrap().success(), "{change}");
+}
+
+#[test]
+fn a_table_that_was_removed_is_made_again_for_the_next_source() {
+    let Some(scene) = scene() else { return };
+    let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
+    nft(&scene.gateway, "flush ruleset");
+    let _last = flood(&scene, &[ATTACKER]);
+    program.err.wait_for("198.51.100.66 is blocked for 1h");
+    wait_for_blocks(&scene.gateway, &["198.51.100.66/32"]);
+    let _dropped = knock(&scene, ATTACKER);
+    wait_for_drops(&scene.gateway);
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.summary("reports-lost"), 0, "{ended:#?}");
+}
+
+#[test]
+fn an_nft_that_is_missing_is_said_once_and_survived() {
+    let Some(scene) = scene() else { return };
+    let found =
+        Command::new("sh").args(["-c", "PATH=$PATH:/usr/sbin:/sbin command -v nft"]).output().unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    // In the mounts of its own that ip-netns(8) gives it.
+    let program = env!("CARGO_BIN_EXE_synwatch");
+    let script = format!(
+        "mount --bind /dev/null {} && exec {program} -i outer -v --utc --block nft --update 1s",
+        found.trim()
+    );
+    let mut command = scene.gateway.command("sh");
+    command.args(["-c", &script]).env_remove("RUST_LOG");
+    let mut program = Program::start(command);
+    program.err.wait_for("capturing on");
+    scene.flood(&[ATTACKER], 60, 20);
+    program.err.wait_for(" flood update ");
+    let ended = program.stop(Signal::TERM);
+    let why = "nft is not there (apt-get install nftables)";
+    let said = format!("warning: nobody can be blocked for now: {why}; it is tried again for each source");
+    assert_eq!((ended.code, ended.count(&said)), (Some(0), 1), "{ended:#?}");
+    assert_eq!(
+        ended.count(&format!("warning: cannot block 198.51.100.66: {why} (1 times)")),
+        1,
+        "{ended:#?}"
+    );
+    assert_eq!(ended.sources("end"), ["198.51.100.66"], "{ended:#?}");
+}
+
 #[test]
 fn what_nft_refuses_is_said_and_survived() {
     let Some(scene) = scene() else { return };
+    // What has its name and is another thing is not removed.
+    nft(
+        &scene.gateway,
+        "add table inet synwatch; add set inet synwatch blocked4 { type ether_addr; flags timeout; }",
+    );
     let mut program = Program::watch(&scene.gateway, "-i outer --block nft");
-    let mut nft: Command = scene.gateway.command("nft");
-    assert!(nft.args(["delete", "table", "inet", "synwatch"]).status().unwrap().success());
+    program.err.wait_for("synwatch: warning: nobody can be blocked for now: ");
     let _last = flood(&scene, &[ATTACKER]);
     program.err.wait_for("synwatch: warning: cannot block 198.51.100.66: ");
     let ended = program.stop(Signal::TERM);

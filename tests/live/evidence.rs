@@ -13,7 +13,7 @@ use simple_dns::rdata::{RData, TXT};
 use simple_dns::{CLASS, Packet, ResourceRecord};
 use tempfile::TempDir;
 
-use crate::names::{Etc, dumb_name_server};
+use crate::names::{Etc, dumb_name_server, hear};
 use crate::program::{Program, synwatch};
 use crate::scene::{ATTACKER, INNOCENT, Scene};
 
@@ -44,7 +44,7 @@ fn name_server(scene: &Scene) -> (Etc, JoinHandle<String>) {
     let (etc, socket) = dumb_name_server(scene);
     let server = thread::spawn(move || {
         let mut question = [0; 512];
-        let (length, asker) = socket.recv_from(&mut question).unwrap();
+        let (length, asker) = hear(&socket, &mut question);
         let question = Packet::parse(&question[..length]).unwrap();
         let name = question.questions[0].qname.clone();
         let mut reply = question.clone().into_reply();
@@ -103,7 +103,7 @@ fn a_name_server_that_hangs_delays_no_report_and_no_folder_for_long() {
         Program::watch(&scene.gateway, &format!("-i outer --report-dir {}", dir.path().display()));
     scene.flood(&[ATTACKER], 35, 1000);
     // Of the name and of the contact, in whatever order.
-    server.recv(&mut [0; 512]).unwrap();
+    hear(&server, &mut [0; 512]);
     scene.flood(&[INNOCENT], 35, 1000);
     program.err.wait_for(" flood start src=198.51.100.10 ");
     // Both look-ups hang; the program ends meanwhile, and both folders are there.

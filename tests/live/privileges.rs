@@ -51,7 +51,7 @@ fn no_thread_has_more_than_the_right_to_capture() {
     }
     let ended = program.stop(Signal::TERM);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let line = "synwatch: info: privileges: user nobody, capabilities cap_net_raw, no new privileges, ";
+    let line = "synwatch: privileges: user nobody, capabilities cap_net_raw, no new privileges, ";
     assert_eq!(ended.count(line), 1, "{ended:#?}");
 }
 

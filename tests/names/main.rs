@@ -156,6 +156,31 @@ fn a_replay_looks_up_names_when_it_is_asked_to() {
     assert!(start(&[]).contains(" src=127.0.0.1 watch=mail "));
 }
 
+#[test]
+fn those_on_top_of_a_suggestion_have_names_when_that_is_asked_for() {
+    if dns_lookup::lookup_addr(&"127.0.0.1".parse().unwrap()).is_err() {
+        println!("not run: 127.0.0.1 has no name here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (capture, mmdb) = (folder.path().join("loopback.pcap"), folder.path().join("as.mmdb"));
+    fs::write(&capture, attempts_from_loopback()).unwrap();
+    fs::write(&mmdb, database(&[("127.0.0.0/8", systems())])).unwrap();
+    let [capture, mmdb] = [&capture, &mmdb].map(|path| path.to_str().unwrap());
+    let suggest = |more: &[&str]| run(&[&["-q", "-r", capture, "--suggest"][..], more].concat()).stdout;
+    let plain = suggest(&[]);
+    assert!(plain.contains("#      30  127.0.0.1\n"), "{plain}");
+    let named = suggest(&["--names", "--mmdb", mmdb]);
+    assert!(
+        named.contains("#      30  127.0.0.1  name=localhost as=9371 org=SAKURA\\u{20}Internet\n"),
+        "{named}"
+    );
+    let record: serde_json::Value =
+        serde_json::from_str(&suggest(&["--names", "--mmdb", mmdb, "--json", "-"])).unwrap();
+    let top = &record["suggestion"]["watches"][0]["limits"][0]["top"][0];
+    assert_eq!((&top["name"], &top["as_number"]), (&"localhost".into(), &9371.into()), "{record}");
+}
+
 /// A capture of raw IPv4 (LINKTYPE_IPV4): thirty attempts within three seconds.
 fn attempts_from_loopback() -> Vec<u8> {
     let mut file = Vec::new();

@@ -15,6 +15,9 @@ use crate::units::Bytes;
 /// The largest file that is read: a device or a wrong file must not fill the memory.
 const MOST: Bytes = Bytes(1 << 20);
 
+/// What the parser says of a key that is given twice, without naming it.
+const DUPLICATE: &str = "duplicate key";
+
 /// A configuration file that was read.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -45,8 +48,12 @@ impl Document {
     /// What it holds.
     pub(super) fn table(&self) -> Result<Spanned<DeTable<'_>>, UsageError> {
         DeTable::parse(&self.text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            self.fault(at, "", error.message().lines().collect::<Vec<_>>().join(", "))
+            let span = error.span().unwrap_or_default();
+            if error.message() == DUPLICATE {
+                let key = self.text.get(span.clone()).unwrap_or_default().escape_debug().to_string();
+                return self.fault(span.start, &key, "given twice (leave one out)");
+            }
+            self.fault(span.start, "", error.message().lines().collect::<Vec<_>>().join(", "))
         })
     }
 

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::document::Document;
-use super::keys::{Key, Slot};
-use crate::cli::{FilePlace, Written};
+use super::keys::{KEYS, Key, Slot, WATCH_KEYS};
+use crate::cli::{FilePlace, Written, is_option};
 use crate::config::Refused;
 
 /// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `threads` are.
@@ -180,12 +180,23 @@ impl Keys<'_> {
         let cause = match (self.elsewhere.iter().find(|key| **key == option), alike, self.prefix) {
             (Some(key), _, "") => format!("no such key here ({key} belongs below a line [[watch]])"),
             (Some(key), ..) => format!("no such key here ({key} belongs above the first line [[watch]])"),
+            (None, ..) if concerns_one_run(&option) => {
+                "no such key: it concerns one run (give it as an option)".to_owned()
+            }
             (None, Some((_, key)), _) => format!("no such key (did you mean {key}?)"),
-            (None, None, _) => "no such key".to_owned(),
+            (None, None, _) => {
+                "no such key (keys are the long names of options, with _ for -: synwatch --help)".to_owned()
+            }
         };
         let fault = self.document.fault(name.span().start, &shown, cause);
         self.faults.add(fault);
     }
+}
+
+/// Whether it is an option, by its long name with `_` for `-`, that has no key.
+fn concerns_one_run(option: &str) -> bool {
+    let mut with_a_key = KEYS.iter().map(|key| key.option).chain(WATCH_KEYS.iter().map(|key| key.option));
+    is_option(&format!("--{}", option.replace('_', "-"))) && with_a_key.all(|key| key != option)
 }
 
 /// What a value is, for messages.

@@ -234,17 +234,32 @@ fn keys_that_there_are_not_are_errors_and_near_ones_are_named() {
             "x.toml:1:1: interface: no such key (did you mean interfaces?)",
             "x.toml:2:1: quiet-time: no such key here (quiet_time belongs below a line [[watch]])",
             "x.toml:3:1: max-episodes: no such key (did you mean max_episodes?)",
-            "x.toml:4:1: zebra: no such key",
+            "x.toml:4:1: zebra: no such key (keys are the long names of options, with _ for -: synwatch --help)",
             "x.toml:9:1: watch.limit: no such key (did you mean limits?)",
             "x.toml:10:1: watch.memory: no such key here (memory belongs above the first line [[watch]])",
-            "x.toml:11:1: watch.a\\nb: no such key",
+            "x.toml:11:1: watch.a\\nb: no such key (keys are the long names of options, with _ for -: synwatch --help)",
         ],
     );
     complains(
         "ports = 25\n",
         &["x.toml:1:1: ports: no such key here (ports belongs below a line [[watch]])"],
     );
-    complains("read = \"a.pcap\"\n", &["x.toml:1:1: read: no such key"]);
+    complains(
+        "read = \"a.pcap\"\nlist-interfaces = true\n",
+        &[
+            "x.toml:1:1: read: no such key: it concerns one run (give it as an option)",
+            "x.toml:2:1: list-interfaces: no such key: it concerns one run (give it as an option)",
+        ],
+    );
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_named() {
+    complains("utc = true\n utc = false\n", &["x.toml:2:2: utc: given twice (leave one out)"]);
+    complains(
+        "[[watch]]\nname = \"a\"\nports = 1\nname = \"b\"\n",
+        &["x.toml:4:1: name: given twice (leave one out)"],
+    );
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! The process that has the right to change the firewall, and no other; it reads no packet.
 //!
-//! It is asked for one thing only, to block a network for a time, and makes of that what nft is told: whoever has taken
-//! over the program can block, but do nothing else to the firewall.
+//! It is asked for two things only, to block a network for a time, and what is blocked, and makes of that what nft is
+//! told: whoever has taken over the program can block, but do nothing else to the firewall.
 
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::nft::{Nft, NftError};
+use super::nft::{Blocked, Nft, NftError};
 use crate::error::Error;
 use crate::respond::helper::{Process, line, outlive_signals};
 
@@ -22,13 +23,17 @@ struct Setup {
 
 /// To it, once it is ready.
 #[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    network: IpNet,
-    seconds: u64,
+enum Request {
+    Block { network: IpNet, seconds: u64 },
+    List,
 }
 
-/// From it: done, or why not.
-type Reply = Result<(), String>;
+/// From it, once it may do nothing else: what keeps it from blocking for now, if anything does. An error: it cannot be
+/// the guard.
+type Ready = Result<Option<String>, String>;
+
+/// From it: what was asked for, or why not.
+type Reply<T = ()> = Result<T, String>;
 
 /// The program's end.
 #[derive(Debug)]
@@ -38,24 +43,37 @@ impl Guard {
     /// The argument by which the program knows that it is to be the guard: [`serve_guard`].
     pub const ARGUMENT: &'static str = "--guard-firewall";
 
-    /// Starts it, and waits until it has made its table.
+    /// Starts it, and waits until it has made its table. That nft does not make it is warned of: it may do so later.
     ///
     /// # Errors
     ///
-    /// When it cannot be started, has not the right to, or nft does not do it.
+    /// When it cannot be started, or has not the right to change the firewall.
     pub fn start(user: Option<String>) -> Result<Self, Error> {
         let started = Process::start(Self::ARGUMENT).and_then(|mut process| {
-            let ready: Reply = process.ask(&Setup { user })?;
-            Ok(ready.map(|()| Self(process)))
+            let ready: Ready = process.ask(&Setup { user })?;
+            Ok(ready.map(|hindrance| (Self(process), hindrance)))
         });
-        started.unwrap_or_else(|error| Err(error.to_string())).map_err(Error::Firewall)
+        let started = started.unwrap_or_else(|error| Err(error.to_string()));
+        let (guard, hindrance) = started.map_err(Error::Firewall)?;
+        if let Some(why) = hindrance {
+            log::warn!("nobody can be blocked for now: {why}; it is tried again for each source");
+        }
+        Ok(guard)
     }
 
     /// Has a network blocked.
     pub(super) fn block(&mut self, network: IpNet, time: Duration) -> Reply {
         let seconds = time.as_secs().max(1);
-        let reply = self.0.ask(&Request { network, seconds });
-        reply.unwrap_or_else(|_| {
+        self.ask(&Request::Block { network, seconds })
+    }
+
+    /// What is blocked, by whomever.
+    pub(super) fn blocked(&mut self) -> Reply<Vec<Blocked>> {
+        self.ask(&Request::List)
+    }
+
+    fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Reply<T> {
+        self.0.ask(request).unwrap_or_else(|_| {
             Err("the process that guards the firewall has ended (restart synwatch)".to_owned())
         })
     }
@@ -76,22 +94,42 @@ pub fn serve_guard(
     let mut lines = requests.lines();
     let Some(setup) = lines.next() else { return Ok(()) };
     let setup: Setup = serde_json::from_str(&setup?)?;
-    let ready =
-        become_guard(setup.user.as_deref()).and_then(|()| set_up().map_err(|error| error.to_string()));
-    let reply: Reply = ready.as_ref().map(drop).map_err(Clone::clone);
-    replies.write_all(&line(&reply)?)?;
-    let Ok(nft) = ready else { return Ok(()) };
+    let ready: Ready =
+        become_guard(setup.user.as_deref()).map(|()| set_up().err().map(|why| why.to_string()));
+    replies.write_all(&line(&ready)?)?;
+    if ready.is_err() {
+        return Ok(());
+    }
     for request in lines {
-        let Request { network, seconds } = serde_json::from_str(&request?)?;
-        let done = nft.block(network.trunc(), Duration::from_secs(seconds));
-        let reply: Reply = done.map_err(|error| error.to_string());
-        replies.write_all(&line(&reply)?)?;
+        let reply = match serde_json::from_str(&request?)? {
+            Request::Block { network, seconds } => {
+                answer(block(network.trunc(), Duration::from_secs(seconds)))?
+            }
+            Request::List => answer(Nft::find().and_then(|nft| nft.blocked()))?,
+        };
+        replies.write_all(&reply)?;
     }
     Ok(())
 }
 
-fn set_up() -> Result<Nft, NftError> {
+fn answer<T: Serialize>(done: Result<T, NftError>) -> serde_json::Result<Vec<u8>> {
+    let reply: Reply<T> = done.map_err(|error| error.to_string());
+    line(&reply)
+}
+
+fn set_up() -> Result<(), NftError> {
+    Nft::find()?.set_up()
+}
+
+/// Makes the table where it is not there (any more): nft may be installed by now, and who loads a ruleset anew mostly
+/// empties the old one first.
+fn block(network: IpNet, time: Duration) -> Result<(), NftError> {
     let nft = Nft::find()?;
-    nft.set_up()?;
-    Ok(nft)
+    match nft.block(network, time) {
+        Err(NftError::Changed(_)) => {
+            nft.set_up()?;
+            nft.block(network, time)
+        }
+        done => done,
+    }
 }

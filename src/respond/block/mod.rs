@@ -53,10 +53,10 @@ impl Blocks {
         alert.blocked = around.find(|(_, (_, until))| *until > alert.time).map(|(_, (time, _))| *time);
     }
 
-    fn add(&self, order: &Order, now: Timestamp) {
+    fn add(&self, network: IpNet, time: Duration, left: Duration, now: Timestamp) {
         let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        blocks.retain(|blocked, (_, until)| *until > now && !order.network.contains(blocked));
-        blocks.insert(order.network, (order.time, now.after(order.time)));
+        blocks.retain(|blocked, (_, until)| *until > now && !network.contains(blocked));
+        blocks.insert(network, (time, now.after(left)));
     }
 }
 
@@ -74,6 +74,7 @@ pub struct Blocker {
     blocks: Blocks,
     inbox: Inbox,
     now: Timestamp,
+    has_adopted: bool,
     failed: Throttle,
     protected_ones: Throttle,
     full: Throttle,
@@ -96,7 +97,9 @@ impl Blocker {
         let (feed, inbox) = Feed::new("blocking", is_live, None);
         let (policy, blocks, now) = (Policy::new(bounds), Blocks::default(), Timestamp::default());
         let [failed, protected_ones, full] = [Throttle::new(); 3];
-        let blocker = Self { means, policy, protected, blocks, inbox, now, failed, protected_ones, full };
+        let has_adopted = false;
+        let blocker =
+            Self { means, policy, protected, blocks, inbox, now, has_adopted, failed, protected_ones, full };
         (feed.hearing_proofs(), blocker)
     }
 
@@ -122,6 +125,7 @@ impl Blocker {
 
     fn consider(&mut self, alert: &Alert) {
         self.now = alert.time;
+        self.adopt();
         let source = alert.source;
         match self.policy.judge(alert, &self.protected) {
             Ok(order) => self.block(&order, alert),
@@ -142,6 +146,25 @@ impl Blocker {
         }
     }
 
+    /// Once it is told the time, asks what the firewall holds from an earlier run: that goes on.
+    fn adopt(&mut self) {
+        if std::mem::replace(&mut self.has_adopted, true) {
+            return;
+        }
+        let Means::Nft(guard) = &mut self.means else { return };
+        match guard.blocked() {
+            Ok(all) => {
+                for held in all {
+                    self.policy.adopt(&held, self.now);
+                    if let (Some(time), Some(left)) = (held.time, held.left) {
+                        self.blocks.add(held.network, time, left, self.now);
+                    }
+                }
+            }
+            Err(why) => log::debug!("what is blocked already is not known: {why}"),
+        }
+    }
+
     fn block(&mut self, order: &Order, alert: &Alert) {
         let (source, time) = (Source(order.network), Span(order.time));
         let done = match &mut self.means {
@@ -152,7 +175,7 @@ impl Blocker {
             Ok(()) => {
                 self.policy.note(order, self.now);
                 if matches!(self.means, Means::Nft(_)) {
-                    self.blocks.add(order, self.now);
+                    self.blocks.add(order.network, order.time, order.time, self.now);
                     log::warn!("{source} is blocked for {time}");
                 }
             }

@@ -21,6 +21,7 @@ use nftables::schema::{
 };
 use nftables::stmt::{Counter, Match, Operator, Statement};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook};
+use serde::{Deserialize, Serialize};
 
 use super::run::{Ran, run};
 use crate::error::Cause;
@@ -48,7 +49,7 @@ const USUAL: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft"];
 const TIME: Duration = Duration::from_secs(10);
 
 /// What is blocked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
     /// Whose packets are dropped.
     pub network: IpNet,

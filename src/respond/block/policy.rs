@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::nft::Blocked;
 use super::protected::Protected;
 use crate::alert::{Alert, Kind, Source, State};
 use crate::time::Timestamp;
@@ -14,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// How long it is remembered, after a block's end, that there was one.
 const REMEMBERED: Duration = LONGEST;
+
+/// Longer than any run: a block that does not end by itself.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// How late a firewall may be with what was printed for it: its blocks end so much later.
 const LATE: Duration = Duration::from_secs(60);
@@ -108,7 +112,23 @@ impl Policy {
         self.blocked.retain(|blocked, _| !order.network.contains(blocked));
         self.blocked.insert(order.network, until);
         let times = self.times(order.network, now) + 1;
-        self.before.insert(order.network, Before { times, until });
+        self.remember(order.network, Before { times, until });
+    }
+
+    /// Takes note of what a firewall holds from an earlier run, or from somebody else: it counts as blocked by this one,
+    /// as often as its time says.
+    pub(super) fn adopt(&mut self, held: &Blocked, now: Timestamp) {
+        let until = now.after(held.left.unwrap_or(FOR_EVER));
+        self.blocked.insert(held.network, until);
+        if let Some(time) = held.time {
+            let reaches = |times: &u32| self.bounds.time.saturating_mul(1 << (times - 1)) >= time;
+            let times = (1..u32::BITS).find(reaches).unwrap_or(u32::BITS);
+            self.remember(held.network, Before { times, until });
+        }
+    }
+
+    fn remember(&mut self, network: IpNet, before: Before) {
+        self.before.insert(network, before);
         if self.before.len() > MOST_REMEMBERED {
             let first = self.before.iter().min_by_key(|(network, before)| (before.until, **network));
             if let Some(first) = first.map(|(network, _)| *network) {
@@ -252,6 +272,25 @@ mod tests {
         assert_eq!(block(&mut policy, &report("192.0.2.1/32", 0)), Ok(HOUR));
         assert_eq!(block(&mut policy, &report("192.0.2.2/32", 3_599)), Err(Refusal::Full));
         assert_eq!(block(&mut policy, &report("192.0.2.2/32", 3_600)), Ok(HOUR));
+    }
+
+    #[test]
+    fn blocks_of_an_earlier_run_go_on_and_are_doubled() {
+        let held = |network, time: Option<u32>| Blocked {
+            network: net(network),
+            time: time.map(|hours| hours * HOUR),
+            left: time.map(|_| Duration::from_secs(60)),
+        };
+        let mut policy = policy(3);
+        policy.adopt(&held("192.0.2.1/32", Some(4)), at(0));
+        policy.adopt(&held("192.0.2.2/32", Some(24)), at(0));
+        policy.adopt(&held("198.51.100.0/24", None), at(0));
+        assert_eq!(block(&mut policy, &report("192.0.2.1/32", 59)), Err(Refusal::Blocked));
+        assert_eq!(block(&mut policy, &report("192.0.2.3/32", 59)), Err(Refusal::Full));
+        assert_eq!(block(&mut policy, &report("192.0.2.1/32", 60)), Ok(8 * HOUR));
+        assert_eq!(block(&mut policy, &report("192.0.2.2/32", 60)), Ok(24 * HOUR));
+        let years = 100 * 365 * 86_400;
+        assert_eq!(block(&mut policy, &report("198.51.100.7/32", years)), Err(Refusal::Blocked), "for ever");
     }
 
     #[test]

@@ -11,6 +11,9 @@ use nix::ifaddrs::getifaddrs;
 use crate::names::name_servers;
 use crate::watch::AllowList;
 
+/// Where name servers are named: for the C library, and, where that asks systemd-resolved on this host, for the latter.
+const NAME_SERVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+
 /// A route by way of a gateway (linux/route.h).
 const RTF_GATEWAY: u32 = 2;
 
@@ -50,19 +53,11 @@ impl Protected {
     /// The gateways and name servers of this host, as they are now, its addresses, as they will be, and what is allowed.
     #[must_use]
     pub fn of_this_host(allowed: Allowed) -> Self {
-        let read = |path: &str| match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                log::debug!("cannot read {path}: {error}");
-                String::new()
-            }
-        };
         let gateways = gateways4(&read("/proc/self/net/route")).into_iter().map(IpAddr::V4);
         let gateways =
             gateways.chain(gateways6(&read("/proc/self/net/ipv6_route")).into_iter().map(IpAddr::V6));
-        let servers = name_servers(&read("/etc/resolv.conf"));
         let networks = gateways.map(|address| (address.into(), GATEWAY));
-        let networks = networks.chain(servers.into_iter().map(|address| (address.into(), NAME_SERVER)));
+        let networks = networks.chain(servers(&NAME_SERVERS).into_iter().map(|server| (server, NAME_SERVER)));
         Self { networks: networks.collect(), allowed, has_own: true }
     }
 
@@ -77,6 +72,18 @@ impl Protected {
             None => self.allowed.overlaps(network).then(|| "an allowed network".to_owned()),
         }
     }
+}
+
+/// What a file of the system holds; nothing, where it is not there.
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| {
+        log::debug!("cannot read {path}: {error}");
+        String::new()
+    })
+}
+
+fn servers(paths: &[&str]) -> BTreeSet<IpNet> {
+    paths.iter().flat_map(|path| name_servers(&read(path))).map(IpNet::from).collect()
 }
 
 fn own_addresses() -> BTreeSet<IpAddr> {
@@ -135,6 +142,18 @@ mod tests {
                      20010db8000000000000000000000000 40 00000000000000000000000000000000 00 \
                      00000000000000000000000000000000 00000100 00000001 00000000 00000001 eth0\n";
         assert_eq!(gateways6(table), BTreeSet::from(["2001:db8::1".parse().unwrap()]));
+    }
+
+    #[test]
+    fn name_servers_behind_a_resolver_of_this_host_are_protected_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let [stub, real, missing] =
+            ["stub", "real", "missing"].map(|name| folder.path().join(name).display().to_string());
+        fs::write(&stub, "nameserver 127.0.0.53\n").unwrap();
+        fs::write(&real, "nameserver 192.0.2.53\nnameserver 2001:db8::53\n").unwrap();
+        let expected =
+            ["127.0.0.53/32", "192.0.2.53/32", "2001:db8::53/128"].map(|server| server.parse().unwrap());
+        assert_eq!(servers(&[&stub, &real, &missing]), BTreeSet::from(expected));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Grounds;
+use crate::alert::About;
 use crate::census::{Most, Suggested, Suggestion, Top, Verdict};
 use crate::zone::Zone;
 
@@ -51,6 +52,14 @@ struct Judged {
 #[derive(Serialize)]
 struct Named {
     who: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_organisation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
     attempts: u16,
     and_more: bool,
     outlier: bool,
@@ -103,6 +112,16 @@ impl From<&Verdict> for Judged {
 impl From<&Top> for Named {
     fn from(top: &Top) -> Self {
         let Most { attempts, and_more } = top.most;
-        Self { who: top.party.to_string(), attempts, and_more, outlier: top.is_outlier }
+        let About { name, system, organisation, country } = top.about.clone();
+        Self {
+            who: top.party.to_string(),
+            name: name.map(|name| name.to_string()),
+            as_number: system,
+            as_organisation: organisation.map(|organisation| organisation.to_string()),
+            country: country.map(|country| country.to_string()),
+            attempts,
+            and_more,
+            outlier: top.is_outlier,
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! Suggestions as a part of a configuration file: what it sets can be used as it is, its comments say why.
 
+use std::fmt;
+
 use super::Grounds;
+use crate::alert::About;
 use crate::census::{Of, Suggested, Suggestion, Verdict};
+use crate::sink::text::write_about;
 use crate::units::{Bytes, Span};
 use crate::zone::Zone;
 
@@ -72,11 +76,24 @@ fn comment(verdict: &Verdict) -> Vec<String> {
     for top in &verdict.top {
         let outlier = if top.is_outlier { "  outlier" } else { "" };
         // As wide as the widest count there is.
-        lines.push(format!("  {:>5}  {}{outlier}", top.most.to_string(), top.party));
+        lines.push(format!("  {:>5}  {}{outlier}{}", top.most.to_string(), top.party, Who(&top.about)));
     }
     lines.push(format!("{limit} is met by {}.", number(verdict.over)));
     lines.push(conclusion(verdict));
     lines
+}
+
+/// Who it is, with a space more before it than in a report: the columns stand two apart.
+struct Who<'a>(&'a About);
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self.0 == About::default() {
+            return Ok(());
+        }
+        f.write_str(" ")?;
+        write_about(f, self.0)
+    }
 }
 
 /// What leads over to the limit.
