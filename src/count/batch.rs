@@ -101,7 +101,7 @@ pub(super) struct Orders {
 pub(super) struct Batch {
     pending: Vec<Pending>,
     room: usize,
-    /// For each tally, a tag for each segment.
+    /// For each tally, a tag for each segment: from the first half for SYNs, from the second one for the rest.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -144,6 +144,20 @@ impl Batch {
     pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
         let rows = of.tags.len() / of.room;
         (0..rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
+    }
+
+    /// Has the segment that is added next concern no tally so far.
+    #[inline]
+    pub(super) fn set_no_tags_of_next(&mut self) {
+        self.set_tags(self.pending.len(), |_| NONE);
+    }
+
+    /// Sets the tags of a segment for all tallies.
+    #[inline]
+    pub(super) fn set_tags(&mut self, index: usize, tag: impl Fn(usize) -> u64) {
+        for (row, tags) in self.tags.chunks_exact_mut(self.room.max(1)).enumerate() {
+            tags[index] = tag(row);
+        }
     }
 
     /// Adds a segment.

@@ -165,6 +165,7 @@ impl Ledger {
     /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
     /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
     fn touch(&mut self, batch: &mut Batch, range: Range<usize>) {
+        self.tag_news(batch, range.clone());
         let mut touched = 0;
         for pending in &batch.all()[range.clone()] {
             touched ^= self.connections.touch(pending.hashes.connection);
@@ -198,6 +199,18 @@ impl Ledger {
             touched = hints.iter().fold(touched, |touched, hint| touched ^ table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
+    }
+
+    /// Sets the tags of what is no SYN.
+    fn tag_news(&self, batch: &mut Batch, range: Range<usize>) {
+        for index in range {
+            let pending = &batch.all()[index];
+            if !pending.segment.flags.is_attempt() {
+                let parties = pending.parties();
+                let tag = |Row { watch, by, .. }: &Row| self.watches[*watch].tag(*by, &self.hasher, &parties);
+                batch.set_tags(index, |row| self.rows.get(row).and_then(tag).unwrap_or(NONE));
+            }
+        }
     }
 
     fn count(&mut self, batch: &Batch, index: usize) {

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use super::batch::{Batch, Now};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
-use super::parties::{Hasher, Parties};
+use super::parties::Parties;
 use super::tally::{By, Row, Watching};
 use super::volumes::Owner;
 
@@ -44,7 +44,7 @@ impl Ledger {
         let (due, mut touched) = self.connections.touch_due(ticks);
         for Ends { client, server, .. } in due {
             let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
-            let tag = |row: &Row| tag(&self.watches[row.watch], row.by, &self.hasher, &parties);
+            let tag = |row: &Row| self.watches[row.watch].tag(row.by, &self.hasher, &parties);
             self.due.push(parties, self.rows.iter().map(tag));
         }
         let all = || self.due.tags().iter().zip(self.rows.iter().cycle());
@@ -72,7 +72,7 @@ impl Ledger {
         let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
         self.tell_each(news, now, &parties, |ledger, row| {
             let Row { watch, by, .. } = ledger.rows[row];
-            tag(&ledger.watches[watch], by, &ledger.hasher, &parties)
+            ledger.watches[watch].tag(by, &ledger.hasher, &parties)
         });
     }
 
@@ -218,12 +218,6 @@ impl Ledger {
             );
         }
     }
-}
-
-/// The tag of an attempt for a tally of a watch, if that counts it.
-fn tag(watching: &Watching, by: By, hasher: &Hasher, parties: &Parties) -> Option<u64> {
-    let is_concerned = watching.watch.ports.contains(parties.server.1);
-    if is_concerned { by.tag(watching.watch.grouping, hasher, parties) } else { None }
 }
 
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.

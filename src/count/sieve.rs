@@ -108,7 +108,7 @@ impl Sieve {
         segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.plan.is_watched(segment.src_port)
     }
 
-    /// Has a segment wait in the batch, with a tag for each tally that counts its connection.
+    /// Has a segment wait in the batch, and a SYN with a tag for each tally that counts it.
     #[inline]
     fn take(
         &mut self,
@@ -131,9 +131,13 @@ impl Sieve {
         }
     }
 
-    /// Sets the tags of the segment that is added next.
+    /// Sets the tags of the segment that is added next, if it is a SYN. Those of others are left to who counts, which has
+    /// the time for it while there is no flood.
     #[inline]
     pub(super) fn tag(&self, pending: &Pending, batch: &mut Batch) {
+        if !pending.segment.flags.is_attempt() {
+            return batch.set_no_tags_of_next();
+        }
         self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
     }
 }

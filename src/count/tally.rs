@@ -140,6 +140,12 @@ impl Watching {
         Ok(Self { watch, stats: WatchStats::default(), outcomes, tallies })
     }
 
+    /// The tag of an attempt for one of its tallies, if it counts the attempt.
+    pub(super) fn tag(&self, by: By, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+        let is_concerned = self.watch.ports.contains(parties.server.1);
+        if is_concerned { by.tag(self.watch.grouping, hasher, parties) } else { None }
+    }
+
     /// Has a census taken, for these limits that it counts by.
     pub fn take_census(&mut self, limits: &Limits) {
         let all: Vec<_> = limits.iter().collect();
