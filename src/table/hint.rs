@@ -7,10 +7,12 @@ use crate::sync::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
     seen: Seen,
-    /// Where the entry will go: an index into the rings.
+    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest.
     pub(super) entry: u32,
 }
 
+/// What was seen, in a byte.
+///
 /// ```text
 ///   7     4 3       2    0
 ///  ┌───────┬─────────┬─────┐
@@ -29,7 +31,7 @@ impl Default for Hint {
 impl Hint {
     pub(super) const UNKNOWN: Self = Self { seen: Seen::NOTHING, entry: 0 };
 
-    /// The tag stands at this place, and its next entry goes there.
+    /// The tag stands at this place, and this entry is wanted next.
     pub(super) fn found(way: usize, entry: usize) -> Self {
         Self { seen: Seen::found(way), entry: index(entry) }
     }
