@@ -26,7 +26,7 @@ const IN_A_TICK: u64 = 128;
 enum Sources {
     /// Each is over its limit; their slots stay in the cache.
     AThousand,
-    /// Every slot has to be fetched, and taken from another source.
+    /// Each waits at the door, and pushes out another one.
     AllDifferent,
 }
 
@@ -38,19 +38,15 @@ fn batched(bencher: Bencher<'_, '_>, sources: Sources) {
 /// Without bringing a batch's slots into the cache first: what the batch is good for.
 #[divan::bench(args = [Sources::AThousand, Sources::AllDifferent])]
 fn one_by_one(bencher: Bencher<'_, '_>, sources: Sources) {
-    run(bencher, sources, |_, _, _, _| [Hint::default(); BATCH]);
+    run(bencher, sources, |_, _| [Hint::default(); BATCH]);
 }
 
 /// Where each tag was found when it was touched.
 type Hints = [Hint; BATCH];
 
-fn run(
-    bencher: Bencher<'_, '_>,
-    sources: Sources,
-    touch: impl Fn(&Table, &[u64; BATCH], Ticks, &mut Ties) -> Hints,
-) {
+fn run(bencher: Bencher<'_, '_>, sources: Sources, touch: impl Fn(&Table, &[u64; BATCH]) -> Hints) {
     let limits = [limit(30, 10), limit(60, 60)];
-    let make = Make { marks: false, writers: Writers::One };
+    let make = Make { marks: false, writers: Writers::One, door: true };
     let Ok(table) = Table::made(make, &limits, MEMORY) else { return };
     let different = match sources {
         Sources::AThousand => 1000,
@@ -62,13 +58,13 @@ fn run(
         let mut met = 0;
         for _ in 0..BATCHES {
             let tags: [u64; BATCH] = std::array::from_fn(|index| tag((attempt + index as u64) % different));
-            let hints = touch(&table, &tags, Ticks(20_000 + attempt / IN_A_TICK), &mut ties);
+            let hints = touch(&table, &tags);
             for (tag, hint) in tags.into_iter().zip(hints) {
                 attempt += 1;
                 let time = Ticks(20_000 + attempt / IN_A_TICK);
                 let counted = Attempt { time, port: 25, ..Attempt::default() };
-                let recorded = table.record_attempt(tag, hint, &counted, &mut ties);
-                met += usize::from(table.met(&recorded).is_some());
+                let taken = table.record_attempt(tag, hint, &counted, &mut ties);
+                met += usize::from(taken.recorded().is_some_and(|recorded| table.met(recorded).is_some()));
             }
         }
         met
@@ -80,9 +76,9 @@ fn run(
     bencher.counter(ItemsCount::new(BATCH * BATCHES)).bench_local(batches);
 }
 
-fn touch(table: &Table, tags: &[u64; BATCH], now: Ticks, ties: &mut Ties) -> Hints {
+fn touch(table: &Table, tags: &[u64; BATCH]) -> Hints {
     black_box(tags.iter().fold(0, |touched, tag| touched ^ table.touch(*tag)));
-    let hints = tags.map(|tag| table.hint(tag, now.second(), ties));
+    let hints = tags.map(|tag| table.hint(tag));
     black_box(hints.iter().fold(0, |touched, hint| touched ^ table.touch_ring(*hint)));
     hints
 }

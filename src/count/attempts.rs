@@ -6,7 +6,7 @@ use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
 use crate::sink::Kept;
-use crate::table::{self, Recorded, Slot};
+use crate::table::{self, Recorded, Slot, Taken};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Pending};
@@ -62,12 +62,12 @@ impl Ledger {
         // Whose it is, is asked where many share what it counts for.
         let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.client) };
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let recorded = table.record_attempt(tag, hint, &counted, &mut self.ties);
-        let met = table.met(&recorded);
-        if recorded.claimed.is_some() {
-            self.note_claim(watch, &recorded, by);
-        }
+        let taken = table.record_attempt(tag, hint, &counted, &mut self.ties);
         self.note_attempt(row, tag, pending);
+        self.note_taken(watch, &taken, by);
+        // The first one of a source meets no limit, or has a slot.
+        let Taken::Recorded(recorded) = taken else { return false };
+        let met = self.rows[row].table.met(&recorded);
         // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
         if met.is_none() && !recorded.flagged {
             return false;

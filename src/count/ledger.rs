@@ -25,7 +25,7 @@ use crate::respond::Tap;
 use crate::sink::CaptureHandle;
 use crate::source::Received;
 use crate::stats::{Beat, Stats};
-use crate::table::{Claim, Hint, Recorded, Ties};
+use crate::table::{Claim, Hint, Recorded, Taken, Ties};
 use crate::watch::AllowList;
 
 /// The second half of counting.
@@ -179,14 +179,12 @@ impl Ledger {
         for (entry, pending) in entries.iter_mut().zip(&batch.all()[range.clone()]) {
             *entry = self.connections.hint(pending.hashes.connection);
         }
-        // The clock does not turn within a batch.
-        let second = batch.all().get(range.start).map_or(0, |pending| pending.now.ticks.second());
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
             let (pending, tags, hints) = batch.tags(row, range.clone());
             for ((pending, tag), hint) in pending.iter().zip(tags).zip(hints) {
                 *hint = match *tag {
                     NONE => Hint::default(),
-                    tag if pending.segment.flags.is_attempt() => table.hint(tag, second, &mut self.ties),
+                    tag if pending.segment.flags.is_attempt() => table.hint(tag),
                     tag => table.hint_of_newest(tag),
                 };
             }
@@ -260,12 +258,17 @@ impl Ledger {
         }
     }
 
-    /// Takes note of how a slot was come by. Networks and destinations that gave way are no sources lost.
-    pub(super) fn note_claim(&mut self, watch: usize, recorded: &Recorded, by: By) {
-        let claimed = u64::from(recorded.claimed.is_some());
-        self.stats.slots_claimed += claimed;
-        self.watches[watch].stats.slots_claimed += claimed;
-        self.note_evictions(watch, u64::from(recorded.claimed == Some(Claim::Evicted)), by);
+    /// Takes note of how a place was come by. Networks and destinations that gave way are no sources lost.
+    #[inline]
+    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) {
+        let claimed = match taken {
+            Taken::Waits { evicted: false } | Taken::Recorded(Recorded { claimed: None, .. }) => return,
+            Taken::Waits { evicted: true } => None,
+            Taken::Recorded(Recorded { claimed, .. }) => *claimed,
+        };
+        self.stats.slots_claimed += u64::from(claimed.is_some());
+        self.watches[watch].stats.slots_claimed += u64::from(claimed.is_some());
+        self.note_evictions(watch, u64::from(claimed != Some(Claim::Free)), by);
     }
 
     /// Takes note of so many that were forgotten although they were live.

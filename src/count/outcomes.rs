@@ -5,7 +5,7 @@ use crate::clock::Ticks;
 use crate::connections::{AT_ONCE, Ends, Expired, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life, Outcome};
-use crate::table::{self, Hint, Slot};
+use crate::table::{self, Hint, Slot, Table, Ties};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Now};
@@ -114,14 +114,17 @@ impl Ledger {
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
-        let noted =
-            found.is_some_and(|(slot, _)| table.settle(slot, news.started, parties.server.1, from, to));
+        let port = parties.server.1;
+        let noted = match found {
+            Some((slot, _)) => table.settle(slot, news.started, port, from, to),
+            None => table.settle_first(tag, news.started, port, from, to),
+        };
         if news.before.is_none() && !noted {
             return;
         }
         if noted {
             let owner = Owner::tally(watching.watch.number, by, tag);
-            self.volumes.note(owner, (news.started, parties.server.1), before, news.after, now.ticks);
+            self.volumes.note(owner, (news.started, port), before, news.after, now.ticks);
         }
         let is_settled = by == By::Source
             && watching.outcome(news.after.outcome).is_some()
@@ -180,22 +183,29 @@ impl Ledger {
         let code = Code::from(news.after);
         let settled =
             table::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
-        let recorded = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
-        let met = counter.table.met(&recorded);
+        let taken = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
+        let recorded = taken.recorded();
+        let met = recorded.and_then(|recorded| counter.table.met(recorded));
         let owner = Owner::outcome(key.watch, outcome, key.tag);
-        self.volumes.note(owner, (recorded.time, recorded.port), Life::default(), news.after, now.ticks);
-        self.note_claim(watch, &recorded, By::Source);
+        let time = recorded.map_or(now.ticks, |recorded| recorded.time);
+        self.volumes.note(owner, (time, settled.port), Life::default(), news.after, now.ticks);
+        self.note_taken(watch, &taken, By::Source);
         self.note_outcome(watch, outcome, key, now.ticks);
-        let slot = found.map(|(slot, _)| slot);
-        // Of a source whose slot is gone, nothing is known.
+        // Of a source that has no slot, nothing is known.
         if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
             return;
         }
-        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
+        // Its attempts may be too far apart for each other, and its outcomes not: a slot can be flagged.
+        let slot = |table: &Table, ties: &mut Ties| {
+            found.map(|(slot, _)| slot).or_else(|| table.let_in(key.tag, now.ticks, ties))
+        };
+        let watching = &self.watches[watch];
+        let Some(counter) = watching.outcome(outcome) else { return };
+        let table = &watching.tallies[0].counter.table;
         let attempt = attempt(key, parties, news, now);
         if let Some(episode) = self.episodes.get(&attempt.key).filter(|episode| episode.lasts_at(now.time)) {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
-            let span = own.and_then(|limit| counter.table.span(&recorded, limit));
+            let span = own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
             if own.is_some() && !episode.has((self.era, news.started)) {
                 // Made before the episode began, and now what its limit counts.
                 episode.count(&attempt.sight(), span, met.is_some());
@@ -204,18 +214,15 @@ impl Ledger {
                 episode.meet(now.time, span);
             }
             // A source that had been forgotten has no flag in its new slot.
-            if let Some(slot) = slot {
-                self.watches[watch].tallies[0].counter.table.flag(slot, true);
+            if let Some(slot) = slot(table, &mut self.ties) {
+                table.flag(slot, true);
             }
             return;
         }
-        if let Some(limit) = met {
-            self.cross(
-                &Met { watch, counted: Counted::Outcome(outcome), recorded, limit },
-                slot,
-                attempt,
-                now,
-            );
+        if let Some((limit, recorded)) = met.zip(recorded.copied()) {
+            let slot = slot(table, &mut self.ties);
+            let met = Met { watch, counted: Counted::Outcome(outcome), recorded, limit };
+            self.cross(&met, slot, attempt, now);
         }
     }
 }

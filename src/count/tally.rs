@@ -119,11 +119,14 @@ impl Watching {
         let share = (memory / 2).checked_div(others).unwrap_or(0);
         let outcomes = counted.into_iter().map(|outcome| {
             let places = places(&limits.sources, Some(outcome));
-            Ok((outcome, Counter::new(places, &limits.sources, share, Make { marks: false, writers })?))
+            Ok((
+                outcome,
+                Counter::new(places, &limits.sources, share, Make { marks: false, writers, door: true })?,
+            ))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
         let places = places(&limits.sources, None);
-        let make = Make { marks: false, writers };
+        let make = Make { marks: false, writers, door: true };
         let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
         let mut tallies = vec![Tally { by: By::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
@@ -132,7 +135,7 @@ impl Watching {
             [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
         for (by, limit, memory) in groups {
             if limit.is_some() {
-                let make = Make { marks: true, writers };
+                let make = Make { marks: true, writers, door: true };
                 tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
                 place += 1;
             }

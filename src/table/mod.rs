@@ -16,6 +16,9 @@
 //! out is exactly attempt i-N+1: whether N attempts lie within W is one subtraction, without a lock and without a
 //! scan. A smaller limit loads its own entry. Any number of threads may record at once.
 //!
+//! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources that
+//! come once each takes no slot from anybody, and costs two cache lines an attempt.
+//!
 //! # What it promises
 //!
 //! - It never invents a crossing: every entry that is compared was written under the present claim of the slot, and is
@@ -24,11 +27,13 @@
 //!   for and not yet written is an older one, or one of an earlier claim, which counts as none.
 //! - A table that one thread alone writes does without the swaps: they cost more than all the rest of an attempt.
 //! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
+//! - A source that waits at the door loses its first attempt when that has to give way, and nothing else.
 //! - Times that run backwards by a little count at the newest time of their source.
 //!
 //! Totals can lag; a look at a slot is not an instant.
 
 mod claim;
+mod door;
 mod hint;
 mod marks;
 mod record;
@@ -40,7 +45,7 @@ use std::time::Duration;
 
 pub use claim::Ties;
 pub use hint::Hint;
-pub use record::Recorded;
+pub use record::{Recorded, Taken};
 
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
@@ -48,9 +53,13 @@ use crate::hash;
 use crate::outcome::Code;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::watch::Limit;
+use door::Door;
 use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
+
+/// The part of the memory that the door gets, where there is one: it holds two sources for one that has a slot.
+const DOOR_SHARE: usize = 16;
 
 /// How many attempts within one tick are told apart when one of them is settled.
 const MOST_IN_A_TICK: usize = 64;
@@ -64,6 +73,8 @@ pub struct Table {
     rings: Box<[AtomicU64]>,
     /// Whose attempts the entries of the rings are, where that is asked for.
     marks: Marks,
+    /// Where sources wait for their second attempt.
+    door: Option<Door>,
     writers: Writers,
     /// Entries of a ring: N-1 of the largest limit, and at least one.
     ring: u32,
@@ -91,6 +102,9 @@ pub struct Make {
     pub marks: bool,
     /// Who writes.
     pub writers: Writers,
+    /// Whether a source gets a slot with its second attempt only. Not where a limit is met by the first one, or several
+    /// threads write.
+    pub door: bool,
 }
 
 /// A slot, as it was when an attempt was recorded or looked for.
@@ -131,7 +145,7 @@ impl Table {
     ///
     /// When there is not that much memory.
     pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
-        Self::made(Make { marks: false, writers: Writers::Many }, limits, memory)
+        Self::made(Make { marks: false, writers: Writers::Many, door: false }, limits, memory)
     }
 
     /// The same, made otherwise.
@@ -143,13 +157,19 @@ impl Table {
         let mark = if make.marks { size_of::<Mark>() } else { 0 };
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
         let ring = u32::from(most).saturating_sub(1).max(1);
+        let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
+        let has_door =
+            make.door && make.writers == Writers::One && limits.iter().all(|limit| limit.attempts > 1);
+        let at_the_door = if has_door { memory / DOOR_SHARE } else { 0 };
+        let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
+        let memory = memory - at_the_door;
         let sets = (memory / Self::set_size(most, mark)).max(1);
         let entries = sets * WAYS * ring as usize;
-        let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
         Ok(Self {
             sets: zeroed(sets)?,
             rings: zeroed(entries)?,
             marks: Marks::new(if make.marks { entries } else { 0 })?,
+            door: door.transpose()?,
             writers: make.writers,
             ring,
             fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
@@ -173,11 +193,13 @@ impl Table {
         size_of::<Set>() + WAYS * ring * (size_of::<AtomicU64>() + mark)
     }
 
-    /// The bytes of a set, and how many sources it has room for.
+    /// The bytes of a set, with its part of the door, and how many sources it has room for.
     #[must_use]
     pub fn set(&self) -> (usize, usize) {
         let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
-        (Self::set_size(self.largest(), mark), WAYS)
+        let bytes = Self::set_size(self.largest(), mark);
+        let door = if self.door.is_some() { bytes.div_ceil(DOOR_SHARE - 1) } else { 0 };
+        (bytes + door, WAYS)
     }
 
     /// The largest N of its limits.
@@ -192,7 +214,7 @@ impl Table {
         self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
     }
 
-    /// How many sources it has room for.
+    /// How many sources it has room for, but for those at the door.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.sets.len() * WAYS
@@ -203,34 +225,32 @@ impl Table {
     #[must_use]
     pub fn touch(&self, tag: u64) -> u64 {
         let set = &self.sets[self.set_of(tag)];
-        set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed)
+        let door = self.door.as_ref().map_or(0, |door| door.touch(tag));
+        set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed) ^ door
     }
 
-    /// Where a source's next attempt will be recorded, once its set is in the cache: in the slot where it was found, or
-    /// in the one that gives way for it.
+    /// Where the next attempt of a source that has a slot will be recorded, once its set is in the cache.
     #[must_use]
-    pub fn hint(&self, tag: u64, second: u64, ties: &mut Ties) -> Hint {
-        let at = self.set_of(tag);
-        let set = &self.sets[at];
-        let word = |way: usize| Word(set.words[way].load(Ordering::Relaxed));
-        match set.find(nonzero(tag)) {
-            Some(way) => Hint::found(way, self.index(at, way, position(word(way).count(), 0, self.ring))),
-            None if self.writers == Writers::One => {
-                let way = claim::choose_alone(set, second, self.idle_after, ties);
-                Hint::to_give(way, word(way), self.index(at, way, 0))
-            }
-            None => Hint::UNKNOWN,
-        }
+    #[inline]
+    pub fn hint(&self, tag: u64) -> Hint {
+        self.hint_at(tag, |_| 0)
     }
 
     /// Where a source's newest attempt is: one that something becomes known of is mostly among the latest.
     #[must_use]
+    #[inline]
     pub fn hint_of_newest(&self, tag: u64) -> Hint {
+        self.hint_at(tag, |count| count.min(1))
+    }
+
+    /// Where the attempt is that is so many before the next one, by how many there are.
+    #[inline]
+    fn hint_at(&self, tag: u64, back: impl Fn(u32) -> u32) -> Hint {
         let at = self.set_of(tag);
         let set = &self.sets[at];
         set.find(nonzero(tag)).map_or(Hint::UNKNOWN, |way| {
             let count = Word(set.words[way].load(Ordering::Relaxed)).count();
-            Hint::found(way, self.index(at, way, position(count, count.min(1), self.ring)))
+            Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
         })
     }
 
@@ -356,6 +376,13 @@ impl Table {
         })
     }
 
+    /// The same of a source that has no slot: its first attempt may wait at the door.
+    pub fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
+        let attempt = Attempt { time, port, code: before, mark: Mark::default() };
+        let settled = Entry::of_attempt(&Attempt { code: after, ..attempt }, 0);
+        self.door.as_ref().is_some_and(|door| door.settle(nonzero(tag), &attempt, settled))
+    }
+
     /// The time of the newest attempt of a slot's source.
     #[must_use]
     pub fn last(&self, slot: Slot) -> Option<Ticks> {
@@ -402,6 +429,9 @@ impl Table {
                 let moved = entry.moved_back(ticks);
                 let _ = cell.compare_exchange(entry.0, moved.0, Ordering::AcqRel, Ordering::Relaxed);
             }
+        }
+        if let Some(door) = &self.door {
+            door.move_back(ticks);
         }
     }
 

@@ -1,9 +1,11 @@
-//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out.
+//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt of
+//! a source waits at the door, where there is one.
 //!
 //! There are two ways. Where one thread alone writes, loads and stores do; where several may, a compare-and-swap takes
 //! the place and a swap writes it (see the essay in `mod.rs`). What is recorded is the same.
 
 use super::claim::{self, Claimed, Ties};
+use super::door::Admitted;
 use super::ring::{Entry, position};
 use super::slot::Word;
 use super::{Attempt, Claim, Hint, Slot, Table, Writers, nonzero};
@@ -35,6 +37,29 @@ pub struct Recorded {
     pub(super) replaced: (Entry, Mark),
 }
 
+/// Where an attempt was taken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Into the slot of its source.
+    Recorded(Recorded),
+    /// To the door: it is the first one of its source. No limit can be met, and nobody has flagged it.
+    Waits {
+        /// Whether another source, that waited there, is forgotten for that.
+        evicted: bool,
+    },
+}
+
+impl Taken {
+    /// What recording it found, if it has got into a slot.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Recorded> {
+        match self {
+            Self::Recorded(recorded) => Some(recorded),
+            Self::Waits { .. } => None,
+        }
+    }
+}
+
 impl Recorded {
     fn new(
         slot: Slot,
@@ -49,38 +74,80 @@ impl Recorded {
     }
 
     pub(super) fn entry(&self) -> Entry {
-        Entry::new(self.time, self.port, self.slot.generation).with_code(self.code)
+        let Self { slot, time, port, code, mark, .. } = *self;
+        Entry::of_attempt(&Attempt { time, port, code, mark }, slot.generation)
     }
 }
 
 impl Table {
-    /// Records an attempt of the source with this hash, of which nothing is known yet.
+    /// Records an attempt of the source with this hash, of which nothing is known yet, in a slot of its own, whether it is
+    /// the first one or not.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
-        self.record_attempt(tag, Hint::default(), &Attempt { time, port, ..Attempt::default() }, ties)
-    }
-
-    /// Records an attempt of the source, or of the group of sources, with this hash.
-    #[inline]
-    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+        let (tag, attempt) = (nonzero(tag), Attempt { time, port, ..Attempt::default() });
         match self.writers {
-            Writers::One => self.record_alone(nonzero(tag), hint, attempt, ties),
-            Writers::Many => self.record_among_others(nonzero(tag), attempt, ties),
+            Writers::One => {
+                let at = self.set_of(tag);
+                let found = self.sets[at].find(tag).map(|way| (way, None));
+                let (way, claimed) = found.unwrap_or_else(|| {
+                    let (way, how) = self.claim_for((at, tag), time.second(), ties);
+                    (way, Some(how))
+                });
+                self.add(at, way, &attempt, claimed)
+            }
+            Writers::Many => self.record_among_others(tag, &attempt, ties),
         }
     }
 
+    /// Records an attempt of the source, or of the group of sources, with this hash; at the door, if it is the first one
+    /// and there is one.
     #[inline]
-    fn record_alone(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Recorded {
+    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Taken {
+        let tag = nonzero(tag);
+        if self.writers == Writers::Many {
+            return Taken::Recorded(self.record_among_others(tag, attempt, ties));
+        }
         let at = self.set_of(tag);
         let set = &self.sets[at];
+        if let Some(way) = hint.place(set, tag).or_else(|| set.find(tag)) {
+            return Taken::Recorded(self.add(at, way, attempt, None));
+        }
         let second = attempt.time.second();
-        let (way, claimed) = match hint.place(set, tag).or_else(|| set.find(tag)) {
-            Some(way) => (way, None),
-            None => {
-                let choose = || claim::choose_alone(set, second, self.idle_after, ties);
-                let way = hint.room(set).unwrap_or_else(choose);
-                (way, Some(claim::claim_alone(set, way, tag, second, self.idle_after)))
+        let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
+        Taken::Recorded(match admitted {
+            Some(Admitted::Waits { evicted }) => return Taken::Waits { evicted },
+            Some(Admitted::Enters(first)) => {
+                let (way, how) = self.claim_for((at, tag), second, ties);
+                self.add(at, way, &first, None);
+                self.add(at, way, attempt, Some(how))
             }
-        };
+            None => {
+                let (way, how) = self.claim_for((at, tag), second, ties);
+                self.add(at, way, attempt, Some(how))
+            }
+        })
+    }
+
+    /// Gives a source a slot that waits at the door, although it has not come again.
+    pub fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<Slot> {
+        let tag = nonzero(tag);
+        let first = self.door.as_ref()?.let_in(tag)?;
+        let at = self.set_of(tag);
+        let (way, how) = self.claim_for((at, tag), now.second(), ties);
+        Some(self.add(at, way, &first, Some(how)).slot)
+    }
+
+    /// Claims a slot in this set for a source that has none, where no other thread writes.
+    fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
+        let set = &self.sets[at];
+        let way = claim::choose_alone(set, second, self.idle_after, ties);
+        (way, claim::claim_alone(set, way, tag, second, self.idle_after))
+    }
+
+    /// Adds an attempt to those of a slot, where no other thread writes.
+    #[inline]
+    fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
+        let set = &self.sets[at];
+        let second = attempt.time.second();
         let word = Word(set.words[way].load(Ordering::Relaxed));
         set.words[way].store(word.after_attempt(self.ring, second).0, Ordering::Relaxed);
         let slot = Slot { set: at, way, generation: word.generation() };
@@ -88,7 +155,7 @@ impl Table {
         attempt.time =
             self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
         let index = self.index(at, way, position(word.count(), 0, self.ring));
-        let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
+        let entry = Entry::of_attempt(&attempt, slot.generation);
         // Until the ring is full, what is there is of an earlier claim, and not waited for.
         let mut replaced = (Entry::NONE, attempt.mark);
         if word.count() >= self.ring {
@@ -140,7 +207,7 @@ impl Table {
             let mut attempt = *attempt;
             attempt.time =
                 self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
-            let entry = Entry::new(attempt.time, attempt.port, slot.generation).with_code(attempt.code);
+            let entry = Entry::of_attempt(&attempt, slot.generation);
             let index = self.index(at, way, position(word.count(), 0, self.ring));
             let place = &self.rings[index];
             let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));

@@ -11,6 +11,7 @@
 //! what a writer of an earlier claim leaves behind, late or long ago, is never taken for an attempt of the present
 //! source. 40 bits of 0.1 ms are three and a half years; the clock starts anew before they end.
 
+use super::Attempt;
 use crate::clock::Ticks;
 use crate::outcome::Code;
 
@@ -29,6 +30,12 @@ impl Entry {
     /// The entry of an attempt of which nothing is known yet.
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
+    }
+
+    /// The entry of an attempt.
+    #[inline]
+    pub(super) fn of_attempt(attempt: &Attempt, generation: u64) -> Self {
+        Self::new(attempt.time, attempt.port, generation).with_code(attempt.code)
     }
 
     pub(super) fn with_code(self, code: Code) -> Self {

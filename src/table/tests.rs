@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const MARKED: Make = Make { marks: true, writers: Writers::One };
+const MARKED: Make = Make { marks: true, writers: Writers::One, door: false };
 
 fn limit(attempts: u16, seconds: u64) -> Limit {
     Limit::new(attempts, Duration::from_secs(seconds))
@@ -192,7 +192,8 @@ fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
         // The first thousand attempts are of many sources, the others of a hundred.
         let source = if n < 1000 { n } else { n % 100 };
         let attempt = Attempt { time: Ticks(n), port: 25, mark: Mark::of(tag(source)), ..Attempt::default() };
-        let recorded = group.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
+        let recorded =
+            group.record_attempt(tag(7), Hint::default(), &attempt, &mut ties).recorded().copied().unwrap();
         if let Some(limit) = group.met(&recorded) {
             let estimate = group.sources(&recorded, limit).unwrap().count();
             match n {
@@ -255,7 +256,7 @@ proptest! {
     ) {
         let limits = [limit(most, 3), limit(2, 1)];
         let tables = [Writers::One, Writers::Many].map(|writers| {
-            Table::made(Make { marks: true, writers }, &limits, Table::memory_for(16, most) + 500).unwrap()
+            Table::made(Make { marks: true, writers, door: false }, &limits, Table::memory_for(16, most) + 500).unwrap()
         });
         let mut ties = [Ties::new(1), Ties::new(1)];
         let mut time = 10_000;
@@ -264,13 +265,12 @@ proptest! {
             // Now and then a little out of order.
             let at = Ticks(time - later % 7);
             let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
-            let hint = if port == 2 {
-                tables[0].hint(tag(source), at.second(), &mut ties[0])
-            } else {
-                Hint::default()
-            };
+            let hint = if port == 2 { tables[0].hint(tag(source)) } else { Hint::default() };
             let hints = [hint, Hint::default()];
-            let [one, many] = [0, 1].map(|n| tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]));
+            let [one, many] = [0, 1].map(|n| {
+                let taken = tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]);
+                *taken.recorded().unwrap()
+            });
             let what = |recorded: Recorded| {
                 (recorded.slot, recorded.time, recorded.claimed, recorded.flagged, recorded.count)
             };
@@ -289,20 +289,152 @@ proptest! {
     }
 }
 
+/// What a table without a door and one with a door say of the same attempt.
+fn with_and_without_a_door(
+    tables: &[Table; 2],
+    source: u64,
+    attempt: &Attempt,
+    ties: &mut [Ties; 2],
+) -> [Option<Recorded>; 2] {
+    [0, 1].map(|n| {
+        let taken = tables[n].record_attempt(tag(source), tables[n].hint(tag(source)), attempt, &mut ties[n]);
+        taken.recorded().copied()
+    })
+}
+
+proptest! {
+    #[test]
+    fn with_a_door_each_limit_is_met_where_it_is_without_one(
+        attempts in prop::collection::vec((0..40u64, 0..20_000u64, 0..4u16), 1..400),
+        most in 2..6u16,
+    ) {
+        let limits = [limit(most, 5), limit(2, 1)];
+        let tables = [false, true].map(|door| {
+            Table::made(Make { door, ..MARKED }, &limits, 2 * Table::memory_for(8192, most)).unwrap()
+        });
+        let mut ties = [Ties::new(1), Ties::new(1)];
+        let mut time = 10_000;
+        for (source, later, port) in attempts {
+            time += later;
+            let at = Ticks(time - later % 7);
+            let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
+            let [without, with] = with_and_without_a_door(&tables, source, &attempt, &mut ties);
+            let met = without.and_then(|recorded| tables[0].met(&recorded));
+            prop_assert_eq!(with.and_then(|recorded| tables[1].met(&recorded)), met);
+            if let Some((limit, (without, with))) = met.zip(without.zip(with)) {
+                let windows = [(0, without), (1, with)]
+                    .map(|(n, recorded)| tables[n].window(&recorded, limit).collect::<Vec<_>>());
+                prop_assert_eq!(&windows[0], &windows[1]);
+            }
+            // What becomes of it is noted, wherever it is.
+            if port == 3 {
+                let code = Code::from_bits(later % 16);
+                let settled = tables.each_ref().map(|table| match table.find(tag(source)) {
+                    Some((slot, _)) => table.settle(slot, at, port, Code::default(), code),
+                    None => table.settle_first(tag(source), at, port, Code::default(), code),
+                });
+                // Of attempts at one tick, or out of order, another one may be taken for it.
+                let is_plain = without.is_some_and(|recorded| recorded.time == at);
+                prop_assert!(!is_plain || settled[0] == settled[1]);
+            }
+        }
+    }
+}
+
+fn behind_a_door(limits: &[Limit], sources: usize) -> Table {
+    let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
+    Table::made(
+        Make { door: true, marks: false, ..MARKED },
+        limits,
+        Table::memory_for(sources, most) * 17 / 16,
+    )
+    .unwrap()
+}
+
 #[test]
-fn two_sources_that_were_to_take_one_slot_take_two() {
-    let table = Table::made(MARKED, &[limit(3, 10)], Table::memory_for(8, 3) + 40).unwrap();
-    assert_eq!(table.slots(), 8);
+fn a_flood_of_sources_that_come_once_takes_no_slot() {
+    let table = behind_a_door(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
-    let hints: Vec<_> = (0..20).map(|n| table.hint(tag(n), 2, &mut ties)).collect();
-    let claims: Vec<_> = (0..20)
-        .map(|n| {
-            let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
-            table.record_attempt(tag(n), hints[n as usize], &attempt, &mut ties).claimed
-        })
-        .collect();
-    let free = claims.iter().filter(|claim| **claim == Some(Claim::Free)).count();
-    let evicted = claims.iter().filter(|claim| **claim == Some(Claim::Evicted)).count();
-    assert_eq!((free, evicted), (8, 12));
-    assert_eq!((0..20).filter(|n| table.find(tag(*n)).is_some()).count(), 8);
+    let mut come = |n: u64, tick: u64| {
+        let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
+        table.record_attempt(tag(n), Hint::default(), &attempt, &mut ties)
+    };
+    for n in 0..8 {
+        assert_eq!(come(n, 20_000), Taken::Waits { evicted: false });
+        assert!(matches!(
+            come(n, 20_000),
+            Taken::Recorded(Recorded { claimed: Some(Claim::Free), count: 1, .. })
+        ));
+    }
+    let evicted = (100..10_000).filter(|n| come(*n, 20_001) == Taken::Waits { evicted: true }).count();
+    assert!(evicted > 9_000, "the door is small: {evicted}");
+    for n in 0..8 {
+        let third = *come(n, 20_002).recorded().unwrap();
+        assert_eq!((third.claimed, table.met(&third)), (None, Some(0)), "source {n}");
+    }
+}
+
+#[test]
+fn a_source_gets_a_slot_when_it_comes_again_within_the_longest_window() {
+    for (later, is_let_in) in [(99_999, true), (100_000, true), (100_001, false)] {
+        let table = behind_a_door(&[limit(3, 10), limit(2, 1)], 64);
+        let mut ties = Ties::new(1);
+        for (tick, expected) in [(20_000, false), (20_000 + later, is_let_in)] {
+            let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
+            let taken = table.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
+            assert_eq!(taken.recorded().is_some(), expected, "{later} ticks later");
+            assert_eq!(table.find(tag(7)).is_some(), expected, "{later} ticks later");
+        }
+    }
+}
+
+#[test]
+fn a_source_that_waits_is_let_in_with_what_is_known_of_its_attempt() {
+    let table = behind_a_door(&[limit(3, 10)], 64);
+    let mut ties = Ties::new(1);
+    let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
+    let _ = table.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
+    assert_eq!(table.let_in(tag(8), Ticks(20_500), &mut ties), None);
+    let code = Code::from_bits(5);
+    for (port, before, is_it) in [
+        (24, Code::default(), false),
+        (25, code, false),
+        (25, Code::default(), true),
+        (25, Code::default(), false),
+    ] {
+        assert_eq!(table.settle_first(tag(7), Ticks(20_000), port, before, code), is_it);
+    }
+    let slot = table.let_in(tag(7), Ticks(20_500), &mut ties).unwrap();
+    assert_eq!(table.find(tag(7)), Some((slot, false)));
+    assert!(table.settle(slot, Ticks(20_000), 25, code, Code::default()));
+    assert_eq!(table.let_in(tag(7), Ticks(20_500), &mut ties), None, "it waits no more");
+}
+
+#[test]
+fn who_waits_at_the_door_is_moved_back_and_taken_over() {
+    let limits = [limit(3, 10)];
+    let mut table = behind_a_door(&limits, 64);
+    let mut ties = Ties::new(1);
+    for (n, tick) in [(1, 20_000), (2, 120_000), (3, 250_000)] {
+        let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
+        let _ = table.record_attempt(tag(n), Hint::default(), &attempt, &mut ties);
+    }
+    table.move_back(50_000);
+    let larger = behind_a_door(&limits, 256);
+    assert_eq!(larger.take_over(&table, Ticks(170_000)), 0);
+    table = larger;
+    // The first is forgotten, being before all ticks; the second is too old to be taken along.
+    let waits: Vec<_> =
+        (1..4).filter(|n| table.let_in(tag(*n), Ticks(200_000), &mut ties).is_some()).collect();
+    assert_eq!(waits, [2, 3]);
+    let (slot, _) = table.find(tag(3)).unwrap();
+    assert_eq!(table.last(slot), Some(Ticks(200_000)));
+}
+
+#[test]
+fn there_is_no_door_where_the_first_attempt_meets_a_limit() {
+    let table = behind_a_door(&[limit(3, 10), limit(1, 1)], 64);
+    let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
+    let taken = table.record_attempt(tag(7), Hint::default(), &attempt, &mut Ties::new(1));
+    assert_eq!(table.met(taken.recorded().unwrap()), Some(1));
 }

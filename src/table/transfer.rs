@@ -28,7 +28,8 @@ impl Table {
                 }
             }
         }
-        lost
+        let waiting = self.door.as_ref().zip(old.door.as_ref());
+        lost + waiting.map_or(0, |(door, old)| door.take_over(old, now))
     }
 
     /// Gives a slot of another table a place here, and says whether nobody is lost for that.
@@ -68,14 +69,14 @@ mod tests {
 
     use super::*;
     use crate::estimate::Mark;
-    use crate::table::{Attempt, Hint, Make, Ties, Writers};
+    use crate::table::{Attempt, Hint, Make, Taken, Ties, Writers};
     use crate::watch::Limit;
 
     fn table(limits: &[&str], sources: usize) -> Table {
         let limits: Vec<Limit> = limits.iter().map(|limit| limit.parse().unwrap()).collect();
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
         // With more memory for the marks.
-        let make = Make { marks: true, writers: Writers::One };
+        let make = Make { marks: true, writers: Writers::One, door: true };
         Table::made(make, &limits, Table::memory_for(sources, most) * 5 / 4).unwrap()
     }
 
@@ -102,18 +103,26 @@ mod tests {
                     prop_assert_eq!(other.take_over(&counting, Ticks(now)), 0);
                     counting = other;
                 }
-                let [one, other] = [&counting, &whole].map(|table| {
+                let tables = [&counting, &whole];
+                let taken = tables.map(|table| {
                     #[expect(clippy::cast_possible_truncation, reason = "any mark will do")]
                     let attempt = Attempt { time: Ticks(now), port: 25, mark: Mark(now as u16), ..Attempt::default() };
-                    let recorded = table.record_attempt(tag(source), Hint::default(), &attempt, &mut ties);
-                    if later % 7 == 0 {
-                        table.flag(recorded.slot, true);
-                    }
-                    let met = table.met(&recorded);
-                    let window: Option<Vec<_>> = met.map(|limit| table.window(&recorded, limit).collect());
-                    (met, recorded.flagged, window)
+                    table.record_attempt(tag(source), Hint::default(), &attempt, &mut ties)
+                });
+                let [one, other] = [0, 1].map(|n| {
+                    let recorded = taken[n].recorded()?;
+                    let met = tables[n].met(recorded)?;
+                    Some((met, tables[n].window(recorded, met).collect::<Vec<_>>()))
                 });
                 prop_assert_eq!(one, other);
+                // Who was idle may wait at the door of one and have a slot in the other.
+                if let (Taken::Recorded(one), Taken::Recorded(other)) = (taken[0], taken[1]) {
+                    prop_assert_eq!(one.flagged, other.flagged);
+                    if later % 7 == 0 {
+                        tables[0].flag(one.slot, true);
+                        tables[1].flag(other.slot, true);
+                    }
+                }
             }
         }
     }

@@ -123,7 +123,10 @@ fn a_source_that_was_refused_is_reported_once_there_is_room() {
 fn an_episode_that_pauses_keeps_its_slot_while_others_are_idle() {
     // A table of eight slots. After a few seconds every one of them is idle, HOST's too, but its episode lasts a
     // minute: newcomers take the others' slots, and HOST's attempts go on to count.
-    let others = |second: f64, from: u32| (from..from + 7).map(move |n| syn(second, &format!("192.0.2.{n}")));
+    // With its second attempt a source gets a slot.
+    let others = |second: f64, from: u32| {
+        (0..14).map(move |n| syn(second + f64::from(n) * 0.01, &format!("192.0.2.{}", from + n / 2)))
+    };
     let syns = every(0.1, 3, 0.0, HOST)
         .chain(others(1.0, 100))
         .chain(others(20.0, 200))
