@@ -125,6 +125,23 @@ impl Reported {
     }
 }
 
+/// What the one who counts an attempt wants to be told when it is not waited for any more: where it counted it. It is of
+/// no meaning here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memo(pub [u32; Memo::ROOM]);
+
+impl Memo {
+    /// How many numbers it has: one for each tally of a watch, which are three by default.
+    pub const ROOM: usize = 3;
+}
+
+impl Default for Memo {
+    /// Nothing to be told.
+    fn default() -> Self {
+        Self([u32::MAX; Self::ROOM])
+    }
+}
+
 /// Where an entry was seen, or would be made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hint(usize);
@@ -146,6 +163,8 @@ pub struct Expired {
     pub due: Ticks,
     /// What follows from that, where it changes what is known.
     pub news: Option<News>,
+    /// What was noted of its attempt.
+    pub memo: Memo,
 }
 
 impl Connections {
@@ -291,6 +310,17 @@ impl Connections {
         self.sets[at].entry_mut(way).marks |= Reported::bit(watch) << REPORTED_SHIFT;
     }
 
+    /// Remembers something of the attempt that was just remembered, if it is waited for. A retransmission forgets it.
+    #[inline]
+    pub fn note(&mut self, memo: Memo) {
+        self.timers.note(memo);
+    }
+
+    /// Forgets all that was noted.
+    pub fn forget_memos(&mut self) {
+        self.timers.forget_memos();
+    }
+
     /// Adds what another segment of a connection says: news, when that changes what is known.
     pub fn follow(&mut self, connection: u64, segment: &Segment) -> Option<News> {
         let tag = connection.max(1);
@@ -333,24 +363,25 @@ impl Connections {
     }
 
     /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`], and
-    /// gives between whom they were.
-    pub fn touch_due(&self, now: Ticks) -> (impl Iterator<Item = Ends>, u64) {
+    /// gives what was noted of them.
+    pub fn touch_due(&self, now: Ticks) -> (impl Iterator<Item = Memo>, u64) {
         let due = move || self.timers.due(now).take(AT_ONCE);
         let mut touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
         let mut hints = [Hint::default(); AT_ONCE];
         hints.iter_mut().zip(due()).for_each(|(hint, timer)| *hint = self.hint(timer.connection));
         touched = hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(*hint));
-        (due().map(|timer| timer.ends), touched)
+        (due().map(|timer| timer.memo), touched)
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.
     pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
         let timer = self.timers.pop(now)?;
-        Some(Expired { due: timer.due(), news: self.settle(&timer) })
+        Some(Expired { due: timer.due(), news: self.settle(&timer), memo: timer.memo })
     }
 
     fn settle(&mut self, timer: &Timer) -> Option<News> {
-        let Timer { connection, client_isn, syn, started, ends } = *timer;
+        let Timer { connection, client_isn, syn, ends, .. } = *timer;
+        let started = timer.started();
         let news = |before, after, reported| News { ends, started, before, after, reported };
         let found = self.find_attempt(connection.max(1), is_lower(ends.client, ends.server), client_isn);
         let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].entry(way).started() == started) else {
@@ -394,7 +425,16 @@ impl Connections {
 
     fn wait(&mut self, connection: u64, syn: Ticks, started: Ticks, segment: &Segment) {
         let ends = Ends::of(segment, true);
-        self.timers.push(Timer { connection, client_isn: segment.seq, syn, started, ends });
+        // Within 130 s, or it would be an attempt of its own.
+        let age = u32::try_from(syn.since(started)).unwrap_or(u32::MAX);
+        self.timers.push(Timer {
+            connection,
+            client_isn: segment.seq,
+            syn,
+            age,
+            memo: Memo::default(),
+            ends,
+        });
     }
 
     /// Where an attempt is remembered: its set and its place in that.

@@ -235,6 +235,35 @@ fn thirty_seconds_after_its_last_syn_an_answered_attempt_is_half_open() {
 }
 
 #[test]
+fn what_was_noted_of_an_attempt_is_told_with_its_end_unless_it_came_again_or_is_not_waited_for() {
+    let (one, other, none) = (Memo([1, 2, 3]), Memo([4, 5, 6]), Memo::default());
+    let told = |connections: &mut Connections| -> Vec<_> {
+        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S))).map(|expired| expired.memo).collect()
+    };
+    let mut connections = Connections::new(1 << 16).unwrap();
+    for (connection, memo) in [(42, one), (43, other)] {
+        connections.syn(connection, Ticks(START), &syn());
+        connections.note(memo);
+    }
+    assert_eq!(connections.touch_due(Ticks(START + 99 * S)).0.collect::<Vec<_>>(), [one, other]);
+    connections.syn(42, Ticks(START + 3 * S), &with_id(2));
+    assert_eq!(told(&mut connections), [one, other, none]);
+
+    connections.syn(44, Ticks(START), &syn());
+    connections.note(one);
+    connections.forget_memos();
+    assert_eq!(told(&mut connections), [none]);
+
+    // Room for one: the note of the second is not taken for one of the first.
+    connections.timers = Timers::new(1);
+    connections.syn(45, Ticks(START), &syn());
+    connections.note(one);
+    connections.syn(46, Ticks(START), &syn());
+    connections.note(other);
+    assert_eq!(told(&mut connections), [one]);
+}
+
+#[test]
 fn an_open_connection_waits_for_nothing() {
     let mut connections = Connections::new(1 << 16).unwrap();
     connections.syn(42, Ticks(START), &syn());

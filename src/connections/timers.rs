@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::Ends;
+use super::{Ends, Memo};
 use crate::clock::Ticks;
 
 /// How long an attempt waits for its answer, and for the client's ACK of that, after its last SYN: 30 s in ticks.
@@ -19,12 +19,18 @@ pub(super) struct Timer {
     pub(super) client_isn: u32,
     /// When this SYN came.
     pub(super) syn: Ticks,
-    /// When the attempt's first SYN came.
-    pub(super) started: Ticks,
+    /// Ticks from the attempt's first SYN to this one.
+    pub(super) age: u32,
+    pub(super) memo: Memo,
     pub(super) ends: Ends,
 }
 
 impl Timer {
+    /// When the attempt's first SYN came.
+    pub(super) fn started(&self) -> Ticks {
+        Ticks(self.syn.0 - u64::from(self.age))
+    }
+
     /// When its time is over: an answer may still come then, and not after it.
     pub(super) fn due(&self) -> Ticks {
         Ticks(self.syn.0 + PATIENCE)
@@ -37,21 +43,37 @@ pub(super) struct Timers {
     queue: VecDeque<Timer>,
     room: usize,
     refused: u64,
+    /// Whether the SYN that came last stands at the end.
+    has_last: bool,
 }
 
 impl Timers {
     /// A queue that takes at most this many bytes, and holds one SYN at least.
     pub(super) fn new(memory: usize) -> Self {
         let room = (memory / size_of::<Timer>()).max(1);
-        Self { queue: VecDeque::with_capacity(room), room, refused: 0 }
+        Self { queue: VecDeque::with_capacity(room), room, refused: 0, has_last: false }
     }
 
     pub(super) fn push(&mut self, timer: Timer) {
-        if self.queue.len() < self.room {
+        self.has_last = self.queue.len() < self.room;
+        if self.has_last {
             self.queue.push_back(timer);
         } else {
             self.refused += 1;
         }
+    }
+
+    /// Has the SYN that came last tell this when its time is over, if it is waited for.
+    #[inline]
+    pub(super) fn note(&mut self, memo: Memo) {
+        if let Some(last) = self.queue.back_mut().filter(|_| self.has_last) {
+            last.memo = memo;
+        }
+    }
+
+    /// Forgets what was to be told.
+    pub(super) fn forget_memos(&mut self) {
+        self.queue.iter_mut().for_each(|timer| timer.memo = Memo::default());
     }
 
     /// Those whose time is over, in order.
@@ -68,10 +90,8 @@ impl Timers {
     /// Moves all times back by so many ticks; what is older is not waited for any more.
     pub(super) fn move_back(&mut self, ticks: u64) {
         self.queue.retain_mut(|timer| {
-            let moved = timer.syn.0.checked_sub(ticks).zip(timer.started.0.checked_sub(ticks));
-            if let Some((syn, started)) = moved {
-                (timer.syn, timer.started) = (Ticks(syn), Ticks(started));
-            }
+            let moved = timer.syn.0.checked_sub(ticks).filter(|syn| *syn >= u64::from(timer.age));
+            timer.syn = moved.map_or(timer.syn, Ticks);
             moved.is_some()
         });
     }
@@ -83,5 +103,6 @@ impl Timers {
 
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.has_last = false;
     }
 }

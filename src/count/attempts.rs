@@ -1,12 +1,12 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
 use crate::alert::Logged;
-use crate::connections::{self, Syn};
+use crate::connections::{self, Memo, Syn};
 use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
 use crate::sink::Kept;
-use crate::table::{self, Recorded, Slot, Taken};
+use crate::table::{self, Place, Recorded, Slot, Taken};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Pending};
@@ -27,6 +27,7 @@ impl Ledger {
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut is_kept = false;
+        let mut memo = Memo::default();
         for row in 0..self.rows.len() {
             let Some(tag) = batch.tag(row, index) else { continue };
             let Row { watch, by, .. } = self.rows[row];
@@ -41,7 +42,10 @@ impl Ledger {
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let is_reported = self.record(row, tag, batch, index);
+            let (place_in_table, is_reported) = self.record(row, tag, batch, index);
+            if let Some(number) = memo.0.get_mut(row) {
+                *number = place_in_table.number();
+            }
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 self.connections.note_reported(place, watch);
@@ -51,11 +55,12 @@ impl Ledger {
                 self.keep(batch, index);
             }
         }
+        self.connections.note(memo);
     }
 
-    /// Records an attempt, tells whoever has to know, and says whether it belongs to an episode.
+    /// Records an attempt, tells whoever has to know, and says where it is and whether it belongs to an episode.
     #[inline]
-    fn record(&mut self, row: usize, tag: u64, batch: &Batch, index: usize) -> bool {
+    fn record(&mut self, row: usize, tag: u64, batch: &Batch, index: usize) -> (Place, bool) {
         let Row { watch, tally, by, ref table } = self.rows[row];
         let (pending, hint) = (&batch.all()[index], batch.hint(row, index));
         let Pending { segment, now, hashes, .. } = pending;
@@ -65,14 +70,15 @@ impl Ledger {
         let taken = table.record_attempt(tag, hint, &counted, &mut self.ties);
         self.note_attempt(row, tag, pending);
         self.note_taken(watch, &taken, by);
+        let place = taken.place();
         // The first one of a source meets no limit, or has a slot.
-        let Taken::Recorded(recorded) = taken else { return false };
+        let Taken::Recorded(recorded) = taken else { return (place, false) };
         let met = self.rows[row].table.met(&recorded);
         // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
         if met.is_none() && !recorded.flagged {
-            return false;
+            return (place, false);
         }
-        self.report(watch, tally, tag, (pending, batch.kept.get(index)), &recorded, met)
+        (place, self.report(watch, tally, tag, (pending, batch.kept.get(index)), &recorded, met))
     }
 
     /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.

@@ -8,7 +8,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{self, Batch, Pending, Turn};
-use super::due::Due;
 use super::handoff::Handoff;
 use super::intake::Hand;
 use super::parties::Hasher;
@@ -37,8 +36,6 @@ pub(super) struct Ledger {
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
     pub(super) rows: Vec<Row>,
-    /// What is settled by time, while that is under way.
-    pub(super) due: Due,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
@@ -105,7 +102,6 @@ impl Ledger {
             clock: Reading::default(),
             connections: parts.connections,
             volumes: parts.volumes,
-            due: Due::new(rows.len()),
             rows,
             watches: parts.watches,
             allow: parts.allow,
@@ -262,8 +258,8 @@ impl Ledger {
     #[inline]
     pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) {
         let claimed = match taken {
-            Taken::Waits { evicted: false } | Taken::Recorded(Recorded { claimed: None, .. }) => return,
-            Taken::Waits { evicted: true } => None,
+            Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => return,
+            Taken::Waits { evicted: true, .. } => None,
             Taken::Recorded(Recorded { claimed, .. }) => *claimed,
         };
         self.stats.slots_claimed += u64::from(claimed.is_some());

@@ -14,7 +14,6 @@ mod attempts;
 mod batch;
 mod census;
 mod crossing;
-mod due;
 mod gathering;
 mod handoff;
 mod intake;

@@ -2,10 +2,10 @@
 //! outcome.
 
 use crate::clock::Ticks;
-use crate::connections::{AT_ONCE, Ends, Expired, News};
+use crate::connections::{AT_ONCE, Ends, Expired, Memo, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life, Outcome};
-use crate::table::{self, Hint, Slot, Table, Ties};
+use crate::table::{self, Found, Hint, Place, Slot, Table, Ties};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Now};
@@ -25,32 +25,25 @@ impl Ledger {
         let ticks = self.clock.ticks(now);
         let (then, left) = self.clock.left();
         for number in 0..EXPIRED_AT_A_TICK {
-            let place = number % AT_ONCE;
-            if place == 0 {
+            if number % AT_ONCE == 0 {
                 self.touch_due(ticks);
             }
-            let Some(Expired { due, news }) = self.connections.expire(ticks) else { return };
-            if let Some((news, parties)) = news.zip(self.due.parties(place)) {
+            let Some(Expired { due, news, memo }) = self.connections.expire(ticks) else { return };
+            if let Some(news) = news {
                 let time = then.after(Ticks::span(due.since(left)));
                 let now = Now { time, ticks: due.max(left) };
-                self.tell_each(&news, &now, &parties, |ledger, row| ledger.due.tag(place, row));
+                self.tell(&news, &now, |row| place(memo, row));
             }
         }
     }
 
     /// Brings what the next ones need into the cache: as a batch does, see `Ledger::touch`.
     fn touch_due(&mut self, ticks: Ticks) {
-        self.due.clear();
         let (due, mut touched) = self.connections.touch_due(ticks);
-        for Ends { client, server, .. } in due {
-            let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
-            let tag = |row: &Row| self.watches[row.watch].tag(row.by, &self.hasher, &parties);
-            self.due.push(parties, self.rows.iter().map(tag));
-        }
-        let all = || self.due.tags().iter().zip(self.rows.iter().cycle());
-        touched = all().fold(touched, |touched, (tag, Row { table, .. })| touched ^ table.touch(*tag));
-        for (tag, Row { table, .. }) in all() {
-            touched ^= table.touch_ring(table.hint_of_newest(*tag));
+        for memo in due {
+            for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Memo::ROOM) {
+                touched ^= table.touch_place(place(memo, row));
+            }
         }
         std::hint::black_box(touched);
     }
@@ -59,31 +52,88 @@ impl Ledger {
     pub(super) fn tell_of(&mut self, news: &News, batch: &Batch, index: usize) {
         let pending = &batch.all()[index];
         if pending.ends() == (news.ends.client, news.ends.server) {
-            self.tell_each(news, &pending.now, &pending.parties(), |_, row| batch.tag(row, index));
+            self.count_outcome(news);
+            if !self.allow.contains(news.ends.client.0) {
+                let parties = pending.parties();
+                for row in 0..self.rows.len() {
+                    if let Some(tag) = batch.tag(row, index).filter(|_| self.is_counted(row, news)) {
+                        self.tell_tally(row, tag, &parties, news, &pending.now);
+                    }
+                }
+            }
         } else {
             // Both ports are watched, and it came the other way than it seemed.
-            self.tell(news, &pending.now);
+            self.tell(news, &pending.now, |_| Place::UNKNOWN);
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of what tells it.
-    fn tell(&mut self, news: &News, now: &Now) {
+    /// Takes note of what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
+    /// stands there may be known; whose it is, is worked out where it is not, or somebody has to know.
+    fn tell(&mut self, news: &News, now: &Now, place: impl Fn(usize) -> Place) {
+        self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;
-        let parties = self.hasher.parties(client.0, server, self.own.contains(&client.0));
-        self.tell_each(news, now, &parties, |ledger, row| {
-            let Row { watch, by, .. } = ledger.rows[row];
-            ledger.watches[watch].tag(by, &ledger.hasher, &parties)
-        });
+        if self.allow.contains(client.0) {
+            return;
+        }
+        let mut known = None;
+        for row in 0..self.rows.len() {
+            if !self.is_counted(row, news) {
+                continue;
+            }
+            let found = self.settle_at(row, place(row), news);
+            if found.is_some_and(|found| self.is_nobodys_concern(row, found, news)) {
+                continue;
+            }
+            let parties = *known
+                .get_or_insert_with(|| self.hasher.parties(client.0, server, self.own.contains(&client.0)));
+            let Row { watch, by, .. } = self.rows[row];
+            let Some(tag) = self.watches[watch].tag(by, &self.hasher, &parties) else { continue };
+            match found {
+                Some(Found::Slot(slot, flag)) => {
+                    self.tell_noted(row, tag, &parties, Some((slot, flag)), news, now);
+                }
+                Some(Found::Waiting) => self.tell_noted(row, tag, &parties, None, news, now),
+                None => self.tell_tally(row, tag, &parties, news, now),
+            }
+        }
     }
 
-    /// Takes note of it in each tally that counts the attempt: by what tag, is asked for.
-    fn tell_each(
-        &mut self,
-        news: &News,
-        now: &Now,
-        parties: &Parties,
-        tag: impl Fn(&Self, usize) -> Option<u64>,
-    ) {
+    /// What came while its source had an episode was not counted for the network.
+    fn is_counted(&self, row: usize, news: &News) -> bool {
+        let Row { watch, by, .. } = self.rows[row];
+        by != By::Network || !news.reported.is_in(watch)
+    }
+
+    /// Notes it at the place where a tally recorded the attempt, if it is still there.
+    #[inline]
+    fn settle_at(&self, row: usize, place: Place, news: &News) -> Option<Found> {
+        let attempt = |life: Life| table::Attempt {
+            time: news.started,
+            port: news.ends.server.1,
+            code: Code::from(life),
+            ..Default::default()
+        };
+        self.rows[row].table.settle_at(place, &attempt(news.before?), &attempt(news.after))
+    }
+
+    /// Whether nobody has to know of what was noted there: no episode, no limit, and no bytes.
+    fn is_nobodys_concern(&self, row: usize, found: Found, news: &News) -> bool {
+        let is_flagged = matches!(found, Found::Slot(_, true));
+        let bytes = |life: Life| (life.sent, life.received);
+        !is_flagged && !self.is_settled_in(row, news) && news.before.map(bytes) == Some(bytes(news.after))
+    }
+
+    /// Whether a limit of sources counts what an attempt has become now.
+    fn is_settled_in(&self, row: usize, news: &News) -> bool {
+        let Row { watch, by, .. } = self.rows[row];
+        let before = news.before.unwrap_or_default().outcome;
+        by == By::Source
+            && self.watches[watch].outcome(news.after.outcome).is_some()
+            && is_settled_by(before, news.after.outcome)
+    }
+
+    /// Counts an attempt for what it became, if that is settled now.
+    fn count_outcome(&mut self, news: &News) {
         let before = news.before.map(|life| life.outcome);
         if before.is_some_and(|before| is_settled_by(before, news.after.outcome)) {
             let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
@@ -91,25 +141,11 @@ impl Ledger {
                 watching.stats.became.add(Code::from(news.after));
             }
         }
-        if self.allow.contains(parties.client) {
-            return;
-        }
-        for row in 0..self.rows.len() {
-            let Row { watch, by, .. } = self.rows[row];
-            // What came while its source had an episode was not counted for the network.
-            if by == By::Network && news.reported.is_in(watch) {
-                continue;
-            }
-            if let Some(tag) = tag(self, row) {
-                self.tell_tally(row, tag, parties, news, now);
-            }
-        }
     }
 
     /// Notes it where a tally holds the attempt, and tells its episode.
     fn tell_tally(&mut self, row: usize, tag: u64, parties: &Parties, news: &News, now: &Now) {
-        let Row { watch, by, ref table, .. } = self.rows[row];
-        let watching = &self.watches[watch];
+        let table = &self.rows[row].table;
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
@@ -119,16 +155,48 @@ impl Ledger {
             Some((slot, _)) => table.settle(slot, news.started, port, from, to),
             None => table.settle_first(tag, news.started, port, from, to),
         };
-        if news.before.is_none() && !noted {
-            return;
-        }
         if noted {
-            let owner = Owner::tally(watching.watch.number, by, tag);
-            self.volumes.note(owner, (news.started, port), before, news.after, now.ticks);
+            self.note_volume(row, tag, news, now);
         }
-        let is_settled = by == By::Source
-            && watching.outcome(news.after.outcome).is_some()
-            && is_settled_by(before.outcome, news.after.outcome);
+        if news.before.is_some() || noted {
+            self.tell_found(row, tag, parties, found, news, now);
+        }
+    }
+
+    /// Tells of what was noted where a tally holds the attempt.
+    fn tell_noted(
+        &mut self,
+        row: usize,
+        tag: u64,
+        parties: &Parties,
+        found: Option<(Slot, bool)>,
+        news: &News,
+        now: &Now,
+    ) {
+        self.note_volume(row, tag, news, now);
+        self.tell_found(row, tag, parties, found, news, now);
+    }
+
+    /// Notes the bytes of an attempt that a tally holds.
+    fn note_volume(&mut self, row: usize, tag: u64, news: &News, now: &Now) {
+        let Row { watch, by, .. } = self.rows[row];
+        let owner = Owner::tally(self.watches[watch].watch.number, by, tag);
+        let (before, attempt) = (news.before.unwrap_or_default(), (news.started, news.ends.server.1));
+        self.volumes.note(owner, attempt, before, news.after, now.ticks);
+    }
+
+    /// Tells the episode of the slot that was found, and counts the attempt for the limits by outcome.
+    fn tell_found(
+        &mut self,
+        row: usize,
+        tag: u64,
+        parties: &Parties,
+        found: Option<(Slot, bool)>,
+        news: &News,
+        now: &Now,
+    ) {
+        let Row { watch, by, .. } = self.rows[row];
+        let is_settled = self.is_settled_in(row, news);
         let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
         // Mostly nobody has to know, so that whose it is need not be put together.
         if !is_settled && !is_flagged {
@@ -225,6 +293,11 @@ impl Ledger {
             self.cross(&met, slot, attempt, now);
         }
     }
+}
+
+/// Where a tally recorded an attempt of which that was noted.
+fn place(memo: Memo, row: usize) -> Place {
+    memo.0.get(row).map_or(Place::UNKNOWN, |number| Place::of_number(*number))
 }
 
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use super::due::Due;
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::tally::By;
@@ -85,7 +84,8 @@ impl Ledger {
         }
         left.extend(before.into_iter().flatten());
         self.rows = tally::rows(&self.watches);
-        self.due = Due::new(self.rows.len());
+        // They tell of tables that have gone, or stand elsewhere.
+        self.connections.forget_memos();
         self.stats.slots = tally::slots(&self.watches);
         self.volumes.look_back(tally::longest_window(&self.watches));
         self.allow = reload.allow;

@@ -49,6 +49,8 @@ struct Set {
 pub(super) enum Admitted {
     /// It waits here.
     Waits {
+        /// Where: the number of the place.
+        place: usize,
         /// Whether another source's attempt had to give way although it was still waited for.
         evicted: bool,
     },
@@ -70,6 +72,12 @@ impl Door {
         self.sets[self.set_of(tag)].tags[0].load(Ordering::Relaxed)
     }
 
+    /// Brings the set of a place into the cache.
+    #[inline]
+    pub(super) fn touch_place(&self, place: usize) -> u64 {
+        self.sets.get(place / WAYS).map_or(0, |set| set.entries[place % WAYS].load(Ordering::Relaxed))
+    }
+
     /// Keeps the first attempt of a source, or lets the source in at its second one.
     #[inline]
     pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admitted {
@@ -86,17 +94,25 @@ impl Door {
         };
         let evicted = self.is_waited_for(set.entry(way), attempt.time) && set.tag(way) != tag;
         self.put(at, way, tag, attempt);
-        Admitted::Waits { evicted }
+        Admitted::Waits { place: at * WAYS + way, evicted }
     }
 
     /// Notes what became of the first attempt of a source, if it is kept as `before`, and says whether it is.
-    pub(super) fn settle(&self, tag: u64, before: &Attempt, after: Entry) -> bool {
-        let set = &self.sets[self.set_of(tag)];
-        let kept = set.find(tag).filter(|way| set.entry(*way) == Entry::of_attempt(before, 0));
-        kept.is_some_and(|way| {
-            set.put(way, tag, after);
-            true
-        })
+    pub(super) fn settle(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
+        let at = self.set_of(tag);
+        self.sets[at].find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
+    }
+
+    /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the other.
+    #[inline]
+    pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
+        let Some(set) = self.sets.get(place / WAYS) else { return false };
+        let cell = &set.entries[place % WAYS];
+        let is_there = cell.load(Ordering::Relaxed) == Entry::of_attempt(before, 0).0;
+        if is_there {
+            cell.store(Entry::of_attempt(after, 0).0, Ordering::Relaxed);
+        }
+        is_there
     }
 
     /// The attempt that a source waits with, which waits no more.

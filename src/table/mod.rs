@@ -36,6 +36,7 @@ mod claim;
 mod door;
 mod hint;
 mod marks;
+mod place;
 mod record;
 mod ring;
 mod slot;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 pub use claim::Ties;
 pub use hint::Hint;
+pub use place::{Found, Place};
 pub use record::{Recorded, Taken};
 
 use crate::clock::Ticks;
@@ -378,9 +380,9 @@ impl Table {
 
     /// The same of a source that has no slot: its first attempt may wait at the door.
     pub fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
-        let attempt = Attempt { time, port, code: before, mark: Mark::default() };
-        let settled = Entry::of_attempt(&Attempt { code: after, ..attempt }, 0);
-        self.door.as_ref().is_some_and(|door| door.settle(nonzero(tag), &attempt, settled))
+        let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
+        let door = self.door.as_ref();
+        door.is_some_and(|door| door.settle(nonzero(tag), &attempt(before), &attempt(after)))
     }
 
     /// The time of the newest attempt of a slot's source.

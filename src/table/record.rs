@@ -8,7 +8,7 @@ use super::claim::{self, Claimed, Ties};
 use super::door::Admitted;
 use super::ring::{Entry, position};
 use super::slot::Word;
-use super::{Attempt, Claim, Hint, Slot, Table, Writers, nonzero};
+use super::{Attempt, Claim, Hint, Place, Slot, Table, Writers, nonzero};
 use crate::clock::Ticks;
 use crate::estimate::Mark;
 use crate::outcome::Code;
@@ -31,6 +31,8 @@ pub struct Recorded {
     pub flagged: bool,
     /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
+    /// Where it is.
+    pub place: Place,
     /// The slot's count before this attempt.
     pub(super) count: u32,
     /// The entry that this attempt's replaced in the ring, and the mark beside it.
@@ -44,12 +46,23 @@ pub enum Taken {
     Recorded(Recorded),
     /// To the door: it is the first one of its source. No limit can be met, and nobody has flagged it.
     Waits {
+        /// Where.
+        place: Place,
         /// Whether another source, that waited there, is forgotten for that.
         evicted: bool,
     },
 }
 
 impl Taken {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Recorded(recorded) => recorded.place,
+            Self::Waits { place, .. } => *place,
+        }
+    }
+
     /// What recording it found, if it has got into a slot.
     #[must_use]
     pub fn recorded(&self) -> Option<&Recorded> {
@@ -66,11 +79,13 @@ impl Recorded {
         attempt: &Attempt,
         word: Word,
         claimed: Option<Claim>,
+        index: usize,
         replaced: (Entry, Mark),
     ) -> Self {
         let Attempt { time, port, code, mark } = *attempt;
         let (flagged, count) = (word.is_flagged(), word.count());
-        Self { slot, time, port, code, mark, flagged, claimed, count, replaced }
+        let place = Place::in_ring(index);
+        Self { slot, time, port, code, mark, flagged, claimed, place, count, replaced }
     }
 
     pub(super) fn entry(&self) -> Entry {
@@ -114,7 +129,9 @@ impl Table {
         let second = attempt.time.second();
         let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
         Taken::Recorded(match admitted {
-            Some(Admitted::Waits { evicted }) => return Taken::Waits { evicted },
+            Some(Admitted::Waits { place, evicted }) => {
+                return Taken::Waits { place: Place::at_the_door(place), evicted };
+            }
             Some(Admitted::Enters(first)) => {
                 let (way, how) = self.claim_for((at, tag), second, ties);
                 self.add(at, way, &first, None);
@@ -163,7 +180,7 @@ impl Table {
         }
         self.rings[index].store(entry.0, Ordering::Relaxed);
         self.marks.set(index, attempt.mark);
-        Recorded::new(slot, &attempt, word, claimed, replaced)
+        Recorded::new(slot, &attempt, word, claimed, index, replaced)
     }
 
     fn record_among_others(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
@@ -212,7 +229,7 @@ impl Table {
             let place = &self.rings[index];
             let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));
             self.marks.set(index, attempt.mark);
-            let mut recorded = Recorded::new(slot, &attempt, word, claimed, replaced);
+            let mut recorded = Recorded::new(slot, &attempt, word, claimed, index, replaced);
             // Overtaken by a claim, the ring is another source's by now. Generations tell whose an entry is until they
             // come round; so whoever was overtaken judges nothing, and puts back what is not its own. If what came out
             // is the next owner's, the tag is too: this swap acquires what that owner's swap released. There remains

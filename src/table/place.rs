@@ -1,0 +1,119 @@
+//! Where an attempt was recorded, for who learns later what became of it: so that it need not be searched for.
+//!
+//! A place is a number that fits where memory is short. It does not say whose attempt was there; what is found there is
+//! compared with what was recorded, and who finds something else searches.
+
+use super::Table;
+use super::ring::Entry;
+use super::slot::{WAYS, Word};
+use super::{Attempt, Slot, Writers};
+use crate::sync::Ordering;
+
+/// A place in the rings or at the door of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32);
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+impl Place {
+    /// It is not known, or beyond what a place can tell: the first 16 GiB of rings.
+    pub const UNKNOWN: Self = Self(u32::MAX);
+    const AT_THE_DOOR: u32 = 1 << 31;
+
+    pub(super) fn in_ring(index: usize) -> Self {
+        Self::below_the_bit(index).map_or(Self::UNKNOWN, Self)
+    }
+
+    pub(super) fn at_the_door(index: usize) -> Self {
+        Self::below_the_bit(index).map_or(Self::UNKNOWN, |index| Self(index | Self::AT_THE_DOOR))
+    }
+
+    /// One less, so that the highest is not taken for an unknown one.
+    fn below_the_bit(index: usize) -> Option<u32> {
+        u32::try_from(index).ok().filter(|index| *index < Self::AT_THE_DOOR - 1)
+    }
+
+    /// As a number, for who keeps it without knowing what it is.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The place of this number.
+    #[must_use]
+    pub fn of_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    fn at(self) -> At {
+        let index = (self.0 & !Self::AT_THE_DOOR) as usize;
+        if self.0 & Self::AT_THE_DOOR == 0 { At::Ring(index) } else { At::Door(index) }
+    }
+}
+
+enum At {
+    Ring(usize),
+    Door(usize),
+}
+
+/// Where something was noted of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// In a slot, which is flagged or not.
+    Slot(Slot, bool),
+    /// At the door.
+    Waiting,
+}
+
+impl Table {
+    /// Brings what [`Table::settle_at`] needs into the cache.
+    #[must_use]
+    #[inline]
+    pub fn touch_place(&self, place: Place) -> u64 {
+        match place.at() {
+            At::Ring(index) => {
+                let entry = self.rings.get(index).map_or(0, |entry| entry.load(Ordering::Relaxed));
+                let (set, way) = self.slot_at(index);
+                entry ^ self.sets.get(set).map_or(0, |set| set.words[way].load(Ordering::Relaxed))
+            }
+            At::Door(index) => self.door.as_ref().map_or(0, |door| door.touch_place(index)),
+        }
+    }
+
+    /// Notes that an attempt that was recorded at this place became something, if it is still there as it was, and says
+    /// where. It is no more than what [`Table::settle`] and [`Table::settle_first`] would do after a search.
+    #[inline]
+    pub fn settle_at(&self, place: Place, before: &Attempt, after: &Attempt) -> Option<Found> {
+        match place.at() {
+            At::Ring(index) => {
+                let cell = self.rings.get(index)?;
+                let (set, way) = self.slot_at(index);
+                let word = Word(self.sets.get(set)?.words[way].load(Ordering::Acquire));
+                let generation = word.generation();
+                let [before, after] = [before, after].map(|attempt| Entry::of_attempt(attempt, generation));
+                let is_there = if self.writers == Writers::One {
+                    let is_there = cell.load(Ordering::Relaxed) == before.0;
+                    if is_there {
+                        cell.store(after.0, Ordering::Relaxed);
+                    }
+                    is_there
+                } else {
+                    cell.compare_exchange(before.0, after.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+                };
+                is_there.then(|| Found::Slot(Slot { set, way, generation }, word.is_flagged()))
+            }
+            At::Door(index) => self.door.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting),
+        }
+    }
+
+    /// The set and the way of the slot whose ring has this entry.
+    #[inline]
+    fn slot_at(&self, entry: usize) -> (usize, usize) {
+        let slot = entry / self.ring as usize;
+        (slot / WAYS, slot % WAYS)
+    }
+}
