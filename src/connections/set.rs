@@ -135,12 +135,12 @@ impl Set {
         }
     }
 
-    /// The places whose tags agree with this one in their lower halves: a byte for each, 0 or 1. In this form the
-    /// compiler compares them all at once.
+    /// The places whose tags agree with this one in their lower halves: a bit for each. In this form the compiler compares
+    /// several at once.
     #[inline]
-    fn alike(&self, tag: u64) -> u64 {
+    fn alike(&self, tag: u64) -> u32 {
         let half = half(tag);
-        u64::from_le_bytes(self.tags.map(|known| u8::from(known == half)))
+        (0..WAYS).fold(0, |alike, way| alike | u32::from(self.tags[way] == half) << way)
     }
 
     /// The places of the entries with this tag.
@@ -203,8 +203,8 @@ impl Set {
 
 /// The first place of those that are alike.
 #[inline]
-fn first(alike: u64) -> usize {
-    alike.trailing_zeros() as usize / 8
+fn first(alike: u32) -> usize {
+    alike.trailing_zeros() as usize
 }
 
 /// What the first line of a set holds of a tag.

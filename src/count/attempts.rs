@@ -28,6 +28,7 @@ impl Ledger {
         let mut reported_in = None;
         let mut is_kept = false;
         let mut memo = Memo::default();
+        let mark = Mark::of(pending.hashes.client);
         for row in 0..self.rows.len() {
             let Some(tag) = batch.tag(row, index) else { continue };
             let Row { watch, by, .. } = self.rows[row];
@@ -42,7 +43,7 @@ impl Ledger {
             if by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            let (place_in_table, is_reported) = self.record(row, tag, batch, index);
+            let (place_in_table, is_reported) = self.record(row, tag, mark, batch, index);
             if let Some(number) = memo.0.get_mut(row) {
                 *number = place_in_table.number();
             }
@@ -60,12 +61,10 @@ impl Ledger {
 
     /// Records an attempt, tells whoever has to know, and says where it is and whether it belongs to an episode.
     #[inline]
-    fn record(&mut self, row: usize, tag: u64, batch: &Batch, index: usize) -> (Place, bool) {
+    fn record(&mut self, row: usize, tag: u64, mark: Mark, batch: &Batch, index: usize) -> (Place, bool) {
         let Row { watch, tally, by, ref table } = self.rows[row];
         let (pending, hint) = (&batch.all()[index], batch.hint(row, index));
-        let Pending { segment, now, hashes, .. } = pending;
-        // Whose it is, is asked where many share what it counts for.
-        let mark = if by == By::Source { Mark::default() } else { Mark::of(hashes.client) };
+        let Pending { segment, now, .. } = pending;
         let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
         let taken = table.record_attempt(tag, hint, &counted, &mut self.ties);
         self.note_attempt(row, tag, pending);

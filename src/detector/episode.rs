@@ -132,7 +132,8 @@ impl Default for Recent {
 pub struct Episode {
     number: u64,
     limit: u16,
-    quiet_time: Duration,
+    /// In nanoseconds.
+    quiet_time: i64,
     copies: AtomicU64,
     retransmissions: AtomicU64,
     /// The last attempt that met no limit.
@@ -182,7 +183,7 @@ impl Episode {
         Self {
             number,
             limit: *limit,
-            quiet_time,
+            quiet_time: i64::try_from(quiet_time.as_nanos()).unwrap_or(i64::MAX),
             copies: AtomicU64::new(0),
             retransmissions: AtomicU64::new(0),
             last_seen: AtomicI64::new(time),
@@ -297,7 +298,7 @@ impl Episode {
     /// The time after which it is over, if no further attempt meets a limit.
     pub(super) fn over_after(&self) -> Timestamp {
         let [over, met] = [&self.last_over, &self.last_met].map(|last| last.load(Ordering::Relaxed));
-        Timestamp::from_nanos(over.max(met)).after(self.quiet_time)
+        Timestamp::from_nanos(over.max(met).saturating_add(self.quiet_time))
     }
 
     /// How many attempts there were, and what became of them.

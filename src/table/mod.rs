@@ -112,9 +112,30 @@ pub struct Make {
 /// A slot, as it was when an attempt was recorded or looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    set: usize,
-    way: usize,
-    generation: u64,
+    set: u32,
+    way: u8,
+    generation: u8,
+}
+
+impl Slot {
+    /// The slot at this place of this set, under its present claim.
+    #[inline]
+    fn new(set: usize, way: usize, word: Word) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "so many sets, eight places, 4 bits")]
+        Self { set: set as u32, way: way as u8, generation: word.generation() as u8 }
+    }
+
+    fn set(self) -> usize {
+        self.set as usize
+    }
+
+    fn way(self) -> usize {
+        self.way.into()
+    }
+
+    fn generation(self) -> u64 {
+        self.generation.into()
+    }
 }
 
 /// How a slot was claimed.
@@ -165,7 +186,7 @@ impl Table {
         let at_the_door = if has_door { memory / DOOR_SHARE } else { 0 };
         let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
         let memory = memory - at_the_door;
-        let sets = (memory / Self::set_size(most, mark)).max(1);
+        let sets = (memory / Self::set_size(most, mark)).clamp(1, u32::MAX as usize);
         let entries = sets * WAYS * ring as usize;
         Ok(Self {
             sets: zeroed(sets)?,
@@ -273,7 +294,7 @@ impl Table {
         let set = &self.sets[at];
         let way = set.find(nonzero(tag))?;
         let word = Word(set.words[way].load(Ordering::Acquire));
-        Some((Slot { set: at, way, generation: word.generation() }, word.is_flagged()))
+        Some((Slot::new(at, way, word), word.is_flagged()))
     }
 
     /// The first limit that the attempt meets, by its place in the limits that the table was made for.
@@ -316,7 +337,7 @@ impl Table {
     /// The attempt that many before this one, as far as the ring reaches.
     fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
         let entry = self.earlier_entry(recorded, back)?;
-        let Slot { set, way, .. } = recorded.slot;
+        let (set, way) = (recorded.slot.set(), recorded.slot.way());
         let mark = match back {
             0 => recorded.mark,
             _ if back == self.ring => recorded.replaced.1,
@@ -331,7 +352,7 @@ impl Table {
         match back {
             0 => Some(recorded.entry()),
             _ if back > *count || back > self.ring => None,
-            _ if back == self.ring => replaced.0.of(slot.generation),
+            _ if back == self.ring => replaced.0.of(slot.generation()),
             _ => self.attempt(*slot, position(*count, back, self.ring)),
         }
     }
@@ -340,10 +361,10 @@ impl Table {
     /// does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
     /// another.
     pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
-        let count = Word(self.sets[slot.set].words[slot.way].load(Ordering::Acquire)).count();
+        let count = Word(self.word_of(slot).load(Ordering::Acquire)).count();
         let held = count.min(self.ring);
-        let place = |back: u32| self.entry(slot.set, slot.way, position(count, back, self.ring));
-        let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation);
+        let place = |back: u32| self.entry(slot.set(), slot.way(), position(count, back, self.ring));
+        let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation());
         // Of a flood, what is settled by time has often left the ring by then. The oldest entry is beside the newest.
         if held == self.ring && entry(held).is_some_and(|oldest| oldest.time() > time) {
             return false;
@@ -388,22 +409,22 @@ impl Table {
     /// The time of the newest attempt of a slot's source.
     #[must_use]
     pub fn last(&self, slot: Slot) -> Option<Ticks> {
-        let word = Word(self.sets[slot.set].words[slot.way].load(Ordering::Acquire));
+        let word = Word(self.word_of(slot).load(Ordering::Acquire));
         self.newest(slot, word.count())
     }
 
     /// Whether a slot is flagged, if it is still under the same claim.
     #[must_use]
     pub fn is_flagged(&self, slot: Slot) -> bool {
-        let word = Word(self.sets[slot.set].words[slot.way].load(Ordering::Relaxed));
-        word.generation() == slot.generation && word.is_flagged()
+        let word = Word(self.word_of(slot).load(Ordering::Relaxed));
+        word.generation() == slot.generation() && word.is_flagged()
     }
 
     /// Sets or clears the flag of a slot, if it is still under the same claim.
     pub fn flag(&self, slot: Slot, flag: bool) {
-        let cell = &self.sets[slot.set].words[slot.way];
+        let cell = self.word_of(slot);
         let mut word = Word(cell.load(Ordering::Relaxed));
-        while word.generation() == slot.generation && word.is_flagged() != flag {
+        while word.generation() == slot.generation() && word.is_flagged() != flag {
             let flagged = word.with_flag(flag);
             // `Relaxed`: the flag publishes nothing. Who sees it looks into the map of episodes, which has locks.
             match cell.compare_exchange(word.0, flagged.0, Ordering::Relaxed, Ordering::Relaxed) {
@@ -447,7 +468,11 @@ impl Table {
     }
 
     fn attempt(&self, slot: Slot, position: usize) -> Option<Entry> {
-        Entry(self.entry(slot.set, slot.way, position).load(Ordering::Acquire)).of(slot.generation)
+        Entry(self.entry(slot.set(), slot.way(), position).load(Ordering::Acquire)).of(slot.generation())
+    }
+
+    fn word_of(&self, slot: Slot) -> &AtomicU64 {
+        &self.sets[slot.set()].words[slot.way()]
     }
 
     fn entry(&self, set: usize, way: usize, position: usize) -> &AtomicU64 {

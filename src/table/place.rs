@@ -104,7 +104,7 @@ impl Table {
                 } else {
                     cell.compare_exchange(before.0, after.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
                 };
-                is_there.then(|| Found::Slot(Slot { set, way, generation }, word.is_flagged()))
+                is_there.then(|| Found::Slot(Slot::new(set, way, word), word.is_flagged()))
             }
             At::Door(index) => self.door.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting),
         }
@@ -113,7 +113,8 @@ impl Table {
     /// The set and the way of the slot whose ring has this entry.
     #[inline]
     fn slot_at(&self, entry: usize) -> (usize, usize) {
-        let slot = entry / self.ring as usize;
+        // A place is below 2^31. To divide by fewer bits takes less time.
+        let slot = (entry as u32 / self.ring) as usize;
         (slot / WAYS, slot % WAYS)
     }
 }

@@ -90,7 +90,7 @@ impl Recorded {
 
     pub(super) fn entry(&self) -> Entry {
         let Self { slot, time, port, code, mark, .. } = *self;
-        Entry::of_attempt(&Attempt { time, port, code, mark }, slot.generation)
+        Entry::of_attempt(&Attempt { time, port, code, mark }, slot.generation())
     }
 }
 
@@ -167,12 +167,12 @@ impl Table {
         let second = attempt.time.second();
         let word = Word(set.words[way].load(Ordering::Relaxed));
         set.words[way].store(word.after_attempt(self.ring, second).0, Ordering::Relaxed);
-        let slot = Slot { set: at, way, generation: word.generation() };
+        let slot = Slot::new(at, way, word);
         let mut attempt = *attempt;
         attempt.time =
             self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
         let index = self.index(at, way, position(word.count(), 0, self.ring));
-        let entry = Entry::of_attempt(&attempt, slot.generation);
+        let entry = Entry::of_attempt(&attempt, slot.generation());
         // Until the ring is full, what is there is of an earlier claim, and not waited for.
         let mut replaced = (Entry::NONE, attempt.mark);
         if word.count() >= self.ring {
@@ -220,11 +220,11 @@ impl Table {
             {
                 continue;
             }
-            let slot = Slot { set: at, way, generation: word.generation() };
+            let slot = Slot::new(at, way, word);
             let mut attempt = *attempt;
             attempt.time =
                 self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
-            let entry = Entry::of_attempt(&attempt, slot.generation);
+            let entry = Entry::of_attempt(&attempt, slot.generation());
             let index = self.index(at, way, position(word.count(), 0, self.ring));
             let place = &self.rings[index];
             let replaced = (Entry(place.swap(entry.0, Ordering::AcqRel)), self.marks.get(index));
