@@ -50,7 +50,8 @@ impl Estimate {
     /// How many different ones there were.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.count() as u64
+        // Rounded, not cut: of one alone it says 0.9995 or 1.0005, as its hash will have it.
+        self.0.raw_count().round() as u64
     }
 }
 
@@ -86,6 +87,13 @@ mod tests {
             }
             let off = estimate.count().abs_diff(addresses.into());
             assert!(off * 10 <= addresses.into(), "{} of {addresses}", estimate.count());
+        }
+    }
+
+    #[test]
+    fn one_is_one_whatever_its_mark() {
+        for bits in 0..=u16::MAX {
+            assert_eq!(Estimate::from_iter([Mark(bits)]).count(), 1, "{bits:#x}");
         }
     }
 
