@@ -10,17 +10,41 @@ use siphasher::sip::SipHasher13;
 
 /// Which of so many sets a hash belongs to: its share of 2^64, in sets. No division, any number of sets.
 #[must_use]
+#[inline]
 pub fn set_of(hash: u64, sets: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, reason = "below the number of sets")]
     let set = ((u128::from(hash) * sets as u128) >> 64) as usize;
     set
 }
 
+/// How many bits of an IPv4 address tell the network that its hash follows from.
+pub const PREFIX4: u8 = 24;
+/// How many bits of an IPv6 address do.
+pub const PREFIX6: u8 = 48;
+
 /// The hash of a keyed hash and a number. Without the hash nobody can aim a number at anything.
 #[must_use]
 #[inline]
 pub fn with_number(hash: u64, number: u32) -> u64 {
-    folded(hash ^ (u64::from(number) << 32 | u64::from(number)), SPREAD ^ hash.rotate_left(32))
+    with_word(hash, u64::from(number) << 32 | u64::from(number))
+}
+
+/// The hash of an address, by that of its network ([`Key::network`]).
+#[must_use]
+#[inline]
+pub fn in_network(network: u64, address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(v4) => {
+            let [_, _, _, host] = v4.octets();
+            mixed(network, host.into())
+        }
+        IpAddr::V6(v6) => {
+            let [_, _, _, subnet, ..] = v6.segments();
+            #[expect(clippy::cast_possible_truncation, reason = "the interface identifier is the lower half")]
+            let interface = v6.to_bits() as u64;
+            mixed(with_number(network, subnet.into()), interface)
+        }
+    }
 }
 
 /// The hash of an end of a connection: of its address, by the keyed hash of that, and its port.
@@ -36,6 +60,18 @@ pub fn end(address: u64, port: u16) -> u64 {
 pub fn connection(one: u64, other: u64) -> u64 {
     // Sum and difference of the two tell which two they are, and not which is which.
     folded(one.wrapping_add(other), SPREAD ^ one ^ other)
+}
+
+#[inline]
+fn with_word(hash: u64, word: u64) -> u64 {
+    folded(hash ^ word, SPREAD ^ hash.rotate_left(32))
+}
+
+/// As [`with_word`], twice over: once alone deals out words that follow each other more evenly than chance does, which
+/// an estimate of how many there are (`estimate`) takes for more.
+#[inline]
+fn mixed(hash: u64, word: u64) -> u64 {
+    folded(with_word(hash, word) ^ hash, SPREAD)
 }
 
 /// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
@@ -74,13 +110,31 @@ impl Key {
         Self(SipHasher13::new_with_keys(0, 0))
     }
 
+    /// The hash of the network that an address is in, by its first [`PREFIX4`] or [`PREFIX6`] bits. Those of all its
+    /// addresses follow from it without the key, which costs a tenth of hashing them.
+    #[must_use]
+    #[inline]
+    pub fn network(&self, address: IpAddr) -> u64 {
+        let mut hasher = self.0;
+        match address {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                hasher.write_u32(u32::from_ne_bytes([a, b, c, 0]));
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, e, f, ..] = v6.octets();
+                hasher.write_u32(u32::from_ne_bytes([a, b, c, d]));
+                hasher.write_u16(u16::from_ne_bytes([e, f]));
+            }
+        }
+        hasher.finish()
+    }
+
     /// The hash of an address.
     #[must_use]
+    #[inline]
     pub fn address(&self, address: IpAddr) -> u64 {
-        match address {
-            IpAddr::V4(v4) => self.0.hash(&v4.octets()),
-            IpAddr::V6(v6) => self.0.hash(&v6.octets()),
-        }
+        in_network(self.network(address), address)
     }
 }
 
@@ -106,6 +160,49 @@ mod tests {
             (0..6400u32).for_each(|n| sets[set_of(with_number(hash, n.wrapping_mul(step)), 64)] += 1);
             assert!(sets.iter().all(|count| (50..200).contains(count)), "{step}: {sets:?}");
         }
+    }
+
+    #[test]
+    fn addresses_of_a_network_spread_over_the_sets() {
+        let v6 = |bits: u128| IpAddr::from((0x2001_0db8 << 96 | bits).to_be_bytes());
+        let v4 = |n: u32| IpAddr::from((0xc633_0000 | n).to_be_bytes());
+        let counted_from = |start: u32| (start..start + 6400).map(u128::from);
+        for (name, addresses) in [
+            ("hosts", (0..6400).map(v4).collect::<Vec<_>>()),
+            ("interfaces", counted_from(0).map(v6).collect()),
+            ("interfaces, at the other end", counted_from(0).map(|n| v6(n << 44)).collect()),
+            ("subnets", counted_from(0).map(|n| v6(n << 64)).collect()),
+            ("networks", counted_from(0).map(|n| v6(n << 80)).collect()),
+            ("networks and hosts alike", counted_from(1).map(|n| v6(n << 80 | n)).collect()),
+        ] {
+            let mut sets = [0; 64];
+            for address in addresses {
+                sets[set_of(Key::fixed().address(address), 64)] += 1;
+            }
+            assert!(sets.iter().all(|count| (50..200).contains(count)), "{name}: {sets:?}");
+        }
+    }
+
+    #[test]
+    fn every_bit_of_an_address_changes_about_half_of_the_bits() {
+        let key = Key::fixed();
+        let hash = |address: u128| key.address(IpAddr::from(address.to_be_bytes()));
+        for bit in 0..128 {
+            let address = |n: u128| 0x2001_0db8 << 96 | n << 64 | n;
+            let changed: u32 =
+                (0..64).map(|n| (hash(address(n)) ^ hash(address(n) ^ 1 << bit)).count_ones()).sum();
+            assert!((64 * 24..64 * 40).contains(&changed), "bit {bit}: {changed} of {}", 64 * 64);
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_network_have_its_hash_and_others_another() {
+        let key = Key::fixed();
+        let network = |address: &str| key.network(address.parse().unwrap());
+        assert_eq!(network("192.0.2.1"), network("192.0.2.255"));
+        assert_eq!(network("2001:db8:1::1"), network("2001:db8:1:ffff:ffff:ffff:ffff:ffff"));
+        let all = ["192.0.2.1", "192.0.3.1", "2001:db8:1::1", "2001:db8:2::1", "c000:200::"].map(network);
+        assert!((1..all.len()).all(|i| !all[..i].contains(&all[i])), "{all:x?}");
     }
 
     #[test]

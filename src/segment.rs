@@ -29,6 +29,29 @@ pub struct Segment {
     pub place: Place,
 }
 
+/// What of a segment tells whether it matters: most of what passes does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gist {
+    /// See [`Segment::src_port`].
+    pub src_port: u16,
+    /// See [`Segment::dst_port`].
+    pub dst_port: u16,
+    /// See [`Segment::flags`].
+    pub flags: Flags,
+    /// See [`Segment::payload`].
+    pub payload: Option<u32>,
+}
+
+impl Segment {
+    /// What of it tells whether it matters.
+    #[must_use]
+    #[inline]
+    pub fn gist(&self) -> Gist {
+        let Self { src_port, dst_port, flags, payload, .. } = *self;
+        Gist { src_port, dst_port, flags, payload }
+    }
+}
+
 /// The link-layer addresses of a frame: one hop of a segment's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Hop {
@@ -86,12 +109,14 @@ impl Flags {
 
     /// Whether all bits of `other` are set.
     #[must_use]
+    #[inline]
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// SYN set and ACK clear, whatever else is: what synwatch counts.
     #[must_use]
+    #[inline]
     pub fn is_attempt(self) -> bool {
         self.has(Self::SYN) && !self.has(Self::ACK)
     }

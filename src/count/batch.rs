@@ -50,6 +50,7 @@ impl Pending {
             client: client.0,
             server,
             client_hash: hashes.client,
+            network_hash: hashes.network,
             server_hash: hashes.server,
             end_hash: hashes.server_end,
             is_own: *is_own,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::hash::{self, Key};
 use crate::segment::Segment;
+use crate::watch::Grouping;
 
 /// An address or an end of a connection, with its port.
 pub(super) type End = (IpAddr, u16);
@@ -15,6 +16,8 @@ pub(super) struct Parties {
     pub(super) server: End,
     /// The hash of the client's address.
     pub(super) client_hash: u64,
+    /// The hash of the network that it is in.
+    pub(super) network_hash: u64,
     /// The hash of the server's address.
     pub(super) server_hash: u64,
     /// The hash of that and its port.
@@ -28,6 +31,8 @@ pub(super) struct Parties {
 pub(super) struct Hashes {
     /// The client's address.
     pub(super) client: u64,
+    /// The network that it is in: see [`Key::network`].
+    pub(super) network: u64,
     /// The server's address.
     pub(super) server: u64,
     /// The server's address and port.
@@ -63,23 +68,31 @@ impl Hasher {
     #[inline]
     pub(super) fn segment(&mut self, segment: &Segment, to_server: bool) -> Hashes {
         let (of_client, of_server) = ends(segment, to_server);
-        let (client, server) = (self.key.address(of_client.0), self.server(of_server.0));
+        let network = self.key.network(of_client.0);
+        let (client, server) = (hash::in_network(network, of_client.0), self.server(of_server.0));
         let server_end = hash::end(server, of_server.1);
         let connection = hash::connection(hash::end(client, of_client.1), server_end);
-        Hashes { client, server, server_end, connection }
+        Hashes { client, network, server, server_end, connection }
     }
 
-    /// The hash of an address.
+    /// The hash of the group that the client of an attempt is in.
     #[inline]
-    pub(super) fn address(&self, address: IpAddr) -> u64 {
-        self.key.address(address)
+    pub(super) fn group(&self, grouping: Grouping, parties: &Parties) -> u64 {
+        let group = grouping.group(parties.client).addr();
+        if grouping.prefix4 >= hash::PREFIX4 && grouping.prefix6 >= hash::PREFIX6 {
+            // It is a part of the client's network.
+            return hash::in_network(parties.network_hash, group);
+        }
+        self.key.address(group)
     }
 
     /// The parties to an attempt.
     pub(super) fn parties(&mut self, client: IpAddr, server: End, is_own: bool) -> Parties {
+        let network_hash = self.key.network(client);
+        let client_hash = hash::in_network(network_hash, client);
         let server_hash = self.server(server.0);
         let end_hash = hash::end(server_hash, server.1);
-        Parties { client, server, client_hash: self.key.address(client), server_hash, end_hash, is_own }
+        Parties { client, server, client_hash, network_hash, server_hash, end_hash, is_own }
     }
 
     #[inline]
@@ -145,9 +158,22 @@ mod tests {
         for (segment, to_server) in [(segment(client, server), true), (segment(server, client), false)] {
             let hashes = hasher.segment(&segment, to_server);
             assert_eq!(
-                (parties.client_hash, parties.server_hash, parties.end_hash),
-                (hashes.client, hashes.server, hashes.server_end)
+                (parties.client_hash, parties.network_hash, parties.server_hash, parties.end_hash),
+                (hashes.client, hashes.network, hashes.server, hashes.server_end)
             );
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_group_is_that_of_its_first_address_whatever_its_size() {
+        let mut hasher = Hasher::new(Key::fixed());
+        for client in ["198.51.100.77", "2001:db8:1:2:3:4:5:6"].map(|client| client.parse().unwrap()) {
+            let parties = hasher.parties(client, ("192.0.2.2".parse().unwrap(), 25), false);
+            for (prefix4, prefix6) in [(32, 128), (25, 64), (24, 48), (23, 64), (25, 47), (16, 32), (0, 0)] {
+                let grouping = Grouping { prefix4, prefix6 };
+                let expected = Key::fixed().address(grouping.group(client).addr());
+                assert_eq!(hasher.group(grouping, &parties), expected, "{client}: {grouping:?}");
+            }
         }
     }
 }

@@ -6,10 +6,10 @@ use super::batch::{Batch, Now, Pending};
 use super::parties::Hasher;
 use super::plan::Plan;
 use crate::clock::Reading;
-use crate::decode::{Skip, Tunnels, decode, is_data};
+use crate::decode::{Plain, Skip, Tunnels, decode};
 use crate::hash;
 use crate::packet::Packet;
-use crate::segment::{Flags, Segment};
+use crate::segment::{Flags, Gist, Segment};
 use crate::sink::Kept;
 use crate::source::Expression;
 
@@ -22,6 +22,17 @@ pub(super) struct Sieve {
     own: Vec<IpAddr>,
     hasher: Hasher,
     keeps: bool,
+}
+
+/// What a segment is to the watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An attempt at a watched port.
+    Attempt,
+    /// No attempt, and came from a server that opens or refuses a connection. It may go to one as well.
+    Answer { to_server: bool },
+    /// It tells something else of an attempt.
+    More { to_server: bool },
 }
 
 impl Sieve {
@@ -73,39 +84,40 @@ impl Sieve {
         if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
             return Err(Skip::Filtered);
         }
-        // Most of what passes: no SYN, and no end or empty ACK that tells of one.
-        if is_data(packet) {
-            return Err(Skip::OtherFlags);
-        }
-        let segment = decode(packet, self.tunnels)?;
-        if segment.flags.is_attempt() {
-            if !self.plan.is_watched(segment.dst_port) {
-                return Err(Skip::PortNotWatched);
+        // Most of what passes is told by ports and flags alone, and no more of it is read.
+        let (role, segment) = match Plain::of(packet) {
+            Some(plain) => (self.role(plain.gist())?, plain.segment(packet)),
+            None => {
+                let segment = decode(packet, self.tunnels)?;
+                (self.role(segment.gist())?, segment)
             }
-            self.take(packet, &segment, true, clock, batch);
-            return Ok(());
-        }
-        if self.tells_of_an_attempt(&segment) {
-            let to_server = self.plan.is_watched(segment.dst_port);
-            self.take(packet, &segment, to_server, clock, batch);
-        }
-        Err(Skip::OtherFlags)
+        };
+        self.take(packet, segment, role, clock, batch);
+        if role == Role::Attempt { Ok(()) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Whether a segment that is no attempt tells what became of one: SYN-ACK, FIN and RST of the watched ports, and
-    /// the client's empty ACKs. The kernel's filter passes no others, so that live and replay say the same.
+    /// What a segment is to the watches, or why it is nothing: attempts at the watched ports; of what came of them
+    /// SYN-ACK, FIN and RST, and the client's empty ACKs. The kernel's filter passes no others, so that live and replay
+    /// say the same.
     #[inline]
-    fn tells_of_an_attempt(&self, segment: &Segment) -> bool {
-        let Segment { flags, src_port, dst_port, .. } = *segment;
-        if flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) != 0 {
-            return self.plan.is_watched(src_port) || self.plan.is_watched(dst_port);
+    fn role(&self, gist: Gist) -> Result<Role, Skip> {
+        let Gist { flags, src_port, dst_port, payload } = gist;
+        let to_server = self.plan.is_watched(dst_port);
+        if flags.is_attempt() {
+            return if to_server { Ok(Role::Attempt) } else { Err(Skip::PortNotWatched) };
         }
-        flags.has(Flags::ACK) && segment.payload == Some(0) && self.plan.is_watched(dst_port)
-    }
-
-    /// Whether a segment that is no attempt came from a server and opens or refuses a connection.
-    fn is_answer(&self, segment: &Segment) -> bool {
-        segment.flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 && self.plan.is_watched(segment.src_port)
+        let from_server = || self.plan.is_watched(src_port);
+        let says_more = if flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 {
+            if from_server() {
+                return Ok(Role::Answer { to_server });
+            }
+            to_server
+        } else if flags.has(Flags::FIN) {
+            to_server || from_server()
+        } else {
+            to_server && flags.has(Flags::ACK) && payload == Some(0)
+        };
+        if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
     /// Has a segment wait in the batch, and a SYN with a tag for each tally that counts it.
@@ -113,17 +125,20 @@ impl Sieve {
     fn take(
         &mut self,
         packet: &Packet<'_>,
-        segment: &Segment,
-        to_server: bool,
+        segment: Segment,
+        role: Role,
         clock: &Reading,
         batch: &mut Batch,
     ) {
         let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
-        let hashes = self.hasher.segment(segment, to_server);
-        let is_attempt = segment.flags.is_attempt();
+        let (to_server, is_answer) = match role {
+            Role::Attempt => (true, false),
+            Role::Answer { to_server } => (to_server, true),
+            Role::More { to_server } => (to_server, false),
+        };
+        let hashes = self.hasher.segment(&segment, to_server);
         let is_own = self.is_own(if to_server { segment.src } else { segment.dst });
-        let is_answer = !is_attempt && self.is_answer(segment);
-        let pending = Pending { segment: *segment, now, hashes, to_server, is_own, is_answer };
+        let pending = Pending { segment, now, hashes, to_server, is_own, is_answer };
         self.tag(&pending, batch);
         batch.push(pending);
         if self.keeps {

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::alert::{Kind, Source};
 use crate::census::{Census, Of};
 use crate::detector::Key;
+use crate::hash;
 use crate::outcome::Outcome;
 use crate::stats::WatchStats;
 use crate::sync::OutOfMemory;
@@ -16,7 +17,8 @@ use crate::watch::{Grouping, Limit, Limits, PortSet};
 use super::parties::{Hasher, Parties};
 
 /// How networks are told from their sources' addresses: what one customer of a provider, or one small provider, holds.
-const NETWORKS: Grouping = Grouping { prefix4: 24, prefix6: 48 };
+/// Their hashes are at hand, since those of addresses follow from them.
+const NETWORKS: Grouping = Grouping { prefix4: hash::PREFIX4, prefix6: hash::PREFIX6 };
 
 /// What is counted for a watch.
 #[derive(Debug, Clone)]
@@ -233,10 +235,10 @@ impl By {
     #[inline]
     pub(super) fn tag(self, grouping: Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
         match self {
-            Self::Source if grouping.is_host(parties.client) => Some(parties.client_hash),
-            Self::Source => Some(hasher.address(source(grouping, parties).0.addr())),
+            Self::Source if parties.is_own || grouping.is_host(parties.client) => Some(parties.client_hash),
+            Self::Source => Some(hasher.group(grouping, parties)),
             _ if parties.is_own => None,
-            Self::Network => Some(hasher.address(NETWORKS.group(parties.client).addr())),
+            Self::Network => Some(parties.network_hash),
             Self::Destination => Some(parties.end_hash),
         }
     }

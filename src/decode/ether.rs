@@ -7,20 +7,38 @@ use crate::segment::Hop;
 /// The most labels in an MPLS stack.
 const MAX_LABELS: usize = 16;
 
-/// An Ethernet header: two addresses, then a type, or a length as in IEEE 802.3.
+/// The length of an Ethernet header: two addresses, then a type, or a length as in IEEE 802.3.
+pub(super) const HEADER: usize = 14;
+
+/// The types of IP.
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
+
+/// Reads an Ethernet header.
 #[inline]
 pub(super) fn mac(rest: &mut Rest<'_>) -> Result<(Hop, Next), Skip> {
+    let header = rest.take()?;
+    Ok((hop(header), type_or_length(number(header))?))
+}
+
+/// The two addresses of an Ethernet header.
+#[inline]
+pub(super) fn hop(header: &[u8; HEADER]) -> Hop {
     const TO: usize = 0;
     const FROM: usize = 6;
+    Hop { from: be48(header, FROM), to: be48(header, TO) }
+}
+
+/// The type that an Ethernet header ends with, or the length.
+#[inline]
+pub(super) fn number(header: &[u8; HEADER]) -> u16 {
     const TYPE: usize = 12;
-    let header: &[u8; 14] = rest.take()?;
-    let hop = Hop { from: be48(header, FROM), to: be48(header, TO) };
-    Ok((hop, type_or_length(be16(header, TYPE))?))
+    be16(header, TYPE)
 }
 
 /// A link-layer address.
 #[inline]
-fn be48(bytes: &[u8; 14], at: usize) -> u64 {
+fn be48(bytes: &[u8; HEADER], at: usize) -> u64 {
     u64::from(be32(bytes, at)) << 16 | u64::from(be16(bytes, at + 4))
 }
 
@@ -45,8 +63,6 @@ fn type_or_length(number: u16) -> Result<Next, Skip> {
 /// What follows an EtherType.
 #[inline]
 pub(super) fn ether_type(ether_type: u16) -> Result<Next, Skip> {
-    const IPV4: u16 = 0x0800;
-    const IPV6: u16 = 0x86dd;
     /// IEEE 802.1Q, IEEE 802.1ad, and two numbers that switches used before it.
     const TAGS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
     const MPLS_UNICAST: u16 = 0x8847;

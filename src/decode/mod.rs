@@ -13,6 +13,8 @@
 //!              ╰─────────────────────┴────────╯
 //! ```
 //!
+//! Nearly all packets need no such walk (`plain`): their headers always stand at the same places.
+//!
 //! The longer of two captures of one packet never changes what the shorter one said, unless that was
 //! [`Skip::Truncated`].
 
@@ -27,12 +29,12 @@ mod skip;
 mod tcp;
 mod tunnel;
 
-pub use plain::is_data;
+pub use plain::Plain;
 pub use skip::{Skip, Skipped};
 
 use etherparse::ip_number;
 
-use crate::packet::{LinkType, Packet};
+use crate::packet::Packet;
 use crate::segment::{Place, Segment};
 use ip::Version;
 use rest::Rest;
@@ -82,19 +84,10 @@ enum Next {
 /// [`Skip::Tunnel`], [`Skip::Malformed`] or [`Skip::LinkType`].
 #[inline]
 pub fn decode(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
-    // Nearly all packets are Ethernet, IPv4 and TCP and nothing else: these go straight through, in registers.
-    if packet.link == LinkType::ETHERNET {
-        let mut rest = Rest::new(packet.bytes);
-        let (hop, next) = ether::mac(&mut rest)?;
-        if next == Next::Ip(Version::Four) {
-            let header = ip::read_v4(&mut rest)?;
-            if header.protocol == ip_number::TCP {
-                let place = Place { interface: packet.interface, hop, ..Place::default() };
-                return tcp::read(&header, rest, place);
-            }
-        }
+    match Plain::of(packet) {
+        Some(plain) => Ok(plain.segment(packet)),
+        None => walk(packet, tunnels),
     }
-    walk(packet, tunnels)
 }
 
 /// Goes from header to header, whatever they are.

@@ -1,60 +1,124 @@
-//! Data segments, told at a glance: most of what passes, and nothing that says what became of an attempt.
+//! What nearly all packets are, read at fixed places: Ethernet, IPv4 without options or IPv6 without extensions, TCP.
 //!
-//! It only saves the work of reading all of a header. What it takes for data, [`decode`](super::decode) reads as such.
+//! It only saves the work of going from header to header: where it is not sure, it says nothing, and what it reads,
+//! [`walk`](super::walk) reads likewise. Ports and flags can be asked for alone, since they tell of most packets that
+//! these say nothing about an attempt.
+
+use std::net::IpAddr;
+
+use etherparse::ip_number;
 
 use crate::packet::{LinkType, Packet};
-use crate::segment::Flags;
+use crate::segment::{Gist, Place, Segment};
 
-/// Ethernet, an IPv4 header without options, a TCP header without options.
-const HEADERS: usize = 14 + 20 + 20;
+use super::ip::Header;
+use super::rest::be16;
+use super::{ether, tcp};
 
-/// Whether a packet is surely a segment with data and without SYN, FIN and RST: Ethernet, IPv4 without options, the
-/// whole datagram. Where it is not sure, it says no.
-#[must_use]
+/// The length of an IPv4 header without options.
+const IPV4: usize = 20;
+/// The length of an IPv6 header without extensions.
+const IPV6: usize = 40;
+
+/// A TCP segment in the plainest of packets, captured as far as it is needed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<'a> {
+    frame: &'a [u8; ether::HEADER],
+    ip: Ip<'a>,
+    tcp: &'a [u8; tcp::NEEDED],
+    /// The segment's length by the IP header, at least what is needed of it.
+    length: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ip<'a> {
+    Four(&'a [u8; IPV4]),
+    Six(&'a [u8; IPV6]),
+}
+
+impl<'a> Plain<'a> {
+    /// The segment, where the packet surely is that plain.
+    #[must_use]
+    #[inline]
+    pub fn of(packet: &Packet<'a>) -> Option<Self> {
+        if packet.link != LinkType::ETHERNET {
+            return None;
+        }
+        let (frame, rest) = packet.bytes.split_first_chunk()?;
+        match ether::number(frame) {
+            ether::IPV4 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                let (tcp, length) = (rest.first_chunk()?, length_in_v4(ip)?);
+                Some(Self { frame, ip: Ip::Four(ip), tcp, length })
+            }
+            ether::IPV6 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                let (tcp, length) = (rest.first_chunk()?, length_in_v6(ip)?);
+                Some(Self { frame, ip: Ip::Six(ip), tcp, length })
+            }
+            _ => None,
+        }
+    }
+
+    /// What tells whether the segment matters.
+    #[must_use]
+    #[inline]
+    pub fn gist(&self) -> Gist {
+        tcp::gist(self.tcp, Some(self.length))
+    }
+
+    /// All of the segment, of the packet that it is in.
+    #[must_use]
+    #[inline]
+    pub fn segment(&self, packet: &Packet<'_>) -> Segment {
+        let (src, dst, id) = match self.ip {
+            Ip::Four(ip) => (address::<4, IPV4>(ip, 12), address::<4, IPV4>(ip, 16), Some(be16(ip, 4))),
+            Ip::Six(ip) => (address::<16, IPV6>(ip, 8), address::<16, IPV6>(ip, 24), None),
+        };
+        let place = Place { interface: packet.interface, hop: ether::hop(self.frame), ..Place::default() };
+        let header = Header { src, dst, protocol: ip_number::TCP, id };
+        tcp::segment(&header, self.tcp, Some(self.length), place)
+    }
+}
+
+/// The length of what an IPv4 header leads to (RFC 791, 3.1), where that is TCP, whole, and not too short.
 #[inline]
-pub fn is_data(packet: &Packet<'_>) -> bool {
+fn length_in_v4(ip: &[u8; IPV4]) -> Option<usize> {
+    const VERSION_AND_LENGTH: usize = 0;
+    const TOTAL_LENGTH: usize = 2;
+    const FRAGMENT: usize = 6;
+    const PROTOCOL: usize = 9;
     const NO_OPTIONS: u8 = 0x45;
-    const TCP: u8 = 6;
-    const ENDS: u8 = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0;
-    let Some(bytes) = packet.bytes.first_chunk::<HEADERS>().filter(|_| packet.link == LinkType::ETHERNET)
-    else {
-        return false;
-    };
-    let [
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        0x08,
-        0x00,
-        NO_OPTIONS,
-        _,
-        total_high,
-        total_low,
-        _,
-        _,
-        fragment,
-        0,
-        _,
-        TCP,
-        ..,
-    ] = *bytes
-    else {
-        return false;
-    };
-    // The upper two bits of the fragment's offset are reserved and "don't fragment" (RFC 791, 3.1).
-    let is_whole = fragment & 0x3f == 0;
-    let header = usize::from(bytes[14 + 20 + 12] >> 4) * 4;
-    let total = usize::from(u16::from_be_bytes([total_high, total_low]));
-    is_whole && header >= 20 && total > 20 + header && bytes[14 + 20 + 13] & ENDS == 0
+    /// "More fragments", and the offset. The two bits above are reserved and "don't fragment".
+    const IS_FRAGMENT: u16 = 0x3fff;
+    let is_plain = ip[VERSION_AND_LENGTH] == NO_OPTIONS
+        && ip[PROTOCOL] == ip_number::TCP.0
+        && be16(ip, FRAGMENT) & IS_FRAGMENT == 0;
+    // Segmentation offload leaves a total of 0.
+    let length = usize::from(be16(ip, TOTAL_LENGTH)).checked_sub(IPV4)?;
+    (is_plain && length >= tcp::NEEDED).then_some(length)
+}
+
+/// The length of what an IPv6 header leads to (RFC 8200, 3), where that is TCP, and not too short.
+#[inline]
+fn length_in_v6(ip: &[u8; IPV6]) -> Option<usize> {
+    const VERSION: usize = 0;
+    const PAYLOAD_LENGTH: usize = 4;
+    const NEXT_HEADER: usize = 6;
+    let is_plain = ip[VERSION] >> 4 == 6 && ip[NEXT_HEADER] == ip_number::TCP.0;
+    let length = usize::from(be16(ip, PAYLOAD_LENGTH));
+    (is_plain && length >= tcp::NEEDED).then_some(length)
+}
+
+/// The address of `N` bytes at `at`, which is a constant within the header at every call.
+#[inline]
+fn address<const N: usize, const HEADER: usize>(header: &[u8; HEADER], at: usize) -> IpAddr
+where
+    IpAddr: From<[u8; N]>,
+{
+    let mut octets = [0; N];
+    octets.copy_from_slice(&header[at..at + N]);
+    octets.into()
 }
 
 #[cfg(test)]
@@ -62,69 +126,94 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::{Tunnels, decode};
+    use crate::decode::{Tunnels, walk};
     use crate::packet::InterfaceId;
+    use crate::segment::Flags;
     use crate::time::Timestamp;
 
     fn packet(bytes: &[u8], link: LinkType) -> Packet<'_> {
         let wire_length = bytes.len() as u32;
-        Packet { time: Timestamp::default(), link, interface: InterfaceId(0), bytes, wire_length }
+        Packet { time: Timestamp::default(), link, interface: InterfaceId(3), bytes, wire_length }
     }
 
-    /// A segment with ten bytes of data.
-    fn data() -> Vec<u8> {
-        let mut bytes = vec![0; HEADERS + 10];
-        bytes[12..18].copy_from_slice(&[8, 0, 0x45, 0, 0, 50]);
-        bytes[20] = 0x40;
-        bytes[23] = 6;
-        bytes[46] = 0x50;
-        bytes[47] = 0x18;
+    /// A segment with ten bytes of data, behind this IP header.
+    fn frame(number: u16, ip: &[u8]) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..12).collect();
+        bytes.extend(number.to_be_bytes());
+        bytes.extend(ip);
+        bytes.extend([0x80, 0, 0, 25, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([0; 10]);
         bytes
     }
 
+    fn v4() -> Vec<u8> {
+        frame(0x0800, &[0x45, 0, 0, 50, 9, 8, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2])
+    }
+
+    fn v6() -> Vec<u8> {
+        let mut ip = [0; 40];
+        ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 30, 6, 64]);
+        ip[8..12].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        ip[24..28].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        (ip[23], ip[39]) = (1, 2);
+        frame(0x86dd, &ip)
+    }
+
     #[test]
-    fn a_segment_with_data_is_data_and_one_without_or_with_an_end_is_not() {
-        let with = |at: usize, value: u8| {
-            let mut bytes = data();
+    fn a_plain_segment_is_read_and_one_that_is_not_is_left() {
+        let is_read = |mut bytes: Vec<u8>, at: usize, value: u8| {
             bytes[at] = value;
-            is_data(&packet(&bytes, LinkType::ETHERNET))
+            Plain::of(&packet(&bytes, LinkType::ETHERNET)).is_some()
         };
-        assert!(with(47, 0x18) && with(17, 41) && with(46, 0x70));
-        for (at, value) in [
-            (12, 0x86),
-            (14, 0x46),
-            (17, 40),
-            (20, 0x20),
-            (21, 1),
-            (23, 17),
-            (46, 0x40),
-            (46, 0x80),
-            (47, 0x11),
-            (47, 0x12),
-            (47, 0x14),
-        ] {
-            assert!(!with(at, value), "{value:#x} at {at}");
+        // "Don't fragment" or not, reserved bit set, shorter by the IP header, with options of TCP.
+        for (at, value) in [(20, 0), (20, 0x80), (17, 34), (46, 0x70)] {
+            assert!(is_read(v4(), at, value), "{value:#x} at {at}");
         }
-        assert!(!is_data(&packet(&data()[..HEADERS - 1], LinkType::ETHERNET)));
-        assert!(!is_data(&packet(&data(), LinkType::LINUX_SLL)));
+        // Another number, options, too short, fragments, UDP.
+        for (at, value) in [(12, 0x86), (14, 0x46), (17, 33), (17, 0), (20, 0x20), (21, 1), (23, 17)] {
+            assert!(!is_read(v4(), at, value), "{value:#x} at {at}");
+        }
+        assert!(is_read(v6(), 19, 14));
+        for (at, value) in [(14, 0x40), (19, 13), (19, 0), (20, 0)] {
+            assert!(!is_read(v6(), at, value), "{value:#x} at {at} of IPv6");
+        }
+        for (bytes, needed) in [(v4(), 14 + 20 + 14), (v6(), 14 + 40 + 14)] {
+            assert!(Plain::of(&packet(&bytes[..needed], LinkType::ETHERNET)).is_some());
+            assert!(Plain::of(&packet(&bytes[..needed - 1], LinkType::ETHERNET)).is_none());
+            assert!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL)).is_none());
+        }
+    }
+
+    #[test]
+    fn the_gist_is_what_the_segment_says() {
+        for bytes in [v4(), v6()] {
+            let packet = packet(&bytes, LinkType::ETHERNET);
+            let plain = Plain::of(&packet).unwrap();
+            let expected = Gist { src_port: 0x8000, dst_port: 25, flags: Flags(0x18), payload: Some(10) };
+            assert_eq!(plain.gist(), expected);
+            assert_eq!(plain.segment(&packet).gist(), expected);
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn what_is_taken_for_data_is_decoded_as_such(
-            changes in prop::collection::vec((0..HEADERS + 10, any::<u8>()), 0..4),
-            length in HEADERS - 4..HEADERS + 10,
+        fn what_is_plain_is_read_as_if_from_header_to_header(
+            is_v4 in any::<bool>(),
+            changes in prop::collection::vec((0..90_usize, any::<u8>()), 0..4),
+            length in 44..90_usize,
         ) {
-            let mut bytes = data();
-            changes.iter().for_each(|(at, value)| bytes[*at] = *value);
-            let packet = packet(&bytes[..length], LinkType::ETHERNET);
-            let decoded = decode(&packet, Tunnels::Enter);
-            let is_decoded_as_such = decoded.is_ok_and(|segment| {
-                segment.flags.0 & 0x07 == 0 && segment.payload.is_some_and(|payload| payload > 0)
-            });
-            prop_assert!(is_decoded_as_such || !is_data(&packet));
+            let mut bytes = if is_v4 { v4() } else { v6() };
+            for (at, value) in changes {
+                bytes.get_mut(at).into_iter().for_each(|byte| *byte = value);
+            }
+            let packet = packet(&bytes[..length.min(bytes.len())], LinkType::ETHERNET);
+            if let Some(plain) = Plain::of(&packet) {
+                let segment = plain.segment(&packet);
+                prop_assert_eq!(Ok(segment), walk(&packet, Tunnels::Enter));
+                prop_assert_eq!(plain.gist(), segment.gist());
+            }
         }
     }
 }

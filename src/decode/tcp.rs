@@ -3,10 +3,10 @@
 use super::Skip;
 use super::ip::Header;
 use super::rest::{Rest, be16, be32};
-use crate::segment::{Flags, Place, Segment};
+use crate::segment::{Flags, Gist, Place, Segment};
 
 /// Ports, both numbers, data offset and flags. What comes after, a capture may lack.
-const NEEDED: usize = 14;
+pub(super) const NEEDED: usize = 14;
 
 /// The shortest header that a data offset can honestly mean.
 const SHORTEST: usize = 20;
@@ -14,27 +14,44 @@ const SHORTEST: usize = 20;
 /// Reads the segment that stands in `rest`, which an IP header led to.
 #[inline]
 pub(super) fn read(ip: &Header, mut rest: Rest<'_>, place: Place) -> Result<Segment, Skip> {
-    const SRC_PORT: usize = 0;
-    const DST_PORT: usize = 2;
+    let length = rest.length();
+    Ok(segment(ip, rest.take()?, length, place))
+}
+
+/// The segment that begins like this; `length` is that of all of it, where the IP header tells.
+#[inline]
+pub(super) fn segment(ip: &Header, tcp: &[u8; NEEDED], length: Option<usize>, place: Place) -> Segment {
     const SEQ: usize = 4;
     const ACK: usize = 8;
-    const DATA_OFFSET: usize = 12;
-    const FLAGS: usize = 13;
-    let length = rest.length();
-    let tcp: &[u8; NEEDED] = rest.take()?;
-    let header = usize::from(tcp[DATA_OFFSET] >> 4) * 4;
-    Ok(Segment {
+    let Gist { src_port, dst_port, flags, payload } = gist(tcp, length);
+    Segment {
         src: ip.src,
         dst: ip.dst,
-        src_port: be16(tcp, SRC_PORT),
-        dst_port: be16(tcp, DST_PORT),
+        src_port,
+        dst_port,
         seq: be32(tcp, SEQ),
         ack: be32(tcp, ACK),
-        flags: Flags(tcp[FLAGS]),
-        payload: length.and_then(|length| payload(length, header)),
+        flags,
+        payload,
         ip_id: ip.id,
         place,
-    })
+    }
+}
+
+/// Of the segment that begins like this, what tells whether it matters.
+#[inline]
+pub(super) fn gist(tcp: &[u8; NEEDED], length: Option<usize>) -> Gist {
+    const SRC_PORT: usize = 0;
+    const DST_PORT: usize = 2;
+    const DATA_OFFSET: usize = 12;
+    const FLAGS: usize = 13;
+    let header = usize::from(tcp[DATA_OFFSET] >> 4) * 4;
+    Gist {
+        src_port: be16(tcp, SRC_PORT),
+        dst_port: be16(tcp, DST_PORT),
+        flags: Flags(tcp[FLAGS]),
+        payload: length.and_then(|length| payload(length, header)),
+    }
 }
 
 /// The bytes behind the header, unless its length makes no sense.
