@@ -79,7 +79,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
                 batch.iter().fold(0, |touched, (connection, _)| touched ^ connections.touch(*connection)),
             );
             let hints = batch.map(|(connection, _)| connections.hint(connection));
-            black_box(hints.iter().fold(0, |touched, hint| touched ^ connections.touch_entry(*hint)));
+            black_box(hints.iter().fold(0, |touched, hint| touched ^ connections.touch_entry(hint)));
             for (connection, syn) in &batch {
                 black_box(connections.syn(*connection, Ticks(20_000 + u64::from(count) / 128), syn));
             }

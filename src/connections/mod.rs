@@ -48,7 +48,9 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
-use set::{CLIENT_IS_LOWER, Entry, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower, is_lower};
+use set::{
+    CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower, is_lower,
+};
 use timers::{Timer, Timers};
 use way::Ways;
 
@@ -142,18 +144,19 @@ impl Default for Memo {
     }
 }
 
-/// Where an entry was seen, or would be made.
+/// Where an attempt is remembered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hint(usize);
+pub struct Place {
+    set: usize,
+    way: usize,
+}
 
-impl Hint {
-    fn at(set: usize, way: usize) -> Self {
-        Self(set * WAYS + way)
-    }
-
-    fn place(self) -> (usize, usize) {
-        (self.0 / WAYS, self.0 % WAYS)
-    }
+/// Where an entry was seen, or which one would give way for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hint {
+    place: Place,
+    /// What stood there, if it would give way.
+    room: Option<Head>,
 }
 
 /// A SYN that is not waited for any more.
@@ -207,31 +210,39 @@ impl Connections {
     /// Where a connection's entry is, once its set is in the cache, or the one that will give way for it.
     #[must_use]
     pub fn hint(&self, connection: u64) -> Hint {
-        let at = self.set_of(connection);
-        let way = self.sets[at].likely(connection.max(1));
-        Hint::at(at, way)
+        let set = self.set_of(connection);
+        let (way, room) = self.sets[set].likely(connection.max(1));
+        Hint { place: Place { set, way }, room }
     }
 
     /// Brings the entry that a hint tells of into the cache. Nothing else is done here, so that many such loads are
     /// under way at once.
     #[must_use]
     #[inline]
-    pub fn touch_entry(&self, hint: Hint) -> u64 {
-        let (at, way) = hint.place();
-        self.sets[at].entry(way).tag
+    pub fn touch_entry(&self, hint: &Hint) -> u64 {
+        let Place { set, way } = hint.place;
+        self.sets[set].entry(way).tag
     }
 
     /// Says what a SYN is, and remembers it: where, goes for [`Connections::note_reported`].
-    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Hint) {
+    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Place) {
+        self.syn_at(&self.hint(connection), connection, time, segment)
+    }
+
+    /// The same, with what was seen a little earlier of where it belongs.
+    pub fn syn_at(&mut self, hint: &Hint, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Place) {
         let tag = connection.max(1);
-        let at = self.set_of(tag);
+        let at = hint.place.set;
         let set = &self.sets[at];
         let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
-            let way = self.make_room(at, time);
+            let likely = hint.place.way;
+            let is_as_seen = hint.room.is_some_and(|room| room == set.head(likely));
+            let way = if is_as_seen { likely } else { set.oldest() };
+            self.make_room(at, way, time);
             self.remember((at, way), tag, time, segment, from_lower, 0);
             self.wait(connection, time, time, segment);
-            return (Syn::Attempt, Hint::at(at, way));
+            return (Syn::Attempt, Place { set: at, way });
         };
         let entry = set.entry(way);
         if entry.facts.client_isn == segment.seq {
@@ -246,7 +257,7 @@ impl Connections {
         self.move_aside(at, way, time);
         self.remember((at, way), tag, time, segment, from_lower, PORTS_USED_AGAIN);
         self.wait(connection, time, time, segment);
-        (Syn::Attempt, Hint::at(at, way))
+        (Syn::Attempt, Place { set: at, way })
     }
 
     /// A SYN of the identity of this entry.
@@ -256,7 +267,7 @@ impl Connections {
         connection: u64,
         time: Ticks,
         segment: &Segment,
-    ) -> (Syn, Hint) {
+    ) -> (Syn, Place) {
         let way_here = self.ways.of(segment);
         let set = &mut self.sets[at];
         let (syn, entry) = set.entry(way).judge(time, segment, way_here);
@@ -264,7 +275,7 @@ impl Connections {
         if syn != Syn::Copy {
             self.wait(connection, entry.newest.time(), entry.started(), segment);
         }
-        (syn, Hint::at(at, way))
+        (syn, Place { set: at, way })
     }
 
     fn remember(
@@ -284,12 +295,9 @@ impl Connections {
         set.put(way, entry);
     }
 
-    /// Where there is room in a set: an entry that may be overwritten.
-    fn make_room(&mut self, at: usize, time: Ticks) -> usize {
-        let set = &self.sets[at];
-        let way = set.oldest();
-        self.evicted += u64::from(set.entry(way).is_of_use(time));
-        way
+    /// Has this entry of a set give way.
+    fn make_room(&mut self, at: usize, way: usize, time: Ticks) {
+        self.evicted += u64::from(self.sets[at].entry(way).is_of_use(time));
     }
 
     /// Moves an entry that is still of use to the set of its own number.
@@ -300,14 +308,15 @@ impl Connections {
         }
         let tag = moved(entry.tag, entry.facts.client_isn);
         let to = self.set_of(tag);
-        let room = self.make_room(to, time);
+        let room = self.sets[to].oldest();
+        self.make_room(to, room, time);
         self.sets[to].put(room, Entry { tag, ..entry });
     }
 
     /// Remembers that the attempt that was just remembered here came while its source had an episode in this watch.
-    pub fn note_reported(&mut self, hint: Hint, watch: usize) {
-        let (at, way) = hint.place();
-        self.sets[at].entry_mut(way).marks |= Reported::bit(watch) << REPORTED_SHIFT;
+    pub fn note_reported(&mut self, place: Place, watch: usize) {
+        let Place { set, way } = place;
+        self.sets[set].entry_mut(way).marks |= Reported::bit(watch) << REPORTED_SHIFT;
     }
 
     /// Remembers something of the attempt that was just remembered, if it is waited for. A retransmission forgets it.
@@ -369,7 +378,7 @@ impl Connections {
         let mut touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
         let mut hints = [Hint::default(); AT_ONCE];
         hints.iter_mut().zip(due()).for_each(|(hint, timer)| *hint = self.hint(timer.connection));
-        touched = hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(*hint));
+        touched = hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(hint));
         (due().map(|timer| timer.memo), touched)
     }
 

@@ -235,6 +235,24 @@ fn thirty_seconds_after_its_last_syn_an_answered_attempt_is_half_open() {
 }
 
 #[test]
+fn of_two_that_were_to_take_one_place_the_second_takes_another() {
+    // One set of eight entries.
+    let mut connections = Connections::new(1 << 10).unwrap();
+    for n in 0..8 {
+        connections.syn(n + 1, Ticks(START + n * S), &syn());
+    }
+    let hints = [21, 22, 21].map(|connection| connections.hint(connection));
+    assert_eq!(hints[0], hints[1]);
+    let mut come =
+        |at: usize, connection| connections.syn_at(&hints[at], connection, Ticks(START + 9 * S), &with_id(1));
+    let (first, second) = (come(0, 21), come(1, 22));
+    assert_eq!((first.0, second.0), (Syn::Attempt, Syn::Attempt));
+    assert_ne!(first.1, second.1);
+    // Not an attempt, although it was not there when it was looked for.
+    assert_eq!(come(2, 21), (Syn::Copy, first.1));
+}
+
+#[test]
 fn what_was_noted_of_an_attempt_is_told_with_its_end_unless_it_came_again_or_is_not_waited_for() {
     let (one, other, none) = (Memo([1, 2, 3]), Memo([4, 5, 6]), Memo::default());
     let told = |connections: &mut Connections| -> Vec<_> {

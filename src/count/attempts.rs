@@ -6,47 +6,66 @@ use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
 use crate::sink::Kept;
-use crate::table::{self, Place, Recorded, Slot, Taken};
+use crate::table::{self, Recorded, Slot, Taken};
 use crate::time::Timestamp;
 
 use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
 use super::parties::Hashes;
+use super::plan::NONE;
 use super::tally::{By, Row, Tally};
 
 impl Ledger {
     /// Counts an attempt, remembered at this place, in each tally that it concerns.
-    pub(super) fn count_attempt(&mut self, batch: &Batch, index: usize, place: connections::Hint) {
+    pub(super) fn count_attempt(
+        &mut self,
+        rows: &[Row],
+        batch: &Batch,
+        index: usize,
+        place: connections::Place,
+    ) {
         let pending = &batch.all()[index];
+        let Pending { segment, now, hashes, is_own, .. } = pending;
         self.stats.attempts += 1;
-        let is_allowed = self.allow.contains(pending.segment.src);
+        let is_allowed = self.allow.contains(segment.src);
         // An own address is allowed too, but counted: one that is over a limit is warned of.
-        let allowed = u64::from(is_allowed || pending.is_own);
+        let allowed = u64::from(is_allowed || *is_own);
         self.stats.allowed += allowed;
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut is_kept = false;
         let mut memo = Memo::default();
-        let mark = Mark::of(pending.hashes.client);
-        for row in 0..self.rows.len() {
-            let Some(tag) = batch.tag(row, index) else { continue };
-            let Row { watch, by, .. } = self.rows[row];
+        let mark = Mark::of(hashes.client);
+        let attempt = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
+        for (number, (row, (tag, hint))) in rows.iter().zip(batch.concerns(index)).enumerate() {
+            if tag == NONE {
+                continue;
+            }
+            let Row { watch, by, ref table, .. } = *row;
             if by == By::Source {
                 let stats = &mut self.watches[watch].stats;
                 stats.attempts += 1;
                 stats.allowed += allowed;
             }
-            if is_allowed {
+            if is_allowed || by == By::Network && reported_in == Some(watch) {
                 continue;
             }
-            if by == By::Network && reported_in == Some(watch) {
+            let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
+            if let Some(noted) = memo.0.get_mut(number) {
+                *noted = taken.place().number();
+            }
+            self.note_attempt(row, tag, pending);
+            self.note_taken(watch, &taken, by);
+            // The first one of a source meets no limit, or has a slot.
+            let Taken::Recorded(recorded) = taken else { continue };
+            let met = table.met(&recorded);
+            // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
+            if met.is_none() && !recorded.flagged {
                 continue;
             }
-            let (place_in_table, is_reported) = self.record(row, tag, mark, batch, index);
-            if let Some(number) = memo.0.get_mut(row) {
-                *number = place_in_table.number();
-            }
+            let kept = batch.kept.get(index);
+            let is_reported = self.report(row, tag, (pending, kept), &recorded, met);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 self.connections.note_reported(place, watch);
@@ -59,38 +78,17 @@ impl Ledger {
         self.connections.note(memo);
     }
 
-    /// Records an attempt, tells whoever has to know, and says where it is and whether it belongs to an episode.
-    #[inline]
-    fn record(&mut self, row: usize, tag: u64, mark: Mark, batch: &Batch, index: usize) -> (Place, bool) {
-        let Row { watch, tally, by, ref table } = self.rows[row];
-        let (pending, hint) = (&batch.all()[index], batch.hint(row, index));
-        let Pending { segment, now, .. } = pending;
-        let counted = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        let taken = table.record_attempt(tag, hint, &counted, &mut self.ties);
-        self.note_attempt(row, tag, pending);
-        self.note_taken(watch, &taken, by);
-        let place = taken.place();
-        // The first one of a source meets no limit, or has a slot.
-        let Taken::Recorded(recorded) = taken else { return (place, false) };
-        let met = self.rows[row].table.met(&recorded);
-        // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
-        if met.is_none() && !recorded.flagged {
-            return (place, false);
-        }
-        (place, self.report(watch, tally, tag, (pending, batch.kept.get(index)), &recorded, met))
-    }
-
     /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.
     fn report(
         &mut self,
-        watch: usize,
-        tally: usize,
+        row: &Row,
         tag: u64,
         (pending, kept): (&Pending, Option<&Kept>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
         let Pending { segment, now, hashes, .. } = pending;
+        let Row { watch, tally, .. } = *row;
         let watching = &self.watches[watch];
         let Tally { by, counter } = &watching.tallies[tally];
         let key = || by.key(watching, &pending.parties(), tag);

@@ -102,7 +102,9 @@ pub(super) struct Orders {
 pub(super) struct Batch {
     pending: Vec<Pending>,
     room: usize,
-    /// For each tally, a tag for each segment: from the first half for SYNs, from the second one for the rest.
+    /// How many tallies there are.
+    rows: usize,
+    /// For each segment, a tag for each tally: from the first half for SYNs, from the second one for the rest.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -122,6 +124,7 @@ impl Batch {
         Self {
             pending: Vec::with_capacity(room),
             room,
+            rows,
             tags: vec![NONE; room * rows],
             hints: vec![Hint::default(); room * rows],
             kept: Vec::with_capacity(if keeps { room } else { 0 }),
@@ -136,15 +139,15 @@ impl Batch {
     /// Sets the tag for a tally of the segment that is added next.
     #[inline]
     pub(super) fn set_tag_of_next(&mut self, row: usize, tag: u64) {
-        let place = row * self.room + self.pending.len();
+        let place = self.pending.len() * self.rows + row;
         self.tags[place] = tag;
     }
 
     /// Has the segment that is added next concern what one of another batch does, whose tallies are the same.
     #[inline]
     pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
-        let rows = of.tags.len() / of.room;
-        (0..rows).for_each(|row| self.set_tag_of_next(row, of.tags[row * of.room + index]));
+        let next = self.of(self.pending.len());
+        self.tags[next].copy_from_slice(&of.tags[of.of(index)]);
     }
 
     /// Has the segment that is added next concern no tally so far.
@@ -156,8 +159,9 @@ impl Batch {
     /// Sets the tags of a segment for all tallies.
     #[inline]
     pub(super) fn set_tags(&mut self, index: usize, tag: impl Fn(usize) -> u64) {
-        for (row, tags) in self.tags.chunks_exact_mut(self.room.max(1)).enumerate() {
-            tags[index] = tag(row);
+        let of_segment = self.of(index);
+        for (row, place) in self.tags[of_segment].iter_mut().enumerate() {
+            *place = tag(row);
         }
     }
 
@@ -185,20 +189,27 @@ impl Batch {
     /// The tag of a segment for a tally, if it concerns that.
     #[inline]
     pub(super) fn tag(&self, row: usize, index: usize) -> Option<u64> {
-        Some(self.tags[row * self.room + index]).filter(|tag| *tag != NONE)
+        Some(self.tags[index * self.rows + row]).filter(|tag| *tag != NONE)
     }
 
-    /// Some segments, their tags for a tally, and where each was found in its set.
+    /// What a segment concerns: for each tally a tag, and where that was found in its set.
     #[inline]
-    pub(super) fn tags(&mut self, row: usize, range: Range<usize>) -> (&[Pending], &[u64], &mut [Hint]) {
-        let of_row = row * self.room + range.start..row * self.room + range.end;
-        (&self.pending[range], &self.tags[of_row.clone()], &mut self.hints[of_row])
+    pub(super) fn concerns(&self, index: usize) -> impl Iterator<Item = (u64, Hint)> {
+        let of_segment = self.of(index);
+        self.tags[of_segment.clone()].iter().copied().zip(self.hints[of_segment].iter().copied())
     }
 
-    /// Where a segment's tag for a tally was found in its set.
+    /// Some segments, and for each of them a tag for each tally and where that was found in its set.
     #[inline]
-    pub(super) fn hint(&self, row: usize, index: usize) -> Hint {
-        self.hints[row * self.room + index]
+    pub(super) fn tags(&mut self, range: Range<usize>) -> (&[Pending], &[u64], &mut [Hint]) {
+        let of_segments = range.start * self.rows..range.end * self.rows;
+        (&self.pending[range], &self.tags[of_segments.clone()], &mut self.hints[of_segments])
+    }
+
+    /// Where what concerns a segment stands.
+    #[inline]
+    fn of(&self, index: usize) -> Range<usize> {
+        index * self.rows..(index + 1) * self.rows
     }
 
     /// Empties it.

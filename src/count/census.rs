@@ -12,12 +12,12 @@ use super::tally::{Row, Watching};
 impl Ledger {
     /// Takes note of an attempt that a tally has recorded.
     #[inline]
-    pub(super) fn note_attempt(&mut self, row: usize, tag: u64, pending: &Pending) {
+    pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
         // Nearly always there is none.
         if self.census.is_none() {
             return;
         }
-        let Row { watch, tally, by, .. } = self.rows[row];
+        let Row { watch, tally, by, .. } = *row;
         let key = by.key(&self.watches[watch], &pending.parties(), tag);
         self.note_in(watch, key, pending.now.ticks, |watching| {
             watching.tallies[tally].counter.census.as_mut()

@@ -35,7 +35,7 @@ pub(super) struct Ledger {
     pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Arc<[Row]>,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
     pub(super) hasher: Hasher,
@@ -77,11 +77,12 @@ impl Hand for Ledger {
             self.stats.losses.kernel = received.kernel_drops;
             self.stats.losses.interface = received.interface_drops;
         }
+        let rows = Arc::clone(&self.rows);
         for first in (0..batch.all().len()).step_by(batch::SIZE) {
             let last = batch.all().len().min(first + batch::SIZE);
-            self.touch(batch, first..last);
-            for index in first..last {
-                self.count(batch, index);
+            let hints = self.touch(&rows, batch, first..last);
+            for (index, hint) in (first..last).zip(&hints) {
+                self.count(&rows, batch, index, hint);
             }
         }
         if let Some(turn) = &batch.turn {
@@ -159,25 +160,30 @@ impl Ledger {
     }
 
     /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
-    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
-    fn touch(&mut self, batch: &mut Batch, range: Range<usize>) {
+    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart. Gives
+    /// where the connections are.
+    fn touch(
+        &mut self,
+        rows: &[Row],
+        batch: &mut Batch,
+        range: Range<usize>,
+    ) -> [connections::Hint; batch::SIZE] {
         self.tag_news(batch, range.clone());
-        let mut touched = 0;
-        for pending in &batch.all()[range.clone()] {
-            touched ^= self.connections.touch(pending.hashes.connection);
-        }
-        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            // What concerns no tally has a tag like any other here: nothing is lost with one set more.
-            let (_, tags, _) = batch.tags(row, range.clone());
-            touched = tags.iter().fold(touched, |touched, tag| touched ^ table.touch(*tag));
-        }
         let mut entries = [connections::Hint::default(); batch::SIZE];
-        for (entry, pending) in entries.iter_mut().zip(&batch.all()[range.clone()]) {
+        let (pending, tags, hints) = batch.tags(range);
+        let mut touched =
+            pending.iter().fold(0, |touched, p| touched ^ self.connections.touch(p.hashes.connection));
+        for tags in tags.chunks_exact(rows.len().max(1)) {
+            // What concerns no tally has a tag like any other here: nothing is lost with one set more.
+            touched =
+                rows.iter().zip(tags).fold(touched, |touched, (row, tag)| touched ^ row.table.touch(*tag));
+        }
+        for (entry, pending) in entries.iter_mut().zip(pending) {
             *entry = self.connections.hint(pending.hashes.connection);
         }
-        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            let (pending, tags, hints) = batch.tags(row, range.clone());
-            for ((pending, tag), hint) in pending.iter().zip(tags).zip(hints) {
+        let each = tags.chunks_exact(rows.len().max(1)).zip(hints.chunks_exact_mut(rows.len().max(1)));
+        for (pending, (tags, hints)) in pending.iter().zip(each) {
+            for ((Row { table, .. }, tag), hint) in rows.iter().zip(tags).zip(hints) {
                 *hint = match *tag {
                     NONE => Hint::default(),
                     tag if pending.segment.flags.is_attempt() => table.hint(tag),
@@ -185,14 +191,17 @@ impl Ledger {
                 };
             }
         }
-        for entry in &entries[..range.len()] {
-            touched ^= self.connections.touch_entry(*entry);
+        for entry in &entries[..pending.len()] {
+            touched ^= self.connections.touch_entry(entry);
         }
-        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            let (_, _, hints) = batch.tags(row, range.clone());
-            touched = hints.iter().fold(touched, |touched, hint| touched ^ table.touch_ring(*hint));
+        for hints in hints.chunks_exact(rows.len().max(1)) {
+            touched = rows
+                .iter()
+                .zip(hints)
+                .fold(touched, |touched, (row, hint)| touched ^ row.table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
+        entries
     }
 
     /// Sets the tags of what is no SYN.
@@ -207,7 +216,7 @@ impl Ledger {
         }
     }
 
-    fn count(&mut self, batch: &Batch, index: usize) {
+    fn count(&mut self, rows: &[Row], batch: &Batch, index: usize, hint: &connections::Hint) {
         let pending = &batch.all()[index];
         let Pending { segment, now, hashes, is_answer, .. } = pending;
         self.stats.last_watched = Some(now.time);
@@ -218,9 +227,9 @@ impl Ledger {
             }
             return;
         }
-        let (syn, place) = self.connections.syn(hashes.connection, now.ticks, segment);
+        let (syn, place) = self.connections.syn_at(hint, hashes.connection, now.ticks, segment);
         match syn {
-            Syn::Attempt => self.count_attempt(batch, index, place),
+            Syn::Attempt => self.count_attempt(rows, batch, index, place),
             Syn::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(batch, index, Syn::Copy);

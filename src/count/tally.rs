@@ -276,7 +276,7 @@ pub(super) struct Row {
 }
 
 /// Every tally, in order.
-pub(super) fn rows(watches: &[Watching]) -> Vec<Row> {
+pub(super) fn rows(watches: &[Watching]) -> Arc<[Row]> {
     let of_watch = |(watch, watching): (usize, &Watching)| {
         let row = |(tally, of): (usize, &Tally)| Row {
             watch,

@@ -154,6 +154,7 @@ impl Table {
     }
 
     /// Claims a slot in this set for a source that has none, where no other thread writes.
+    #[inline(never)]
     fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
         let set = &self.sets[at];
         let way = claim::choose_alone(set, second, self.idle_after, ties);
@@ -183,6 +184,7 @@ impl Table {
         Recorded::new(slot, &attempt, word, claimed, index, replaced)
     }
 
+    #[inline(never)]
     fn record_among_others(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> Recorded {
         let at = self.set_of(tag);
         let set = &self.sets[at];
