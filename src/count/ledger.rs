@@ -86,6 +86,7 @@ impl Hand for Ledger {
             for index in first..last {
                 self.count(batch, index);
             }
+            self.volumes.settle();
         }
         if let Some(turn) = &batch.turn {
             self.turn(turn);
@@ -247,6 +248,7 @@ impl Ledger {
             self.handoff.deliver(Event::Step(before, now));
         } else {
             self.expire(now);
+            self.volumes.settle();
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if let Some(ticks) = turn.moved_back {
