@@ -3,6 +3,7 @@
 //! One segment alone waits for memory several times over. A batch touches the places of its segments first, whose
 //! loads overlap, and counts them after that.
 
+use std::iter;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -43,18 +44,9 @@ impl Pending {
     }
 
     /// The parties to the attempt that it is, or tells of.
+    #[inline]
     pub(super) fn parties(&self) -> Parties {
-        let Self { hashes, is_own, .. } = self;
-        let (client, server) = self.ends();
-        Parties {
-            client: client.0,
-            server,
-            client_hash: hashes.client,
-            network_hash: hashes.network,
-            server_hash: hashes.server,
-            end_hash: hashes.server_end,
-            is_own: *is_own,
-        }
+        Parties::of(&self.segment, self.to_server, &self.hashes, self.is_own)
     }
 }
 
@@ -104,7 +96,7 @@ pub(super) struct Batch {
     room: usize,
     /// How many tallies there are.
     rows: usize,
-    /// For each segment, a tag for each tally: from the first half for SYNs, from the second one for the rest.
+    /// For each segment, a tag for each tally: set by the first half for SYNs, by the second one for the rest.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -150,12 +142,6 @@ impl Batch {
         self.tags[next].copy_from_slice(&of.tags[of.of(index)]);
     }
 
-    /// Has the segment that is added next concern no tally so far.
-    #[inline]
-    pub(super) fn set_no_tags_of_next(&mut self) {
-        self.set_tags(self.pending.len(), |_| NONE);
-    }
-
     /// Sets the tags of a segment for all tallies.
     #[inline]
     pub(super) fn set_tags(&mut self, index: usize, tag: impl Fn(usize) -> u64) {
@@ -165,10 +151,10 @@ impl Batch {
         }
     }
 
-    /// Adds a segment.
+    /// Adds a segment, which is put together where it is to wait: its 200 bytes are not copied again.
     #[inline]
-    pub(super) fn push(&mut self, pending: Pending) {
-        self.pending.push(pending);
+    pub(super) fn push(&mut self, pending: impl FnOnce() -> Pending) {
+        self.pending.extend(iter::once_with(pending));
     }
 
     #[inline]

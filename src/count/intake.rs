@@ -130,14 +130,14 @@ impl Intake {
         self.observe(lane, pending.now.time, to);
         pending.now.ticks = self.clock.ticks(pending.now.time);
         let (client, _) = pending.ends();
-        pending.is_own = self.sieve.is_own(client.0);
-        if pending.is_own {
+        pending.is_own = self.sieve.is_own(&client.0);
+        if pending.is_own && pending.segment.flags.is_attempt() {
             // Readers know no own addresses, which count otherwise.
-            self.sieve.tag(&pending, &mut self.batch);
+            self.sieve.tag_next(&pending.parties(), &mut self.batch);
         } else {
             self.batch.copy_tags_to_next(of, index);
         }
-        self.batch.push(pending);
+        self.batch.push(|| pending);
         self.batch.kept.extend(of.kept.get(index));
         if self.batch.is_full() {
             self.flush(to);

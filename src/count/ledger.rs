@@ -84,6 +84,7 @@ impl Hand for Ledger {
             for (index, hint) in (first..last).zip(&hints) {
                 self.count(&rows, batch, index, hint);
             }
+            self.volumes.settle();
         }
         if let Some(turn) = &batch.turn {
             self.turn(turn);
@@ -250,6 +251,7 @@ impl Ledger {
             self.handoff.deliver(Event::Step(before, now));
         } else {
             self.expire(now);
+            self.volumes.settle();
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if let Some(ticks) = turn.moved_back {

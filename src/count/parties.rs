@@ -26,6 +26,23 @@ pub(super) struct Parties {
     pub(super) is_own: bool,
 }
 
+impl Parties {
+    /// Those of a segment that goes to a server, or comes from one, with its hashes.
+    #[inline]
+    pub(super) fn of(segment: &Segment, to_server: bool, hashes: &Hashes, is_own: bool) -> Self {
+        let (client, server) = ends(segment, to_server);
+        Self {
+            client: client.0,
+            server,
+            client_hash: hashes.client,
+            network_hash: hashes.network,
+            server_hash: hashes.server,
+            end_hash: hashes.server_end,
+            is_own,
+        }
+    }
+}
+
 /// What a segment's addresses and ports are hashed to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hashes {
@@ -67,21 +84,24 @@ impl Hasher {
     /// The hashes of a segment that goes to a server, or comes from one.
     #[inline]
     pub(super) fn segment(&mut self, segment: &Segment, to_server: bool) -> Hashes {
-        let (of_client, of_server) = ends(segment, to_server);
-        let network = self.key.network(of_client.0);
-        let (client, server) = (hash::in_network(network, of_client.0), self.server(of_server.0));
-        let server_end = hash::end(server, of_server.1);
-        let connection = hash::connection(hash::end(client, of_client.1), server_end);
+        let Segment { src, dst, src_port, dst_port, .. } = segment;
+        let (client, client_port, server, server_port) =
+            if to_server { (src, src_port, dst, dst_port) } else { (dst, dst_port, src, src_port) };
+        let network = self.key.network(*client);
+        let client = hash::in_network(network, *client);
+        let server = self.server(*server);
+        let server_end = hash::end(server, *server_port);
+        let connection = hash::connection(hash::end(client, *client_port), server_end);
         Hashes { client, network, server, server_end, connection }
     }
 
-    /// The hash of the group that the client of an attempt is in.
-    #[inline]
-    pub(super) fn group(&self, grouping: Grouping, parties: &Parties) -> u64 {
-        let group = grouping.group(parties.client).addr();
+    /// The hash of the group that an address is in, by that of its network.
+    #[inline(never)]
+    pub(super) fn group(&self, grouping: Grouping, address: &IpAddr, network: u64) -> u64 {
+        let group = grouping.group(*address).addr();
         if grouping.prefix4 >= hash::PREFIX4 && grouping.prefix6 >= hash::PREFIX6 {
-            // It is a part of the client's network.
-            return hash::in_network(parties.network_hash, group);
+            // It is a part of the network.
+            return hash::in_network(network, group);
         }
         self.key.address(group)
     }
@@ -172,7 +192,11 @@ mod tests {
             for (prefix4, prefix6) in [(32, 128), (25, 64), (24, 48), (23, 64), (25, 47), (16, 32), (0, 0)] {
                 let grouping = Grouping { prefix4, prefix6 };
                 let expected = Key::fixed().address(grouping.group(client).addr());
-                assert_eq!(hasher.group(grouping, &parties), expected, "{client}: {grouping:?}");
+                assert_eq!(
+                    hasher.group(grouping, &client, parties.network_hash),
+                    expected,
+                    "{client}: {grouping:?}"
+                );
             }
         }
     }

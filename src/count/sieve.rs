@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::batch::{Batch, Now, Pending};
-use super::parties::Hasher;
+use super::parties::{Hasher, Parties};
 use super::plan::Plan;
 use crate::clock::Reading;
 use crate::decode::{Plain, Skip, Tunnels, decode};
@@ -69,8 +69,8 @@ impl Sieve {
     }
 
     #[inline]
-    pub(super) fn is_own(&self, address: IpAddr) -> bool {
-        !self.own.is_empty() && self.own.contains(&address)
+    pub(super) fn is_own(&self, address: &IpAddr) -> bool {
+        !self.own.is_empty() && self.own.contains(address)
     }
 
     /// Has what a packet says wait in the batch, or says why it does not count.
@@ -120,7 +120,8 @@ impl Sieve {
         if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Has a segment wait in the batch, and a SYN with a tag for each tally that counts it.
+    /// Has a segment wait in the batch, and an attempt with a tag for each tally that counts it. Tags of others are left
+    /// to who counts, which has the time for them while there is no flood.
     #[inline]
     fn take(
         &mut self,
@@ -137,22 +138,19 @@ impl Sieve {
             Role::More { to_server } => (to_server, false),
         };
         let hashes = self.hasher.segment(&segment, to_server);
-        let is_own = self.is_own(if to_server { segment.src } else { segment.dst });
-        let pending = Pending { segment, now, hashes, to_server, is_own, is_answer };
-        self.tag(&pending, batch);
-        batch.push(pending);
+        let is_own = self.is_own(if to_server { &segment.src } else { &segment.dst });
+        if role == Role::Attempt {
+            self.tag_next(&Parties::of(&segment, true, &hashes, is_own), batch);
+        }
+        batch.push(|| Pending { segment, now, hashes, to_server, is_own, is_answer });
         if self.keeps {
             batch.kept.push(Kept::new(packet));
         }
     }
 
-    /// Sets the tags of the segment that is added next, if it is a SYN. Those of others are left to who counts, which has
-    /// the time for it while there is no flood.
+    /// Sets the tags of the segment that is added next, which is an attempt between these.
     #[inline]
-    pub(super) fn tag(&self, pending: &Pending, batch: &mut Batch) {
-        if !pending.segment.flags.is_attempt() {
-            return batch.set_no_tags_of_next();
-        }
-        self.plan.tags(&pending.parties(), &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
+    pub(super) fn tag_next(&self, parties: &Parties, batch: &mut Batch) {
+        self.plan.tags(parties, &self.hasher, |row, tag| batch.set_tag_of_next(row, tag));
     }
 }

@@ -236,7 +236,7 @@ impl By {
     pub(super) fn tag(self, grouping: Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
         match self {
             Self::Source if parties.is_own || grouping.is_host(parties.client) => Some(parties.client_hash),
-            Self::Source => Some(hasher.group(grouping, parties)),
+            Self::Source => Some(hasher.group(grouping, &parties.client, parties.network_hash)),
             _ if parties.is_own => None,
             Self::Network => Some(parties.network_hash),
             Self::Destination => Some(parties.end_hash),

@@ -5,6 +5,9 @@
 //! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
 //! entry with the sum of their bytes.
 //!
+//! What is noted waits until there is enough of it, or the end of a batch: a place of its own in the table is cold, and the
+//! wait for one is the wait for all.
+//!
 //! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
 //! belongs to one thread.
 
@@ -20,11 +23,15 @@ use super::tally::By;
 
 /// Entries of a set: two cache lines.
 const WAYS: usize = 4;
+/// How much waits to be noted at most.
+const WAITING: usize = 64;
 
 /// Bytes of closed connections.
 #[derive(Debug)]
 pub struct Volumes {
     sets: Pages<[Entry; WAYS]>,
+    /// What was noted and is not in its set yet, in order.
+    waiting: Vec<Noted>,
     /// The longest window of any limit, in ticks.
     looks_back: u64,
     /// How often a window was summed.
@@ -44,6 +51,18 @@ struct Entry {
     second: u32,
     /// The last sum that it is part of: a window may name it twice.
     summed: u32,
+}
+
+/// Bytes of an attempt, as they are to be noted.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    tag: u64,
+    /// The second of the attempt, and that from which a window may need it.
+    second: u64,
+    looks_from: u64,
+    /// From the client and from the server: as they were noted before, and as they are.
+    before: (u32, u32),
+    after: (u32, u32),
 }
 
 /// Whose volumes they are: those of one ring of one table.
@@ -83,10 +102,10 @@ impl Volumes {
     /// When there is not that much memory.
     pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
         let sets = Pages::zeroed(memory / size_of::<[Entry; WAYS]>())?;
-        Ok(Self { sets, looks_back: 0, sums: 0, evicted: 0 })
+        Ok(Self { sets, waiting: Vec::with_capacity(WAITING), looks_back: 0, sums: 0, evicted: 0 })
     }
 
-    /// Entries that gave way although a window could still need them.
+    /// Entries that gave way although a window could still need them, but for what waits.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted
     }
@@ -110,15 +129,37 @@ impl Volumes {
         if is_same || time.second() < looks_from {
             return;
         }
+        if self.waiting.len() == WAITING {
+            self.settle();
+        }
+        let (before, after) = ((before.sent, before.received), (after.sent, after.received));
         let tag = owner.tag(time, port);
-        let at = hash::set_of(tag, self.sets.length());
+        self.waiting.push(Noted { tag, second: time.second(), looks_from, before, after });
+    }
+
+    /// Has what waits take its place.
+    pub(super) fn settle(&mut self) {
+        let mut touched = 0;
+        for noted in &self.waiting {
+            let [entry, _, other, _] = &self.sets[self.place(noted.tag)];
+            touched ^= entry.tag ^ other.tag;
+        }
+        std::hint::black_box(touched);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.drain(..).for_each(|noted| self.put(noted));
+        self.waiting = waiting;
+    }
+
+    fn put(&mut self, noted: Noted) {
+        let Noted { tag, second, looks_from, before, after } = noted;
+        let at = self.place(tag);
         let set = &mut self.sets[at];
         if let Some(entry) = set.iter_mut().find(|entry| entry.tag == tag) {
             let change = |noted: u64, before: u32, after: u32| {
                 (noted + u64::from(after)).saturating_sub(before.into())
             };
-            entry.sent = change(entry.sent, before.sent, after.sent);
-            entry.received = change(entry.received, before.received, after.received);
+            entry.sent = change(entry.sent, before.0, after.0);
+            entry.received = change(entry.received, before.1, after.1);
             return;
         }
         // A free one is older than any.
@@ -126,20 +167,26 @@ impl Volumes {
         self.evicted += u64::from(oldest.tag != 0 && u64::from(oldest.second) >= looks_from);
         *oldest = Entry {
             tag,
-            sent: after.sent.into(),
-            received: after.received.into(),
-            second: u32::try_from(time.second()).unwrap_or(u32::MAX),
+            sent: after.0.into(),
+            received: after.1.into(),
+            second: u32::try_from(second).unwrap_or(u32::MAX),
             summed: 0,
         };
     }
 
+    /// The set that has this tag, if one has.
+    fn place(&self, tag: u64) -> usize {
+        hash::set_of(tag, self.sets.length())
+    }
+
     /// What these attempts carried, from their clients and from their servers.
     pub(super) fn sum(&mut self, owner: Owner, attempts: impl Iterator<Item = (Ticks, u16)>) -> (u64, u64) {
+        self.settle();
         self.sums = self.sums.wrapping_add(1).max(1);
         let (mut sent, mut received) = (0, 0);
         for (time, port) in attempts {
             let tag = owner.tag(time, port);
-            let at = hash::set_of(tag, self.sets.length());
+            let at = self.place(tag);
             let known = self.sets[at].iter_mut().find(|entry| entry.tag == tag);
             if let Some(entry) = known.filter(|entry| entry.summed != self.sums) {
                 entry.summed = self.sums;
@@ -152,6 +199,7 @@ impl Volumes {
 
     /// Forgets all: times have other ticks from now on.
     pub(super) fn clear(&mut self) {
+        self.waiting.clear();
         for set in self.sets.all_mut() {
             // Memory that was never written is only read.
             if set.iter().any(|entry| entry.tag != 0) {
@@ -225,6 +273,7 @@ mod tests {
         for n in 0..5 {
             volumes.note(owner(n), (Ticks(NOW.0 + n * second), 25), NONE, bytes(1, 1), NOW);
         }
+        volumes.settle();
         assert_eq!(volumes.evicted(), 1);
         assert_eq!(volumes.sum(owner(0), [(NOW, 25)].into_iter()), (0, 0));
         assert_eq!(volumes.sum(owner(1), [(Ticks(NOW.0 + second), 25)].into_iter()), (1, 1));
@@ -232,6 +281,7 @@ mod tests {
         for (late, evicted) in [(61, 2), (63, 2)] {
             let now = Ticks(NOW.0 + late * second);
             volumes.note(owner(late), (now, 25), NONE, bytes(1, 1), now);
+            volumes.settle();
             assert_eq!(volumes.evicted(), evicted, "{late} s later");
         }
     }
@@ -242,6 +292,23 @@ mod tests {
             let mut volumes = volumes(64);
             volumes.note(owner(7), (NOW, 25), NONE, bytes(1, 1), Ticks(NOW.0 + seconds * 10_000));
             assert_eq!(volumes.sum(owner(7), [(NOW, 25)].into_iter()), sum, "{seconds} s later");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_summed_with_the_rest_in_the_order_in_which_it_was_noted() {
+        for settled_at in [0, 1, WAITING, WAITING + 1, 2 * WAITING + 1] {
+            let mut volumes = volumes(64);
+            for n in 0..2 * WAITING + 2 {
+                if n == settled_at {
+                    volumes.settle();
+                }
+                // Each corrects the one before.
+                let before = if n == 0 { NONE } else { bytes(n as u32, 1) };
+                volumes.note(owner(7), (NOW, 25), before, bytes(n as u32 + 1, 1), NOW);
+            }
+            let sum = volumes.sum(owner(7), [(NOW, 25)].into_iter());
+            assert_eq!(sum, (2 * WAITING as u64 + 2, 1), "settled at {settled_at}");
         }
     }
 
