@@ -1,7 +1,7 @@
 //! What the service manager is told, by a service manager's end of the socket.
 
 use std::fs::{self, File, Permissions};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -170,7 +170,13 @@ impl Manager {
     /// The next that it is told.
     fn hear(&self) -> String {
         let mut told = [0; 1024];
-        let length = self.socket.recv(&mut told).expect("something is told in time");
+        let length = loop {
+            match self.socket.recv(&mut told) {
+                // A machine that stops and goes on ends the wait of a socket that has a time-out: signal(7).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received.expect("something is told in time"),
+            }
+        };
         String::from_utf8(told[..length].to_vec()).unwrap()
     }
 }
