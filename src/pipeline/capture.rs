@@ -1,10 +1,11 @@
 //! What the threads that capture do, from the first packet to the last.
 //!
 //! Live, one thread reads and counts, or several read and one counts; in a replay one reads, and another one counts what
-//! it has read.
+//! it has read; further ones may read its files ahead.
 
 use std::net::IpAddr;
-use std::thread::JoinHandle;
+use std::num::NonZero;
+use std::thread::{JoinHandle, available_parallelism};
 
 use super::reload::Changes;
 use super::{join, spawn};
@@ -18,6 +19,8 @@ use crate::source::{Filter, Live, Received, Replay, Source, Step};
 /// The threads that read, and the one that counts. Where one does both, it is the one that counts.
 pub(super) struct Capturing {
     readers: Vec<JoinHandle<u64>>,
+    /// The threads that read files ahead.
+    streams: Vec<JoinHandle<()>>,
     counter: JoinHandle<Vec<Vec<Census>>>,
 }
 
@@ -40,7 +43,7 @@ impl Capturing {
             if let Some(source) = sources.pop() {
                 let alone = Alone { source, counting };
                 let counter = spawn("capture", || capture(alone, heeds))?;
-                return Ok(Self { readers: Vec::new(), counter });
+                return Ok(Self { readers: Vec::new(), streams: Vec::new(), counter });
             }
         }
         let lag = sources.first().map(Live::lag).unwrap_or_default();
@@ -49,25 +52,30 @@ impl Capturing {
         let counter = spawn("ledger", || capture(gathering, heeds))?;
         let readers = sources.into_iter().zip(readers);
         let readers = readers.map(|(source, reader)| spawn("capture", || read(source, reader)));
-        Ok(Self { readers: readers.collect::<Result<_, _>>()?, counter })
+        Ok(Self { readers: readers.collect::<Result<_, _>>()?, streams: Vec::new(), counter })
     }
 
-    /// A thread reads, and runs ahead of the one that counts.
+    /// A thread reads, and runs ahead of the one that counts. Further ones read its files ahead.
     ///
     /// # Errors
     ///
     /// The same.
-    pub(super) fn replay(source: Replay, counting: Counting, signals: Signals) -> Result<Self, Error> {
+    pub(super) fn replay(mut source: Replay, counting: Counting, signals: Signals) -> Result<Self, Error> {
         let (ahead, behind) = counting.split();
         let counter = spawn("ledger", || behind.run())?;
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let streams =
+            source.read_ahead(processors).into_iter().map(|stream| spawn("read-ahead", || stream.run()));
+        let streams = streams.collect::<Result<_, _>>()?;
         let reader = spawn("capture", move || replay(source, ahead, &signals))?;
-        Ok(Self { readers: vec![reader], counter })
+        Ok(Self { readers: vec![reader], streams, counter })
     }
 
     /// Waits for their end. Gives how many inputs could not be read whole, and the censuses of each watch, where they were
     /// taken.
     pub(super) fn join(self) -> (u64, Vec<Vec<Census>>) {
         let failures = self.readers.into_iter().map(join).sum();
+        self.streams.into_iter().for_each(join);
         (failures, join(self.counter))
     }
 }

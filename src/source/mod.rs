@@ -20,6 +20,7 @@ pub use filter::{Expression, check_expression, kernel_filter};
 pub use live::{Filter, Live, Opening, list_interfaces};
 pub use open::Input;
 pub use progress::Progress;
+pub use reader::ReadAhead;
 pub use replay::Replay;
 
 use crate::packet::{InterfaceId, Packet};

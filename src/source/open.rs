@@ -1,7 +1,7 @@
 //! Opens what is to be replayed as a stream of capture-file bytes: a path or standard input, plain or compressed.
 //!
 //! What a stream holds is told by its first bytes, never by its name, and nothing is ever sought. A stream that can
-//! keep its reader waiting (a pipe) ends when the run is stopped.
+//! keep its reader waiting (a pipe) ends when the run is stopped, or when nobody wants it any more.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -9,12 +9,14 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use flate2::bufread::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
+
+use super::reader::Bytes;
 
 /// What is to be replayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +86,18 @@ impl Shared {
 /// A stream of capture-file bytes.
 pub(super) struct Stream {
     /// The bytes, unpacked.
-    pub(super) bytes: Box<dyn Read + Send>,
+    pub(super) bytes: Bytes,
     /// Whether they had to be unpacked.
     pub(super) is_packed: bool,
+    /// Whether it is a regular file, of which no byte is waited for.
+    pub(super) is_regular: bool,
+    /// To be kept by who uses them: without it the stream ends, also where another thread waits in it.
+    pub(super) wanted: Wanted,
 }
+
+/// That a stream is wanted: as long as this is held.
+#[derive(Debug, Default)]
+pub(super) struct Wanted(Arc<()>);
 
 /// The most memory that a zstd stream may ask for, as a power of two: zstd's own limit, 128 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
@@ -97,15 +107,21 @@ const PACKED_AT_ONCE: usize = 64 * 1024;
 
 /// Opens a stream.
 pub(super) fn stream(input: &Input, shared: &Shared) -> io::Result<Stream> {
-    unpack(Raw { file: input.file()?, shared: shared.clone() })
+    let wanted = Wanted::default();
+    let file = input.file()?;
+    let is_regular = file.metadata()?.is_file();
+    let raw = Raw { file, shared: shared.clone(), wanted: Arc::downgrade(&wanted.0) };
+    let (bytes, is_packed) = unpack(raw)?;
+    Ok(Stream { bytes, is_packed, is_regular, wanted })
 }
 
-fn unpack(mut raw: impl Read + Send + 'static) -> io::Result<Stream> {
+/// The bytes unpacked, and whether they had to be.
+fn unpack(mut raw: impl Read + Send + 'static) -> io::Result<(Bytes, bool)> {
     let mut magic = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut magic)?;
     let packing = Packing::of(&magic);
     let whole = Cursor::new(magic).chain(raw);
-    let bytes: Box<dyn Read + Send> = match packing {
+    let bytes: Bytes = match packing {
         None => Box::new(whole),
         Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(BufReader::with_capacity(PACKED_AT_ONCE, whole))),
         Some(Packing::Zstd) => {
@@ -114,7 +130,7 @@ fn unpack(mut raw: impl Read + Send + 'static) -> io::Result<Stream> {
             Box::new(decoder)
         }
     };
-    Ok(Stream { bytes, is_packed: packing.is_some() })
+    Ok((bytes, packing.is_some()))
 }
 
 /// How a stream is compressed.
@@ -135,18 +151,25 @@ impl Packing {
     }
 }
 
-/// The bytes as they lie in a file or come through a pipe, until the run is stopped.
+/// The bytes as they lie in a file or come through a pipe, until the run is stopped or they are not wanted any more.
 struct Raw {
     file: File,
     shared: Shared,
+    wanted: Weak<()>,
 }
 
-/// How often a stream that waits looks whether the run has been stopped.
+impl Raw {
+    fn is_over(&self) -> bool {
+        self.shared.is_stopped() || self.wanted.strong_count() == 0
+    }
+}
+
+/// How often a stream that waits looks whether it is over.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while !self.shared.is_stopped() {
+        while !self.is_over() {
             // A signal does not interrupt a read (its handler is installed to restart it): only a wait that ends by
             // itself notices the stop. A regular file is always ready.
             match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&LOOK)) {

@@ -5,19 +5,21 @@
 //! files need no more memory or descriptors than those that overlap. A pipe is read only once and stays open; looking
 //! at it waits for its first packet.
 //!
+//! Long files may be read, and unpacked, ahead by threads of their own ([`Replay::read_ahead`]): none is used before the
+//! replay reads its first packet.
+//!
 //! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
 
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::merge::Turns;
-use super::open::{self, Input, Shared};
+use super::open::{self, Input, Shared, Wanted};
 use super::progress::Progress;
-use super::reader::{Pumped, Reader};
+use super::reader::{Bytes, HandOver, Idle, Pumped, ReadAhead, Reader};
 use super::{Receiver, Source, Step};
 use crate::error::{Damage, Error, Unreadable};
 use crate::packet::Interfaces;
@@ -30,16 +32,33 @@ const BATCH: usize = 4096;
 /// Interfaces of a file whose unsupported link type is warned of by name: a file can have thousands.
 const MAX_NAMED: usize = 8;
 
+/// Files that are read ahead at once, at most. Of more that overlap, the others are read when their bytes are wanted.
+const MAX_AHEAD: usize = 8;
+
+/// Threads that a replay keeps busy otherwise: one decodes, one counts. Reading is so much less work than these that a
+/// third thread costs them more than it takes over, where it has no processor of its own; unpacking is more.
+const BUSY: usize = 2;
+
 /// Replays capture files as one source of packets.
 pub struct Replay {
     files: Vec<File>,
     turns: Turns,
     /// The file whose next packet is not known yet, because it has to be read.
     dry: Option<usize>,
+    /// How many files were packed when they were looked at.
+    packed: usize,
+    ahead: Option<Ahead>,
     interfaces: Interfaces,
     shared: Shared,
     progress: Progress,
     failures: u64,
+}
+
+/// How files are read ahead.
+struct Ahead {
+    idle: Idle,
+    /// Not only packed ones.
+    all: bool,
 }
 
 /// A file of the replay.
@@ -52,8 +71,10 @@ struct File {
 
 /// A file that is being read.
 struct Open {
-    reader: Reader<Box<dyn Read + Send>>,
+    reader: Reader<Bytes>,
     is_packed: bool,
+    hand_over: HandOver,
+    _wanted: Wanted,
     /// How many interfaces with a link type that is not read have been warned of.
     warned: usize,
 }
@@ -70,6 +91,8 @@ impl Replay {
             files: Vec::with_capacity(inputs.len()),
             turns: Turns::default(),
             dry: None,
+            packed: 0,
+            ahead: None,
             interfaces: interfaces.clone(),
             shared: Shared { stop, read: progress.read() },
             progress,
@@ -84,6 +107,17 @@ impl Replay {
         Ok(replay)
     }
 
+    /// Has long files read ahead from now on, the packed ones, and with `processors` to spare all. Each of what it returns
+    /// is to be run on a thread of its own, and ends with the replay.
+    #[must_use]
+    pub fn read_ahead(&mut self, processors: usize) -> Vec<ReadAhead> {
+        let all = processors > BUSY;
+        let worth = if all { self.files.len() } else { self.packed };
+        let (idle, readers) = ReadAhead::several(worth.min(MAX_AHEAD));
+        self.ahead = Some(Ahead { idle, all });
+        readers
+    }
+
     /// Looks at an input and gives it its first turn. Tells the size of a regular file.
     fn add(&mut self, input: &Input) -> Result<Option<u64>, Unreadable> {
         let size = input.size()?;
@@ -96,6 +130,7 @@ impl Replay {
             Err(_) if self.shared.is_stopped() => return Ok(size),
             opened => opened?,
         };
+        self.packed += usize::from(open.is_packed);
         match open.reader.peek() {
             Err(damage) if damage.offset == 0 && !self.shared.is_stopped() => {
                 return Err(Unreadable::Damaged(damage));
@@ -164,7 +199,16 @@ impl Open {
     fn new(file: &File, interfaces: &Interfaces, shared: &Shared) -> Result<Self, Unreadable> {
         let stream = open::stream(&file.input, shared)?;
         let reader = Reader::new(stream.bytes, &file.name, interfaces)?;
-        Ok(Self { reader, is_packed: stream.is_packed, warned: 0 })
+        let hand_over = if stream.is_regular { HandOver::Full } else { HandOver::Soon };
+        Ok(Self { reader, is_packed: stream.is_packed, hand_over, _wanted: stream.wanted, warned: 0 })
+    }
+
+    /// The time of the next packet, for which further bytes have to be read, here or ahead.
+    fn next(&mut self, ahead: Option<&Ahead>) -> Result<Option<Timestamp>, Damage> {
+        if let Some(ahead) = ahead.filter(|ahead| ahead.all || self.is_packed) {
+            self.reader.read_ahead(&ahead.idle, self.hand_over);
+        }
+        self.reader.peek()
     }
 
     /// Whether there are interfaces that cannot be understood and have not been warned of.
@@ -193,7 +237,8 @@ impl Source for Replay {
         let mut handed = 0;
         while !self.shared.is_stopped() {
             if let Some(index) = self.dry.take() {
-                let next = self.files[index].open.as_mut().map_or(Ok(None), |open| open.reader.peek());
+                let next =
+                    self.files[index].open.as_mut().map_or(Ok(None), |open| open.next(self.ahead.as_ref()));
                 self.place(index, next, || receiver.settle());
             }
             let Some((index, through)) = self.turns.take() else { break };

@@ -1,33 +1,40 @@
 //! A window on a stream, long enough to hold one whole record at a time.
 //!
 //! Bytes are moved only when the window is filled again, not per record. It grows to what a record needs, up to a
-//! bound that its user checks; whatever a file says its lengths are, no more is allocated.
+//! bound that its user checks.
 
 use std::io::{self, Read};
 
-/// Bytes that are read at once. Large enough that a system call costs nothing per packet, small enough to stay in
-/// the cache between being read and being decoded.
-const CAPACITY: usize = 256 * 1024;
+use super::piece::Piece;
+use super::read_ahead::{Bytes, HandOver, Idle, Pieces};
+
+/// A stream that has been read so far is read ahead from then on, in bytes: what is shorter has been read before another
+/// thread wakes up.
+const AHEAD_FROM: u64 = 1024 * 1024;
 
 /// The part of a stream that has been read and not consumed yet.
 pub(super) struct Buffer<R> {
-    read: R,
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-    /// The place of `start` in the stream.
+    stream: Stream<R>,
+    window: Piece,
+    /// The place of the window in the stream.
     offset: u64,
+}
+
+enum Stream<R> {
+    /// It is read when bytes are wanted.
+    Here(R),
+    Ahead(Pieces),
 }
 
 impl<R: Read> Buffer<R> {
     pub(super) fn new(read: R) -> Self {
-        Self { read, bytes: vec![0; CAPACITY].into(), start: 0, end: 0, offset: 0 }
+        Self { stream: Stream::Here(read), window: Piece::new(), offset: 0 }
     }
 
     /// What has been read and not consumed.
     #[inline]
     pub(super) fn data(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+        self.window.data()
     }
 
     /// The place in the stream at which [`Buffer::data`] begins.
@@ -37,36 +44,30 @@ impl<R: Read> Buffer<R> {
 
     /// The place in the stream up to which it has been read.
     pub(super) fn read_to(&self) -> u64 {
-        self.offset + (self.end - self.start) as u64
+        self.offset + self.window.len() as u64
     }
 
     /// Gives up the first `count` bytes of [`Buffer::data`].
     pub(super) fn consume(&mut self, count: usize) {
-        let count = count.min(self.end - self.start);
-        self.start += count;
-        self.offset += count as u64;
+        self.offset += self.window.consume(count) as u64;
     }
 
     /// Reads until there are `need` bytes, and no further than the read that brings them: a live stream is not waited
     /// for in vain. Says whether they are there; if not, the stream has ended.
     pub(super) fn fill(&mut self, need: usize) -> io::Result<bool> {
-        if self.data().len() >= need {
+        if self.window.len() >= need {
             return Ok(true);
         }
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if need > self.bytes.len() {
-            let mut larger = vec![0; need.next_power_of_two()].into_boxed_slice();
-            larger[..self.end].copy_from_slice(&self.bytes[..self.end]);
-            self.bytes = larger;
+        if matches!(self.stream, Stream::Here(_)) {
+            self.window.reserve(need);
         }
-        while self.end < need {
-            match self.read.read(&mut self.bytes[self.end..]) {
-                Ok(0) => return Ok(false),
-                Ok(count) => self.end += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        while self.window.len() < need {
+            let is_more = match &mut self.stream {
+                Stream::Here(stream) => self.window.read(stream)? > 0,
+                Stream::Ahead(pieces) => pieces.append_to(&mut self.window, need)?,
+            };
+            if !is_more {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -88,11 +89,32 @@ impl<R: Read> Buffer<R> {
     }
 }
 
+impl Buffer<Bytes> {
+    /// Has the rest of a long stream read ahead, once there is a thread that can.
+    pub(super) fn read_ahead(&mut self, idle: &Idle, hand_over: HandOver) {
+        if self.read_to() >= AHEAD_FROM {
+            self.try_ahead(idle, hand_over);
+        }
+    }
+
+    fn try_ahead(&mut self, idle: &Idle, hand_over: HandOver) {
+        if let Stream::Here(stream) = &mut self.stream {
+            let stream = std::mem::replace(stream, Box::new(io::empty()));
+            self.stream = idle.read(stream, hand_over).map_or_else(Stream::Here, Stream::Ahead);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
+    use super::super::piece::{AT_ONCE, HEADROOM};
+    use super::super::read_ahead::tests::reader;
     use super::*;
 
     /// Gives one byte at a time, and `Interrupted` before each.
+    #[derive(Clone)]
     struct Dripping<'a>(&'a [u8], bool);
 
     impl Read for Dripping<'_> {
@@ -117,10 +139,65 @@ mod tests {
         assert_eq!(buffer.data(), b"cdef");
     }
 
+    /// The same stream, read where it is used and ahead.
+    fn both(stream: impl Read + Clone + Send + 'static) -> [Buffer<Bytes>; 2] {
+        let here: Bytes = Box::new(stream.clone());
+        let mut ahead = Buffer::new(Box::new(stream) as Bytes);
+        let (idle, _) = reader();
+        while matches!(ahead.stream, Stream::Here(_)) {
+            thread::yield_now();
+            ahead.try_ahead(&idle, HandOver::Soon);
+        }
+        [Buffer::new(here), ahead]
+    }
+
+    #[test]
+    fn a_stream_that_is_read_ahead_is_the_same_and_no_further_either() {
+        for mut buffer in both(Dripping(b"abcdef", false)) {
+            assert!(buffer.fill(3).unwrap());
+            assert_eq!(buffer.data(), b"abc");
+            buffer.consume(2);
+            assert!(buffer.fill(4).unwrap());
+            assert_eq!((buffer.data(), buffer.offset(), buffer.read_to()), (&b"cdef"[..], 2, 6));
+            assert!(!buffer.fill(5).unwrap());
+            assert!(!buffer.fill(5).unwrap());
+            assert_eq!((buffer.data(), buffer.offset()), (&b"cdef"[..], 2));
+        }
+    }
+
+    #[test]
+    fn a_record_of_several_pieces_and_what_follows() {
+        let bytes: &'static [u8] = (0..4 * AT_ONCE).map(|i| (i % 251) as u8).collect::<Vec<_>>().leak();
+        for mut buffer in both(bytes) {
+            for (at, need) in [(0, 10), (9, 3 * AT_ONCE), (3 * AT_ONCE - 7, 20), (3 * AT_ONCE, AT_ONCE)] {
+                assert!(buffer.skip(at as u64 - buffer.offset()).unwrap());
+                assert!(buffer.fill(need).unwrap());
+                assert!(buffer.data()[..need] == bytes[at..at + need], "{need} at {at}");
+            }
+            assert!(!buffer.fill(AT_ONCE + 1).unwrap());
+            assert_eq!(buffer.read_to(), bytes.len() as u64);
+        }
+    }
+
+    #[test]
+    fn only_a_long_stream_is_read_ahead() {
+        let (idle, _) = reader();
+        let mut buffer = Buffer::new(Box::new(io::repeat(0)) as Bytes);
+        while buffer.read_to() < AHEAD_FROM {
+            buffer.read_ahead(&idle, HandOver::Full);
+            assert!(matches!(buffer.stream, Stream::Here(_)));
+            assert!(buffer.skip(buffer.data().len() as u64 + 1).unwrap());
+        }
+        while matches!(buffer.stream, Stream::Here(_)) {
+            thread::yield_now();
+            buffer.read_ahead(&idle, HandOver::Full);
+        }
+    }
+
     #[test]
     fn grows_to_what_is_needed() {
-        let bytes: Vec<u8> = (0..CAPACITY + 10).map(|i| i as u8).collect();
-        for need in [CAPACITY - 1, CAPACITY, CAPACITY + 1] {
+        let bytes: Vec<u8> = (0..2 * AT_ONCE).map(|i| i as u8).collect();
+        for need in [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, AT_ONCE + HEADROOM, AT_ONCE + HEADROOM + 1] {
             let mut buffer = Buffer::new(&bytes[..]);
             assert!(buffer.fill(1).unwrap());
             buffer.consume(1);

@@ -9,6 +9,8 @@ mod clock;
 mod order;
 mod pcap;
 mod pcapng;
+mod piece;
+mod read_ahead;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,8 @@ use std::sync::Arc;
 use self::buffer::Buffer;
 use self::pcap::Pcap;
 use self::pcapng::Pcapng;
+pub use self::read_ahead::ReadAhead;
+pub(super) use self::read_ahead::{Bytes, HandOver, Idle};
 use crate::error::{Beginning, Damage, Fault, Unreadable};
 use crate::packet::{Interface, Interfaces, LinkType, Origin, Packet};
 use crate::time::Timestamp;
@@ -117,6 +121,14 @@ impl<R: Read> Reader<R> {
             Kind::Pcap(_) => false,
             Kind::Pcapng(format) => format.catalog.is_unsupported(),
         }
+    }
+}
+
+impl Reader<Bytes> {
+    /// Has what is still to be read of a long file read ahead, if there is a thread that has nothing to do. It may be
+    /// asked as often as one likes.
+    pub(super) fn read_ahead(&mut self, idle: &Idle, hand_over: HandOver) {
+        self.buffer.read_ahead(idle, hand_over);
     }
 }
 
