@@ -196,7 +196,10 @@ impl Set {
 
     /// An empty place, or that of the oldest attempt.
     fn oldest(&self) -> usize {
-        (1..WAYS).fold(0, |oldest, way| if self.entry(way).0 < self.entry(oldest).0 { way } else { oldest })
+        // The lowest bits of an entry are its generation, and here none: so each can carry its place, and the least one
+        // tells it without a branch, which would be guessed wrong as often as not.
+        let placed = |way: usize| self.entry(way).0 | way as u64;
+        (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS
     }
 
     fn put(&self, way: usize, tag: u64, entry: Entry) {

@@ -249,7 +249,7 @@ impl Table {
     pub fn touch(&self, tag: u64) -> u64 {
         let set = &self.sets[self.set_of(tag)];
         let door = self.door.as_ref().map_or(0, |door| door.touch(tag));
-        set.tags[0].load(Ordering::Relaxed) ^ set.words[0].load(Ordering::Relaxed) ^ door
+        set.tags[0].load(Ordering::Relaxed) ^ door
     }
 
     /// Where the next attempt of a source that has a slot will be recorded, once its set is in the cache.
