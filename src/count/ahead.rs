@@ -14,7 +14,10 @@ use crate::source;
 use crate::time::Timestamp;
 
 /// Batches under way.
-const BATCHES: usize = 4;
+const BATCHES: usize = 8;
+/// Empty ones that go back together, unless the other half waits: to wake it for each costs as much as to count some of
+/// what it brings.
+const TOGETHER: usize = BATCHES / 2;
 
 /// The half that runs ahead: it takes packets.
 #[derive(Debug)]
@@ -105,10 +108,14 @@ impl Behind {
     /// Counts until the other half has finished, and tells the detector that this is the end. Gives the censuses of each
     /// watch, where they were taken.
     pub fn run(mut self) -> Vec<Vec<Census>> {
+        let mut done = Vec::with_capacity(TOGETHER);
         for mut batch in &self.full {
             self.ledger.hand(&mut batch);
-            // Where nobody waits for it any more, it is the last.
-            let _ = self.empty.send(batch);
+            done.push(batch);
+            if done.len() == TOGETHER || self.full.is_empty() {
+                // Where nobody waits for them any more, they are the last.
+                done.drain(..).for_each(|batch| drop(self.empty.send(batch)));
+            }
         }
         self.ledger.finish()
     }
