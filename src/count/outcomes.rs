@@ -104,7 +104,8 @@ impl Ledger {
         by != By::Network || !news.reported.is_in(watch)
     }
 
-    /// Notes it at the place where a tally recorded the attempt, if it is still there.
+    /// Notes it at the place where a tally recorded the attempt, if it is still there. What has been forgotten is still
+    /// pending if that says so.
     #[inline]
     fn settle_at(&self, row: usize, place: Place, news: &News) -> Option<Found> {
         let attempt = |life: Life| table::Attempt {
@@ -113,14 +114,16 @@ impl Ledger {
             code: Code::from(life),
             ..Default::default()
         };
-        self.rows[row].table.settle_at(place, &attempt(news.before?), &attempt(news.after))
+        let before = news.before.unwrap_or_default();
+        self.rows[row].table.settle_at(place, &attempt(before), &attempt(news.after))
     }
 
     /// Whether nobody has to know of what was noted there: no episode, no limit, and no bytes.
     fn is_nobodys_concern(&self, row: usize, found: Found, news: &News) -> bool {
         let is_flagged = matches!(found, Found::Slot(_, true));
         let bytes = |life: Life| (life.sent, life.received);
-        !is_flagged && !self.is_settled_in(row, news) && news.before.map(bytes) == Some(bytes(news.after))
+        let has_bytes = bytes(news.before.unwrap_or_default()) != bytes(news.after);
+        !is_flagged && !has_bytes && !self.is_settled_in(row, news)
     }
 
     /// Whether a limit of sources counts what an attempt has become now.
