@@ -25,24 +25,27 @@ const WAYS: usize = 4;
 /// First attempts. One thread alone writes and reads: all is `Relaxed`.
 #[derive(Debug)]
 pub(super) struct Door {
-    sets: Box<[Set]>,
+    /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed by
+    /// writing to it, and so be resident from the start.
+    cells: Box<[AtomicU64]>,
+    /// Where they begin.
+    first: usize,
+    sets: usize,
     /// Whose attempts they are, where that is asked for.
     marks: Marks,
     /// How long a second attempt is waited for, in ticks: the longest window.
     patience: u64,
 }
 
-/// A cache line.
-#[derive(Debug)]
-#[cfg_attr(loom, derive(Default))]
-#[cfg_attr(not(loom), derive(zerocopy::FromZeros, zerocopy::KnownLayout))]
-#[repr(C, align(64))]
-struct Set {
-    /// Whose attempts they are; 0 where there is none.
-    tags: [AtomicU64; WAYS],
-    /// As in a ring, but of no generation. The time stands on top, so that the oldest is the least, and none before any.
-    entries: [AtomicU64; WAYS],
-}
+/// The cells of a set: first whose attempts they are, 0 where there is none, then these, as in a ring, but of no
+/// generation. Their time stands on top, so that the oldest is the least, and none before any.
+#[derive(Debug, Clone, Copy)]
+struct Set<'a>(&'a [AtomicU64]);
+
+/// Cells of a set.
+const CELLS: usize = 2 * WAYS;
+/// The bytes of a cache line, which is a set.
+const LINE: usize = CELLS * size_of::<u64>();
 
 /// What is done with an attempt of a source that has no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,27 +65,30 @@ impl Door {
     /// Takes at most `memory` bytes, and has one set at least.
     pub(super) fn new(memory: usize, marks: bool, patience: u64) -> Result<Self, OutOfMemory> {
         let mark = if marks { size_of::<crate::estimate::Mark>() } else { 0 };
-        let sets = (memory / (size_of::<Set>() + WAYS * mark)).max(1);
-        Ok(Self { sets: zeroed(sets)?, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
+        let sets = (memory / (LINE + WAYS * mark)).max(1);
+        // One more, so that as many whole lines are among them wherever they begin.
+        let cells: Box<[AtomicU64]> = zeroed((sets + 1) * CELLS)?;
+        let first = cells.as_ptr().align_offset(LINE).min(CELLS);
+        Ok(Self { cells, first, sets, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
     }
 
     /// Brings the set of a source into the cache.
     #[inline]
     pub(super) fn touch(&self, tag: u64) -> u64 {
-        self.sets[self.set_of(tag)].tags[0].load(Ordering::Relaxed)
+        self.set(self.set_of(tag)).tag(0)
     }
 
     /// Brings the set of a place into the cache.
     #[inline]
     pub(super) fn touch_place(&self, place: usize) -> u64 {
-        self.sets.get(place / WAYS).map_or(0, |set| set.entries[place % WAYS].load(Ordering::Relaxed))
+        if place / WAYS < self.sets { self.set(place / WAYS).entry(place % WAYS).0 } else { 0 }
     }
 
     /// Keeps the first attempt of a source, or lets the source in at its second one.
     #[inline]
     pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admitted {
         let at = self.set_of(tag);
-        let set = &self.sets[at];
+        let set = self.set(at);
         let way = match set.find(tag) {
             Some(way) => {
                 if self.is_waited_for(set.entry(way), attempt.time) {
@@ -100,17 +106,16 @@ impl Door {
     /// Notes what became of the first attempt of a source, if it is kept as `before`, and says whether it is.
     pub(super) fn settle(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
         let at = self.set_of(tag);
-        self.sets[at].find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
+        self.set(at).find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
     }
 
     /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the other.
     #[inline]
     pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
-        let Some(set) = self.sets.get(place / WAYS) else { return false };
-        let cell = &set.entries[place % WAYS];
-        let is_there = cell.load(Ordering::Relaxed) == Entry::of_attempt(before, 0).0;
+        let (at, way) = (place / WAYS, place % WAYS);
+        let is_there = at < self.sets && self.set(at).entry(way) == Entry::of_attempt(before, 0);
         if is_there {
-            cell.store(Entry::of_attempt(after, 0).0, Ordering::Relaxed);
+            self.set(at).put_entry(way, Entry::of_attempt(after, 0));
         }
         is_there
     }
@@ -118,13 +123,13 @@ impl Door {
     /// The attempt that a source waits with, which waits no more.
     pub(super) fn let_in(&self, tag: u64) -> Option<Attempt> {
         let at = self.set_of(tag);
-        let way = self.sets[at].find(tag)?;
+        let way = self.set(at).find(tag)?;
         Some(self.take(at, way))
     }
 
     fn take(&self, at: usize, way: usize) -> Attempt {
-        let attempt = self.attempt(at, way, self.sets[at].entry(way));
-        self.sets[at].put(way, 0, Entry::NONE);
+        let attempt = self.attempt(at, way, self.set(at).entry(way));
+        self.set(at).put(way, 0, Entry::NONE);
         attempt
     }
 
@@ -135,8 +140,8 @@ impl Door {
             let entry = set.entry(way);
             if old.is_waited_for(entry, now) {
                 let (tag, to) = (set.tag(way), self.set_of(set.tag(way)));
-                let room = self.sets[to].oldest();
-                let held = self.sets[to].entry(room);
+                let room = self.set(to).oldest();
+                let held = self.set(to).entry(room);
                 lost += u64::from(held != Entry::NONE);
                 if held.0 < entry.0 {
                     self.put(to, room, tag, &old.attempt(at, way, entry));
@@ -157,8 +162,14 @@ impl Door {
         }
     }
 
-    fn places(&self) -> impl Iterator<Item = (usize, usize, &Set)> {
-        self.sets.iter().enumerate().flat_map(|(at, set)| (0..WAYS).map(move |way| (at, way, set)))
+    fn places(&self) -> impl Iterator<Item = (usize, usize, Set<'_>)> {
+        (0..self.sets).flat_map(move |at| (0..WAYS).map(move |way| (at, way, self.set(at))))
+    }
+
+    #[inline]
+    fn set(&self, at: usize) -> Set<'_> {
+        let first = self.first + at * CELLS;
+        Set(&self.cells[first..first + CELLS])
     }
 
     /// Whether an attempt still waits for the next one of its source at this time.
@@ -172,38 +183,42 @@ impl Door {
     }
 
     fn put(&self, at: usize, way: usize, tag: u64, attempt: &Attempt) {
-        self.sets[at].put(way, tag, Entry::of_attempt(attempt, 0));
+        self.set(at).put(way, tag, Entry::of_attempt(attempt, 0));
         self.marks.set(at * WAYS + way, attempt.mark);
     }
 
     fn set_of(&self, tag: u64) -> usize {
-        hash::set_of(tag, self.sets.len())
+        hash::set_of(tag, self.sets)
     }
 }
 
-impl Set {
-    fn tag(&self, way: usize) -> u64 {
-        self.tags[way].load(Ordering::Relaxed)
+impl Set<'_> {
+    fn tag(self, way: usize) -> u64 {
+        self.0[way].load(Ordering::Relaxed)
     }
 
-    fn entry(&self, way: usize) -> Entry {
-        Entry(self.entries[way].load(Ordering::Relaxed))
+    fn entry(self, way: usize) -> Entry {
+        Entry(self.0[WAYS + way].load(Ordering::Relaxed))
     }
 
-    fn find(&self, tag: u64) -> Option<usize> {
+    fn find(self, tag: u64) -> Option<usize> {
         (0..WAYS).find(|way| self.tag(*way) == tag)
     }
 
     /// An empty place, or that of the oldest attempt.
-    fn oldest(&self) -> usize {
+    fn oldest(self) -> usize {
         // The lowest bits of an entry are its generation, and here none: so each can carry its place, and the least one
         // tells it without a branch, which would be guessed wrong as often as not.
         let placed = |way: usize| self.entry(way).0 | way as u64;
         (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS
     }
 
-    fn put(&self, way: usize, tag: u64, entry: Entry) {
-        self.tags[way].store(tag, Ordering::Relaxed);
-        self.entries[way].store(entry.0, Ordering::Relaxed);
+    fn put(self, way: usize, tag: u64, entry: Entry) {
+        self.0[way].store(tag, Ordering::Relaxed);
+        self.put_entry(way, entry);
+    }
+
+    fn put_entry(self, way: usize, entry: Entry) {
+        self.0[WAYS + way].store(entry.0, Ordering::Relaxed);
     }
 }
