@@ -174,7 +174,8 @@ impl Ledger {
         let (pending, tags, hints) = batch.tags(range);
         let mut touched =
             pending.iter().fold(0, |touched, p| touched ^ self.connections.touch(p.hashes.connection));
-        for tags in tags.chunks_exact(rows.len().max(1)) {
+        let each = rows.len().max(1);
+        for tags in tags.chunks_exact(each) {
             // What concerns no tally has a tag like any other here: nothing is lost with one set more.
             touched =
                 rows.iter().zip(tags).fold(touched, |touched, (row, tag)| touched ^ row.table.touch(*tag));
@@ -182,8 +183,8 @@ impl Ledger {
         for (entry, pending) in entries.iter_mut().zip(pending) {
             *entry = self.connections.hint(pending.hashes.connection);
         }
-        let each = tags.chunks_exact(rows.len().max(1)).zip(hints.chunks_exact_mut(rows.len().max(1)));
-        for (pending, (tags, hints)) in pending.iter().zip(each) {
+        let tagged = tags.chunks_exact(each).zip(hints.chunks_exact_mut(each));
+        for (pending, (tags, hints)) in pending.iter().zip(tagged) {
             for ((Row { table, .. }, tag), hint) in rows.iter().zip(tags).zip(hints) {
                 *hint = match *tag {
                     NONE => Hint::default(),
@@ -195,7 +196,7 @@ impl Ledger {
         for entry in &entries[..pending.len()] {
             touched ^= self.connections.touch_entry(entry);
         }
-        for hints in hints.chunks_exact(rows.len().max(1)) {
+        for hints in hints.chunks_exact(each) {
             touched = rows
                 .iter()
                 .zip(hints)

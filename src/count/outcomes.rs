@@ -90,9 +90,9 @@ impl Ledger {
             let Some(tag) = self.watches[watch].tag(by, &self.hasher, &parties) else { continue };
             match found {
                 Some(Found::Slot(slot, flag)) => {
-                    self.tell_noted(row, tag, &parties, Some((slot, flag)), news, now);
+                    self.tell_found(row, tag, &parties, (Some((slot, flag)), true), news, now);
                 }
-                Some(Found::Waiting) => self.tell_noted(row, tag, &parties, None, news, now),
+                Some(Found::Waiting) => self.tell_found(row, tag, &parties, (None, true), news, now),
                 None => self.tell_tally(row, tag, &parties, news, now),
             }
         }
@@ -158,47 +158,29 @@ impl Ledger {
             Some((slot, _)) => table.settle(slot, news.started, port, from, to),
             None => table.settle_first(tag, news.started, port, from, to),
         };
-        if noted {
-            self.note_volume(row, tag, news, now);
-        }
-        if news.before.is_some() || noted {
-            self.tell_found(row, tag, parties, found, news, now);
-        }
+        self.tell_found(row, tag, parties, (found, noted), news, now);
     }
 
-    /// Tells of what was noted where a tally holds the attempt.
-    fn tell_noted(
-        &mut self,
-        row: usize,
-        tag: u64,
-        parties: &Parties,
-        found: Option<(Slot, bool)>,
-        news: &News,
-        now: &Now,
-    ) {
-        self.note_volume(row, tag, news, now);
-        self.tell_found(row, tag, parties, found, news, now);
-    }
-
-    /// Notes the bytes of an attempt that a tally holds.
-    fn note_volume(&mut self, row: usize, tag: u64, news: &News, now: &Now) {
-        let Row { watch, by, .. } = self.rows[row];
-        let owner = Owner::tally(self.watches[watch].watch.number, by, tag);
-        let (before, attempt) = (news.before.unwrap_or_default(), (news.started, news.ends.server.1));
-        self.volumes.note(owner, attempt, before, news.after, now.ticks);
-    }
-
-    /// Tells the episode of the slot that was found, and counts the attempt for the limits by outcome.
+    /// Notes the bytes of an attempt, if it was noted where a tally holds it; tells the episode of the slot that was found,
+    /// and counts the attempt for the limits by outcome.
     fn tell_found(
         &mut self,
         row: usize,
         tag: u64,
         parties: &Parties,
-        found: Option<(Slot, bool)>,
+        (found, noted): (Option<(Slot, bool)>, bool),
         news: &News,
         now: &Now,
     ) {
+        if news.before.is_none() && !noted {
+            return;
+        }
         let Row { watch, by, .. } = self.rows[row];
+        if noted {
+            let owner = Owner::tally(self.watches[watch].watch.number, by, tag);
+            let (before, attempt) = (news.before.unwrap_or_default(), (news.started, parties.server.1));
+            self.volumes.note(owner, attempt, before, news.after, now.ticks);
+        }
         let is_settled = self.is_settled_in(row, news);
         let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
         // Mostly nobody has to know, so that whose it is need not be put together.
