@@ -33,7 +33,7 @@ struct Run {
     dropped: usize,
     /// When the attacker was reported, if he was.
     reported: Option<Duration>,
-    /// Peak memory before the attack, and after it, in bytes.
+    /// Its own memory before the attack, and after it, in bytes.
     memory: [u64; 2],
     answered: Duration,
     stopped: Duration,
@@ -43,7 +43,7 @@ struct Run {
 pub(crate) fn table(cable: &Cable) -> String {
     let mut table = String::from(
         "A flood of forged sources, and an attacker of 5 attempts a second among them:\n\n\
-         | SYN/s sent | seen | dropped by the kernel | attacker reported after | peak memory before, after | \
+         | SYN/s sent | seen | dropped by the kernel | attacker reported after | memory of its own before, after | \
          answer to SIGUSR1 | end after SIGTERM |\n| --: | --: | --: | --: | --: | --: | --: |\n",
     );
     for rate in RATES {
@@ -79,9 +79,9 @@ fn run(cable: &Cable, rate: f64) -> Run {
         });
         program.err.wait_for(" kind=destination ");
         thread::sleep(BEFORE);
-        let before = program.memory_peak();
+        let before = program.memory();
         let reported = attack_until_reported(cable, &mut program);
-        let after = program.memory_peak();
+        let after = program.memory();
 
         let start = Instant::now();
         program.signal(Signal::USR1);

@@ -90,7 +90,7 @@ fn a_flood_of_forged_sources_is_one_episode_of_its_destination_and_takes_no_memo
     let mut program = Program::watch(&scene.gateway, &format!("-i outer {options}"));
     let mut flood = |first: u16| {
         send_one_offs(&scene, &mut program, first..first + SOURCES);
-        program.memory_peak()
+        program.memory()
     };
     // The first flood fills the tables.
     let full = flood(0);

@@ -55,25 +55,35 @@ impl Program {
 
     /// Waits until it has counted so many attempts, as its statistics tell.
     pub(crate) fn wait_for_attempts(&mut self, attempts: usize) {
-        self.wait_for_count("summary packets=", "attempts", attempts);
+        self.wait_for_count("summary packets=", "attempts", |counted| counted == attempts);
+    }
+
+    /// Waits until it has counted so many attempts or more, where more come all the time.
+    pub(crate) fn wait_for_attempts_past(&mut self, attempts: usize) {
+        self.wait_for_count("summary packets=", "attempts", |counted| counted >= attempts);
     }
 
     /// Waits until it has seen so many segments of the watched ports that are no attempts.
     pub(crate) fn wait_for_other_segments(&mut self, segments: usize) {
-        self.wait_for_count("summary skipped ", "other-flags", segments);
+        self.wait_for_count("summary skipped ", "other-flags", |counted| counted == segments);
     }
 
-    fn wait_for_count(&mut self, line: &str, key: &str, count: usize) {
+    fn wait_for_count(&mut self, line: &str, key: &str, is_enough: impl Fn(usize) -> bool) {
         let until = Instant::now() + PATIENCE;
-        let told = self.err.seen.iter().filter(|told| told.text.starts_with(line)).count();
-        for asked in told + 1.. {
-            self.signal(Signal::USR1);
-            let told = self.err.wait_for_several(line, asked).text;
-            if value(&told, key) == count.to_string() {
+        loop {
+            let told = self.ask_for(line);
+            if is_enough(value(&told, key).parse().unwrap()) {
                 return;
             }
-            assert!(Instant::now() < until, "not {key}={count}: {told}");
+            assert!(Instant::now() < until, "too few or too many {key}: {told}");
         }
+    }
+
+    /// Asks for its statistics, and gives the line of them that contains this.
+    pub(crate) fn ask_for(&mut self, line: &str) -> String {
+        let told = self.err.seen.iter().filter(|told| told.text.contains(line)).count();
+        self.signal(Signal::USR1);
+        self.err.wait_for_several(line, told + 1).text
     }
 
     /// Its process.
@@ -81,11 +91,13 @@ impl Program {
         self.child.id()
     }
 
-    /// The most memory that it has had so far, in bytes.
-    pub(crate) fn memory_peak(&self) -> u64 {
+    /// The memory of its own that is resident now, in bytes: tables and heap, which it gives back seldom. Not the pages of
+    /// its file and of the kernel's ring, which come and go as the machine has room for them (proc_pid_status(5)).
+    pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        peak.unwrap_or_else(|| panic!("{status}")).parse::<u64>().unwrap() << 10
+        let memory =
+            status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB"));
+        memory.unwrap_or_else(|| panic!("{status}")).parse::<u64>().unwrap() << 10
     }
 
     /// What the kernel says of each of its threads (proc_pid_status(5)).
