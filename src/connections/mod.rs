@@ -49,7 +49,7 @@ use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
 use set::{
-    CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, REPORTED_SHIFT, Set, WAYS, is_from_lower, is_lower,
+    CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower,
 };
 use timers::{Timer, Timers};
 use way::Ways;
@@ -105,50 +105,38 @@ pub struct News {
     pub before: Option<Life>,
     /// What is known of it now.
     pub after: Life,
-    /// Where it came while its source had an episode.
-    pub reported: Reported,
+    /// Where it is remembered, if it still is.
+    pub place: Option<Place>,
 }
 
-/// In which watches an attempt came while its source had an episode. The first four are told apart, the others are not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reported(u8);
-
-impl Reported {
-    const LAST: usize = 7 - REPORTED_SHIFT as usize;
-
-    /// Whether it did in this watch.
-    #[must_use]
-    pub fn is_in(self, watch: usize) -> bool {
-        self.0 & Self::bit(watch) != 0
-    }
-
-    fn bit(watch: usize) -> u8 {
-        1 << watch.min(Self::LAST)
-    }
-}
-
-/// What the one who counts an attempt wants to be told when it is not waited for any more: where it counted it. It is of
-/// no meaning here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memo(pub [u32; Memo::ROOM]);
-
-impl Memo {
-    /// How many numbers it has: one for each tally of a watch, which are three by default.
-    pub const ROOM: usize = 3;
-}
-
-impl Default for Memo {
-    /// Nothing to be told.
-    fn default() -> Self {
-        Self([u32::MAX; Self::ROOM])
-    }
-}
-
-/// Where an attempt is remembered.
+/// Where an attempt is remembered: who has to remember more of it has a place of the same number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {
     set: usize,
     way: usize,
+}
+
+impl Place {
+    /// Its number, below [`Connections::places`].
+    #[must_use]
+    #[inline]
+    pub fn number(self) -> usize {
+        self.set * WAYS + self.way
+    }
+}
+
+/// What was found of a SYN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// What it is.
+    pub syn: Syn,
+    /// Where its attempt is remembered.
+    pub place: Place,
+    /// Where the attempt is remembered now that was remembered there before it, and still is.
+    pub moved: Option<Place>,
+    /// Whether it is waited for: then [`Connections::expire`] will tell of it by the number of such SYNs before it,
+    /// modulo 2^32.
+    pub waits: bool,
 }
 
 /// Where an entry was seen, or which one would give way for it.
@@ -166,8 +154,8 @@ pub struct Expired {
     pub due: Ticks,
     /// What follows from that, where it changes what is known.
     pub news: Option<News>,
-    /// What was noted of its attempt.
-    pub memo: Memo,
+    /// How many were waited for before it.
+    pub number: u32,
 }
 
 impl Connections {
@@ -224,13 +212,31 @@ impl Connections {
         self.sets[set].entry(way).tag
     }
 
-    /// Says what a SYN is, and remembers it: where, goes for [`Connections::note_reported`].
-    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Place) {
+    /// How many attempts there is room for.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.sets.length() * WAYS
+    }
+
+    /// How many SYNs it waits for at once.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.timers.room()
+    }
+
+    /// The number of the first SYN that is waited for, or of the next one: see [`Judged::waits`].
+    #[must_use]
+    pub fn waiting_from(&self) -> u32 {
+        self.timers.first()
+    }
+
+    /// Says what a SYN is, and remembers it.
+    pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Judged {
         self.syn_at(&self.hint(connection), connection, time, segment)
     }
 
     /// The same, with what was seen a little earlier of where it belongs.
-    pub fn syn_at(&mut self, hint: &Hint, connection: u64, time: Ticks, segment: &Segment) -> (Syn, Place) {
+    pub fn syn_at(&mut self, hint: &Hint, connection: u64, time: Ticks, segment: &Segment) -> Judged {
         let tag = connection.max(1);
         let at = hint.place.set;
         let set = &self.sets[at];
@@ -241,8 +247,8 @@ impl Connections {
             let way = if is_as_seen { likely } else { set.oldest() };
             self.make_room(at, way, time);
             self.remember((at, way), tag, time, segment, from_lower, 0);
-            self.wait(connection, time, time, segment);
-            return (Syn::Attempt, Place { set: at, way });
+            let waits = self.wait(connection, time, time, segment);
+            return Judged { syn: Syn::Attempt, place: Place { set: at, way }, moved: None, waits };
         };
         let entry = set.entry(way);
         if entry.facts.client_isn == segment.seq {
@@ -254,10 +260,10 @@ impl Connections {
                 return self.syn_again(found, connection, time, segment);
             }
         }
-        self.move_aside(at, way, time);
+        let moved = self.move_aside(at, way, time);
         self.remember((at, way), tag, time, segment, from_lower, PORTS_USED_AGAIN);
-        self.wait(connection, time, time, segment);
-        (Syn::Attempt, Place { set: at, way })
+        let waits = self.wait(connection, time, time, segment);
+        Judged { syn: Syn::Attempt, place: Place { set: at, way }, moved, waits }
     }
 
     /// A SYN of the identity of this entry.
@@ -267,15 +273,13 @@ impl Connections {
         connection: u64,
         time: Ticks,
         segment: &Segment,
-    ) -> (Syn, Place) {
+    ) -> Judged {
         let way_here = self.ways.of(segment);
         let set = &mut self.sets[at];
         let (syn, entry) = set.entry(way).judge(time, segment, way_here);
         set.put(way, entry);
-        if syn != Syn::Copy {
-            self.wait(connection, entry.newest.time(), entry.started(), segment);
-        }
-        (syn, Place { set: at, way })
+        let waits = syn != Syn::Copy && self.wait(connection, entry.newest.time(), entry.started(), segment);
+        Judged { syn, place: Place { set: at, way }, moved: None, waits }
     }
 
     fn remember(
@@ -301,33 +305,17 @@ impl Connections {
     }
 
     /// Moves an entry that is still of use to the set of its own number.
-    fn move_aside(&mut self, at: usize, way: usize, time: Ticks) {
+    fn move_aside(&mut self, at: usize, way: usize, time: Ticks) -> Option<Place> {
         let entry = *self.sets[at].entry(way);
         if !entry.is_of_use(time) {
-            return;
+            return None;
         }
         let tag = moved(entry.tag, entry.facts.client_isn);
         let to = self.set_of(tag);
         let room = self.sets[to].oldest();
         self.make_room(to, room, time);
         self.sets[to].put(room, Entry { tag, ..entry });
-    }
-
-    /// Remembers that the attempt that was just remembered here came while its source had an episode in this watch.
-    pub fn note_reported(&mut self, place: Place, watch: usize) {
-        let Place { set, way } = place;
-        self.sets[set].entry_mut(way).marks |= Reported::bit(watch) << REPORTED_SHIFT;
-    }
-
-    /// Remembers something of the attempt that was just remembered, if it is waited for. A retransmission forgets it.
-    #[inline]
-    pub fn note(&mut self, memo: Memo) {
-        self.timers.note(memo);
-    }
-
-    /// Forgets all that was noted.
-    pub fn forget_memos(&mut self) {
-        self.timers.forget_memos();
+        Some(Place { set: to, way: room })
     }
 
     /// Adds what another segment of a connection says: news, when that changes what is known.
@@ -365,38 +353,38 @@ impl Connections {
         if before == after {
             return None;
         }
-        let (started, reported) = (entry.started(), entry.reported());
+        let started = entry.started();
         let newest = entry.newest.with_established(after.outcome == Outcome::Open);
         set.set_newest(way, newest);
-        Some(News { ends: Ends::of(segment, from_client), started, before: Some(before), after, reported })
+        let (ends, place) = (Ends::of(segment, from_client), Some(Place { set: at, way }));
+        Some(News { ends, started, before: Some(before), after, place })
     }
 
-    /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`], and
-    /// gives what was noted of them.
-    pub fn touch_due(&self, now: Ticks) -> (impl Iterator<Item = Memo>, u64) {
-        let due = move || self.timers.due(now).take(AT_ONCE);
-        let mut touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
+    /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`].
+    #[must_use]
+    pub fn touch_due(&self, now: Ticks) -> u64 {
+        let due = || self.timers.due(now).take(AT_ONCE);
+        let touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
         let mut hints = [Hint::default(); AT_ONCE];
         hints.iter_mut().zip(due()).for_each(|(hint, timer)| *hint = self.hint(timer.connection));
-        touched = hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(hint));
-        (due().map(|timer| timer.memo), touched)
+        hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(hint))
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.
     pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
         let timer = self.timers.pop(now)?;
-        Some(Expired { due: timer.due(), news: self.settle(&timer), memo: timer.memo })
+        Some(Expired { due: timer.due(), news: self.settle(&timer), number: timer.number })
     }
 
     fn settle(&mut self, timer: &Timer) -> Option<News> {
         let Timer { connection, client_isn, syn, ends, .. } = *timer;
         let started = timer.started();
-        let news = |before, after, reported| News { ends, started, before, after, reported };
+        let news = |before, after, place| News { ends, started, before, after, place };
         let found = self.find_attempt(connection.max(1), is_lower(ends.client, ends.server), client_isn);
         let Some((at, way)) = found.filter(|&(at, way)| self.sets[at].entry(way).started() == started) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = Life { outcome: Outcome::Unknown, ..Life::default() };
-            return Some(news(None, after, Reported::default()));
+            return Some(news(None, after, None));
         };
         let entry = self.sets[at].entry_mut(way);
         // A later SYN of the attempt stands in the queue for itself.
@@ -406,7 +394,7 @@ impl Connections {
         let before = entry.facts.life();
         entry.facts.expire();
         let after = entry.facts.life();
-        (before != after).then(|| news(Some(before), after, entry.reported()))
+        (before != after).then(|| news(Some(before), after, Some(Place { set: at, way })))
     }
 
     /// Waits for nothing any more: the clock was set.
@@ -432,18 +420,12 @@ impl Connections {
         self.timers.move_back(ticks);
     }
 
-    fn wait(&mut self, connection: u64, syn: Ticks, started: Ticks, segment: &Segment) {
+    /// Waits for an answer to a SYN, and says whether there was room for that.
+    fn wait(&mut self, connection: u64, syn: Ticks, started: Ticks, segment: &Segment) -> bool {
         let ends = Ends::of(segment, true);
         // Within 130 s, or it would be an attempt of its own.
         let age = u32::try_from(syn.since(started)).unwrap_or(u32::MAX);
-        self.timers.push(Timer {
-            connection,
-            client_isn: segment.seq,
-            syn,
-            age,
-            memo: Memo::default(),
-            ends,
-        });
+        self.timers.push(connection, segment.seq, syn, age, ends)
     }
 
     /// Where an attempt is remembered: its set and its place in that.

@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::facts::Facts;
 use super::way::Way;
-use super::{Reported, Syn};
+use super::Syn;
 use crate::clock::Ticks;
 use crate::segment::Segment;
 
@@ -90,8 +90,6 @@ pub(super) const HAS_IP_ID: u8 = 1;
 pub(super) const CLIENT_IS_LOWER: u8 = 2;
 /// An earlier attempt of the same ends has moved to a set of its own.
 pub(super) const PORTS_USED_AGAIN: u8 = 4;
-/// What goes with the attempt, whichever of its SYNs is the newest, begins here: see [`Reported`].
-pub(super) const REPORTED_SHIFT: u32 = 3;
 
 /// One recent attempt: a cache line.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -108,7 +106,7 @@ pub(super) struct Entry {
     pub(super) way: Way,
     /// That one's IPv4 identification.
     pub(super) ip_id: u16,
-    /// [`HAS_IP_ID`], [`CLIENT_IS_LOWER`], [`PORTS_USED_AGAIN`], and from [`REPORTED_SHIFT`] on [`Reported`].
+    /// [`HAS_IP_ID`], [`CLIENT_IS_LOWER`], [`PORTS_USED_AGAIN`].
     pub(super) marks: u8,
     /// Copies of the newest SYN in the lower four bits, retransmissions in the upper ones.
     pub(super) repeats: u8,
@@ -256,10 +254,6 @@ impl Entry {
     pub(super) fn is_of_use(&self, time: Ticks) -> bool {
         self.tag != 0
             && (self.newest.is_established() || time.since(self.newest.time()) <= RETRANSMISSION_WITHIN)
-    }
-
-    pub(super) fn reported(&self) -> Reported {
-        Reported(self.marks >> REPORTED_SHIFT)
     }
 
     /// What a SYN of this entry's identity is, and the entry after it.

@@ -32,7 +32,7 @@ fn elsewhere(interface: u32) -> Segment {
 /// Judges SYNs of one identity at these times in ticks after the start, one after the other.
 fn judge(syns: &[(u64, Segment)]) -> Vec<Syn> {
     let mut connections = Connections::new(1 << 16).unwrap();
-    syns.iter().map(|(tick, segment)| connections.syn(42, Ticks(START + tick), segment).0).collect()
+    syns.iter().map(|(tick, segment)| connections.syn(42, Ticks(START + tick), segment).syn).collect()
 }
 
 fn second(tick: u64, segment: Segment) -> Syn {
@@ -146,7 +146,7 @@ fn the_fifteenth_copy_of_a_syn_is_the_last() {
 fn another_identity_is_an_attempt() {
     let mut connections = Connections::new(1 << 16).unwrap();
     for identity in 0..1000 {
-        assert_eq!(connections.syn(identity << 50, Ticks(START), &syn()).0, Syn::Attempt);
+        assert_eq!(connections.syn(identity << 50, Ticks(START), &syn()).syn, Syn::Attempt);
     }
 }
 
@@ -160,8 +160,8 @@ fn the_oldest_gives_way_and_is_counted_while_it_could_be_repeated() {
     assert_eq!(connections.evicted(), 0);
     connections.syn(100, Ticks(START + entries), &syn());
     assert_eq!(connections.evicted(), 1);
-    assert_eq!(connections.syn(1, Ticks(START + 5000), &syn()).0, Syn::Attempt, "forgotten");
-    assert_eq!(connections.syn(4, Ticks(START + 5000), &syn()).0, Syn::Retransmission, "remembered");
+    assert_eq!(connections.syn(1, Ticks(START + 5000), &syn()).syn, Syn::Attempt, "forgotten");
+    assert_eq!(connections.syn(4, Ticks(START + 5000), &syn()).syn, Syn::Retransmission, "remembered");
     let evicted = connections.evicted();
     for n in 0..entries {
         connections.syn(200 + n, Ticks(START + 5000 + RETRANSMISSION_WITHIN + 1), &syn());
@@ -176,8 +176,8 @@ fn times_that_are_moved_back_go_on_and_what_is_older_is_forgotten() {
     connections.syn(2 << 60, Ticks(START + 40 * S), &syn());
     connections.move_back(START + 1);
     let now = |tick: u64| Ticks(tick - 1);
-    assert_eq!(connections.syn(1 << 60, now(41 * S), &with_id(2)).0, Syn::Attempt, "forgotten");
-    assert_eq!(connections.syn(2 << 60, now(41 * S), &with_id(2)).0, Syn::Retransmission);
+    assert_eq!(connections.syn(1 << 60, now(41 * S), &with_id(2)).syn, Syn::Attempt, "forgotten");
+    assert_eq!(connections.syn(2 << 60, now(41 * S), &with_id(2)).syn, Syn::Retransmission);
     let settled = std::iter::from_fn(|| connections.expire(now(71 * S + 1)));
     let started = settled.filter_map(|expired| expired.news).map(|news| news.started);
     assert_eq!(started.collect::<Vec<_>>(), [now(41 * S), now(40 * S)]);
@@ -246,39 +246,34 @@ fn of_two_that_were_to_take_one_place_the_second_takes_another() {
     let mut come =
         |at: usize, connection| connections.syn_at(&hints[at], connection, Ticks(START + 9 * S), &with_id(1));
     let (first, second) = (come(0, 21), come(1, 22));
-    assert_eq!((first.0, second.0), (Syn::Attempt, Syn::Attempt));
-    assert_ne!(first.1, second.1);
+    assert_eq!((first.syn, second.syn), (Syn::Attempt, Syn::Attempt));
+    assert_ne!(first.place, second.place);
     // Not an attempt, although it was not there when it was looked for.
-    assert_eq!(come(2, 21), (Syn::Copy, first.1));
+    let third = come(2, 21);
+    assert_eq!((third.syn, third.place), (Syn::Copy, first.place));
 }
 
 #[test]
-fn what_was_noted_of_an_attempt_is_told_with_its_end_unless_it_came_again_or_is_not_waited_for() {
-    let (one, other, none) = (Memo([1, 2, 3]), Memo([4, 5, 6]), Memo::default());
-    let told = |connections: &mut Connections| -> Vec<_> {
-        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S))).map(|expired| expired.memo).collect()
+fn syns_that_are_waited_for_are_numbered_in_order_whatever_becomes_of_them() {
+    let numbers = |connections: &mut Connections| -> Vec<_> {
+        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S))).map(|expired| expired.number).collect()
     };
     let mut connections = Connections::new(1 << 16).unwrap();
-    for (connection, memo) in [(42, one), (43, other)] {
-        connections.syn(connection, Ticks(START), &syn());
-        connections.note(memo);
-    }
-    assert_eq!(connections.touch_due(Ticks(START + 99 * S)).0.collect::<Vec<_>>(), [one, other]);
-    connections.syn(42, Ticks(START + 3 * S), &with_id(2));
-    assert_eq!(told(&mut connections), [one, other, none]);
-
+    connections.syn(42, Ticks(START), &syn());
+    connections.syn(43, Ticks(START), &syn());
+    assert!(!connections.syn(42, Ticks(START), &syn()).waits, "a copy");
+    assert!(connections.syn(42, Ticks(START + 3 * S), &with_id(2)).waits, "a retransmission");
+    assert_eq!((numbers(&mut connections), connections.waiting_from()), (vec![0, 1, 2], 3));
     connections.syn(44, Ticks(START), &syn());
-    connections.note(one);
-    connections.forget_memos();
-    assert_eq!(told(&mut connections), [none]);
-
-    // Room for one: the note of the second is not taken for one of the first.
-    connections.timers = Timers::new(1);
+    connections.stop_waiting();
+    assert_eq!(connections.waiting_from(), 4);
     connections.syn(45, Ticks(START), &syn());
-    connections.note(one);
-    connections.syn(46, Ticks(START), &syn());
-    connections.note(other);
-    assert_eq!(told(&mut connections), [one]);
+    assert_eq!((connections.waiting_from(), numbers(&mut connections)), (4, vec![4]));
+
+    // Room for one.
+    connections.timers = Timers::new(1);
+    let waits = [46, 47].map(|connection| connections.syn(connection, Ticks(START), &syn()).waits);
+    assert_eq!((waits, numbers(&mut connections)), ([true, false], vec![0]));
 }
 
 #[test]
@@ -306,7 +301,7 @@ fn what_had_to_give_way_or_was_an_attempt_once_more_is_unknown() {
     // No stack repeats a SYN after 0.1 s.
     let mut connections = Connections::new(1 << 16).unwrap();
     connections.syn(42, Ticks(START), &syn());
-    assert_eq!(connections.syn(42, Ticks(START + 100 * MS), &with_id(2)).0, Syn::Attempt);
+    assert_eq!(connections.syn(42, Ticks(START + 100 * MS), &with_id(2)).syn, Syn::Attempt);
     let unanswered = (Some(Outcome::Pending), Outcome::Unanswered);
     assert_eq!(expire(&mut connections, 31 * S), [(None, Outcome::Unknown), unanswered]);
 }
@@ -338,7 +333,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
 
 #[test]
 fn a_queue_that_is_full_takes_no_more_and_counts_them() {
-    let memory = TIMERS_SHARE * 10 * size_of::<Timer>();
+    let memory = TIMERS_SHARE * 10 * timers::EACH;
     let mut connections = Connections::new(memory).unwrap();
     for n in 0..12 {
         connections.syn(n << 56, Ticks(START + n), &syn());
@@ -356,7 +351,7 @@ fn of_ports_that_are_used_again_the_newest_attempt_is_told_of() {
     connections.follow(42, &answer(SYN_ACK));
     connections.follow(42, &reply(ACK));
     let again = Segment { seq: 5_000_000, ..syn() };
-    assert_eq!(connections.syn(42, Ticks(START + S), &again).0, Syn::Attempt);
+    assert_eq!(connections.syn(42, Ticks(START + S), &again).syn, Syn::Attempt);
     // What is left of the first says nothing of the second.
     assert_eq!(connections.follow(42, &Segment { seq: 700, ..reply(FIN_ACK) }), None);
     let news = connections.follow(42, &reply(FIN_ACK)).unwrap();
@@ -375,7 +370,7 @@ fn every_attempt_of_a_flood_from_one_port_is_followed() {
     let mut connections = Connections::new(1 << 18).unwrap();
     for n in 0..100 {
         let time = Ticks(START + u64::from(n) * 100 * MS);
-        assert_eq!(connections.syn(42, time, &numbered(n * 1000)).0, Syn::Attempt);
+        assert_eq!(connections.syn(42, time, &numbered(n * 1000)).syn, Syn::Attempt);
     }
     assert_eq!(connections.evicted(), 0, "spread over the table");
     let told = expire(&mut connections, 41 * S);
@@ -395,8 +390,8 @@ fn of_ports_that_are_used_again_each_attempt_has_its_answer_and_its_retransmissi
     assert_eq!(told(connections.follow(42, &ack)), Some((S, Outcome::Open)));
     assert_eq!(told(connections.follow(42, &answer(2, 0x14))), Some((2 * S, Outcome::Refused)));
     assert_eq!(told(connections.follow(42, &answer(3, 0x14))), Some((3 * S, Outcome::Refused)));
-    assert_eq!(connections.syn(42, Ticks(START + 4 * S), &numbered(1000)).0, Syn::Retransmission);
-    assert_eq!(connections.syn(42, Ticks(START + 5 * S), &numbered(4000)).0, Syn::Attempt);
+    assert_eq!(connections.syn(42, Ticks(START + 4 * S), &numbered(1000)).syn, Syn::Retransmission);
+    assert_eq!(connections.syn(42, Ticks(START + 5 * S), &numbered(4000)).syn, Syn::Attempt);
 }
 
 #[test]
@@ -410,18 +405,23 @@ fn what_is_too_old_to_be_told_of_does_not_move_when_its_ports_are_used_again() {
 }
 
 #[test]
-fn it_is_remembered_of_an_attempt_that_its_source_had_an_episode() {
+fn an_attempt_is_told_of_by_its_place_which_the_next_one_of_its_ports_takes() {
     let mut connections = Connections::new(1 << 16).unwrap();
-    let (_, place) = connections.syn(42, Ticks(START), &syn());
-    connections.note_reported(place, 1);
-    connections.syn(42, Ticks(START + S), &with_id(2));
-    let reported = connections.follow(42, &answer(0x14)).unwrap().reported;
-    assert_eq!([0, 1, 2].map(|watch| reported.is_in(watch)), [false, true, false]);
-    assert_eq!(Reported(Reported::bit(4)), Reported(Reported::bit(77)), "the last ones share a bit");
-    // Of the next attempt of the ports, it is not known.
-    connections.syn(42, Ticks(START + 2 * S), &numbered(9));
-    let refused = Segment { ack: 10, ..answer(0x14) };
-    assert_eq!(connections.follow(42, &refused).unwrap().reported, Reported::default());
+    let first = connections.syn(42, Ticks(START), &syn());
+    assert!(first.place.number() < connections.places());
+    assert_eq!(connections.syn(42, Ticks(START + S), &with_id(2)).place, first.place, "its retransmission");
+    let second = connections.syn(42, Ticks(START + 2 * S), &numbered(9));
+    assert_eq!((second.place, first.moved), (first.place, None));
+    let refused = |ack| Segment { ack, ..answer(0x14) };
+    let mut place = |ack| connections.follow(42, &refused(ack)).and_then(|news| news.place);
+    assert_eq!(place(2), second.moved, "the first one, where it is now");
+    assert_eq!(place(10), Some(second.place));
+    assert_ne!(second.moved, Some(second.place));
+    // One that is forgotten has no place.
+    connections.syn(1 << 60, Ticks(START), &syn());
+    connections.sets.all_mut().iter_mut().for_each(|set| (0..WAYS).for_each(|way| set.forget(way)));
+    let places = std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S)));
+    assert_eq!(places.map(|expired| expired.news.unwrap().place).collect::<Vec<_>>(), [None; 4]);
 }
 
 /// What is known of a connection whose SYN carried so much, when the server answered, and closed having taken `taken`

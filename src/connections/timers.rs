@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Ends, Memo};
+use super::Ends;
 use crate::clock::Ticks;
 
 /// How long an attempt waits for its answer, and for the client's ACK of that, after its last SYN: 30 s in ticks.
@@ -21,7 +21,8 @@ pub(super) struct Timer {
     pub(super) syn: Ticks,
     /// Ticks from the attempt's first SYN to this one.
     pub(super) age: u32,
-    pub(super) memo: Memo,
+    /// How many were waited for before it, modulo 2^32.
+    pub(super) number: u32,
     pub(super) ends: Ends,
 }
 
@@ -37,43 +38,36 @@ impl Timer {
     }
 }
 
+/// What each of them takes, with twelve bytes for what the one who counts remembers of it.
+pub(super) const EACH: usize = size_of::<Timer>() + 12;
+
 /// SYNs that are waited for, in order of time.
 #[derive(Debug)]
 pub(super) struct Timers {
     queue: VecDeque<Timer>,
     room: usize,
+    /// How many it has taken, modulo 2^32.
+    taken: u32,
     refused: u64,
-    /// Whether the SYN that came last stands at the end.
-    has_last: bool,
 }
 
 impl Timers {
-    /// A queue that takes at most this many bytes, and holds one SYN at least.
+    /// A queue that takes at most this many bytes with what is remembered beside it, and holds one SYN at least.
     pub(super) fn new(memory: usize) -> Self {
-        let room = (memory / size_of::<Timer>()).max(1);
-        Self { queue: VecDeque::with_capacity(room), room, refused: 0, has_last: false }
+        let room = (memory / EACH).max(1);
+        Self { queue: VecDeque::with_capacity(room), room, taken: 0, refused: 0 }
     }
 
-    pub(super) fn push(&mut self, timer: Timer) {
-        self.has_last = self.queue.len() < self.room;
-        if self.has_last {
-            self.queue.push_back(timer);
+    /// Has a SYN wait, and says whether there was room.
+    pub(super) fn push(&mut self, connection: u64, client_isn: u32, syn: Ticks, age: u32, ends: Ends) -> bool {
+        let has_room = self.queue.len() < self.room;
+        if has_room {
+            self.queue.push_back(Timer { connection, client_isn, syn, age, number: self.taken, ends });
+            self.taken = self.taken.wrapping_add(1);
         } else {
             self.refused += 1;
         }
-    }
-
-    /// Has the SYN that came last tell this when its time is over, if it is waited for.
-    #[inline]
-    pub(super) fn note(&mut self, memo: Memo) {
-        if let Some(last) = self.queue.back_mut().filter(|_| self.has_last) {
-            last.memo = memo;
-        }
-    }
-
-    /// Forgets what was to be told.
-    pub(super) fn forget_memos(&mut self) {
-        self.queue.iter_mut().for_each(|timer| timer.memo = Memo::default());
+        has_room
     }
 
     /// Those whose time is over, in order.
@@ -96,6 +90,16 @@ impl Timers {
         });
     }
 
+    /// How many had been waited for before the next one that is due.
+    pub(super) fn first(&self) -> u32 {
+        self.queue.front().map_or(self.taken, |timer| timer.number)
+    }
+
+    /// How many there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.room
+    }
+
     /// How many SYNs found no room.
     pub(super) fn refused(&self) -> u64 {
         self.refused
@@ -103,6 +107,5 @@ impl Timers {
 
     pub(super) fn clear(&mut self) {
         self.queue.clear();
-        self.has_last = false;
     }
 }

@@ -1,13 +1,21 @@
-//! The two halves of counting on two threads: the intake runs ahead, batches go back and forth.
+//! The three parts of counting on three threads, each ahead of the next: batches go round.
 //!
-//! A fixed number of batches is under way, so that neither half gets further ahead than that, and nothing is allocated.
+//! ```text
+//!   Ahead ──batch──▶ Between ──batch, what was given up, turn──▶ Behind
+//!   intake           tracking                                    ledger
+//!     ▲                                                            │
+//!     └──────────────────────── empty batches ─────────────────────┘
+//! ```
+//!
+//! A fixed number of batches is under way, so that no part gets further ahead than that, and nothing is allocated.
 //! What is counted, and in which order, is the same as on one thread.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::batch::{self, Batch};
+use super::batch::{self, Batch, Turn};
 use super::intake::{Hand, Intake};
 use super::ledger::Ledger;
+use super::tracking::{GivenUp, Next, Tracking};
 use crate::census::Census;
 use crate::packet::{InterfaceId, Packet};
 use crate::source;
@@ -15,26 +23,44 @@ use crate::time::Timestamp;
 
 /// Batches under way.
 const BATCHES: usize = 8;
-/// Empty ones that go back together, unless the other half waits: to wake it for each costs as much as to count some of
+/// Empty ones that go back together, unless the first part waits: to wake it for each costs as much as to count some of
 /// what it brings.
 const TOGETHER: usize = BATCHES / 2;
+/// How much of what was given up is under way.
+const GIVEN_UP: usize = 2;
 
-/// The half that runs ahead: it takes packets.
+/// The part that runs ahead: it takes packets.
 #[derive(Debug)]
 pub struct Ahead {
     intake: Intake,
     out: Out,
 }
 
-/// The half that counts.
+/// The part between: it knows what segments are.
+#[derive(Debug)]
+pub struct Between {
+    tracking: Tracking<Onward>,
+    full: Receiver<Batch>,
+}
+
+/// The part that counts.
 #[derive(Debug)]
 pub struct Behind {
     ledger: Ledger,
-    full: Receiver<Batch>,
+    told: Receiver<Told>,
     empty: Sender<Batch>,
+    spent: Sender<GivenUp>,
 }
 
-/// The way to the other half.
+/// What the part that counts is told, in order.
+#[derive(Debug)]
+enum Told {
+    Batch(Batch),
+    GivenUp(GivenUp),
+    Turn(Turn, u32),
+}
+
+/// The way from the first part.
 #[derive(Debug)]
 struct Out {
     full: Sender<Batch>,
@@ -43,17 +69,33 @@ struct Out {
     spare: Vec<Batch>,
 }
 
-pub(super) fn split(mut intake: Intake, ledger: Ledger) -> (Ahead, Behind) {
+/// The way to the last part. One that is gone takes nothing; its thread's end is told by the one who joins it.
+#[derive(Debug)]
+struct Onward {
+    told: Sender<Told>,
+    spent: Receiver<GivenUp>,
+}
+
+pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Between, Behind) {
     intake.set_room(batch::LARGE);
     let (full, incoming) = bounded(BATCHES);
     let (back, empty) = bounded(BATCHES);
+    let (out, told) = bounded(BATCHES + GIVEN_UP);
+    let (spent, unused) = bounded(GIVEN_UP);
+    // The one that is filled is another.
+    (1..GIVEN_UP).for_each(|_| drop(spent.send(GivenUp::new())));
     let spare = (1..BATCHES).map(|_| intake.spare()).collect();
-    (Ahead { intake, out: Out { full, empty, spare } }, Behind { ledger, full: incoming, empty: back })
+    let (tracking, ledger) = tracking.before(Onward { told: out, spent: unused });
+    (
+        Ahead { intake, out: Out { full, empty, spare } },
+        Between { tracking, full: incoming },
+        Behind { ledger, told, empty: back, spent },
+    )
 }
 
 impl Hand for Out {
     fn hand(&mut self, batch: &mut Batch) {
-        // A half that is gone takes nothing and gives nothing back; its thread's end is told by the one who joins it.
+        // A part that is gone takes nothing and gives nothing back; its thread's end is told by the one who joins it.
         match self.spare.pop().map_or_else(|| self.empty.recv(), Ok) {
             Ok(empty) => drop(self.full.send(std::mem::replace(batch, empty))),
             Err(_) => batch.clear(),
@@ -62,7 +104,7 @@ impl Hand for Out {
 }
 
 impl Out {
-    /// Waits until the other half has nothing left to do: then all batches but the intake's own are here and empty.
+    /// Waits until the other parts have nothing left to do: then all batches but the intake's own are here and empty.
     fn wait(&mut self) {
         while self.spare.len() < BATCHES - 1 {
             let Ok(empty) = self.empty.recv() else { return };
@@ -104,16 +146,58 @@ impl source::Receiver for Ahead {
     }
 }
 
-impl Behind {
-    /// Counts until the other half has finished, and tells the detector that this is the end. Gives the censuses of each
-    /// watch, where they were taken.
-    pub fn run(mut self) -> Vec<Vec<Census>> {
-        let mut done = Vec::with_capacity(TOGETHER);
+impl Next for Onward {
+    fn judged(&mut self, batch: &mut Batch) {
+        let _ = self.told.send(Told::Batch(std::mem::take(batch)));
+    }
+
+    fn given_up(&mut self, given_up: &mut GivenUp) {
+        match self.spent.recv() {
+            Ok(empty) => drop(self.told.send(Told::GivenUp(std::mem::replace(given_up, empty)))),
+            Err(_) => given_up.clear(),
+        }
+    }
+
+    fn turn(&mut self, turn: &Turn, waiting_from: u32) {
+        let _ = self.told.send(Told::Turn(*turn, waiting_from));
+    }
+}
+
+impl Between {
+    /// Says what segments are until the part before has finished.
+    pub fn run(mut self) {
         for mut batch in &self.full {
-            self.ledger.hand(&mut batch);
-            done.push(batch);
-            if done.len() == TOGETHER || self.full.is_empty() {
-                // Where nobody waits for them any more, they are the last.
+            self.tracking.hand(&mut batch);
+        }
+    }
+}
+
+impl Behind {
+    /// Counts until the parts before have finished, and tells the detector that this is the end. Gives the censuses of
+    /// each watch, where they were taken.
+    pub fn run(mut self) -> Vec<Vec<Census>> {
+        let mut done = Vec::with_capacity(BATCHES);
+        // Whether the last batch's turn is still to come: it is done with only then.
+        let mut is_turning = false;
+        for told in &self.told {
+            match told {
+                Told::Batch(mut batch) => {
+                    is_turning = batch.turn.is_some();
+                    self.ledger.judged(&mut batch);
+                    batch.clear();
+                    done.push(batch);
+                }
+                Told::GivenUp(mut given_up) => {
+                    self.ledger.given_up(&mut given_up);
+                    let _ = self.spent.send(given_up);
+                }
+                Told::Turn(turn, waiting_from) => {
+                    self.ledger.turn(&turn, waiting_from);
+                    is_turning = false;
+                }
+            }
+            // Where nobody waits for them any more, they are the last.
+            if !is_turning && (done.len() >= TOGETHER || self.told.is_empty()) {
                 done.drain(..).for_each(|batch| drop(self.empty.send(batch)));
             }
         }

@@ -1,7 +1,7 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
 use crate::alert::Logged;
-use crate::connections::{self, Memo, Syn};
+use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
 use crate::segment::Segment;
@@ -12,19 +12,15 @@ use crate::time::Timestamp;
 use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
+use super::noted::{Memo, Reported};
 use super::parties::Hashes;
 use super::plan::NONE;
 use super::tally::{By, Row, Tally};
 
 impl Ledger {
-    /// Counts an attempt, remembered at this place, in each tally that it concerns.
-    pub(super) fn count_attempt(
-        &mut self,
-        rows: &[Row],
-        batch: &Batch,
-        index: usize,
-        place: connections::Place,
-    ) {
+    /// Counts an attempt in each tally that it concerns. Gives in which watches its source had an episode, and where it was
+    /// recorded.
+    pub(super) fn count_attempt(&mut self, rows: &[Row], batch: &Batch, index: usize) -> (Reported, Memo) {
         let pending = &batch.all()[index];
         let Pending { segment, now, hashes, is_own, .. } = pending;
         self.stats.attempts += 1;
@@ -34,6 +30,7 @@ impl Ledger {
         self.stats.allowed += allowed;
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
+        let mut reported = Reported::default();
         let mut is_kept = false;
         let mut memo = Memo::default();
         let mark = Mark::of(hashes.client);
@@ -52,9 +49,7 @@ impl Ledger {
                 continue;
             }
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
-            if let Some(noted) = memo.0.get_mut(number) {
-                *noted = taken.place().number();
-            }
+            memo.set(number, taken.place());
             self.note_attempt(row, tag, pending);
             self.note_taken(watch, &taken, by);
             // The first one of a source meets no limit, or has a slot.
@@ -68,14 +63,14 @@ impl Ledger {
             let is_reported = self.report(row, tag, (pending, kept), &recorded, met);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
-                self.connections.note_reported(place, watch);
+                reported.add(watch);
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
                 self.keep(batch, index);
             }
         }
-        self.connections.note(memo);
+        (reported, memo)
     }
 
     /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.

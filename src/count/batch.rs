@@ -1,4 +1,4 @@
-//! Segments that wait to be counted together, and what else the second half of counting has to know.
+//! Segments that wait to be counted together, and what else the other parts of counting have to know.
 //!
 //! One segment alone waits for memory several times over. A batch touches the places of its segments first, whose
 //! loads overlap, and counts them after that.
@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::parties::{End, Hashes, Parties, ends};
 use super::plan::NONE;
 use crate::clock::{Reading, Ticks};
+use crate::connections::{News, Place};
 use crate::decode::Skipped;
 use crate::segment::Segment;
 use crate::sink::Kept;
@@ -50,6 +51,31 @@ impl Pending {
     }
 }
 
+/// What a segment is to the connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verdict {
+    /// Nothing that was not known.
+    Nothing,
+    /// An attempt.
+    Attempt {
+        /// Where it is remembered.
+        place: Place,
+        /// Where the one before it at that place is remembered now, if it is.
+        moved: Option<Place>,
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// A SYN that was seen already.
+    Copy,
+    /// A SYN that was sent again.
+    Retransmission {
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// It tells of what became of an attempt: see [`Batch::news`].
+    News(usize),
+}
+
 /// A moment of capture time, as it was captured and as the tables count it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
@@ -72,6 +98,8 @@ pub(super) struct Turn {
     /// Where the clock stepped back from, if it did.
     pub(super) stepped_from: Option<Timestamp>,
     pub(super) reading: Reading,
+    /// The clock after it.
+    pub(super) after: Reading,
     /// By how many ticks everything is moved back after that, if it is.
     pub(super) moved_back: Option<u64>,
 }
@@ -89,14 +117,18 @@ pub(super) struct Orders {
     pub(super) show: bool,
 }
 
-/// The batch: a fixed number of places, and for each tally the tag of what each SYN counts for.
+/// The batch: a fixed number of places, what each segment is, and for each tally the tag of what it counts for.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pending: Vec<Pending>,
+    /// What each of them is.
+    verdicts: Vec<Verdict>,
+    /// What those tell that tell of something.
+    news: Vec<News>,
     room: usize,
     /// How many tallies there are.
     rows: usize,
-    /// For each segment, a tag for each tally: set by the first half for SYNs, by the second one for the rest.
+    /// For each segment, a tag for each tally: set by the intake for SYNs, by the ledger for the rest.
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when it was touched.
     hints: Vec<Hint>,
@@ -105,6 +137,11 @@ pub(super) struct Batch {
     /// How many packets there were since the last batch, and why some of them do not count.
     pub(super) packets: u64,
     pub(super) skipped: Skipped,
+    /// How many of the segments came from servers that open or refuse a connection.
+    pub(super) answers: u64,
+    /// How many attempts the connections have forgotten too early, and how many SYNs they do not wait for, in all.
+    pub(super) forgotten: u64,
+    pub(super) untimed: u64,
     /// The clock after all of them.
     pub(super) reading: Reading,
     pub(super) turn: Option<Turn>,
@@ -115,6 +152,8 @@ impl Batch {
     pub(super) fn new(room: usize, rows: usize, keeps: bool) -> Self {
         Self {
             pending: Vec::with_capacity(room),
+            verdicts: Vec::with_capacity(room),
+            news: Vec::with_capacity(room),
             room,
             rows,
             tags: vec![NONE; room * rows],
@@ -172,6 +211,28 @@ impl Batch {
         &self.pending
     }
 
+    /// Says what the next segment is of which that has not been said.
+    #[inline]
+    pub(super) fn push_verdict(&mut self, verdict: Verdict) {
+        self.verdicts.push(verdict);
+    }
+
+    /// Keeps what a segment tells of an attempt, for its verdict.
+    pub(super) fn push_news(&mut self, news: News) -> usize {
+        self.news.push(news);
+        self.news.len() - 1
+    }
+
+    /// What a segment tells of an attempt, by its verdict.
+    pub(super) fn news(&self, news: usize) -> &News {
+        &self.news[news]
+    }
+
+    /// What each segment is.
+    pub(super) fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
     /// The tag of a segment for a tally, if it concerns that.
     #[inline]
     pub(super) fn tag(&self, row: usize, index: usize) -> Option<u64> {
@@ -201,8 +262,10 @@ impl Batch {
     /// Empties it.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
+        self.verdicts.clear();
+        self.news.clear();
         self.kept.clear();
-        (self.packets, self.skipped) = (0, Skipped::default());
+        (self.packets, self.skipped, self.answers) = (0, Skipped::default(), 0);
         (self.turn, self.orders) = (None, Orders::default());
     }
 }

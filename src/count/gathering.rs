@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   reader 0 ──Packets──▶ ┐
-//!   reader 1 ──Packets──▶ ┤ merge ──▶ intake: the time ──▶ ledger
+//!   reader 1 ──Packets──▶ ┤ merge ──▶ intake: the time ──▶ tracking ──▶ ledger
 //!   reader 2 ──Passed───▶ ┘
 //!      ▲                      empty batches go back
 //!      └── Halt, GoOn ── when watches change: nobody reads meanwhile
@@ -154,7 +154,7 @@ impl Gathering {
         let tunnels = reload.tunnels;
         let left = self.counting.reload(reload);
         for reader in self.readers.iter().filter(|reader| reader.state == State::Waits) {
-            let plan = Plan::new(&self.counting.ledger.watches);
+            let plan = Plan::new(&self.counting.tracking.next().watches);
             // It waits for this; if it is gone all the same, whoever joins it is told why.
             let _ = reader.orders.send(Order::GoOn { plan, tunnels, filter: filter.cloned() });
         }
@@ -201,8 +201,8 @@ impl Gathering {
             Message::Passed { lane, through } => self.merge.pass(lane, through),
             Message::SetBack { lane, now } => {
                 self.merge.pass(lane, now);
-                let Counting { intake, ledger } = &mut self.counting;
-                intake.set_lane_back(lane, now, ledger);
+                let Counting { intake, tracking } = &mut self.counting;
+                intake.set_lane_back(lane, now, tracking);
             }
             Message::Own(own) => self.own = Some(own),
             Message::Received { reader, by_interface } => {
@@ -246,11 +246,11 @@ impl Gathering {
     }
 
     fn count(&mut self, Run { lane, until }: Run) {
-        let Counting { intake, ledger } = &mut self.counting;
+        let Counting { intake, tracking } = &mut self.counting;
         let Some((batch, first)) = self.merge.front(lane) else { return };
         let mut place = first;
         while batch.time(place).is_some_and(|time| time <= until) {
-            intake.admit(lane, batch, place, ledger);
+            intake.admit(lane, batch, place, tracking);
             place += 1;
         }
         if let Some(batch) = self.merge.advance(lane, place) {
@@ -260,9 +260,9 @@ impl Gathering {
 
     /// Lets the clock know of lanes that have nothing.
     fn pass(&mut self) {
-        let Counting { intake, ledger } = &mut self.counting;
+        let Counting { intake, tracking } = &mut self.counting;
         for (lane, through) in self.merge.passed().filter(|(_, through)| *through < Timestamp::MAX) {
-            intake.pass(lane, through, ledger);
+            intake.pass(lane, through, tracking);
         }
     }
 

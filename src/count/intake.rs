@@ -1,8 +1,8 @@
 //! Packets in, batches of segments out, with the time at which each counts.
 //!
-//! The first half of counting. It knows the clock, ports and hashes, and no table: so it can run ahead of the second
-//! half (`ledger.rs`) on a thread of its own. Everything that half has to know goes with a batch, in order. Where several
-//! threads read, they sort out the segments (`reader.rs`), and here these get their time.
+//! The first part of counting. It knows the clock, ports and hashes, and no table: so it can run ahead of the others
+//! (`tracking.rs`, `ledger.rs`) on a thread of its own. Everything they have to know goes with a batch, in order. Where
+//! several threads read, they sort out the segments (`reader.rs`), and here these get their time.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) trait Hand {
     fn hand(&mut self, batch: &mut Batch);
 }
 
-/// The first half of counting.
+/// The first part of counting.
 #[derive(Debug)]
 pub(super) struct Intake {
     lanes: usize,
@@ -173,8 +173,9 @@ impl Intake {
         // The ticks of the turn are those of before a restart.
         let reading = *self.clock.reading();
         let moved_back = self.clock.is_used_up().then(|| self.clock.restart());
+        let after = *self.clock.reading();
         let stepped_from = (seen == Seen::SteppedBack).then(|| before.unwrap_or(now));
-        self.batch.turn = Some(Turn { now, stepped_from, reading, moved_back });
+        self.batch.turn = Some(Turn { now, stepped_from, reading, after, moved_back });
         self.flush(to);
     }
 

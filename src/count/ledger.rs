@@ -1,22 +1,23 @@
-//! Batches in, counts and crossings out: what a segment means to the connections, the tables and the detector.
+//! Verdicts in, counts and crossings out: what an attempt, and what became of one, means to the tables and the detector.
 //!
-//! The second half of counting. It owns the tables, and learns the time from the batches alone: a turn of the second
+//! The last part of counting. It owns the tables, and learns the time from the batches alone: a turn of the second
 //! goes to the detector as a tick, after all that happened before it.
 
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{self, Batch, Pending, Turn};
+use super::batch::{self, Batch, Turn, Verdict};
 use super::handoff::Handoff;
-use super::intake::Hand;
+use super::noted::{Memo, Memos, ReportedIn};
 use super::parties::Hasher;
 use super::plan::NONE;
 use super::tally::{self, By, Row, Watching};
+use super::tracking::{GivenUp, Next};
 use super::volumes::Volumes;
 use crate::census::{Budget, Census};
 use crate::clock::Reading;
-use crate::connections::{self, Connections, Syn};
+use crate::connections::{AT_ONCE, Syn};
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
@@ -27,11 +28,13 @@ use crate::stats::{Beat, Stats};
 use crate::table::{Claim, Hint, Recorded, Taken, Ties};
 use crate::watch::AllowList;
 
-/// The second half of counting.
+/// The last part of counting.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) clock: Reading,
-    pub(super) connections: Connections,
+    /// What is remembered of attempts that may still be told of.
+    pub(super) reported: ReportedIn,
+    pub(super) memos: Memos,
     pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     /// Every tally, in order.
@@ -55,7 +58,9 @@ pub(super) struct Ledger {
 /// What a [`Ledger`] is made of.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) connections: Connections,
+    /// How many attempts the connections have room for, and how many SYNs they wait for.
+    pub(super) places: usize,
+    pub(super) waiting: usize,
     pub(super) volumes: Volumes,
     pub(super) watches: Vec<Watching>,
     pub(super) allow: AllowList,
@@ -67,31 +72,67 @@ pub(super) struct Parts {
     pub(super) episodes: Arc<Episodes>,
 }
 
-impl Hand for Ledger {
+impl Next for Ledger {
     /// Counts what a batch holds.
-    fn hand(&mut self, batch: &mut Batch) {
+    fn judged(&mut self, batch: &mut Batch) {
         self.stats.packets += batch.packets;
         self.stats.skipped += batch.skipped;
+        self.stats.answers += batch.answers;
+        self.stats.connections_evicted = batch.forgotten;
+        self.stats.untimed = batch.untimed;
         if let Some(received) = batch.orders.received {
             self.stats.kernel_packets = received.packets;
             self.stats.losses.kernel = received.kernel_drops;
             self.stats.losses.interface = received.interface_drops;
         }
+        if let Some(last) = batch.all().last() {
+            self.stats.last_watched = Some(last.now.time);
+        }
         let rows = Arc::clone(&self.rows);
         for first in (0..batch.all().len()).step_by(batch::SIZE) {
             let last = batch.all().len().min(first + batch::SIZE);
-            let hints = self.touch(&rows, batch, first..last);
-            for (index, hint) in (first..last).zip(&hints) {
-                self.count(&rows, batch, index, hint);
+            self.touch(&rows, batch, first..last);
+            for index in first..last {
+                self.count(&rows, batch, index);
             }
             self.volumes.settle();
         }
-        if let Some(turn) = &batch.turn {
-            self.turn(turn);
-        }
-        self.clock = batch.reading;
+        // Where a turn follows, what shows by then comes before it.
+        self.clock = batch.turn.map_or(batch.reading, |turn| turn.reading);
         self.follow_orders(batch);
-        batch.clear();
+    }
+
+    fn given_up(&mut self, given_up: &mut GivenUp) {
+        for some in given_up.all().chunks(AT_ONCE) {
+            self.touch_given_up(some);
+            for vain in some {
+                let memo = self.memos.get(vain.number);
+                self.tell(&vain.news, &vain.now, |row| memo.place(row));
+            }
+        }
+        given_up.clear();
+    }
+
+    fn turn(&mut self, turn: &Turn, waiting_from: u32) {
+        self.clock = turn.reading;
+        self.memos.drop_before(waiting_from);
+        let now = turn.now;
+        if let Some(before) = turn.stepped_from {
+            self.stats.clock_steps += 1;
+            self.handoff.deliver(Event::Step(before, now));
+        } else {
+            self.volumes.settle();
+            self.handoff.offer(Event::Tick(now, self.counted()));
+        }
+        if let Some(ticks) = turn.moved_back {
+            self.era += 1;
+            self.volumes.clear();
+            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
+                counter.table.move_back(ticks);
+                counter.census.iter_mut().for_each(|census| census.move_back(ticks));
+            }
+        }
+        self.clock = turn.after;
     }
 }
 
@@ -102,7 +143,8 @@ impl Ledger {
         let slots = tally::slots(&parts.watches);
         Self {
             clock: Reading::default(),
-            connections: parts.connections,
+            reported: ReportedIn::new(parts.places),
+            memos: Memos::new(parts.waiting),
             volumes: parts.volumes,
             rows,
             watches: parts.watches,
@@ -151,8 +193,6 @@ impl Ledger {
 
     fn counted(&self) -> Stats {
         Stats {
-            connections_evicted: self.connections.evicted(),
-            untimed: self.connections.untimed(),
             volumes_evicted: self.volumes.evicted(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
@@ -161,27 +201,16 @@ impl Ledger {
     }
 
     /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
-    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart. Gives
-    /// where the connections are.
-    fn touch(
-        &mut self,
-        rows: &[Row],
-        batch: &mut Batch,
-        range: Range<usize>,
-    ) -> [connections::Hint; batch::SIZE] {
+    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
+    fn touch(&self, rows: &[Row], batch: &mut Batch, range: Range<usize>) {
         self.tag_news(batch, range.clone());
-        let mut entries = [connections::Hint::default(); batch::SIZE];
         let (pending, tags, hints) = batch.tags(range);
-        let mut touched =
-            pending.iter().fold(0, |touched, p| touched ^ self.connections.touch(p.hashes.connection));
         let each = rows.len().max(1);
+        let mut touched = 0;
         for tags in tags.chunks_exact(each) {
             // What concerns no tally has a tag like any other here: nothing is lost with one set more.
             touched =
                 rows.iter().zip(tags).fold(touched, |touched, (row, tag)| touched ^ row.table.touch(*tag));
-        }
-        for (entry, pending) in entries.iter_mut().zip(pending) {
-            *entry = self.connections.hint(pending.hashes.connection);
         }
         let tagged = tags.chunks_exact(each).zip(hints.chunks_exact_mut(each));
         for (pending, (tags, hints)) in pending.iter().zip(tagged) {
@@ -193,9 +222,6 @@ impl Ledger {
                 };
             }
         }
-        for entry in &entries[..pending.len()] {
-            touched ^= self.connections.touch_entry(entry);
-        }
         for hints in hints.chunks_exact(each) {
             touched = rows
                 .iter()
@@ -203,65 +229,49 @@ impl Ledger {
                 .fold(touched, |touched, (row, hint)| touched ^ row.table.touch_ring(*hint));
         }
         std::hint::black_box(touched);
-        entries
     }
 
     /// Sets the tags of what is no SYN.
     fn tag_news(&self, batch: &mut Batch, range: Range<usize>) {
         for index in range {
-            let pending = &batch.all()[index];
-            if !pending.segment.flags.is_attempt() {
-                let parties = pending.parties();
-                let tag = |Row { watch, by, .. }: &Row| self.watches[*watch].tag(*by, &self.hasher, &parties);
-                batch.set_tags(index, |row| self.rows.get(row).and_then(tag).unwrap_or(NONE));
+            match batch.verdicts()[index] {
+                Verdict::News(_) => {
+                    let parties = batch.all()[index].parties();
+                    let tag =
+                        |Row { watch, by, .. }: &Row| self.watches[*watch].tag(*by, &self.hasher, &parties);
+                    batch.set_tags(index, |row| self.rows.get(row).and_then(tag).unwrap_or(NONE));
+                }
+                Verdict::Nothing => batch.set_tags(index, |_| NONE),
+                Verdict::Attempt { .. } | Verdict::Copy | Verdict::Retransmission { .. } => (),
             }
         }
     }
 
-    fn count(&mut self, rows: &[Row], batch: &Batch, index: usize, hint: &connections::Hint) {
-        let pending = &batch.all()[index];
-        let Pending { segment, now, hashes, is_answer, .. } = pending;
-        self.stats.last_watched = Some(now.time);
-        if !segment.flags.is_attempt() {
-            self.stats.answers += u64::from(*is_answer);
-            if let Some(news) = self.connections.follow(hashes.connection, segment) {
-                self.tell_of(&news, batch, index);
+    #[inline]
+    fn count(&mut self, rows: &[Row], batch: &Batch, index: usize) {
+        match batch.verdicts()[index] {
+            Verdict::Nothing => (),
+            Verdict::News(news) => self.tell_of(batch.news(news), batch, index),
+            Verdict::Attempt { place, moved, waits } => {
+                let (reported, memo) = self.count_attempt(rows, batch, index);
+                if let Some(moved) = moved {
+                    self.reported.set(moved, self.reported.get(place));
+                }
+                self.reported.set(place, reported);
+                if waits {
+                    self.memos.push(memo);
+                }
             }
-            return;
-        }
-        let (syn, place) = self.connections.syn_at(hint, hashes.connection, now.ticks, segment);
-        match syn {
-            Syn::Attempt => self.count_attempt(rows, batch, index, place),
-            Syn::Copy => {
+            Verdict::Copy => {
                 self.stats.copies += 1;
                 self.count_repeat(batch, index, Syn::Copy);
             }
-            Syn::Retransmission => {
+            Verdict::Retransmission { waits } => {
                 self.stats.retransmissions += 1;
                 self.count_repeat(batch, index, Syn::Retransmission);
-            }
-        }
-    }
-
-    fn turn(&mut self, turn: &Turn) {
-        self.clock = turn.reading;
-        let now = turn.now;
-        if let Some(before) = turn.stepped_from {
-            self.stats.clock_steps += 1;
-            self.connections.stop_waiting();
-            self.handoff.deliver(Event::Step(before, now));
-        } else {
-            self.expire(now);
-            self.volumes.settle();
-            self.handoff.offer(Event::Tick(now, self.counted()));
-        }
-        if let Some(ticks) = turn.moved_back {
-            self.era += 1;
-            self.connections.move_back(ticks);
-            self.volumes.clear();
-            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
-                counter.table.move_back(ticks);
-                counter.census.iter_mut().for_each(|census| census.move_back(ticks));
+                if waits {
+                    self.memos.push(Memo::default());
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Packets in, counts and crossings out: what a capture thread does, from a packet's bytes to the table.
 //!
-//! In two halves, between which batches go: the intake knows packets, the ledger knows tables. Live, one thread does
-//! both, and a batch is small; in replay the intake runs ahead on a thread of its own (see [`Counting::split`]). Where
-//! several threads read live, each sorts out the segments that count, and one thread counts them all in order of time (see
-//! [`Counting::gather`]).
+//! In three parts, between which batches go: the intake knows packets, the tracking knows connections, the ledger knows
+//! tables. Live, one thread does all of it, and a batch is small; in replay each part has a thread of its own (see
+//! [`Counting::split`]). Where several threads read live, each sorts out the segments that count, and one thread counts
+//! them all in order of time (see [`Counting::gather`]).
 //!
 //! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
 //! episodes that attempts of a flagged source need. A batch is handed over before the clock moves to another second, so
@@ -19,6 +19,7 @@ mod handoff;
 mod intake;
 mod ledger;
 mod merge;
+mod noted;
 mod outcomes;
 mod parties;
 mod plan;
@@ -26,13 +27,14 @@ mod reader;
 mod reload;
 mod sieve;
 mod tally;
+mod tracking;
 mod volumes;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ahead::{Ahead, Behind};
+pub use ahead::{Ahead, Behind, Between};
 pub use gathering::Gathering;
 pub use handoff::Handoff;
 use intake::Intake;
@@ -55,12 +57,13 @@ use crate::time::Timestamp;
 use crate::watch::AllowList;
 use plan::Plan;
 use sieve::Sieve;
+use tracking::Tracking;
 
 /// What a capture thread counts with.
 #[derive(Debug)]
 pub struct Counting {
     intake: Intake,
-    ledger: Ledger,
+    tracking: Tracking<Ledger>,
 }
 
 /// What [`Counting`] is made of.
@@ -107,7 +110,8 @@ impl Counting {
         let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, keeps);
         let intake = Intake::new(parts.lanes, parts.looks_back, sieve, batch::SIZE);
         let ledger = Ledger::new(ledger::Parts {
-            connections,
+            places: connections.places(),
+            waiting: connections.waiting(),
             volumes,
             watches,
             allow,
@@ -118,13 +122,13 @@ impl Counting {
             handoff,
             episodes,
         });
-        Self { intake, ledger }
+        Self { intake, tracking: Tracking::new(connections, ledger) }
     }
 
-    /// Its two halves, for two threads: the first one runs ahead.
+    /// Its three parts, for three threads: each runs ahead of the next.
     #[must_use]
-    pub fn split(self) -> (Ahead, Behind) {
-        ahead::split(self.intake, self.ledger)
+    pub fn split(self) -> (Ahead, Between, Behind) {
+        ahead::split(self.intake, self.tracking)
     }
 
     /// Tells the addresses of the live interfaces themselves: never reported, but warned of once.
@@ -140,45 +144,45 @@ impl Counting {
 
     /// Has the log files opened again.
     pub fn reopen(&mut self) {
-        self.intake.reopen(&mut self.ledger);
+        self.intake.reopen(&mut self.tracking);
     }
 
     /// Tells that a second has passed, and what the source received and lost at each interface. It is left out where
     /// the detector is behind: the next one tells it too.
     pub fn beat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
         self.flush();
-        self.ledger.beat(interfaces);
+        self.tracking.next().beat(interfaces);
     }
 
     /// Has the statistics shown.
     pub fn show(&mut self) {
-        self.intake.show(&mut self.ledger);
+        self.intake.show(&mut self.tracking);
     }
 
     /// Counts what waits.
     pub fn flush(&mut self) {
-        self.intake.flush(&mut self.ledger);
+        self.intake.flush(&mut self.tracking);
     }
 
     /// Counts what waits, and tells the detector that this is the end.
     pub fn finish(mut self) {
-        self.intake.finish(&mut self.ledger);
-        self.ledger.finish();
+        self.intake.finish(&mut self.tracking);
+        self.tracking.into_next().finish();
     }
 }
 
 impl Receiver for Counting {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) {
-        self.intake.packet(packet, &mut self.ledger);
+        self.intake.packet(packet, &mut self.tracking);
     }
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.intake.idle(interface, now, &mut self.ledger);
+        self.intake.idle(interface, now, &mut self.tracking);
     }
 
     fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.intake.set_back(interface, now, &mut self.ledger);
+        self.intake.set_back(interface, now, &mut self.tracking);
     }
 
     fn settle(&mut self) {

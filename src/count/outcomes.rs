@@ -1,48 +1,28 @@
 //! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
 //! outcome.
 
-use crate::clock::Ticks;
-use crate::connections::{AT_ONCE, Ends, Expired, Memo, News};
+use crate::connections::{Ends, News};
 use crate::detector::{Attempt, Change, Event, Key};
 use crate::outcome::{Code, Life, Outcome};
 use crate::table::{self, Found, Hint, Place, Slot, Table, Ties};
-use crate::time::Timestamp;
 
 use super::batch::{Batch, Now};
 use super::crossing::{Counted, Met};
 use super::ledger::Ledger;
+use super::noted::Memo;
 use super::parties::Parties;
 use super::tally::{By, Row, Watching};
+use super::tracking::Vain;
 use super::volumes::Owner;
 
-/// The most SYNs that are given up waiting for at a tick.
-const EXPIRED_AT_A_TICK: usize = 10_000;
-
 impl Ledger {
-    /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may come
-    /// long after, when no packets come.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        let ticks = self.clock.ticks(now);
-        let (then, left) = self.clock.left();
-        for number in 0..EXPIRED_AT_A_TICK {
-            if number % AT_ONCE == 0 {
-                self.touch_due(ticks);
-            }
-            let Some(Expired { due, news, memo }) = self.connections.expire(ticks) else { return };
-            if let Some(news) = news {
-                let time = then.after(Ticks::span(due.since(left)));
-                let now = Now { time, ticks: due.max(left) };
-                self.tell(&news, &now, |row| place(memo, row));
-            }
-        }
-    }
-
-    /// Brings what the next ones need into the cache: as a batch does, see `Ledger::touch`.
-    fn touch_due(&mut self, ticks: Ticks) {
-        let (due, mut touched) = self.connections.touch_due(ticks);
-        for memo in due {
+    /// Brings what is needed for these into the cache: as for a batch, see `Ledger::touch`.
+    pub(super) fn touch_given_up(&self, given_up: &[Vain]) {
+        let mut touched = 0;
+        for vain in given_up {
+            let memo = self.memos.get(vain.number);
             for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Memo::ROOM) {
-                touched ^= table.touch_place(place(memo, row));
+                touched ^= table.touch_place(memo.place(row));
             }
         }
         std::hint::black_box(touched);
@@ -69,7 +49,7 @@ impl Ledger {
 
     /// Takes note of what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
     /// stands there may be known; whose it is, is worked out where it is not, or somebody has to know.
-    fn tell(&mut self, news: &News, now: &Now, place: impl Fn(usize) -> Place) {
+    pub(super) fn tell(&mut self, news: &News, now: &Now, place: impl Fn(usize) -> Place) {
         self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;
         if self.allow.contains(client.0) {
@@ -101,7 +81,8 @@ impl Ledger {
     /// What came while its source had an episode was not counted for the network.
     fn is_counted(&self, row: usize, news: &News) -> bool {
         let Row { watch, by, .. } = self.rows[row];
-        by != By::Network || !news.reported.is_in(watch)
+        let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
+        by != By::Network || !is_reported()
     }
 
     /// Notes it at the place where a tally recorded the attempt, if it is still there. What has been forgotten is still
@@ -278,11 +259,6 @@ impl Ledger {
             self.cross(&met, slot, attempt, now);
         }
     }
-}
-
-/// Where a tally recorded an attempt of which that was noted.
-fn place(memo: Memo, row: usize) -> Place {
-    memo.0.get(row).map_or(Place::UNKNOWN, |number| Place::of_number(*number))
 }
 
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.

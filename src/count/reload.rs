@@ -48,8 +48,8 @@ impl Counting {
     pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
         self.flush();
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
-        let left = self.ledger.reload(reload);
-        self.intake.replan(Plan::new(&self.ledger.watches), looks_back, tunnels);
+        let left = self.tracking.next_mut().reload(reload);
+        self.intake.replan(Plan::new(&self.tracking.next().watches), looks_back, tunnels);
         left
     }
 }
@@ -85,7 +85,7 @@ impl Ledger {
         left.extend(before.into_iter().flatten());
         self.rows = tally::rows(&self.watches);
         // They tell of tables that have gone, or stand elsewhere.
-        self.connections.forget_memos();
+        self.memos.forget();
         self.stats.slots = tally::slots(&self.watches);
         self.volumes.look_back(tally::longest_window(&self.watches));
         self.allow = reload.allow;

@@ -19,8 +19,8 @@ use crate::source::{Filter, Live, Received, Replay, Source, Step};
 /// The threads that read, and the one that counts. Where one does both, it is the one that counts.
 pub(super) struct Capturing {
     readers: Vec<JoinHandle<u64>>,
-    /// The threads that read files ahead.
-    streams: Vec<JoinHandle<()>>,
+    /// In replay, the threads that read files ahead, and the one that follows connections.
+    others: Vec<JoinHandle<()>>,
     counter: JoinHandle<Vec<Vec<Census>>>,
 }
 
@@ -43,7 +43,7 @@ impl Capturing {
             if let Some(source) = sources.pop() {
                 let alone = Alone { source, counting };
                 let counter = spawn("capture", || capture(alone, heeds))?;
-                return Ok(Self { readers: Vec::new(), streams: Vec::new(), counter });
+                return Ok(Self { readers: Vec::new(), others: Vec::new(), counter });
             }
         }
         let lag = sources.first().map(Live::lag).unwrap_or_default();
@@ -52,30 +52,32 @@ impl Capturing {
         let counter = spawn("ledger", || capture(gathering, heeds))?;
         let readers = sources.into_iter().zip(readers);
         let readers = readers.map(|(source, reader)| spawn("capture", || read(source, reader)));
-        Ok(Self { readers: readers.collect::<Result<_, _>>()?, streams: Vec::new(), counter })
+        Ok(Self { readers: readers.collect::<Result<_, _>>()?, others: Vec::new(), counter })
     }
 
-    /// A thread reads, and runs ahead of the one that counts. Further ones read its files ahead.
+    /// A thread reads, one follows connections, and one counts: each runs ahead of the next. Further ones read its files
+    /// ahead.
     ///
     /// # Errors
     ///
     /// The same.
     pub(super) fn replay(mut source: Replay, counting: Counting, signals: Signals) -> Result<Self, Error> {
-        let (ahead, behind) = counting.split();
+        let (ahead, between, behind) = counting.split();
         let counter = spawn("ledger", || behind.run())?;
+        let tracker = spawn("connections", || between.run())?;
         let processors = available_parallelism().map_or(1, NonZero::get);
         let streams =
             source.read_ahead(processors).into_iter().map(|stream| spawn("read-ahead", || stream.run()));
-        let streams = streams.collect::<Result<_, _>>()?;
+        let others = streams.chain([Ok(tracker)]).collect::<Result<_, _>>()?;
         let reader = spawn("capture", move || replay(source, ahead, &signals))?;
-        Ok(Self { readers: vec![reader], streams, counter })
+        Ok(Self { readers: vec![reader], others, counter })
     }
 
     /// Waits for their end. Gives how many inputs could not be read whole, and the censuses of each watch, where they were
     /// taken.
     pub(super) fn join(self) -> (u64, Vec<Vec<Census>>) {
         let failures = self.readers.into_iter().map(join).sum();
-        self.streams.into_iter().for_each(join);
+        self.others.into_iter().for_each(join);
         (failures, join(self.counter))
     }
 }
