@@ -1,5 +1,7 @@
 //! How many different things there were, estimated from their hashes in fixed memory.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use hyperloglockless::AtomicHyperLogLog;
 
 /// An estimate that several threads may add to (`HyperLogLog`, Flajolet et al. 2007): a kilobyte, right to within a few
@@ -27,10 +29,17 @@ impl Mark {
         Self((hash >> REST << ZEROS | zeros) as u16)
     }
 
+    fn register(self) -> usize {
+        usize::from(self.0 >> ZEROS)
+    }
+
+    fn zeros(self) -> u32 {
+        (u32::from(self.0) & ((1 << ZEROS) - 1)).min(REST - 1)
+    }
+
     /// A hash with this mark.
     fn hash(self) -> u64 {
-        let zeros = u32::from(self.0) & ((1 << ZEROS) - 1);
-        u64::from(self.0 >> ZEROS) << REST | 1 << zeros.min(REST - 1)
+        (self.register() as u64) << REST | 1 << self.zeros()
     }
 }
 
@@ -43,8 +52,14 @@ impl Estimate {
     }
 
     /// Takes note of one of them, by its mark.
+    #[inline]
     pub fn add(&self, mark: Mark) {
-        self.0.insert_hash(mark.hash());
+        // It seldom says anything new: a look is cheaper than a swap.
+        let (registers, ..) = self.0.parts();
+        let is_known = |register: &AtomicU8| u32::from(register.load(Ordering::Relaxed)) > mark.zeros();
+        if !registers.get(mark.register()).is_some_and(is_known) {
+            self.0.insert_hash(mark.hash());
+        }
     }
 
     /// How many different ones there were.

@@ -48,9 +48,7 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
-use set::{
-    CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower,
-};
+use set::{CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower};
 use timers::{Timer, Timers};
 use way::Ways;
 

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::Syn;
 use super::facts::Facts;
 use super::way::Way;
-use super::Syn;
 use crate::clock::Ticks;
 use crate::segment::Segment;
 

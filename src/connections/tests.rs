@@ -256,7 +256,9 @@ fn of_two_that_were_to_take_one_place_the_second_takes_another() {
 #[test]
 fn syns_that_are_waited_for_are_numbered_in_order_whatever_becomes_of_them() {
     let numbers = |connections: &mut Connections| -> Vec<_> {
-        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S))).map(|expired| expired.number).collect()
+        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S)))
+            .map(|expired| expired.number)
+            .collect()
     };
     let mut connections = Connections::new(1 << 16).unwrap();
     connections.syn(42, Ticks(START), &syn());

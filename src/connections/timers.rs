@@ -59,7 +59,14 @@ impl Timers {
     }
 
     /// Has a SYN wait, and says whether there was room.
-    pub(super) fn push(&mut self, connection: u64, client_isn: u32, syn: Ticks, age: u32, ends: Ends) -> bool {
+    pub(super) fn push(
+        &mut self,
+        connection: u64,
+        client_isn: u32,
+        syn: Ticks,
+        age: u32,
+        ends: Ends,
+    ) -> bool {
         let has_room = self.queue.len() < self.room;
         if has_room {
             self.queue.push_back(Timer { connection, client_isn, syn, age, number: self.taken, ends });

@@ -1,20 +1,20 @@
-//! Counters of fixed size that several threads add to: ports and addresses of an episode.
+//! Collections of fixed size that one thread adds to: ports and addresses of an episode.
 //!
-//! Capture threads add, the detector reads. A reader may see some of what is being added at that moment; all else is
-//! there. Nothing but the counters themselves is published, so everything is `Relaxed`.
+//! One thread adds, the detector reads. It may see some of what is being added at that moment; all else is there. Nothing
+//! but the counters themselves is published.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::lone::Count;
 use crate::alert::{Addresses, Ports};
 
 /// Attempts by port: the first [`PortCounts::KEPT`] ports that come are kept, attempts to others are counted together.
 #[derive(Debug, Default)]
 pub(super) struct PortCounts {
     /// Port in the upper 16 bits, count below; 0 where there is none yet: a port that is there was counted.
-    cells: [AtomicU64; Self::KEPT],
-    others: AtomicU64,
+    cells: [Count; Self::KEPT],
+    others: Count,
 }
 
 const PORT_SHIFT: u32 = 48;
@@ -23,51 +23,48 @@ impl PortCounts {
     /// How many ports are kept.
     pub(super) const KEPT: usize = 16;
 
-    /// Adds so many attempts to a port.
+    /// Adds so many attempts to a port: one at least.
+    #[inline]
     pub(super) fn add(&self, port: u16, attempts: u64) {
-        let first = u64::from(port) << PORT_SHIFT | attempts;
         for cell in &self.cells {
-            let mut value = cell.load(Ordering::Relaxed);
+            let value = cell.get();
             if value == 0 {
-                match cell.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => return,
-                    Err(taken) => value = taken,
-                }
+                return cell.set(u64::from(port) << PORT_SHIFT | attempts);
             }
             if value >> PORT_SHIFT == u64::from(port) {
-                cell.fetch_add(attempts, Ordering::Relaxed);
-                return;
+                return cell.add(attempts);
             }
         }
-        self.others.fetch_add(attempts, Ordering::Relaxed);
+        self.others.add(attempts);
     }
 
     /// Adds attempts to ports that are not told apart.
     pub(super) fn add_others(&self, attempts: u64) {
-        self.others.fetch_add(attempts, Ordering::Relaxed);
+        self.others.add(attempts);
+    }
+
+    /// Each port with its attempts, in the order in which they came.
+    fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
+        let values = self.cells.iter().map(Count::get).take_while(|value| *value != 0);
+        values.map(|value| ((value >> PORT_SHIFT) as u16, value & ((1 << PORT_SHIFT) - 1)))
     }
 
     /// All attempts.
     pub(super) fn total(&self) -> u64 {
-        let count = |cell: &AtomicU64| cell.load(Ordering::Relaxed) & ((1 << PORT_SHIFT) - 1);
-        self.cells.iter().map(count).sum::<u64>() + self.others.load(Ordering::Relaxed)
+        self.iter().map(|(_, count)| count).sum::<u64>() + self.others.get()
     }
 
-    /// What was counted: most attempts first, then the lower port.
+    /// What several of them counted together: most attempts first, then the lower port.
     #[must_use]
-    pub(super) fn ports(&self) -> Ports {
-        let mut counts: Vec<_> = self
-            .cells
-            .iter()
-            .map(|cell| cell.load(Ordering::Relaxed))
-            .filter(|value| *value != 0)
-            .map(|value| {
-                let port = (value >> PORT_SHIFT) as u16;
-                (port, value & ((1 << PORT_SHIFT) - 1))
-            })
-            .collect();
+    pub(super) fn ports<'a>(all: impl Iterator<Item = &'a Self>) -> Ports {
+        let sum = Self::default();
+        for counts in all {
+            counts.iter().for_each(|(port, attempts)| sum.add(port, attempts));
+            sum.add_others(counts.others.get());
+        }
+        let mut counts: Vec<_> = sum.iter().collect();
         counts.sort_unstable_by_key(|&(port, count)| (std::cmp::Reverse(count), port));
-        Ports { counts, others: self.others.load(Ordering::Relaxed) }
+        Ports { counts, others: sum.others.get() }
     }
 }
 
@@ -75,12 +72,12 @@ impl PortCounts {
 #[derive(Debug, Default)]
 pub(super) struct AddressSet {
     /// The keyed hash of each address that is kept; 0 where there is none yet. One that is there stays.
-    hashes: [AtomicU64; Self::KEPT],
+    hashes: [Count; Self::KEPT],
     /// Set just after the hash.
     addresses: [OnceLock<IpAddr>; Self::KEPT],
     /// A bit for each hash that is kept, set before it: whose bit is not set is not among them.
-    bits: AtomicU64,
-    others: AtomicU64,
+    bits: Count,
+    others: Count,
 }
 
 impl AddressSet {
@@ -88,41 +85,49 @@ impl AddressSet {
     pub(super) const KEPT: usize = 16;
 
     /// Takes note of an address, by its keyed hash, and says whether it was kept already.
+    #[inline]
     pub(super) fn add(&self, hash: u64, address: &IpAddr) -> bool {
         let hash = hash.max(1);
+        let may_be_kept = self.bits.get() & bit(hash) != 0;
         // In a flood of forged sources nearly all are others.
-        let is_full = self.hashes[Self::KEPT - 1].load(Ordering::Relaxed) != 0;
-        if is_full && self.bits.load(Ordering::Relaxed) & bit(hash) == 0 {
-            self.others.fetch_add(1, Ordering::Relaxed);
-            return false;
-        }
-        for (cell, kept) in self.hashes.iter().zip(&self.addresses) {
-            let mut value = cell.load(Ordering::Relaxed);
-            if value == 0 {
-                self.bits.fetch_or(bit(hash), Ordering::Relaxed);
-                match cell.compare_exchange(0, hash, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => {
-                        let _ = kept.set(*address);
-                        return false;
-                    }
-                    Err(taken) => value = taken,
+        let is_full = self.hashes[Self::KEPT - 1].get() != 0;
+        if may_be_kept || !is_full {
+            for (cell, kept) in self.hashes.iter().zip(&self.addresses) {
+                let value = cell.get();
+                if value == hash {
+                    return true;
+                }
+                if value == 0 {
+                    self.bits.set(self.bits.get() | bit(hash));
+                    cell.set(hash);
+                    let _ = kept.set(*address);
+                    return false;
                 }
             }
-            if value == hash {
-                return true;
-            }
         }
-        self.others.fetch_add(1, Ordering::Relaxed);
+        self.others.add(1);
         false
     }
 
-    /// What was seen.
+    /// What several of them have seen. How many attempts concern an address that there is no room for among them all is
+    /// not known to all of them: one at least.
     #[must_use]
-    pub(super) fn addresses(&self) -> Addresses {
-        Addresses {
-            kept: self.addresses.iter().filter_map(|kept| kept.get().copied()).collect(),
-            others: self.others.load(Ordering::Relaxed),
+    pub(super) fn addresses<'a>(all: impl Iterator<Item = &'a Self>) -> Addresses {
+        let mut sum = Addresses::default();
+        for set in all {
+            sum.others += set.others.get();
+            for address in set.addresses.iter().filter_map(OnceLock::get) {
+                if sum.kept.contains(address) {
+                    continue;
+                }
+                if sum.kept.len() < Self::KEPT {
+                    sum.kept.push(*address);
+                } else {
+                    sum.others += 1;
+                }
+            }
         }
+        sum
     }
 }
 
@@ -141,7 +146,10 @@ mod tests {
         for (port, attempts) in [(110, 1), (25, 2), (0, 3), (110, 1), (65_535, 2)] {
             counts.add(port, attempts);
         }
-        assert_eq!(counts.ports(), Ports { counts: vec![(0, 3), (25, 2), (110, 2), (65_535, 2)], others: 0 });
+        assert_eq!(
+            PortCounts::ports([&counts].into_iter()),
+            Ports { counts: vec![(0, 3), (25, 2), (110, 2), (65_535, 2)], others: 0 }
+        );
     }
 
     #[test]
@@ -150,11 +158,11 @@ mod tests {
         for port in 0..16 {
             counts.add(port, 1);
         }
-        assert_eq!(counts.ports().others, 0);
+        assert_eq!(PortCounts::ports([&counts].into_iter()).others, 0);
         counts.add(16, 5);
         counts.add(15, 1);
         counts.add_others(2);
-        let ports = counts.ports();
+        let ports = PortCounts::ports([&counts].into_iter());
         assert_eq!((ports.counts.len(), ports.counts[0], ports.others), (16, (15, 2), 7));
     }
 
@@ -167,8 +175,30 @@ mod tests {
             assert!(!add(n));
             assert!(add(0));
         }
-        assert_eq!(set.addresses(), Addresses { kept: (0..16).map(address).collect(), others: 0 });
+        assert_eq!(
+            AddressSet::addresses([&set].into_iter()),
+            Addresses { kept: (0..16).map(address).collect(), others: 0 }
+        );
         assert_eq!([add(16), add(16), add(15)], [false, false, true]);
-        assert_eq!(set.addresses().others, 2);
+        assert_eq!(AddressSet::addresses([&set].into_iter()).others, 2);
+    }
+
+    #[test]
+    fn what_two_threads_collected_is_one_collection() {
+        let (one, other) = (PortCounts::default(), PortCounts::default());
+        (0..10).for_each(|port| one.add(port, 2));
+        (8..20).for_each(|port| other.add(port, 1));
+        other.add_others(5);
+        let ports = PortCounts::ports([&one, &other].into_iter());
+        assert_eq!((ports.counts.len(), &ports.counts[..3]), (16, &[(8, 3), (9, 3), (0, 2)][..]));
+        assert_eq!(ports.others, 4 + 5, "the last four find no room");
+
+        let (one, other) = (AddressSet::default(), AddressSet::default());
+        let address = |n: u8| IpAddr::from([192, 0, 2, n]);
+        let add = |set: &AddressSet, n: u8| set.add(u64::from(n) << 40, &address(n));
+        (0..10).for_each(|n| assert!(!add(&one, n)));
+        (8..20).for_each(|n| assert!(!add(&other, n)));
+        let addresses = AddressSet::addresses([&one, &other].into_iter());
+        assert_eq!(addresses, Addresses { kept: (0..16).map(address).collect(), others: 4 });
     }
 }

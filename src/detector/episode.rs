@@ -5,19 +5,20 @@
 //! or sends.
 
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
 
 use super::collect::{AddressSet, PortCounts};
+use super::counts::Counts;
 use super::event::{Crossing, Key, Keyed, Sight};
-use crate::alert::Kind;
+use crate::alert::{Addresses, Kind, Ports};
 use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
-use crate::outcome::{Code, Life, Mix, Outcome};
+use crate::outcome::{Life, Mix, Outcome};
 use crate::time::Timestamp;
 
 /// The open episodes.
@@ -126,54 +127,28 @@ impl Default for Recent {
     }
 }
 
-/// What is counted of an open episode. Capture threads add, the detector reads; each counter stands for itself, so
-/// all are `Relaxed`: in replay the two take turns, live a report may miss what is being counted at that moment.
+/// What is counted of an open episode.
 #[derive(Debug)]
 pub struct Episode {
     number: u64,
     limit: u16,
     /// In nanoseconds.
     quiet_time: i64,
-    copies: AtomicU64,
-    retransmissions: AtomicU64,
-    /// The last attempt that met no limit.
-    last_seen: AtomicI64,
-    /// The last attempt that met one.
-    last_over: AtomicI64,
-    /// The last time that a limit by outcome was met.
-    last_met: AtomicI64,
-    /// The shortest span of N attempts, in ticks, N being that of the limit.
-    shortest: AtomicU64,
     /// The tick from which on attempts are the episode's, and how often the range of ticks had been used up before it.
     since: (u32, Ticks),
-    /// Attempts by outcome; those that are pending are the rest.
-    outcomes: [AtomicI64; Outcome::ALL.len()],
-    greeted: AtomicI64,
-    proofs: AtomicI64,
-    sent: AtomicU64,
-    received: AtomicU64,
-    /// Attempts by port.
-    pub(super) ports: PortCounts,
-    /// Where they went.
-    pub(super) destinations: AddressSet,
-    /// The hosts that they came from.
-    pub(super) hosts: AddressSet,
-    /// How many hosts that were, where there can be several.
-    pub(super) hosts_estimate: Option<Arc<Estimate>>,
+    /// What the thread that counts has counted.
+    counted: Counts,
+    /// What the detector has: attempts that were on their way to it when the episode began.
+    late: OnceLock<Box<Counts>>,
+    /// How many hosts the attempts came from, where there can be several.
+    hosts_estimate: Option<Arc<Estimate>>,
 }
 
 impl Episode {
     /// The episode of this number that a crossing opens: the window's attempts are counted.
     #[must_use]
     pub fn new(number: u64, crossing: &Crossing, quiet_time: Duration) -> Self {
-        let Crossing { attempt, limit, span, ports: window, .. } = crossing;
-        let time = attempt.time.nanos();
-        let ports = PortCounts::default();
-        window.iter().for_each(|(port, attempts)| ports.add(port, attempts));
-        ports.add_others(window.others());
-        let (destinations, hosts) = (AddressSet::default(), AddressSet::default());
-        destinations.add(attempt.dst_hash, &attempt.dst);
-        hosts.add(attempt.src_hash, &attempt.src);
+        let Crossing { attempt, limit, .. } = crossing;
         let key = attempt.key;
         let has_several = key.kind != Kind::Source || key.source.is_network();
         let hosts_estimate = has_several.then(|| crossing.hosts.clone().unwrap_or_default());
@@ -184,21 +159,9 @@ impl Episode {
             number,
             limit: *limit,
             quiet_time: i64::try_from(quiet_time.as_nanos()).unwrap_or(i64::MAX),
-            copies: AtomicU64::new(0),
-            retransmissions: AtomicU64::new(0),
-            last_seen: AtomicI64::new(time),
-            last_over: AtomicI64::new(time),
-            last_met: AtomicI64::new(time),
-            shortest: AtomicU64::new(*span),
             since: crossing.since,
-            outcomes: Outcome::BY_NUMBER.map(|outcome| signed(crossing.outcomes.count(outcome))),
-            greeted: signed(crossing.outcomes.greeted),
-            proofs: signed(crossing.outcomes.proofs),
-            sent: AtomicU64::new(crossing.bytes.0),
-            received: AtomicU64::new(crossing.bytes.1),
-            ports,
-            destinations,
-            hosts,
+            counted: Counts::of(crossing),
+            late: OnceLock::new(),
             hosts_estimate,
         }
     }
@@ -217,32 +180,9 @@ impl Episode {
 
     /// Whether it still lasts at this time: the quiet time has not passed since the last attempt that met a limit.
     #[must_use]
+    #[inline]
     pub fn lasts_at(&self, time: Timestamp) -> bool {
         time <= self.over_after()
-    }
-
-    /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
-    /// a limit.
-    pub fn count(&self, sight: &Sight<'_>, span: Option<u64>, met: bool) {
-        let Sight { time, src, dst, dst_port } = *sight;
-        let last = if met { &self.last_over } else { &self.last_seen };
-        last.fetch_max(time.nanos(), Ordering::Relaxed);
-        self.shorten(span);
-        self.ports.add(dst_port, 1);
-        self.destinations.add(dst.0, dst.1);
-        if let Some(estimate) = &self.hosts_estimate {
-            // What is kept has been estimated.
-            if !self.hosts.add(src.0, src.1) {
-                estimate.add(Mark::of(src.0));
-            }
-        }
-    }
-
-    fn shorten(&self, span: Option<u64>) {
-        // It seldom is the shortest: a look is cheaper than a swap.
-        if let Some(span) = span.filter(|span| *span < self.shortest.load(Ordering::Relaxed)) {
-            self.shortest.fetch_min(span, Ordering::Relaxed);
-        }
     }
 
     /// Whether an attempt whose first SYN came at this tick is the episode's.
@@ -252,53 +192,72 @@ impl Episode {
         started >= self.since
     }
 
+    /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
+    /// a limit. This and what follows is for the one thread that counts.
+    #[inline]
+    pub fn count(&self, sight: &Sight<'_>, span: Option<u64>, met: bool) {
+        self.counted.count(sight, span, met, self.hosts_estimate.as_deref());
+    }
+
     /// Takes note of what became of an attempt that began at this tick, if it is one of its own.
     pub fn change(&self, started: (u32, Ticks), before: Life, after: Life) {
         if self.has(started) {
-            self.add(before, after);
+            self.counted.change(before, after);
         }
     }
 
     /// Takes note of what an attempt is that counts from now on.
     pub fn settle(&self, life: Life) {
-        self.add(Life::default(), life);
-    }
-
-    fn add(&self, before: Life, after: Life) {
-        if before.outcome != after.outcome {
-            self.outcomes[before.outcome as usize].fetch_sub(1, Ordering::Relaxed);
-            // `Release`, partner: the `Acquire` in `unsigned`. Who sees this sees that the attempt was counted.
-            self.outcomes[after.outcome as usize].fetch_add(1, Ordering::Release);
-        }
-        let greeted = |life| i64::from(Code::from(life).life().1);
-        self.greeted.fetch_add(greeted(after) - greeted(before), Ordering::Relaxed);
-        self.proofs.fetch_add(i64::from(after.proven) - i64::from(before.proven), Ordering::Relaxed);
-        // Wrapping is how a smaller number is added.
-        self.sent.fetch_add(u64::from(after.sent).wrapping_sub(before.sent.into()), Ordering::Relaxed);
-        self.received
-            .fetch_add(u64::from(after.received).wrapping_sub(before.received.into()), Ordering::Relaxed);
+        self.counted.change(Life::default(), life);
     }
 
     /// Takes note that a limit by outcome was met at this time, and in what span if it is the episode's own.
     pub fn meet(&self, time: Timestamp, span: Option<u64>) {
-        self.last_met.fetch_max(time.nanos(), Ordering::Relaxed);
-        self.shorten(span);
+        self.counted.meet(time, span);
     }
 
     /// Counts a copy of an attempt.
     pub fn count_copy(&self) {
-        self.copies.fetch_add(1, Ordering::Relaxed);
+        self.counted.copies.add(1);
     }
 
     /// Counts a retransmission of an attempt.
     pub fn count_retransmission(&self) {
-        self.retransmissions.fetch_add(1, Ordering::Relaxed);
+        self.counted.retransmissions.add(1);
+    }
+
+    /// Counts an attempt, as [`Episode::count`] does. This and the next two are for the detector.
+    pub(super) fn count_late(&self, sight: &Sight<'_>, span: Option<u64>, met: bool) {
+        self.late().count(sight, span, met, self.hosts_estimate.as_deref());
+    }
+
+    /// The same as [`Episode::change`].
+    pub(super) fn change_late(&self, started: (u32, Ticks), before: Life, after: Life) {
+        if self.has(started) {
+            self.late().change(before, after);
+        }
+    }
+
+    /// The same as [`Episode::meet`].
+    pub(super) fn meet_late(&self, time: Timestamp, span: Option<u64>) {
+        self.late().meet(time, span);
+    }
+
+    fn late(&self) -> &Counts {
+        self.late.get_or_init(Box::default)
+    }
+
+    /// All that was counted, by whom ever.
+    #[inline]
+    fn all(&self) -> impl Iterator<Item = &Counts> {
+        std::iter::once(&self.counted).chain(self.late.get().map(|late| &**late))
     }
 
     /// The time after which it is over, if no further attempt meets a limit.
+    #[inline]
     pub(super) fn over_after(&self) -> Timestamp {
-        let [over, met] = [&self.last_over, &self.last_met].map(|last| last.load(Ordering::Relaxed));
-        Timestamp::from_nanos(over.max(met).saturating_add(self.quiet_time))
+        let last = self.all().map(Counts::last_over).fold(i64::MIN, i64::max);
+        Timestamp::from_nanos(last.saturating_add(self.quiet_time))
     }
 
     /// How many attempts there were, and what became of them.
@@ -306,14 +265,17 @@ impl Episode {
     /// Live, this goes on while it is read. What comes later in an attempt's life is read first: one that moves on
     /// meanwhile is missed, and is pending here, rather than counted twice.
     pub(super) fn attempts(&self) -> (u64, Mix) {
-        let (greeted, proofs) = (unsigned(&self.greeted), unsigned(&self.proofs));
+        // Of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was out of
+        // order), one more may have gone than came.
+        let sum = |of: &dyn Fn(&Counts) -> i64| u64::try_from(self.all().map(of).sum::<i64>()).unwrap_or(0);
+        let (greeted, proofs) = (sum(&|counts| counts.greeted.get()), sum(&|counts| counts.proofs.get()));
         let mut mix = Mix::default();
         let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
         let counts: Vec<_> = settled
             .chain([Outcome::Open])
-            .map(|outcome| (outcome, unsigned(&self.outcomes[outcome as usize])))
+            .map(|outcome| (outcome, sum(&|counts| counts.outcomes[outcome as usize].get())))
             .collect();
-        let attempts = self.ports.total();
+        let attempts = self.all().map(|counts| counts.ports.total()).sum();
         // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
         // the attempts all the same.
         let mut rest = attempts;
@@ -328,33 +290,41 @@ impl Episode {
     }
 
     pub(super) fn bytes(&self) -> (u64, u64) {
-        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
+        // One that is told late may have been told before as more: that is taken away here.
+        let sum = |of: &dyn Fn(&Counts) -> u64| self.all().map(of).fold(0, u64::wrapping_add);
+        (sum(&|counts| counts.sent.get()), sum(&|counts| counts.received.get()))
     }
 
     pub(super) fn copies(&self) -> u64 {
-        self.copies.load(Ordering::Relaxed)
+        self.all().map(|counts| counts.copies.get()).sum()
     }
 
     pub(super) fn retransmissions(&self) -> u64 {
-        self.retransmissions.load(Ordering::Relaxed)
+        self.all().map(|counts| counts.retransmissions.get()).sum()
     }
 
     pub(super) fn last_seen(&self) -> Timestamp {
-        let [seen, over] = [&self.last_seen, &self.last_over].map(|last| last.load(Ordering::Relaxed));
-        Timestamp::from_nanos(seen.max(over))
+        Timestamp::from_nanos(self.all().map(Counts::last_seen).fold(i64::MIN, i64::max))
     }
 
+    /// The shortest span of N attempts, in ticks, N being that of the limit.
     pub(super) fn shortest(&self) -> u64 {
-        self.shortest.load(Ordering::Relaxed)
+        self.all().map(|counts| counts.shortest.get()).fold(u64::MAX, u64::min)
     }
-}
 
-fn signed(count: u64) -> AtomicI64 {
-    AtomicI64::new(i64::try_from(count).unwrap_or(i64::MAX))
-}
+    /// Attempts by port.
+    pub(super) fn ports(&self) -> Ports {
+        PortCounts::ports(self.all().map(|counts| &counts.ports))
+    }
 
-/// A count of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was
-/// out of order), one more may have gone than came.
-fn unsigned(count: &AtomicI64) -> u64 {
-    u64::try_from(count.load(Ordering::Acquire)).unwrap_or(0)
+    /// Where they went.
+    pub(super) fn destinations(&self) -> Addresses {
+        AddressSet::addresses(self.all().map(|counts| &counts.destinations))
+    }
+
+    /// The hosts that they came from, where there can be several, and an estimate of how many that were.
+    pub(super) fn hosts(&self) -> Option<(Addresses, u64)> {
+        let estimate = self.hosts_estimate.as_deref()?;
+        Some((AddressSet::addresses(self.all().map(|counts| &counts.hosts)), estimate.count()))
+    }
 }

@@ -9,8 +9,10 @@
 //! have passed at once), and at its end.
 
 mod collect;
+mod counts;
 mod episode;
 mod event;
+mod lone;
 mod schedule;
 mod vantage;
 mod vigil;
@@ -25,7 +27,7 @@ use crossbeam_channel::{Receiver, Sender};
 pub use episode::{Episode, Episodes, Recent};
 pub use event::{Attempt, Change, Crossing, Event, Key, Keyed, Reload, Sight, WindowPorts};
 
-use crate::alert::{About, Addresses, Alert, Ended, Kind, Losses, State, Trigger, Within};
+use crate::alert::{About, Alert, Ended, Kind, Losses, State, Trigger, Within};
 use crate::clock::Ticks;
 use crate::packet::{Interfaces, Origin};
 use crate::sink::Sink;
@@ -152,14 +154,14 @@ impl<S: Sink> Detector<S> {
             }
             Event::Late(attempt) => {
                 if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-                    open.episode.count(&attempt.sight(), None, false);
+                    open.episode.count_late(&attempt.sight(), None, false);
                     self.sink.late(open.episode.number(), attempt.logged());
                 }
                 self.episodes.count_handled();
             }
             Event::Became(change) => {
                 if let Some(open) = self.by_key.get(&change.key).and_then(|id| self.open.get(id)) {
-                    open.episode.change(change.started, change.before, change.after);
+                    open.episode.change_late(change.started, change.before, change.after);
                 }
                 self.episodes.count_handled();
             }
@@ -190,9 +192,9 @@ impl<S: Sink> Detector<S> {
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
-                Some(Limit { outcome: Some(_), .. }) => open.episode.meet(attempt.time, span),
+                Some(Limit { outcome: Some(_), .. }) => open.episode.meet_late(attempt.time, span),
                 _ => {
-                    open.episode.count(&attempt.sight(), span, true);
+                    open.episode.count_late(&attempt.sight(), span, true);
                     self.sink.late(open.episode.number(), attempt.logged());
                 }
             }
@@ -391,6 +393,7 @@ impl<S: Sink> Detector<S> {
         let source = open.key.source;
         let (attempts, outcomes) = episode.attempts();
         let (sent, received) = episode.bytes();
+        let hosts = episode.hosts();
         Some(Alert {
             episode: episode.number(),
             time,
@@ -408,14 +411,11 @@ impl<S: Sink> Detector<S> {
             first_seen: open.first_seen,
             last_seen: episode.last_seen(),
             peak: rate(limit, episode.shortest()),
-            ports: episode.ports.ports(),
-            destinations: episode.destinations.addresses(),
-            hosts: match episode.hosts_estimate {
-                Some(_) => episode.hosts.addresses(),
-                None => Addresses::default(),
-            },
+            ports: episode.ports(),
+            destinations: episode.destinations(),
             // No more than attempts, whatever the estimate's error.
-            hosts_estimate: episode.hosts_estimate.as_deref().map(|hosts| hosts.count().min(attempts)),
+            hosts_estimate: hosts.as_ref().map(|(_, estimate)| (*estimate).min(attempts)),
+            hosts: hosts.map(|(hosts, _)| hosts).unwrap_or_default(),
             within: self.within(open.key),
             outcomes,
             sent,
