@@ -222,11 +222,10 @@ impl Ledger {
                 };
             }
         }
-        for hints in hints.chunks_exact(each) {
-            touched = rows
-                .iter()
-                .zip(hints)
-                .fold(touched, |touched, (row, hint)| touched ^ row.table.touch_ring(*hint));
+        for (tags, hints) in tags.chunks_exact(each).zip(hints.chunks_exact(each)) {
+            let places = rows.iter().zip(tags.iter().zip(hints));
+            touched = places
+                .fold(touched, |touched, (row, (tag, hint))| touched ^ row.table.touch_next(*tag, *hint));
         }
         std::hint::black_box(touched);
     }

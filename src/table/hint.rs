@@ -3,11 +3,12 @@
 use super::slot::Set;
 use crate::sync::Ordering;
 
-/// In which place of its set a tag was found, if it was. It may have gone since, or come.
+/// In which place of its set a tag was found, or that it was not. It may have gone since, or come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
     way: u8,
-    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest.
+    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest. Where the tag
+    /// was not found, how many slots had been claimed, modulo 2^32: until the next one is, it is not there.
     pub(super) entry: u32,
 }
 
@@ -19,7 +20,14 @@ impl Default for Hint {
 
 impl Hint {
     /// No set has that many places.
-    pub(super) const UNKNOWN: Self = Self { way: u8::MAX, entry: 0 };
+    const UNKNOWN: Self = Self { way: u8::MAX, entry: 0 };
+    const ABSENT: u8 = u8::MAX - 1;
+
+    /// The tag was not there when so many slots had been claimed.
+    #[inline]
+    pub(super) fn absent(claims: u32) -> Self {
+        Self { way: Self::ABSENT, entry: claims }
+    }
 
     /// The tag stands at this place, and this entry is wanted next. Beyond the first 32 GiB of rings no entry is brought
     /// in beforehand.
@@ -27,6 +35,18 @@ impl Hint {
     pub(super) fn found(way: usize, entry: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a set has eight places")]
         Self { way: way as u8, entry: u32::try_from(entry).unwrap_or_default() }
+    }
+
+    /// Whether the tag was found not to be there.
+    #[inline]
+    pub(super) fn is_absent(self) -> bool {
+        self.way == Self::ABSENT
+    }
+
+    /// Whether it is not there now either, when so many slots have been claimed.
+    #[inline]
+    pub(super) fn is_still_absent(self, claims: u32) -> bool {
+        self == Self::absent(claims)
     }
 
     /// The place, if the tag is still there.

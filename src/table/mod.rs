@@ -53,7 +53,7 @@ use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
 use crate::hash;
 use crate::outcome::Code;
-use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::watch::Limit;
 use door::Door;
 use marks::Marks;
@@ -78,6 +78,8 @@ pub struct Table {
     /// Where sources wait for their second attempt.
     door: Option<Door>,
     writers: Writers,
+    /// How many slots have been claimed, modulo 2^32, where one thread alone writes: by that one, and nobody else reads it.
+    claims: AtomicU32,
     /// Entries of a ring: N-1 of the largest limit, and at least one.
     ring: u32,
     /// Each limit's N-1 and W.
@@ -194,6 +196,7 @@ impl Table {
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             door: door.transpose()?,
             writers: make.writers,
+            claims: AtomicU32::new(0),
             ring,
             fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
             limits: limits
@@ -243,13 +246,12 @@ impl Table {
         self.sets.len() * WAYS
     }
 
-    /// Brings the tags and words of a source's set into the cache. The result is of no use but to be kept from being
+    /// Brings the tags of a source's set into the cache. The result is of no use but to be kept from being
     /// optimised away: many independent loads overlap where one after the other would wait.
     #[must_use]
+    #[inline]
     pub fn touch(&self, tag: u64) -> u64 {
-        let set = &self.sets[self.set_of(tag)];
-        let door = self.door.as_ref().map_or(0, |door| door.touch(tag));
-        set.tags[0].load(Ordering::Relaxed) ^ door
+        self.sets[self.set_of(tag)].tags[0].load(Ordering::Relaxed)
     }
 
     /// Where the next attempt of a source that has a slot will be recorded, once its set is in the cache.
@@ -271,17 +273,21 @@ impl Table {
     fn hint_at(&self, tag: u64, back: impl Fn(u32) -> u32) -> Hint {
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        set.find(nonzero(tag)).map_or(Hint::UNKNOWN, |way| {
-            let count = Word(set.words[way].load(Ordering::Relaxed)).count();
-            Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
-        })
+        let Some(way) = set.find(nonzero(tag)) else {
+            return Hint::absent(self.claims.load(Ordering::Relaxed));
+        };
+        let count = Word(set.words[way].load(Ordering::Relaxed)).count();
+        Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
     }
 
-    /// Brings the place of the entry that a hint tells of into the cache. Nothing else is done here, so that many such
-    /// loads are under way at once.
+    /// Brings into the cache what a hint for this tag tells of: the place of the entry, or the door. Nothing else is done
+    /// here, so that many such loads are under way at once.
     #[must_use]
     #[inline]
-    pub fn touch_ring(&self, hint: Hint) -> u64 {
+    pub fn touch_next(&self, tag: u64, hint: Hint) -> u64 {
+        if hint.is_absent() {
+            return self.door.as_ref().map_or(0, |door| door.touch(nonzero(tag)));
+        }
         let entry = hint.entry as usize;
         let ring = self.rings.get(entry).map_or(0, |entry| entry.load(Ordering::Relaxed));
         ring ^ u64::from(self.marks.get(entry).0)

@@ -123,8 +123,11 @@ impl Table {
         }
         let at = self.set_of(tag);
         let set = &self.sets[at];
-        if let Some(way) = hint.place(set, tag).or_else(|| set.find(tag)) {
-            return Taken::Recorded(self.add(at, way, attempt, None));
+        // Nobody else claims slots here.
+        if !hint.is_still_absent(self.claims.load(Ordering::Relaxed)) {
+            if let Some(way) = hint.place(set, tag).or_else(|| set.find(tag)) {
+                return Taken::Recorded(self.add(at, way, attempt, None));
+            }
         }
         let second = attempt.time.second();
         let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
@@ -158,6 +161,7 @@ impl Table {
     fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
         let set = &self.sets[at];
         let way = claim::choose_alone(set, second, self.idle_after, ties);
+        self.claims.store(self.claims.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         (way, claim::claim_alone(set, way, tag, second, self.idle_after))
     }
 

@@ -313,12 +313,20 @@ proptest! {
         let mut ties = [Ties::new(1), Ties::new(1)];
         let mut unsettled = std::collections::VecDeque::new();
         let mut time = 10_000;
-        for (source, later, port) in attempts {
+        // As a batch does, where to look is asked of several before the first of them is recorded.
+        let sources: Vec<_> = attempts.iter().map(|(source, ..)| *source).collect();
+        let mut hints = Vec::new();
+        for (number, (source, later, port)) in attempts.into_iter().enumerate() {
+            if number % 8 == 0 {
+                let some = &sources[number..sources.len().min(number + 8)];
+                hints = some.iter().map(|source| [0, 1].map(|n| tables[n].hint(tag(*source)))).collect();
+            }
+            let hints = hints[number % 8];
             // No two of a source at one tick, of which one would be as good as the other.
             time += later + 1;
             let attempt = Attempt { time: Ticks(time), port, mark: Mark::of(tag(source)), ..Attempt::default() };
             let taken = [0, 1].map(|n| {
-                tables[n].record_attempt(tag(source), tables[n].hint(tag(source)), &attempt, &mut ties[n])
+                tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n])
             });
             let recorded = taken.map(|taken| taken.recorded().copied());
             let met = [0, 1].map(|n| recorded[n].and_then(|recorded| tables[n].met(&recorded)));
@@ -372,6 +380,18 @@ fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
             assert_eq!(table.settle_at(place, &third.1, &third.1), None);
         }
     }
+}
+
+#[test]
+fn a_source_that_got_its_slot_after_it_was_looked_for_is_found_there() {
+    let table = behind_a_door(&[limit(3, 10)], 64);
+    let mut ties = Ties::new(1);
+    let hint = table.hint(tag(1));
+    let counts = [0, 1, 2, 3].map(|n| {
+        let attempt = Attempt { time: Ticks(10_000 + n), port: 25, ..Attempt::default() };
+        table.record_attempt(tag(1), hint, &attempt, &mut ties).recorded().map(|recorded| recorded.count)
+    });
+    assert_eq!(counts, [None, Some(1), Some(2), Some(3)], "one slot, and no second one");
 }
 
 #[test]
