@@ -26,8 +26,8 @@ const BATCHES: usize = 8;
 /// Empty ones that go back together, unless the first part waits: to wake it for each costs as much as to count some of
 /// what it brings.
 const TOGETHER: usize = BATCHES / 2;
-/// How much of what was given up is under way.
-const GIVEN_UP: usize = 2;
+/// Places for what was given up that are under way.
+const GIVEN_UP: usize = BATCHES;
 
 /// The part that runs ahead: it takes packets.
 #[derive(Debug)]
@@ -52,12 +52,13 @@ pub struct Behind {
     spent: Sender<GivenUp>,
 }
 
-/// What the part that counts is told, in order.
-#[derive(Debug)]
-enum Told {
-    Batch(Batch),
-    GivenUp(GivenUp),
-    Turn(Turn, u32),
+/// What the part that counts is told, in this order. Mostly it is one message for all: a capture of a day has a turn for
+/// each second, and to wake another thread takes longer than what there is to do.
+#[derive(Debug, Default)]
+struct Told {
+    batch: Option<Batch>,
+    given_up: Option<GivenUp>,
+    turn: Option<(Turn, u32)>,
 }
 
 /// The way from the first part.
@@ -74,18 +75,20 @@ struct Out {
 struct Onward {
     told: Sender<Told>,
     spent: Receiver<GivenUp>,
+    /// What is told next.
+    next: Told,
 }
 
 pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Between, Behind) {
     intake.set_room(batch::LARGE);
     let (full, incoming) = bounded(BATCHES);
     let (back, empty) = bounded(BATCHES);
-    let (out, told) = bounded(BATCHES + GIVEN_UP);
+    let (out, told) = bounded(BATCHES);
     let (spent, unused) = bounded(GIVEN_UP);
     // The one that is filled is another.
     (1..GIVEN_UP).for_each(|_| drop(spent.send(GivenUp::new())));
     let spare = (1..BATCHES).map(|_| intake.spare()).collect();
-    let (tracking, ledger) = tracking.before(Onward { told: out, spent: unused });
+    let (tracking, ledger) = tracking.before(Onward { told: out, spent: unused, next: Told::default() });
     (
         Ahead { intake, out: Out { full, empty, spare } },
         Between { tracking, full: incoming },
@@ -148,18 +151,32 @@ impl source::Receiver for Ahead {
 
 impl Next for Onward {
     fn judged(&mut self, batch: &mut Batch) {
-        let _ = self.told.send(Told::Batch(std::mem::take(batch)));
+        let is_all = batch.turn.is_none();
+        self.next.batch = Some(std::mem::take(batch));
+        if is_all {
+            self.send();
+        }
     }
 
     fn given_up(&mut self, given_up: &mut GivenUp) {
+        if self.next.given_up.is_some() {
+            self.send();
+        }
         match self.spent.recv() {
-            Ok(empty) => drop(self.told.send(Told::GivenUp(std::mem::replace(given_up, empty)))),
+            Ok(empty) => self.next.given_up = Some(std::mem::replace(given_up, empty)),
             Err(_) => given_up.clear(),
         }
     }
 
     fn turn(&mut self, turn: &Turn, waiting_from: u32) {
-        let _ = self.told.send(Told::Turn(*turn, waiting_from));
+        self.next.turn = Some((*turn, waiting_from));
+        self.send();
+    }
+}
+
+impl Onward {
+    fn send(&mut self) {
+        let _ = self.told.send(std::mem::take(&mut self.next));
     }
 }
 
@@ -179,25 +196,28 @@ impl Behind {
         let mut done = Vec::with_capacity(BATCHES);
         // Whether the last batch's turn is still to come: it is done with only then.
         let mut is_turning = false;
-        for told in &self.told {
-            match told {
-                Told::Batch(mut batch) => {
-                    is_turning = batch.turn.is_some();
-                    self.ledger.judged(&mut batch);
-                    batch.clear();
-                    done.push(batch);
-                }
-                Told::GivenUp(mut given_up) => {
-                    self.ledger.given_up(&mut given_up);
-                    let _ = self.spent.send(given_up);
-                }
-                Told::Turn(turn, waiting_from) => {
-                    self.ledger.turn(&turn, waiting_from);
-                    is_turning = false;
-                }
+        for Told { batch, given_up, turn } in &self.told {
+            if let Some(mut batch) = batch {
+                is_turning = batch.turn.is_some();
+                self.ledger.judged(&mut batch);
+                batch.clear();
+                done.push(batch);
+            }
+            if let Some(mut given_up) = given_up {
+                self.ledger.given_up(&mut given_up);
+                let _ = self.spent.send(given_up);
+            }
+            if let Some((turn, waiting_from)) = turn {
+                self.ledger.turn(&turn, waiting_from);
+                is_turning = false;
+            }
+            let is_idle = self.told.is_empty();
+            if is_idle && !is_turning {
+                // Who waits for the last of them waits for the detector, too.
+                self.ledger.settle();
             }
             // Where nobody waits for them any more, they are the last.
-            if !is_turning && (done.len() >= TOGETHER || self.told.is_empty()) {
+            if !is_turning && (done.len() >= TOGETHER || is_idle) {
                 done.drain(..).for_each(|batch| drop(self.empty.send(batch)));
             }
         }

@@ -91,7 +91,7 @@ impl Ledger {
         if recorded.flagged {
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
             // One that is over is closed by the detector at its next tick, or by the crossing below.
-            let episode = self.recent.get(&self.episodes, tag, is_it, key);
+            let episode = self.recent.get(self.open.now(&self.handoff), tag, is_it, key);
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                 let span = limit.and_then(|limit| counter.table.span(recorded, limit));
@@ -126,17 +126,18 @@ impl Ledger {
         let is_over = |episodes: &Episodes| {
             episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
         };
-        if self.episodes.are_settled() && is_over(&self.episodes) {
+        let episodes = self.open.now(&self.handoff);
+        if episodes.are_settled() && is_over(episodes) {
             // While there is no room for its episode, the flag says that it is counted as refused: what becomes of its
             // attempts may meet a limit again and again, between attempts that meet none.
-            if !self.episodes.is_full() {
+            if !episodes.is_full() {
                 self.watches[watch].tallies[tally].counter.table.flag(slot, false);
             }
             return;
         }
-        self.episodes.count_sent();
+        episodes.count_sent();
         if !self.handoff.offer(Event::Late(attempt)) {
-            self.episodes.count_handled();
+            episodes.count_handled();
             self.note_dropped(watch);
         }
     }
@@ -162,7 +163,9 @@ impl Ledger {
             let Some((_, true)) = counter.table.find(tag) else { continue };
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
             let key = || by.key(watching, &pending.parties(), tag);
-            let Some(episode) = self.recent.get(&self.episodes, tag, is_it, key) else { continue };
+            let Some(episode) = self.recent.get(self.open.now(&self.handoff), tag, is_it, key) else {
+                continue;
+            };
             if episode.lasts_at(pending.now.time) {
                 if *by == By::Source {
                     reported_in = Some(watch);

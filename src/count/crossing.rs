@@ -49,7 +49,7 @@ impl Ledger {
             return false;
         }
         // From here on the work grows with the limit's N: what would be dropped is not begun.
-        if self.episodes.is_full() {
+        if self.open.now(&self.handoff).is_full() {
             // The flag has each such source counted once, and costs the same as for one that has an episode.
             self.stats.episodes_refused += u64::from(!is_flagged);
             flag();
@@ -61,10 +61,10 @@ impl Ledger {
         }
         flag();
         let Some(crossing) = self.crossing(met, slot, attempt, now) else { return false };
-        self.episodes.count_sent();
+        self.open.now(&self.handoff).count_sent();
         let is_sent = self.handoff.offer(Event::Crossing(crossing));
         if !is_sent {
-            self.episodes.count_handled();
+            self.open.now(&self.handoff).count_handled();
             self.note_dropped(met.watch);
         }
         is_sent

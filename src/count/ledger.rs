@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{self, Batch, Turn, Verdict};
-use super::handoff::Handoff;
+use super::handoff::{Handoff, Open};
 use super::noted::{Memo, Memos, ReportedIn};
 use super::parties::Hasher;
 use super::plan::NONE;
@@ -48,7 +48,7 @@ pub(super) struct Ledger {
     pub(super) writer: Option<CaptureHandle>,
     pub(super) evidence: Option<Tap>,
     pub(super) handoff: Handoff,
-    pub(super) episodes: Arc<Episodes>,
+    pub(super) open: Open,
     pub(super) recent: Recent,
     /// How often the range of ticks was used up.
     pub(super) era: u32,
@@ -122,7 +122,7 @@ impl Next for Ledger {
             self.handoff.deliver(Event::Step(before, now));
         } else {
             self.volumes.settle();
-            self.handoff.offer(Event::Tick(now, self.counted()));
+            self.handoff.tick(Event::Tick(now, self.counted()));
         }
         if let Some(ticks) = turn.moved_back {
             self.era += 1;
@@ -156,7 +156,7 @@ impl Ledger {
             writer: parts.writer,
             evidence: parts.evidence,
             handoff: parts.handoff,
-            episodes: parts.episodes,
+            open: Open::new(parts.episodes),
             recent: Recent::default(),
             era: 0,
             stats: Stats { slots, ..Stats::default() },
@@ -167,6 +167,11 @@ impl Ledger {
     pub(super) fn finish(self) -> Vec<Vec<Census>> {
         self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
         self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
+    }
+
+    /// In replay, waits until the detector has dealt with all that it was told.
+    pub(super) fn settle(&self) {
+        self.open.now(&self.handoff);
     }
 
     /// Tells that a second has passed, if there is room to tell it.

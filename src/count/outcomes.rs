@@ -185,8 +185,9 @@ impl Ledger {
         let key = || by.key(watching, parties, tag);
         let (started, before) = ((self.era, news.started), news.before.unwrap_or_default());
         // Asked before the look: whoever sees that a crossing was dealt with finds its episode.
-        let are_settled = self.episodes.are_settled();
-        if let Some(episode) = self.recent.get(&self.episodes, tag, is_it, key) {
+        let episodes = self.open.now(&self.handoff);
+        let are_settled = episodes.are_settled();
+        if let Some(episode) = self.recent.get(episodes, tag, is_it, key) {
             if episode.lasts_at(now.time) {
                 episode.change(started, before, news.after);
             }
@@ -194,9 +195,9 @@ impl Ledger {
         }
         if !are_settled {
             let change = Change { key: key(), started, before, after: news.after };
-            self.episodes.count_sent();
+            episodes.count_sent();
             if !self.handoff.offer(Event::Became(change)) {
-                self.episodes.count_handled();
+                episodes.count_handled();
                 self.note_dropped(watch);
             }
         }
@@ -237,7 +238,9 @@ impl Ledger {
         let Some(counter) = watching.outcome(outcome) else { return };
         let table = &watching.tallies[0].counter.table;
         let attempt = attempt(key, parties, news, now);
-        if let Some(episode) = self.episodes.get(&attempt.key).filter(|episode| episode.lasts_at(now.time)) {
+        if let Some(episode) =
+            self.open.now(&self.handoff).get(&attempt.key).filter(|episode| episode.lasts_at(now.time))
+        {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
             let span = own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
             if own.is_some() && !episode.has((self.era, news.started)) {
