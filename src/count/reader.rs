@@ -50,7 +50,7 @@ pub(super) enum Order {
     GoOn { plan: Plan, tunnels: Tunnels, filter: Option<Filter> },
 }
 
-/// The half of counting that reads, on one of several threads.
+/// The part of counting that reads, on one of several threads.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) number: usize,
