@@ -10,7 +10,7 @@ use crate::table;
 
 /// In which watches attempts came while their source had an episode.
 #[derive(Debug)]
-pub(super) struct ReportedIn(Vec<Reported>);
+pub(super) struct ReportedIn(Vec<u8>);
 
 /// Such watches of one attempt. The first seven are told apart, the others are not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,21 +36,22 @@ impl Reported {
 impl ReportedIn {
     /// For so many places of connections.
     pub(super) fn new(places: usize) -> Self {
-        Self(vec![Reported::default(); places])
+        // Bytes, since zeroed memory of bytes is resident only where it is written.
+        Self(vec![0; places])
     }
 
     /// Takes note of the attempt that is remembered at this place from now on.
     #[inline]
     pub(super) fn set(&mut self, place: Place, reported: Reported) {
         if let Some(cell) = self.0.get_mut(place.number()) {
-            *cell = reported;
+            *cell = reported.0;
         }
     }
 
     /// What is known of the attempt at this place.
     #[inline]
     pub(super) fn get(&self, place: Place) -> Reported {
-        self.0.get(place.number()).copied().unwrap_or_default()
+        Reported(self.0.get(place.number()).copied().unwrap_or_default())
     }
 }
 

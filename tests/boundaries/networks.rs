@@ -64,17 +64,24 @@ fn a_reset_is_an_answer() {
 
 #[test]
 fn what_became_of_a_hosts_own_attempts_is_not_its_networks_when_its_episode_is_over() {
-    let mut run = setup().quiet_time(2).start();
-    syns().iter().for_each(|syn| run.see(syn));
-    // Others keep the network's episode open; the host's is over by then.
-    for n in 11..60u16 {
-        run.see(&Syn { src_port: n, ..syn(0.1 * f64::from(n), &format!("198.51.100.{n}")).numbered(n) });
+    // From a port for each attempt, or from one for all: then each moves aside for the next.
+    for one_port in [None, Some(5)] {
+        let mut run = setup().quiet_time(2).start();
+        let is_own = |syn: &Syn| syn.src_port > 4;
+        let from =
+            |syn: Syn| Syn { src_port: one_port.filter(|_| is_own(&syn)).unwrap_or(syn.src_port), ..syn };
+        syns().into_iter().map(from).for_each(|syn| run.see(&syn));
+        // Others keep the network's episode open; the host's is over by then.
+        for n in 11..60u16 {
+            run.see(&Syn { src_port: n, ..syn(0.1 * f64::from(n), &format!("198.51.100.{n}")).numbered(n) });
+        }
+        let own = || syns().into_iter().filter(is_own).map(from);
+        own().for_each(|syn| run.see_refusal(&syn.later(Duration::from_secs(5))));
+        let found = run.finish();
+        let [network, host] = ends(&found);
+        assert_eq!((host.attempts, host.outcomes.count(Outcome::Pending)), (6, 6), "it was over");
+        // The host's first two were counted for both, the others for the host alone.
+        let refused = network.outcomes.count(Outcome::Refused);
+        assert_eq!((network.attempts, refused), (4 + 2 + 49, 2), "{one_port:?}");
     }
-    let own = || syns().into_iter().filter(|syn| syn.src_port > 4);
-    own().for_each(|syn| run.see_refusal(&syn.later(Duration::from_secs(5))));
-    let found = run.finish();
-    let [network, host] = ends(&found);
-    assert_eq!((host.attempts, host.outcomes.count(Outcome::Pending)), (6, 6), "it was over");
-    // The host's first two were counted for both, the others for the host alone.
-    assert_eq!((network.attempts, network.outcomes.count(Outcome::Refused)), (4 + 2 + 49, 2));
 }
