@@ -320,7 +320,11 @@ fn open(name: &str, opening: &Opening, group: Option<&Arc<Group>>) -> Result<(So
     if !link.is_supported() {
         return Err(fail(InterfaceFault::LinkType(link)));
     }
-    // Until it is in the group it gets what the others get, too.
+    // While libpcap sets a filter nothing gets through: in the group that would be lost, before it the others have it.
+    set_filter(&mut capture, name, link, &opening.filter)?;
+    // Until it is in the group it gets what the others get, too. The time is read before it joins: what passes meanwhile
+    // is better handed over twice, which is seen for a copy, than not at all.
+    let joining = now();
     let membership = match group {
         Some(group) => {
             Some(group.join(&capture).map_err(|error| fail(InterfaceFault::Fanout(error.into())))?)
@@ -330,8 +334,7 @@ fn open(name: &str, opening: &Opening, group: Option<&Arc<Group>>) -> Result<(So
     let before_group = membership
         .as_ref()
         .filter(|membership| !membership.is_first())
-        .map(|_| Before { time: now(), until: Instant::now() + opening.read_timeout + SLACK });
-    set_filter(&mut capture, name, link, &opening.filter)?;
+        .map(|_| Before { time: joining, until: Instant::now() + opening.read_timeout + SLACK });
     let capture = capture.setnonblock().map_err(libpcap)?;
     Ok((Socket { capture, before_group, _membership: membership }, link))
 }
