@@ -75,13 +75,10 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
                 let syn = syn(count % different);
                 (connection(&key, &syn), syn)
             });
-            black_box(
-                batch.iter().fold(0, |touched, (connection, _)| touched ^ connections.touch(*connection)),
-            );
-            let hints = batch.map(|(connection, _)| connections.hint(connection));
-            black_box(hints.iter().fold(0, |touched, hint| touched ^ connections.touch_entry(hint)));
-            for (connection, syn) in &batch {
-                black_box(connections.syn(*connection, Ticks(20_000 + u64::from(count) / 128), syn));
+            let hints = connections.touch(batch.iter().map(|(connection, _)| *connection));
+            for ((connection, syn), hint) in batch.iter().zip(&hints) {
+                let time = Ticks(20_000 + u64::from(count) / 128);
+                black_box(connections.syn_at(hint, *connection, time, syn));
             }
         }
     });

@@ -55,8 +55,11 @@ use way::Ways;
 /// How far back an entry counts.
 pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 
-/// How many SYNs are settled at once: enough for their waits for memory to overlap.
+/// How many connections are looked at together: enough for their waits for memory to overlap.
 pub const AT_ONCE: usize = 64;
+
+/// The bytes in which the one who counts remembers more of a SYN that is waited for: they come out of the same memory.
+pub const NOTED: usize = 12;
 
 /// The part of the memory that the queue of timers gets.
 const TIMERS_SHARE: usize = 2;
@@ -186,28 +189,35 @@ impl Connections {
         self.timers.refused()
     }
 
-    /// Brings the first line of a connection's set into the cache. The result is of no use but to be kept from being
-    /// optimised away.
-    #[must_use]
-    pub fn touch(&self, connection: u64) -> u64 {
-        self.sets[self.set_of(connection)].touch()
+    /// Brings all that these connections need into the cache, at most [`AT_ONCE`] of them: first the sets, then the
+    /// entries. What is loaded overlaps as far as little else is done between one load and the next, so where to look is
+    /// worked out apart. Gives that.
+    #[inline]
+    pub fn touch(&self, connections: impl Iterator<Item = u64> + Clone) -> [Hint; AT_ONCE] {
+        let connections = connections.take(AT_ONCE);
+        let mut hints = [Hint::default(); AT_ONCE];
+        let mut touched = 0;
+        for connection in connections.clone() {
+            touched ^= self.sets[self.set_of(connection)].touch();
+        }
+        let mut count = 0;
+        for (hint, connection) in hints.iter_mut().zip(connections) {
+            *hint = self.hint(connection);
+            count += 1;
+        }
+        for Hint { place: Place { set, way }, .. } in &hints[..count] {
+            touched ^= self.sets[*set].entry(*way).tag;
+        }
+        std::hint::black_box(touched);
+        hints
     }
 
     /// Where a connection's entry is, once its set is in the cache, or the one that will give way for it.
-    #[must_use]
-    pub fn hint(&self, connection: u64) -> Hint {
+    #[inline]
+    fn hint(&self, connection: u64) -> Hint {
         let set = self.set_of(connection);
         let (way, room) = self.sets[set].likely(connection.max(1));
         Hint { place: Place { set, way }, room }
-    }
-
-    /// Brings the entry that a hint tells of into the cache. Nothing else is done here, so that many such loads are
-    /// under way at once.
-    #[must_use]
-    #[inline]
-    pub fn touch_entry(&self, hint: &Hint) -> u64 {
-        let Place { set, way } = hint.place;
-        self.sets[set].entry(way).tag
     }
 
     /// How many attempts there is room for.
@@ -359,13 +369,8 @@ impl Connections {
     }
 
     /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`].
-    #[must_use]
-    pub fn touch_due(&self, now: Ticks) -> u64 {
-        let due = || self.timers.due(now).take(AT_ONCE);
-        let touched = due().fold(0, |touched, timer| touched ^ self.touch(timer.connection));
-        let mut hints = [Hint::default(); AT_ONCE];
-        hints.iter_mut().zip(due()).for_each(|(hint, timer)| *hint = self.hint(timer.connection));
-        hints.iter().fold(touched, |touched, hint| touched ^ self.touch_entry(hint))
+    pub fn touch_due(&self, now: Ticks) {
+        self.touch(self.timers.due(now).map(|timer| timer.connection));
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::Ends;
+use super::{Ends, NOTED};
 use crate::clock::Ticks;
 
 /// How long an attempt waits for its answer, and for the client's ACK of that, after its last SYN: 30 s in ticks.
@@ -38,8 +38,8 @@ impl Timer {
     }
 }
 
-/// What each of them takes, with twelve bytes for what the one who counts remembers of it.
-pub(super) const EACH: usize = size_of::<Timer>() + 12;
+/// What each of them takes, with what the one who counts remembers of it.
+pub(super) const EACH: usize = size_of::<Timer>() + NOTED;
 
 /// SYNs that are waited for, in order of time.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Timers {
     }
 
     /// Those whose time is over, in order.
-    pub(super) fn due(&self, now: Ticks) -> impl Iterator<Item = &Timer> {
+    pub(super) fn due(&self, now: Ticks) -> impl Iterator<Item = &Timer> + Clone {
         self.queue.iter().take_while(move |timer| now > timer.due())
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //!   Ahead ──batch──▶ Between ──batch, what was given up, turn──▶ Behind
 //!   intake           tracking                                    ledger
-//!     ▲                                                            │
+//!     ▲                  ▲                                         │
+//!     │                  └──────── room for what is given up ──────┤
 //!     └──────────────────────── empty batches ─────────────────────┘
 //! ```
 //!
@@ -54,6 +55,7 @@ pub struct Behind {
 
 /// What the part that counts is told, in this order. Mostly it is one message for all: a capture of a day has a turn for
 /// each second, and to wake another thread takes longer than what there is to do.
+/// Where more is given up than there is room for in one, further ones follow without a batch, the last one with the turn.
 #[derive(Debug, Default)]
 struct Told {
     batch: Option<Batch>,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::parties::{End, Hashes, Parties, ends};
 use super::plan::NONE;
 use crate::clock::{Reading, Ticks};
-use crate::connections::{News, Place};
+use crate::connections::{self, News, Place};
 use crate::decode::Skipped;
 use crate::segment::Segment;
 use crate::sink::Kept;
@@ -19,7 +19,7 @@ use crate::table::{Hint, Recorded};
 use crate::time::Timestamp;
 
 /// Segments that are touched together.
-pub(super) const SIZE: usize = 64;
+pub(super) const SIZE: usize = connections::AT_ONCE;
 /// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
 pub(super) const LARGE: usize = 8 * SIZE;
 
@@ -104,7 +104,7 @@ pub(super) struct Turn {
     pub(super) moved_back: Option<u64>,
 }
 
-/// What else is to be known or done, but for the first after all that is in the batch.
+/// What else is to be known or done, but for the first after all that is in the batch. Only that goes with a turn.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     /// What the source says it received and lost.
@@ -215,6 +215,12 @@ impl Batch {
     #[inline]
     pub(super) fn push_verdict(&mut self, verdict: Verdict) {
         self.verdicts.push(verdict);
+    }
+
+    /// All of them, as many at a time as are touched together.
+    pub(super) fn some_at_a_time(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let all = self.pending.len();
+        (0..all).step_by(SIZE).map(move |first| first..all.min(first + SIZE))
     }
 
     /// Keeps what a segment tells of an attempt, for its verdict.

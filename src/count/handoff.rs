@@ -1,6 +1,6 @@
-//! From a capture thread to the detector.
+//! From the thread that counts to the detector.
 //!
-//! Live, the capture thread does not wait: when the channel is full, a crossing is dropped and counted (the source's
+//! Live, the thread that counts does not wait: when the channel is full, a crossing is dropped and counted (the source's
 //! next attempt crosses again) and a tick is left out (the next one does its work). In replay it waits until the
 //! detector has dealt with each event, so that the two take turns and a replay gives the same result each time. A tick
 //! is waited for only before the next event, or before the open episodes are looked at: most of the time there are none
@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::detector::{Episodes, Event};
 
-/// The capture thread's end of the channel.
+/// That thread's end of the channel.
 #[derive(Debug)]
 pub struct Handoff {
     events: Sender<Event>,
@@ -52,13 +52,13 @@ impl Handoff {
         Self { events, turns: None }
     }
 
-    /// For replay: waits for each event to be dealt with.
+    /// For replay: waits for each event to be dealt with, for a tick when that matters.
     #[must_use]
     pub fn in_turns(events: Sender<Event>, turns: Receiver<()>) -> Self {
         Self { events, turns: Some(Turns { done: turns, is_owed: Cell::new(false) }) }
     }
 
-    /// Whether the capture thread and the detector take turns.
+    /// Whether it and the detector take turns.
     #[must_use]
     pub fn is_in_turns(&self) -> bool {
         self.turns.is_some()
@@ -103,7 +103,7 @@ impl Handoff {
 
     /// In replay, waits until all that was handed over has been dealt with.
     #[inline]
-    fn wait(&self) {
+    pub(super) fn wait(&self) {
         if let Some(turns) = self.turns.as_ref().filter(|turns| turns.is_owed.take()) {
             let _ = turns.done.recv();
         }

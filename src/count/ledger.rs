@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{self, Batch, Turn, Verdict};
+use super::batch::{Batch, Turn, Verdict};
 use super::handoff::{Handoff, Open};
 use super::noted::{Memo, Memos, ReportedIn};
 use super::parties::Hasher;
@@ -89,10 +89,9 @@ impl Next for Ledger {
             self.stats.last_watched = Some(last.now.time);
         }
         let rows = Arc::clone(&self.rows);
-        for first in (0..batch.all().len()).step_by(batch::SIZE) {
-            let last = batch.all().len().min(first + batch::SIZE);
-            self.touch(&rows, batch, first..last);
-            for index in first..last {
+        for some in batch.some_at_a_time() {
+            self.touch(&rows, batch, some.clone());
+            for index in some {
                 self.count(&rows, batch, index);
             }
             self.volumes.settle();
@@ -114,7 +113,6 @@ impl Next for Ledger {
     }
 
     fn turn(&mut self, turn: &Turn, waiting_from: u32) {
-        self.clock = turn.reading;
         self.memos.drop_before(waiting_from);
         let now = turn.now;
         if let Some(before) = turn.stepped_from {
@@ -171,7 +169,7 @@ impl Ledger {
 
     /// In replay, waits until the detector has dealt with all that it was told.
     pub(super) fn settle(&self) {
-        self.open.now(&self.handoff);
+        self.handoff.wait();
     }
 
     /// Tells that a second has passed, if there is room to tell it.

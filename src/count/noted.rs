@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::connections::Place;
+use crate::connections::{NOTED, Place};
 use crate::table;
 
 /// In which watches attempts came while their source had an episode.
@@ -58,6 +58,8 @@ impl ReportedIn {
 /// Where an attempt was recorded in the tables of the first tallies: see [`table::Place::number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Memo([u32; Memo::ROOM]);
+
+const _: () = assert!(size_of::<Memo>() == NOTED, "it takes what is set aside for it");
 
 impl Memo {
     /// How many tallies: those that a watch has by default.

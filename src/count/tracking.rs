@@ -4,7 +4,7 @@
 //! and knows no watch and no table: so it can run between the intake and the ledger on a thread of its own. What it finds
 //! goes on with the batch, in order. What shows only by time follows after it, and then the turn of the second.
 
-use super::batch::{self, Batch, Now, Turn, Verdict};
+use super::batch::{Batch, Now, Turn, Verdict};
 use super::intake::Hand;
 use crate::clock::Ticks;
 use crate::connections::{AT_ONCE, Connections, Expired, Hint, News, Syn};
@@ -94,10 +94,10 @@ impl<N> Tracking<N> {
 impl<N: Next> Hand for Tracking<N> {
     /// Says what the segments of a batch are, and hands it on.
     fn hand(&mut self, batch: &mut Batch) {
-        for first in (0..batch.all().len()).step_by(batch::SIZE) {
-            let last = batch.all().len().min(first + batch::SIZE);
-            let hints = self.touch(batch, first, last);
-            for (index, hint) in (first..last).zip(&hints) {
+        for some in batch.some_at_a_time() {
+            let pending = &batch.all()[some.clone()];
+            let hints = self.connections.touch(pending.iter().map(|pending| pending.hashes.connection));
+            for (index, hint) in some.zip(&hints) {
                 self.judge(batch, index, hint);
             }
         }
@@ -113,23 +113,6 @@ impl<N: Next> Hand for Tracking<N> {
 }
 
 impl<N: Next> Tracking<N> {
-    /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
-    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
-    fn touch(&self, batch: &Batch, first: usize, last: usize) -> [Hint; batch::SIZE] {
-        let mut hints = [Hint::default(); batch::SIZE];
-        let pending = &batch.all()[first..last];
-        let mut touched =
-            pending.iter().fold(0, |touched, p| touched ^ self.connections.touch(p.hashes.connection));
-        for (hint, pending) in hints.iter_mut().zip(pending) {
-            *hint = self.connections.hint(pending.hashes.connection);
-        }
-        for hint in &hints[..pending.len()] {
-            touched ^= self.connections.touch_entry(hint);
-        }
-        std::hint::black_box(touched);
-        hints
-    }
-
     #[inline]
     fn judge(&mut self, batch: &mut Batch, index: usize, hint: &Hint) {
         let pending = &batch.all()[index];
@@ -169,9 +152,9 @@ impl<N: Next> Tracking<N> {
     fn give_up(&mut self, turn: &Turn) {
         let ticks = turn.reading.ticks(turn.now);
         let (then, left) = turn.reading.left();
-        for number in 0..EXPIRED_AT_A_TICK {
-            if number % AT_ONCE == 0 {
-                std::hint::black_box(self.connections.touch_due(ticks));
+        for settled in 0..EXPIRED_AT_A_TICK {
+            if settled % AT_ONCE == 0 {
+                self.connections.touch_due(ticks);
             }
             let Some(Expired { due, news, number }) = self.connections.expire(ticks) else { break };
             let Some(news) = news else { continue };

@@ -1,7 +1,7 @@
 //! What one thread counts of an episode.
 //!
-//! The thread that counts adds, and the detector reads; each counter stands for itself. In replay the two take turns, live
-//! a report may miss what is being counted at that moment.
+//! One thread adds, the one that counts or the detector, and the detector reads; each counter stands for itself. In replay
+//! nothing is added while the detector has something to do, live a report may miss what is being counted at that moment.
 
 use super::collect::{AddressSet, PortCounts};
 use super::event::{Crossing, Sight};

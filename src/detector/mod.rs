@@ -130,7 +130,7 @@ impl<S: Sink> Detector<S> {
     }
 
     /// Does what it is told until the end, and gives the final counters. In replay each event is acknowledged: the
-    /// capture thread waits, so that the two take turns.
+    /// thread that counts waits for that before it looks at the open episodes, so that the two take turns.
     pub fn run(mut self, events: &Receiver<Event>, acknowledge: Option<&Sender<()>>) -> (Stats, S) {
         for event in events {
             let is_end = matches!(event, Event::End(..));

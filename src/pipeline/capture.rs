@@ -1,7 +1,7 @@
 //! What the threads that capture do, from the first packet to the last.
 //!
-//! Live, one thread reads and counts, or several read and one counts; in a replay one reads, and another one counts what
-//! it has read; further ones may read its files ahead.
+//! Live, one thread reads and counts, or several read and one counts; in a replay one reads, one follows
+//! connections, and one counts; further ones may read its files ahead.
 
 use std::net::IpAddr;
 use std::num::NonZero;

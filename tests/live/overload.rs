@@ -23,6 +23,8 @@ const BURST: u32 = 100;
 const FULL: u32 = 60_000;
 /// Attempts of the true attacker in a second.
 const ATTACK: u32 = 5;
+/// How its statistics begin.
+const SUMMARY: &str = "summary packets=";
 /// What the allocator may differ by: two bytes for each source that is forged during the attack.
 const SLACK: u64 = 256 << 10;
 
@@ -32,6 +34,7 @@ fn a_slow_attacker_is_found_in_a_flood_of_forged_sources_and_signals_are_obeyed(
     scene.gateway.ip("route add blackhole 203.0.113.0/24");
     let mut program = Program::watch(&scene.gateway, &format!("-i outer --memory {MEMORY}"));
     let flood = Flood::default();
+    let mut told = 0;
     let ended = thread::scope(|scope| {
         let _stop = StopAtEnd(&flood);
         scope.spawn(|| flood.run(&scene));
@@ -46,10 +49,12 @@ fn a_slow_attacker_is_found_in_a_flood_of_forged_sources_and_signals_are_obeyed(
         let after = program.memory();
         assert!(after <= full + SLACK, "{full} bytes before the attack, {after} after it");
 
-        program.ask_for("summary packets=");
+        program.ask_for(SUMMARY);
+        told = program.err.count(SUMMARY);
         program.stop(Signal::TERM)
     });
     assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.count(SUMMARY), told + 1, "one more at its end: {ended:#?}");
     assert!(ended.summary("evictions") > 0, "the tables were full: {ended:#?}");
     let sources = ended.reports("start").into_iter().filter(|start| !start.contains(" kind="));
     assert_eq!(sources.count(), 1, "the attacker alone: {ended:#?}");

@@ -81,7 +81,7 @@ impl Program {
 
     /// Asks for its statistics, and gives the line of them that contains this.
     pub(crate) fn ask_for(&mut self, line: &str) -> String {
-        let told = self.err.seen.iter().filter(|told| told.text.contains(line)).count();
+        let told = self.err.count(line);
         self.signal(Signal::USR1);
         self.err.wait_for_several(line, told + 1).text
     }
@@ -161,6 +161,11 @@ impl Lines {
     /// Of a stream that nobody can hear.
     fn none() -> Self {
         Self::read(io::empty())
+    }
+
+    /// How many lines so far contain this.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.seen.iter().filter(|line| line.text.contains(text)).count()
     }
 
     /// Waits for a line that contains this, unless there was one.
