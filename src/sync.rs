@@ -3,13 +3,13 @@
 #[cfg(not(loom))]
 pub use std::{
     hint::spin_loop,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicU16, AtomicU64, Ordering, fence},
 };
 
 #[cfg(loom)]
 pub use loom::{
     hint::spin_loop,
-    sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicU16, AtomicU64, Ordering, fence},
 };
 
 /// Memory could not be had.

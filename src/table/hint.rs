@@ -7,8 +7,7 @@ use crate::sync::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
     way: u8,
-    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest. Where the tag
-    /// was not found, how many slots had been claimed, modulo 2^32: until the next one is, it is not there.
+    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest.
     pub(super) entry: u32,
 }
 
@@ -21,13 +20,8 @@ impl Default for Hint {
 impl Hint {
     /// No set has that many places.
     const UNKNOWN: Self = Self { way: u8::MAX, entry: 0 };
-    const ABSENT: u8 = u8::MAX - 1;
-
-    /// The tag was not there when so many slots had been claimed.
-    #[inline]
-    pub(super) fn absent(claims: u32) -> Self {
-        Self { way: Self::ABSENT, entry: claims }
-    }
+    /// The tag was not there.
+    pub(super) const ABSENT: Self = Self { way: u8::MAX - 1, entry: 0 };
 
     /// The tag stands at this place, and this entry is wanted next. Beyond the first 32 GiB of rings no entry is brought
     /// in beforehand.
@@ -40,13 +34,7 @@ impl Hint {
     /// Whether the tag was found not to be there.
     #[inline]
     pub(super) fn is_absent(self) -> bool {
-        self.way == Self::ABSENT
-    }
-
-    /// Whether it is not there now either, when so many slots have been claimed.
-    #[inline]
-    pub(super) fn is_still_absent(self, claims: u32) -> bool {
-        self == Self::absent(claims)
+        self == Self::ABSENT
     }
 
     /// The place, if the tag is still there.

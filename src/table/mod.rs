@@ -17,7 +17,8 @@
 //! scan. A smaller limit loads its own entry. Any number of threads may record at once.
 //!
 //! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources that
-//! come once each takes no slot from anybody, and costs two cache lines an attempt.
+//! come once each takes no slot from anybody. That such a source has no slot is told by a byte of its tag
+//! (`fingerprints.rs`), so that an attempt of it costs one cache line, that at the door.
 //!
 //! # What it promises
 //!
@@ -34,6 +35,7 @@
 
 mod claim;
 mod door;
+mod fingerprints;
 mod hint;
 mod marks;
 mod place;
@@ -53,9 +55,10 @@ use crate::clock::Ticks;
 use crate::estimate::{Estimate, Mark};
 use crate::hash;
 use crate::outcome::Code;
-use crate::sync::{AtomicU32, AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::watch::Limit;
 use door::Door;
+use fingerprints::Fingerprints;
 use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
@@ -77,9 +80,9 @@ pub struct Table {
     marks: Marks,
     /// Where sources wait for their second attempt.
     door: Option<Door>,
+    /// Who has no slot, where sources that have none wait at the door: else nearly all have one.
+    fingerprints: Fingerprints,
     writers: Writers,
-    /// How many slots have been claimed, modulo 2^32, where one thread alone writes: by that one, and nobody else reads it.
-    claims: AtomicU32,
     /// Entries of a ring: N-1 of the largest limit, and at least one.
     ring: u32,
     /// Each limit's N-1 and W.
@@ -186,17 +189,18 @@ impl Table {
         let has_door =
             make.door && make.writers == Writers::One && limits.iter().all(|limit| limit.attempts > 1);
         let at_the_door = if has_door { memory / DOOR_SHARE } else { 0 };
+        let sets = ((memory - at_the_door) / Self::set_size(most, mark)).clamp(1, u32::MAX as usize);
+        let fingerprints = if has_door { sets } else { 0 };
+        let at_the_door = at_the_door.saturating_sub(fingerprints * fingerprints::EACH);
         let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
-        let memory = memory - at_the_door;
-        let sets = (memory / Self::set_size(most, mark)).clamp(1, u32::MAX as usize);
         let entries = sets * WAYS * ring as usize;
         Ok(Self {
             sets: zeroed(sets)?,
             rings: zeroed(entries)?,
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             door: door.transpose()?,
+            fingerprints: Fingerprints::new(fingerprints)?,
             writers: make.writers,
-            claims: AtomicU32::new(0),
             ring,
             fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
             limits: limits
@@ -246,12 +250,23 @@ impl Table {
         self.sets.len() * WAYS
     }
 
-    /// Brings the tags of a source's set into the cache. The result is of no use but to be kept from being
-    /// optimised away: many independent loads overlap where one after the other would wait.
+    /// Brings the tags of a source's set into the cache, if it may have a slot there. The result is of no use but to be
+    /// kept from being optimised away: many independent loads overlap where one after the other would wait.
     #[must_use]
     #[inline]
     pub fn touch(&self, tag: u64) -> u64 {
-        self.sets[self.set_of(tag)].tags[0].load(Ordering::Relaxed)
+        let at = self.set_of(tag);
+        if self.fingerprints.may_have(at, nonzero(tag)) {
+            self.sets[at].tags[0].load(Ordering::Relaxed)
+        } else {
+            0
+        }
+    }
+
+    /// The place of the source with this tag in its set, if it has a slot.
+    #[inline]
+    fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
+        self.fingerprints.may_have(at, tag).then(|| self.sets[at].find(tag))?
     }
 
     /// Where the next attempt of a source that has a slot will be recorded, once its set is in the cache.
@@ -272,11 +287,8 @@ impl Table {
     #[inline]
     fn hint_at(&self, tag: u64, back: impl Fn(u32) -> u32) -> Hint {
         let at = self.set_of(tag);
-        let set = &self.sets[at];
-        let Some(way) = set.find(nonzero(tag)) else {
-            return Hint::absent(self.claims.load(Ordering::Relaxed));
-        };
-        let count = Word(set.words[way].load(Ordering::Relaxed)).count();
+        let Some(way) = self.way_of(at, nonzero(tag)) else { return Hint::ABSENT };
+        let count = Word(self.sets[at].words[way].load(Ordering::Relaxed)).count();
         Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
     }
 
@@ -297,9 +309,8 @@ impl Table {
     #[must_use]
     pub fn find(&self, tag: u64) -> Option<(Slot, bool)> {
         let at = self.set_of(tag);
-        let set = &self.sets[at];
-        let way = set.find(nonzero(tag))?;
-        let word = Word(set.words[way].load(Ordering::Acquire));
+        let way = self.way_of(at, nonzero(tag))?;
+        let word = Word(self.sets[at].words[way].load(Ordering::Acquire));
         Some((Slot::new(at, way, word), word.is_flagged()))
     }
 

@@ -102,7 +102,7 @@ impl Table {
         match self.writers {
             Writers::One => {
                 let at = self.set_of(tag);
-                let found = self.sets[at].find(tag).map(|way| (way, None));
+                let found = self.way_of(at, tag).map(|way| (way, None));
                 let (way, claimed) = found.unwrap_or_else(|| {
                     let (way, how) = self.claim_for((at, tag), time.second(), ties);
                     (way, Some(how))
@@ -122,12 +122,8 @@ impl Table {
             return Taken::Recorded(self.record_among_others(tag, attempt, ties));
         }
         let at = self.set_of(tag);
-        let set = &self.sets[at];
-        // Nobody else claims slots here.
-        if !hint.is_still_absent(self.claims.load(Ordering::Relaxed)) {
-            if let Some(way) = hint.place(set, tag).or_else(|| set.find(tag)) {
-                return Taken::Recorded(self.add(at, way, attempt, None));
-            }
+        if let Some(way) = hint.place(&self.sets[at], tag).or_else(|| self.way_of(at, tag)) {
+            return Taken::Recorded(self.add(at, way, attempt, None));
         }
         let second = attempt.time.second();
         let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
@@ -161,7 +157,7 @@ impl Table {
     fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
         let set = &self.sets[at];
         let way = claim::choose_alone(set, second, self.idle_after, ties);
-        self.claims.store(self.claims.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.fingerprints.set(at, way, tag);
         (way, claim::claim_alone(set, way, tag, second, self.idle_after))
     }
 

@@ -58,6 +58,7 @@ impl Table {
         set.words[way].store(word.0, Ordering::Relaxed);
         // As a claim does. Partner: the `Acquire` in `Set::find`.
         set.tags[way].store(tag, Ordering::Release);
+        self.fingerprints.set(at, way, tag);
         !is_full
     }
 }
