@@ -110,19 +110,36 @@ pub struct News {
     pub place: Option<Place>,
 }
 
-/// Where an attempt is remembered: who has to remember more of it has a place of the same number.
+/// Where an attempt is remembered: who has to remember more of it has a place of the same number. In four bytes, since
+/// each attempt takes its place along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
-    set: usize,
-    way: usize,
-}
+pub struct Place(u32);
 
 impl Place {
+    /// As many sets as places can tell: they would be 300 GB.
+    const SETS: usize = u32::MAX as usize / WAYS;
+
+    #[inline]
+    fn new(set: usize, way: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "below so many sets")]
+        Self((set * WAYS + way) as u32)
+    }
+
     /// Its number, below [`Connections::places`].
     #[must_use]
     #[inline]
     pub fn number(self) -> usize {
-        self.set * WAYS + self.way
+        self.0 as usize
+    }
+
+    #[inline]
+    fn set(self) -> usize {
+        self.number() / WAYS
+    }
+
+    #[inline]
+    fn way(self) -> usize {
+        self.number() % WAYS
     }
 }
 
@@ -167,7 +184,7 @@ impl Connections {
     /// When there is not that much memory.
     pub fn new(memory: usize) -> Result<Self, OutOfMemory> {
         let timers = memory / TIMERS_SHARE;
-        let sets = ((memory - timers) / size_of::<Set>()).max(1);
+        let sets = ((memory - timers) / size_of::<Set>()).clamp(1, Place::SETS);
         Ok(Self {
             sets: Pages::zeroed(sets)?,
             ways: Ways::default(),
@@ -205,8 +222,8 @@ impl Connections {
             *hint = self.hint(connection);
             count += 1;
         }
-        for Hint { place: Place { set, way }, .. } in &hints[..count] {
-            touched ^= self.sets[*set].entry(*way).tag;
+        for Hint { place, .. } in &hints[..count] {
+            touched ^= self.sets[place.set()].entry(place.way()).tag;
         }
         std::hint::black_box(touched);
         hints
@@ -217,7 +234,7 @@ impl Connections {
     fn hint(&self, connection: u64) -> Hint {
         let set = self.set_of(connection);
         let (way, room) = self.sets[set].likely(connection.max(1));
-        Hint { place: Place { set, way }, room }
+        Hint { place: Place::new(set, way), room }
     }
 
     /// How many attempts there is room for.
@@ -246,17 +263,17 @@ impl Connections {
     /// The same, with what was seen a little earlier of where it belongs.
     pub fn syn_at(&mut self, hint: &Hint, connection: u64, time: Ticks, segment: &Segment) -> Judged {
         let tag = connection.max(1);
-        let at = hint.place.set;
+        let at = hint.place.set();
         let set = &self.sets[at];
         let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
-            let likely = hint.place.way;
+            let likely = hint.place.way();
             let is_as_seen = hint.room.is_some_and(|room| room == set.head(likely));
             let way = if is_as_seen { likely } else { set.oldest() };
             self.make_room(at, way, time);
             self.remember((at, way), tag, time, segment, from_lower, 0);
             let waits = self.wait(connection, time, time, segment);
-            return Judged { syn: Syn::Attempt, place: Place { set: at, way }, moved: None, waits };
+            return Judged { syn: Syn::Attempt, place: Place::new(at, way), moved: None, waits };
         };
         let entry = set.entry(way);
         if entry.facts.client_isn == segment.seq {
@@ -271,7 +288,7 @@ impl Connections {
         let moved = self.move_aside(at, way, time);
         self.remember((at, way), tag, time, segment, from_lower, PORTS_USED_AGAIN);
         let waits = self.wait(connection, time, time, segment);
-        Judged { syn: Syn::Attempt, place: Place { set: at, way }, moved, waits }
+        Judged { syn: Syn::Attempt, place: Place::new(at, way), moved, waits }
     }
 
     /// A SYN of the identity of this entry.
@@ -287,7 +304,7 @@ impl Connections {
         let (syn, entry) = set.entry(way).judge(time, segment, way_here);
         set.put(way, entry);
         let waits = syn != Syn::Copy && self.wait(connection, entry.newest.time(), entry.started(), segment);
-        Judged { syn, place: Place { set: at, way }, moved: None, waits }
+        Judged { syn, place: Place::new(at, way), moved: None, waits }
     }
 
     fn remember(
@@ -323,7 +340,7 @@ impl Connections {
         let room = self.sets[to].oldest();
         self.make_room(to, room, time);
         self.sets[to].put(room, Entry { tag, ..entry });
-        Some(Place { set: to, way: room })
+        Some(Place::new(to, room))
     }
 
     /// Adds what another segment of a connection says: news, when that changes what is known.
@@ -364,7 +381,7 @@ impl Connections {
         let started = entry.started();
         let newest = entry.newest.with_established(after.outcome == Outcome::Open);
         set.set_newest(way, newest);
-        let (ends, place) = (Ends::of(segment, from_client), Some(Place { set: at, way }));
+        let (ends, place) = (Ends::of(segment, from_client), Some(Place::new(at, way)));
         Some(News { ends, started, before: Some(before), after, place })
     }
 
@@ -397,7 +414,7 @@ impl Connections {
         let before = entry.facts.life();
         entry.facts.expire();
         let after = entry.facts.life();
-        (before != after).then(|| news(Some(before), after, Some(Place { set: at, way })))
+        (before != after).then(|| news(Some(before), after, Some(Place::new(at, way))))
     }
 
     /// Waits for nothing any more: the clock was set.

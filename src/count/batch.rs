@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// Segments that are touched together.
 pub(super) const SIZE: usize = connections::AT_ONCE;
 /// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
-pub(super) const LARGE: usize = 8 * SIZE;
+pub(super) const LARGE: usize = 4 * SIZE;
 
 /// A SYN that is to be counted, or another segment that tells what became of one.
 #[derive(Debug, Clone, Copy)]

@@ -18,7 +18,7 @@ use crate::source::{self, Filter, Received};
 use crate::time::Timestamp;
 
 /// Batches under way for each reader: what a flood sends while another reader, whose turn it is, waits for its packets.
-pub(super) const BATCHES: usize = 64;
+pub(super) const BATCHES: usize = 128;
 
 /// What a reader tells.
 #[derive(Debug)]
