@@ -208,16 +208,18 @@ impl Ledger {
     fn touch(&self, rows: &[Row], batch: &mut Batch, range: Range<usize>) {
         self.tag_news(batch, range.clone());
         let (pending, tags, hints) = batch.tags(range);
-        let each = rows.len().max(1);
+        let each = rows.len();
         let mut touched = 0;
-        for tags in tags.chunks_exact(each) {
+        // One tally after the other: where its table is, is then known from one load to the next.
+        for (row, Row { table, .. }) in rows.iter().enumerate() {
             // What concerns no tally has a tag like any other here: nothing is lost with one set more.
-            touched =
-                rows.iter().zip(tags).fold(touched, |touched, (row, tag)| touched ^ row.table.touch(*tag));
+            for tag in tags[row..].iter().step_by(each) {
+                touched ^= table.touch(*tag);
+            }
         }
-        let tagged = tags.chunks_exact(each).zip(hints.chunks_exact_mut(each));
-        for (pending, (tags, hints)) in pending.iter().zip(tagged) {
-            for ((Row { table, .. }, tag), hint) in rows.iter().zip(tags).zip(hints) {
+        for (row, Row { table, .. }) in rows.iter().enumerate() {
+            let tagged = tags[row..].iter().step_by(each).zip(hints[row..].iter_mut().step_by(each));
+            for (pending, (tag, hint)) in pending.iter().zip(tagged) {
                 *hint = match *tag {
                     NONE => Hint::default(),
                     tag if pending.segment.flags.is_attempt() => table.hint(tag),
@@ -225,10 +227,10 @@ impl Ledger {
                 };
             }
         }
-        for (tags, hints) in tags.chunks_exact(each).zip(hints.chunks_exact(each)) {
-            let places = rows.iter().zip(tags.iter().zip(hints));
-            touched = places
-                .fold(touched, |touched, (row, (tag, hint))| touched ^ row.table.touch_next(*tag, *hint));
+        for (row, Row { table, .. }) in rows.iter().enumerate() {
+            for hint in hints[row..].iter().step_by(each) {
+                touched ^= table.touch_next(*hint);
+            }
         }
         std::hint::black_box(touched);
     }

@@ -72,10 +72,10 @@ impl Door {
         Ok(Self { cells, first, sets, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
     }
 
-    /// Brings the set of a source into the cache.
+    /// Brings a set into the cache.
     #[inline]
-    pub(super) fn touch(&self, tag: u64) -> u64 {
-        self.set(self.set_of(tag)).tag(0)
+    pub(super) fn touch(&self, set: usize) -> u64 {
+        self.cells.get(self.first + set * CELLS).map_or(0, |cell| cell.load(Ordering::Relaxed))
     }
 
     /// Brings the set of a place into the cache.
@@ -187,7 +187,9 @@ impl Door {
         self.marks.set(at * WAYS + way, attempt.mark);
     }
 
-    fn set_of(&self, tag: u64) -> usize {
+    /// The set of a source.
+    #[inline]
+    pub(super) fn set_of(&self, tag: u64) -> usize {
         hash::set_of(tag, self.sets)
     }
 }

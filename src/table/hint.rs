@@ -7,7 +7,8 @@ use crate::sync::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint {
     way: u8,
-    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest.
+    /// The entry that is wanted next, an index into the rings: the one that will be written, or the newest. Where the tag
+    /// was not found, its set at the door.
     pub(super) entry: u32,
 }
 
@@ -20,8 +21,13 @@ impl Default for Hint {
 impl Hint {
     /// No set has that many places.
     const UNKNOWN: Self = Self { way: u8::MAX, entry: 0 };
-    /// The tag was not there.
-    pub(super) const ABSENT: Self = Self { way: u8::MAX - 1, entry: 0 };
+    const ABSENT: u8 = u8::MAX - 1;
+
+    /// The tag was not there, and belongs to this set at the door.
+    #[inline]
+    pub(super) fn absent(at_the_door: usize) -> Self {
+        Self { way: Self::ABSENT, entry: u32::try_from(at_the_door).unwrap_or_default() }
+    }
 
     /// The tag stands at this place, and this entry is wanted next. Beyond the first 32 GiB of rings no entry is brought
     /// in beforehand.
@@ -34,7 +40,7 @@ impl Hint {
     /// Whether the tag was found not to be there.
     #[inline]
     pub(super) fn is_absent(self) -> bool {
-        self == Self::ABSENT
+        self.way == Self::ABSENT
     }
 
     /// The place, if the tag is still there.

@@ -287,20 +287,23 @@ impl Table {
     #[inline]
     fn hint_at(&self, tag: u64, back: impl Fn(u32) -> u32) -> Hint {
         let at = self.set_of(tag);
-        let Some(way) = self.way_of(at, nonzero(tag)) else { return Hint::ABSENT };
+        let tag = nonzero(tag);
+        let Some(way) = self.way_of(at, tag) else {
+            return Hint::absent(self.door.as_ref().map_or(0, |door| door.set_of(tag)));
+        };
         let count = Word(self.sets[at].words[way].load(Ordering::Relaxed)).count();
         Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
     }
 
-    /// Brings into the cache what a hint for this tag tells of: the place of the entry, or the door. Nothing else is done
-    /// here, so that many such loads are under way at once.
+    /// Brings into the cache what a hint tells of: the place of the entry, or the door. Nothing else is done here, so that
+    /// many such loads are under way at once.
     #[must_use]
     #[inline]
-    pub fn touch_next(&self, tag: u64, hint: Hint) -> u64 {
-        if hint.is_absent() {
-            return self.door.as_ref().map_or(0, |door| door.touch(nonzero(tag)));
-        }
+    pub fn touch_next(&self, hint: Hint) -> u64 {
         let entry = hint.entry as usize;
+        if hint.is_absent() {
+            return self.door.as_ref().map_or(0, |door| door.touch(entry));
+        }
         let ring = self.rings.get(entry).map_or(0, |entry| entry.load(Ordering::Relaxed));
         ring ^ u64::from(self.marks.get(entry).0)
     }
