@@ -1,15 +1,15 @@
-//! The three parts of counting on three threads, each ahead of the next: batches go round.
+//! The parts of counting on two threads, one ahead of the other: batches go round.
 //!
 //! ```text
-//!   Ahead ──batch──▶ Between ──batch, what was given up, turn──▶ Behind
-//!   intake           tracking                                    ledger
-//!     ▲                  ▲                                         │
-//!     │                  └──────── room for what is given up ──────┤
-//!     └──────────────────────── empty batches ─────────────────────┘
+//!   Ahead              ──batch, what was given up, turn──▶ Behind
+//!   intake, tracking                                       ledger
+//!     ▲                                                      │
+//!     └────── empty batches, room for what is given up ──────┘
 //! ```
 //!
-//! A fixed number of batches is under way, so that no part gets further ahead than that, and nothing is allocated.
-//! What is counted, and in which order, is the same as on one thread.
+//! A fixed number of batches is under way, so that the first part gets no further ahead than that, and nothing is
+//! allocated. What is counted, and in which order, is the same as on one thread. The ledger has more to do than the
+//! other two together.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -30,18 +30,11 @@ const TOGETHER: usize = BATCHES / 2;
 /// Places for what was given up that are under way.
 const GIVEN_UP: usize = BATCHES;
 
-/// The part that runs ahead: it takes packets.
+/// The part that runs ahead: it takes packets, and knows what segments are.
 #[derive(Debug)]
 pub struct Ahead {
     intake: Intake,
     out: Out,
-}
-
-/// The part between: it knows what segments are.
-#[derive(Debug)]
-pub struct Between {
-    tracking: Tracking<Onward>,
-    full: Receiver<Batch>,
 }
 
 /// The part that counts.
@@ -63,16 +56,16 @@ struct Told {
     turn: Option<(Turn, u32)>,
 }
 
-/// The way from the first part.
+/// The way from the intake.
 #[derive(Debug)]
 struct Out {
-    full: Sender<Batch>,
+    tracking: Tracking<Onward>,
     empty: Receiver<Batch>,
     /// Empty ones that have come back already.
     spare: Vec<Batch>,
 }
 
-/// The way to the last part. One that is gone takes nothing; its thread's end is told by the one who joins it.
+/// The way to the ledger. One that is gone takes nothing; its thread's end is told by the one who joins it.
 #[derive(Debug)]
 struct Onward {
     told: Sender<Told>,
@@ -81,9 +74,8 @@ struct Onward {
     next: Told,
 }
 
-pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Between, Behind) {
+pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Behind) {
     intake.set_room(batch::LARGE);
-    let (full, incoming) = bounded(BATCHES);
     let (back, empty) = bounded(BATCHES);
     let (out, told) = bounded(BATCHES);
     let (spent, unused) = bounded(GIVEN_UP);
@@ -91,25 +83,21 @@ pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, B
     (1..GIVEN_UP).for_each(|_| drop(spent.send(GivenUp::new())));
     let spare = (1..BATCHES).map(|_| intake.spare()).collect();
     let (tracking, ledger) = tracking.before(Onward { told: out, spent: unused, next: Told::default() });
-    (
-        Ahead { intake, out: Out { full, empty, spare } },
-        Between { tracking, full: incoming },
-        Behind { ledger, told, empty: back, spent },
-    )
+    (Ahead { intake, out: Out { tracking, empty, spare } }, Behind { ledger, told, empty: back, spent })
 }
 
 impl Hand for Out {
     fn hand(&mut self, batch: &mut Batch) {
         // A part that is gone takes nothing and gives nothing back; its thread's end is told by the one who joins it.
         match self.spare.pop().map_or_else(|| self.empty.recv(), Ok) {
-            Ok(empty) => drop(self.full.send(std::mem::replace(batch, empty))),
+            Ok(empty) => self.tracking.hand(&mut std::mem::replace(batch, empty)),
             Err(_) => batch.clear(),
         }
     }
 }
 
 impl Out {
-    /// Waits until the other parts have nothing left to do: then all batches but the intake's own are here and empty.
+    /// Waits until the ledger has nothing left to do: then all batches but the intake's own are here and empty.
     fn wait(&mut self) {
         while self.spare.len() < BATCHES - 1 {
             let Ok(empty) = self.empty.recv() else { return };
@@ -182,17 +170,8 @@ impl Onward {
     }
 }
 
-impl Between {
-    /// Says what segments are until the part before has finished.
-    pub fn run(mut self) {
-        for mut batch in &self.full {
-            self.tracking.hand(&mut batch);
-        }
-    }
-}
-
 impl Behind {
-    /// Counts until the parts before have finished, and tells the detector that this is the end. Gives the censuses of
+    /// Counts until the part before has finished, and tells the detector that this is the end. Gives the censuses of
     /// each watch, where they were taken.
     pub fn run(mut self) -> Vec<Vec<Census>> {
         let mut done = Vec::with_capacity(BATCHES);

@@ -1,7 +1,7 @@
 //! Packets in, counts and crossings out: what a capture thread does, from a packet's bytes to the table.
 //!
 //! In three parts, between which batches go: the intake knows packets, the tracking knows connections, the ledger knows
-//! tables. Live, one thread does all of it, and a batch is small; in replay each part has a thread of its own (see
+//! tables. Live, one thread does all of it, and a batch is small; in replay the ledger has a thread of its own (see
 //! [`Counting::split`]). Where several threads read live, each sorts out the segments that count, and one thread counts
 //! them all in order of time (see [`Counting::gather`]).
 //!
@@ -34,7 +34,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ahead::{Ahead, Behind, Between};
+pub use ahead::{Ahead, Behind};
 pub use gathering::Gathering;
 pub use handoff::Handoff;
 use intake::Intake;
@@ -125,9 +125,9 @@ impl Counting {
         Self { intake, tracking: Tracking::new(connections, ledger) }
     }
 
-    /// Its three parts, for three threads: each runs ahead of the next.
+    /// Its parts, for two threads: one runs ahead of the other.
     #[must_use]
-    pub fn split(self) -> (Ahead, Between, Behind) {
+    pub fn split(self) -> (Ahead, Behind) {
         ahead::split(self.intake, self.tracking)
     }
 

@@ -1,7 +1,7 @@
 //! What the threads that capture do, from the first packet to the last.
 //!
-//! Live, one thread reads and counts, or several read and one counts; in a replay one reads, one follows
-//! connections, and one counts; further ones may read its files ahead.
+//! Live, one thread reads and counts, or several read and one counts; in a replay one reads and
+//! follows connections, and one counts; further ones may read its files ahead.
 
 use std::net::IpAddr;
 use std::num::NonZero;
@@ -55,20 +55,19 @@ impl Capturing {
         Ok(Self { readers: readers.collect::<Result<_, _>>()?, others: Vec::new(), counter })
     }
 
-    /// A thread reads, one follows connections, and one counts: each runs ahead of the next. Further ones read its files
+    /// A thread reads and follows connections, and another one counts: the first runs ahead. Further ones read its files
     /// ahead.
     ///
     /// # Errors
     ///
     /// The same.
     pub(super) fn replay(mut source: Replay, counting: Counting, signals: Signals) -> Result<Self, Error> {
-        let (ahead, between, behind) = counting.split();
-        let counter = spawn("ledger", || behind.run())?;
-        let tracker = spawn("connections", || between.run())?;
         let processors = available_parallelism().map_or(1, NonZero::get);
+        let (ahead, behind) = counting.split();
+        let counter = spawn("ledger", || behind.run())?;
         let streams =
             source.read_ahead(processors).into_iter().map(|stream| spawn("read-ahead", || stream.run()));
-        let others = streams.chain([Ok(tracker)]).collect::<Result<_, _>>()?;
+        let others = streams.collect::<Result<_, _>>()?;
         let reader = spawn("capture", move || replay(source, ahead, &signals))?;
         Ok(Self { readers: vec![reader], others, counter })
     }
