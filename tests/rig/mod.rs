@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{self, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
+use synwatch::count::{self, Ahead, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
@@ -326,6 +326,49 @@ impl Setup {
             gathering.finish();
         });
         Shared { readers, counter, detector }
+    }
+}
+
+/// A run under way in which one thread takes packets, and another one counts, as in a replay.
+pub(crate) struct InTwo {
+    ahead: Ahead,
+    counter: JoinHandle<()>,
+    detector: JoinHandle<(Stats, Collect)>,
+    number: u32,
+}
+
+impl Setup {
+    /// Another thread counts.
+    pub(crate) fn start_in_two(&self) -> InTwo {
+        let Run { counting, detector, number } = self.start();
+        let (ahead, behind) = counting.split();
+        let counter = thread::spawn(move || drop(behind.run()));
+        InTwo { ahead, counter, detector, number }
+    }
+}
+
+impl InTwo {
+    pub(crate) fn see(&mut self, syn: &Syn) {
+        self.number += 1;
+        let bytes = syn.bytes(self.number);
+        self.ahead.packet(&Packet {
+            time: syn.time,
+            link: LinkType::RAW,
+            interface: InterfaceId(syn.interface),
+            bytes: &bytes,
+            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
+        });
+    }
+
+    /// Waits until all that was taken has been counted and told.
+    pub(crate) fn settle(&mut self) {
+        self.ahead.settle();
+    }
+
+    pub(crate) fn finish(self) -> Found {
+        self.ahead.finish();
+        self.counter.join().expect("who counts ends in peace");
+        found(self.detector)
     }
 }
 
