@@ -48,6 +48,25 @@ impl ReportedIn {
         }
     }
 
+    /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first seven
+    /// are not told apart here either.
+    pub(super) fn renumber(&mut self, before: &[Option<usize>]) {
+        if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
+            return;
+        }
+        // Memory that was never written is only read.
+        for cell in self.0.iter_mut().filter(|cell| **cell != 0) {
+            let was = Reported(*cell);
+            let mut is = Reported::default();
+            for (now, before) in before.iter().enumerate() {
+                if before.is_some_and(|watch| was.is_in(watch)) {
+                    is.add(now);
+                }
+            }
+            *cell = is.0;
+        }
+    }
+
     /// What is known of the attempt at this place.
     #[inline]
     pub(super) fn get(&self, place: Place) -> Reported {
@@ -163,6 +182,24 @@ mod tests {
         let memo = memo(7);
         assert_eq!(memo.place(0).number(), 7);
         assert_eq!([1, Memo::ROOM].map(|row| memo.place(row)), [table::Place::UNKNOWN; 2]);
+    }
+
+    #[test]
+    fn watches_that_stand_elsewhere_are_known_by_their_new_numbers() {
+        let place = Place::default();
+        let after = |watches: &[usize], before: &[Option<usize>]| {
+            let mut reported = Reported::default();
+            watches.iter().for_each(|watch| reported.add(*watch));
+            let mut all = ReportedIn::new(1);
+            all.set(place, reported);
+            all.renumber(before);
+            (0..before.len()).filter(|watch| all.get(place).is_in(*watch)).collect::<Vec<_>>()
+        };
+        assert_eq!(after(&[0, 2], &[Some(0), Some(1), Some(2)]), [0, 2]);
+        assert_eq!(after(&[0, 2], &[Some(2), Some(0), Some(1)]), [0, 1]);
+        assert_eq!(after(&[0, 2], &[None, Some(2)]), [1], "the first one is new, and that of before gone");
+        assert!(after(&[0, 2], &[Some(1)]).is_empty());
+        assert_eq!(after(&[8], &[Some(8), Some(0)]), [0]);
     }
 
     #[test]

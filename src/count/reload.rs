@@ -42,6 +42,16 @@ pub enum Coming {
     New(Watching),
 }
 
+impl Coming {
+    /// Where it was, if it was there.
+    fn place(&self) -> Option<usize> {
+        match *self {
+            Self::Stays(place) | Self::Moves(place, _) => Some(place),
+            Self::New(_) => None,
+        }
+    }
+}
+
 impl Counting {
     /// Counts by what is new from now on. What is given back is of no use any more: to free that much memory takes a
     /// while, and is for others to do.
@@ -59,7 +69,9 @@ impl Ledger {
         let mut before: Vec<_> = std::mem::take(&mut self.watches).into_iter().map(Some).collect();
         let now = self.clock.now().map_or(Ticks::default(), |now| self.clock.ticks(now));
         let mut left = Vec::new();
+        let mut stood = Vec::new();
         for coming in reload.watches {
+            stood.push(coming.place());
             let mut taken = |place: usize| before.get_mut(place).and_then(Option::take);
             match coming {
                 Coming::Stays(place) => self.watches.extend(taken(place)),
@@ -86,6 +98,7 @@ impl Ledger {
         self.rows = tally::rows(&self.watches);
         // They tell of tables that have gone, or stand elsewhere.
         self.memos.forget();
+        self.reported.renumber(&stood);
         self.stats.slots = tally::slots(&self.watches);
         self.volumes.look_back(tally::longest_window(&self.watches));
         self.allow = reload.allow;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use synwatch::alert::Kind;
 use synwatch::count::{Coming, Reload};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{self, Rules};
+use synwatch::outcome::Outcome;
 use synwatch::watch::AllowList;
 
-use crate::rig::syn::{Syn, every};
+use crate::rig::syn::{Syn, every, syn};
 use crate::rig::{Run, Setup, Watch};
 use crate::{HOST, OTHER};
 
@@ -115,6 +117,22 @@ fn an_open_episode_goes_on_wherever_its_watch_stands_now() {
         let names: Vec<_> = found.alerts.iter().map(|alert| alert.watch.to_string()).collect();
         assert_eq!(names, ["2", "1", "2", "1"]);
     }
+}
+
+#[test]
+fn what_was_a_hosts_own_is_not_its_networks_wherever_their_watch_stands_now() {
+    let (mail, pop) = (Watch::with(&["3/1s"]).networks("4/1s"), Watch::with(&["3/1s"]).ports("110"));
+    let (setup, mut run) = start(&[&mail, &pop]);
+    let at = |n: u16, host: &str| Syn { src_port: n, ..syn(0.1 * f64::from(n), host).numbered(n) };
+    // The third SYN of the host and the later ones are its episode's; the two before, and three others, the network's.
+    let own = || (1..=6).map(|n| at(n, HOST));
+    see(&mut run, own());
+    see(&mut run, (7..=9).map(|n| at(n, &format!("198.51.100.{}", n + 100))));
+    run.reload(reload(&setup, &[Next(stays, 1, 2, &pop), Next(stays, 0, 1, &mail)], ""));
+    own().for_each(|syn| run.see_refusal(&syn.later(Duration::from_secs(1))));
+    let found = run.finish();
+    let network = found.alerts.iter().rfind(|alert| alert.kind == Kind::Network).expect("one of the network");
+    assert_eq!((network.attempts, network.outcomes.count(Outcome::Refused)), (5, 2));
 }
 
 #[test]
