@@ -11,6 +11,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, setsockopt};
 use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 
+use crate::time::Timestamp;
+
 sockopt_impl!(
     /// The group of a packet socket: its number in the lower half, how packets are shared in the upper one.
     PacketFanout,
@@ -40,26 +42,35 @@ struct Members {
 #[derive(Debug)]
 pub(super) struct Membership {
     group: Arc<Group>,
-    is_first: bool,
+    /// Until when the others have got what came to it; `None` if there were none.
+    alone_until: Option<Timestamp>,
 }
 
 impl Group {
-    /// Has a socket share the packets of its interface with the other members.
+    /// Has a socket share the packets of its interface with the other members. The clock that packets are stamped with is
+    /// read last thing before: what passes meanwhile comes to the socket and to another one, rather than to none.
     ///
     /// # Errors
     ///
     /// When the kernel does not let it: it has no fanout, or other members are still bound to an interface that has gone.
-    pub(super) fn join(self: &Arc<Self>, socket: &impl AsFd) -> Result<Membership, Errno> {
+    pub(super) fn join(
+        self: &Arc<Self>,
+        socket: &impl AsFd,
+        clock: impl FnOnce() -> Timestamp,
+    ) -> Result<Membership, Errno> {
+        // One joins after the other: nobody's time is from before another one's joining.
         let mut members = self.members();
-        let is_first = members.count == 0;
-        if is_first {
+        let alone_until = if members.count == 0 {
             setsockopt(socket, PacketFanout, &(BY_HASH | NEW))?;
             members.number = getsockopt(socket, PacketFanout)? & 0xffff;
+            None
         } else {
+            let now = clock();
             setsockopt(socket, PacketFanout, &(BY_HASH | members.number))?;
-        }
+            Some(now)
+        };
         members.count += 1;
-        Ok(Membership { group: Arc::clone(self), is_first })
+        Ok(Membership { group: Arc::clone(self), alone_until })
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
@@ -68,9 +79,9 @@ impl Group {
 }
 
 impl Membership {
-    /// Whether there was no other member when it joined: then nobody else has got what came to it before.
-    pub(super) fn is_first(&self) -> bool {
-        self.is_first
+    /// Other members have got, too, what came to it before this time; `None` where there were none.
+    pub(super) fn alone_until(&self) -> Option<Timestamp> {
+        self.alone_until
     }
 }
 

@@ -322,19 +322,19 @@ fn open(name: &str, opening: &Opening, group: Option<&Arc<Group>>) -> Result<(So
     }
     // While libpcap sets a filter nothing gets through: in the group that would be lost, before it the others have it.
     set_filter(&mut capture, name, link, &opening.filter)?;
-    // Until it is in the group it gets what the others get, too. The time is read before it joins: what passes meanwhile
-    // is better handed over twice, which is seen for a copy, than not at all.
-    let joining = now();
+    // Until it is in the group it gets what the others get, too. What passes in the microseconds in which it joins comes
+    // twice: a SYN over IPv4 is seen for a copy by its identification, and one over IPv6 counts twice.
     let membership = match group {
         Some(group) => {
-            Some(group.join(&capture).map_err(|error| fail(InterfaceFault::Fanout(error.into())))?)
+            let joined = group.join(&capture, now);
+            Some(joined.map_err(|error| fail(InterfaceFault::Fanout(error.into())))?)
         }
         None => None,
     };
     let before_group = membership
         .as_ref()
-        .filter(|membership| !membership.is_first())
-        .map(|_| Before { time: joining, until: Instant::now() + opening.read_timeout + SLACK });
+        .and_then(Membership::alone_until)
+        .map(|time| Before { time, until: Instant::now() + opening.read_timeout + SLACK });
     let capture = capture.setnonblock().map_err(libpcap)?;
     Ok((Socket { capture, before_group, _membership: membership }, link))
 }

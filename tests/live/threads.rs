@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
@@ -103,24 +103,27 @@ fn a_start_in_a_flood_counts_each_attempt_once() {
     let mut program = Program::start(synwatch(&scene.gateway, "-vv --utc -i outer --threads 8"));
     // The first socket is there, the others are still to come.
     program.err.wait_for_several(r#"filter on "outer""#, 2);
-    let (sent, ended) = thread::scope(|scope| {
+    let ((began, sent), last, ended) = thread::scope(|scope| {
         let flood = scope.spawn(|| scene.outside.enter(|| flood_until(&scene, &is_over)));
         program.err.wait_for(" flood start src=198.51.100.66 ");
+        let last = program.err.wait_for_several(r#"filter on "outer""#, 8);
         is_over.store(true, Ordering::Relaxed);
-        (flood.join().unwrap(), program.stop(Signal::TERM))
+        (flood.join().unwrap(), last, program.stop(Signal::TERM))
     });
+    assert!(began < last.time, "the flood began when all sockets were there");
     // What passes while a socket joins the others may come to two of them: one IPv4 identification, at one moment.
     assert_eq!((ended.summary("attempts"), ended.summary("retransmissions")), (sent, 0), "{ended:#?}");
 }
 
-/// Sends SYNs, each from another port or with another number, and says how many.
-fn flood_until(scene: &Scene, is_over: &AtomicBool) -> usize {
+/// Sends SYNs, each from another port or with another number, and says from when on and how many.
+fn flood_until(scene: &Scene, is_over: &AtomicBool) -> (SystemTime, usize) {
     let mut wire = Wire::open(scene);
+    let began = SystemTime::now();
     let mut number = 0;
     while !is_over.load(Ordering::Relaxed) {
         let from = (ATTACKER, 1024 + (number % 60_000) as u16);
         wire.send(&Frame { from, to: (NOWHERE, 25), seq: number, kind: Kind::Syn });
         number += 1;
     }
-    number as usize
+    (began, number as usize)
 }
