@@ -1,4 +1,4 @@
-//! Packets in, counts and crossings out: what a capture thread does, from a packet's bytes to the table.
+//! Packets in, counts and crossings out: what becomes of a packet, from its bytes to the tables.
 //!
 //! In three parts, between which batches go: the intake knows packets, the tracking knows connections, the ledger knows
 //! tables. Live, one thread does all of it, and a batch is small; in replay the ledger has a thread of its own (see
@@ -59,7 +59,7 @@ use plan::Plan;
 use sieve::Sieve;
 use tracking::Tracking;
 
-/// What a capture thread counts with.
+/// What is needed to count.
 #[derive(Debug)]
 pub struct Counting {
     intake: Intake,

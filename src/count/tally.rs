@@ -93,7 +93,7 @@ pub(super) enum By {
 /// The counters for some of a watch's limits.
 #[derive(Debug)]
 pub(super) struct Counter {
-    /// The counters themselves; capture threads share them.
+    /// The counters themselves.
     pub(super) table: Arc<Table>,
     /// Which limits they are for, by their places among the watch's limits.
     pub(super) limits: Vec<usize>,

@@ -1,6 +1,6 @@
-//! Open episodes, as capture threads see them: where to add what they count.
+//! Open episodes, as the counting thread sees them: where to add what they count.
 //!
-//! This is the one lock that a capture thread takes, and only for a source whose slot is flagged: a `get` in the map,
+//! This is the one lock that the counting thread takes, and only for a source whose slot is flagged: a `get` in the map,
 //! held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it formats
 //! or sends.
 
@@ -25,11 +25,11 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub struct Episodes {
     open: DashMap<Key, Arc<Episode>, BuildHasherDefault<Keyed>>,
-    /// Written by the detector, read by capture threads: no further episode can be opened. It publishes nothing.
+    /// Written by the detector, read by the counting thread: no further episode can be opened. It publishes nothing.
     full: AtomicBool,
     /// How often an episode was opened or closed. `Release`, partner: the `Acquire` in [`Recent::get`].
     changes: AtomicU64,
-    /// How many crossings, late attempts and late changes capture threads have sent; `Relaxed`, it is compared with the next only.
+    /// How many crossings, late attempts and late changes the counting thread has sent; `Relaxed`, it is compared with the next only.
     sent: AtomicU64,
     /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
     /// Who sees a crossing counted here finds its episode.
@@ -81,7 +81,7 @@ impl Episodes {
     }
 }
 
-/// Episodes that a capture thread has asked for lately: as long as none is opened or closed, it need not ask again,
+/// Episodes that the counting thread has asked for lately: as long as none is opened or closed, it need not ask again,
 /// which costs a lock.
 #[derive(Debug)]
 pub struct Recent(Box<[Option<Seen>]>);

@@ -1,4 +1,4 @@
-//! What capture threads tell the detector: small values of fixed size, over one bounded channel.
+//! What the counting thread tells the detector: small values of fixed size, over one bounded channel.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// One message to the detector.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// An attempt met a limit, and its source had no episode that the capture thread knew of.
+    /// An attempt met a limit, and its source had no episode that the counting thread knew of.
     Crossing(Crossing),
     /// An attempt of a source whose crossing is still on its way: it counts for the episode, if that opens.
     Late(Attempt),
@@ -26,7 +26,7 @@ pub enum Event {
     Own(IpAddr),
     /// It is now this time: what was due by then is to be done.
     Tick(Timestamp, Stats),
-    /// The capture thread is alive, and tells this: once a second of the machine's own time, live.
+    /// The counting thread is alive, and tells this: once a second of the machine's own time, live.
     Beat(Box<Beat>),
     /// The clock stepped back, from the first time to the second.
     Step(Timestamp, Timestamp),

@@ -136,7 +136,7 @@ impl<S: Sink> Detector<S> {
             let is_end = matches!(event, Event::End(..));
             self.handle(event);
             if let Some(acknowledge) = acknowledge {
-                // A capture thread that is gone no longer waits.
+                // The counting thread is gone, and no longer waits.
                 let _ = acknowledge.send(());
             }
             if is_end {
@@ -188,7 +188,7 @@ impl<S: Sink> Detector<S> {
         let attempt = &crossing.attempt;
         self.advance(attempt.time);
         if let Some(open) = self.by_key.get(&attempt.key).and_then(|id| self.open.get(id)) {
-            // Sent before the capture thread could know of the episode.
+            // Sent before the counting thread could know of the episode.
             let span = (open.episode.limit() == usize::from(crossing.limit)).then_some(crossing.span);
             match self.limit(attempt.key, crossing.limit.into()) {
                 // What became something was counted as an attempt when it was one.
@@ -230,7 +230,7 @@ impl<S: Sink> Detector<S> {
             is_verified: false,
             episode: Arc::new(Episode::new(id.0, crossing, quiet_time)),
         };
-        // Of the crossing alone: made before capture threads can add to it.
+        // Of the crossing alone: made before the counting thread can add to it.
         let alert = self.alert(&open, attempt.time, State::Start);
         open.is_verified = alert.as_ref().is_some_and(Alert::is_verified);
         if let Some(alert) = &alert {

@@ -19,7 +19,7 @@ use crate::source::{Filter, Live, Received, Replay, Source, Step};
 /// The threads that read, and the one that counts. Where one does both, it is the one that counts.
 pub(super) struct Capturing {
     readers: Vec<JoinHandle<u64>>,
-    /// In replay, the threads that read files ahead, and the one that follows connections.
+    /// In replay, the threads that read files ahead.
     others: Vec<JoinHandle<()>>,
     counter: JoinHandle<Vec<Vec<Census>>>,
 }
@@ -218,7 +218,7 @@ fn read(mut source: impl Source, mut reader: Reader) -> u64 {
     source.failures()
 }
 
-/// The thread of a replay that reads and decodes, and runs ahead of the one that counts.
+/// The thread of a replay that reads, decodes and follows connections, ahead of the one that counts.
 fn replay(mut source: impl Source, mut ahead: Ahead, signals: &Signals) -> u64 {
     loop {
         let step = source.read(&mut ahead);

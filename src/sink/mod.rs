@@ -47,10 +47,10 @@ pub trait Sink: Send {
     fn alert(&mut self, alert: &Alert);
 
     /// Hears that an episode is about to be opened: of its first report, and of the attempts of the window that met the
-    /// limit, where those are wanted. What capture threads add to the episode comes later.
+    /// limit, where those are wanted. What is added to the episode comes later.
     fn opening(&mut self, _alert: &Alert, _before: &[Before]) {}
 
-    /// Hears of an attempt of an open episode that came before capture threads could know of it.
+    /// Hears of an attempt of an open episode that came before the counting thread could know of it.
     fn late(&mut self, _episode: u64, _attempt: Logged) {}
 
     /// Hears that the source of an open episode has been verified since its last report.
