@@ -1,8 +1,8 @@
 //! Packets in, batches of segments out, with the time at which each counts.
 //!
-//! The first part of counting. It knows the clock, ports and hashes, and no table: so it can run ahead of the others
-//! (`tracking.rs`, `ledger.rs`) on a thread of its own. Everything they have to know goes with a batch, in order. Where
-//! several threads read, they sort out the segments (`reader.rs`), and here these get their time.
+//! The first part of counting. It knows the clock, ports and hashes, and no table: what the others (`tracking.rs`,
+//! `ledger.rs`) have to know of these goes with a batch, in order. Where several threads read, they sort out the segments
+//! (`reader.rs`), and here these get their time.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -55,7 +55,10 @@ impl Intake {
     /// Looks at packets by another plan from now on. What waits has been handed over.
     pub(super) fn replan(&mut self, plan: Plan, looks_back: Duration, tunnels: Tunnels) {
         self.sieve.replan(plan, tunnels);
-        self.batch = self.spare();
+        let batch = self.spare();
+        let before = std::mem::replace(&mut self.batch, batch);
+        // Where there is nothing else in it, it has not been handed over.
+        self.admit_counts(&before);
         self.clock.look_back(looks_back);
     }
 

@@ -54,16 +54,20 @@ impl ReportedIn {
         if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
             return;
         }
-        // Memory that was never written is only read.
-        for cell in self.0.iter_mut().filter(|cell| **cell != 0) {
-            let was = Reported(*cell);
+        let renumbered = |was: Reported| {
             let mut is = Reported::default();
             for (now, before) in before.iter().enumerate() {
                 if before.is_some_and(|watch| was.is_in(watch)) {
                     is.add(now);
                 }
             }
-            *cell = is.0;
+            is
+        };
+        // There may be millions of places, and packets wait.
+        let all: Vec<_> = (0..=u8::MAX).map(|was| renumbered(Reported(was))).collect();
+        // Memory that was never written is only read.
+        for cell in self.0.iter_mut().filter(|cell| **cell != 0) {
+            *cell = all[usize::from(*cell)].0;
         }
     }
 

@@ -63,7 +63,8 @@ use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
 
-/// The part of the memory that the door gets, where there is one: it holds two sources for one that has a slot.
+/// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one that
+/// has a slot.
 const DOOR_SHARE: usize = 16;
 
 /// How many attempts within one tick are told apart when one of them is settled.
@@ -188,10 +189,11 @@ impl Table {
         let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
         let has_door =
             make.door && make.writers == Writers::One && limits.iter().all(|limit| limit.attempts > 1);
-        let at_the_door = if has_door { memory / DOOR_SHARE } else { 0 };
-        let sets = ((memory - at_the_door) / Self::set_size(most, mark)).clamp(1, u32::MAX as usize);
+        let (at_the_door, fingerprint) =
+            if has_door { (memory / DOOR_SHARE, fingerprints::EACH) } else { (0, 0) };
+        let each = Self::set_size(most, mark) + fingerprint;
+        let sets = ((memory - at_the_door) / each).clamp(1, u32::MAX as usize);
         let fingerprints = if has_door { sets } else { 0 };
-        let at_the_door = at_the_door.saturating_sub(fingerprints * fingerprints::EACH);
         let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
         let entries = sets * WAYS * ring as usize;
         Ok(Self {
@@ -227,7 +229,10 @@ impl Table {
     #[must_use]
     pub fn set(&self) -> (usize, usize) {
         let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
-        let bytes = Self::set_size(self.largest(), mark);
+        let mut bytes = Self::set_size(self.largest(), mark);
+        if self.door.is_some() {
+            bytes += fingerprints::EACH;
+        }
         let door = if self.door.is_some() { bytes.div_ceil(DOOR_SHARE - 1) } else { 0 };
         (bytes + door, WAYS)
     }
