@@ -75,7 +75,8 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
                 let syn = syn(count % different);
                 (connection(&key, &syn), syn)
             });
-            let hints = connections.touch(batch.iter().map(|(connection, _)| *connection));
+            batch.iter().for_each(|(connection, _)| connections.prefetch(*connection));
+            let hints = connections.prefetch_entries(batch.iter().map(|(connection, _)| *connection));
             for ((connection, syn), hint) in batch.iter().zip(&hints) {
                 let time = Ticks(20_000 + u64::from(count) / 128);
                 black_box(connections.syn_at(hint, *connection, time, syn));

@@ -1,13 +1,16 @@
 //! The way of a packet asks for no memory: all that it needs is there before. Only a network or destination that goes over
 //! its limit does, once.
 //!
-//! Counted is what the capture thread allocates, from the bytes of a capture file to the tables and the detector's
-//! channel. The detector, on its own thread, formats and allocates; it is left out.
+//! Counted is what is allocated from the bytes of a capture file to the tables and the detector's channel: on one thread, as
+//! live, and on the second one of a replay. The detector, on its own thread, formats and allocates; it is left out.
 
 #[path = "../benches/traffic/mod.rs"]
 mod traffic;
 
 mod rig;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use allocation_counter::measure;
 use synwatch::packet::Interfaces;
@@ -58,7 +61,36 @@ fn a_flood_of_forged_sources_allocates_nothing() {
     assert!(stats.episodes >= 10, "{stats:?}");
 }
 
-/// What the capture thread allocates, and what it has counted in the end.
+/// Three times as much, and no more than before is asked for: at its beginning and its end, when it waits for the first time,
+/// and of the buffers that go round.
+#[test]
+fn who_counts_in_a_replay_allocates_the_same_however_much_there_is() {
+    for kind in [Kind::Mix, Kind::Spoof] {
+        let [some, more] = [1, 3].map(|times| allocations_behind(kind, times * COUNTED));
+        assert!(some > 0 && some.abs_diff(more) <= WAITING, "{kind:?}: {some}, {more}");
+    }
+}
+
+/// What the thread that counts in a replay of so many packets allocates.
+fn allocations_behind(kind: Kind, packets: u64) -> u64 {
+    let mut capture = Vec::new();
+    file::write_to(&mut capture, kind, packets, packets).expect("a vector takes it");
+    let mut reader =
+        Reader::new(&capture[..], &"capture".into(), &Interfaces::default()).expect("a capture file");
+    let allocated = Arc::new(AtomicU64::new(0));
+    let mut run = defaults().start_in_two_with({
+        let allocated = Arc::clone(&allocated);
+        move |behind| {
+            let counted = measure(|| drop(behind.run()));
+            allocated.store(counted.count_total, Ordering::Relaxed);
+        }
+    });
+    reader.read_all(|packet| run.take(packet)).expect("it is not damaged");
+    assert_eq!(run.finish().stats.packets, packets);
+    allocated.load(Ordering::Relaxed)
+}
+
+/// What one thread allocates that does all, and what it has counted in the end.
 fn allocations(kind: Kind) -> (u64, Stats) {
     let mut capture = Vec::new();
     file::write_to(&mut capture, kind, BEFORE + COUNTED, BEFORE + COUNTED).expect("a vector takes it");

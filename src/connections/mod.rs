@@ -48,6 +48,7 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
+use prefetch_index::prefetch_index;
 use set::{CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower};
 use timers::{Timer, Timers};
 use way::Ways;
@@ -55,7 +56,7 @@ use way::Ways;
 /// How far back an entry counts.
 pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 
-/// How many connections are looked at together: enough for their waits for memory to overlap.
+/// How many connections are looked at together: enough for what the next ones need to come into the cache meanwhile.
 pub const AT_ONCE: usize = 64;
 
 /// The bytes in which the one who counts remembers more of a SYN that is waited for: they come out of the same memory.
@@ -206,28 +207,22 @@ impl Connections {
         self.timers.refused()
     }
 
-    /// Brings all that these connections need into the cache, at most [`AT_ONCE`] of them: first the sets, then the
-    /// entries. What is loaded overlaps as far as little else is done between one load and the next, so where to look is
-    /// worked out apart. Gives that.
+    /// Has the set of a connection brought into the cache.
     #[inline]
-    pub fn touch(&self, connections: impl Iterator<Item = u64> + Clone) -> [Hint; AT_ONCE] {
-        let connections = connections.take(AT_ONCE);
-        // As a slice: an index into the pages is checked for more.
+    pub fn prefetch(&self, connection: u64) {
+        prefetch_index(self.sets.all(), self.set_of(connection));
+    }
+
+    /// Where the entries of these connections are, at most [`AT_ONCE`] of them, once their sets are in the cache. Has the
+    /// entries brought in.
+    #[inline]
+    pub fn prefetch_entries(&self, connections: impl Iterator<Item = u64>) -> [Hint; AT_ONCE] {
         let sets = self.sets.all();
         let mut hints = [Hint::default(); AT_ONCE];
-        let mut touched = 0;
-        for connection in connections.clone() {
-            touched ^= sets[self.set_of(connection)].touch();
-        }
-        let mut count = 0;
         for (hint, connection) in hints.iter_mut().zip(connections) {
             *hint = self.hint(connection);
-            count += 1;
+            sets[hint.place.set()].prefetch(hint.place.way());
         }
-        for Hint { place, .. } in &hints[..count] {
-            touched ^= sets[place.set()].entry(place.way()).tag;
-        }
-        std::hint::black_box(touched);
         hints
     }
 
@@ -387,9 +382,12 @@ impl Connections {
         Some(News { ends, started, before: Some(before), after, place })
     }
 
-    /// Brings the entries of the next SYNs that have been waited for long enough into the cache, at most [`AT_ONCE`].
-    pub fn touch_due(&self, now: Ticks) {
-        self.touch(self.timers.due(now).map(|timer| timer.connection));
+    /// Has the entries of the next SYNs that have been waited for long enough brought into the cache, at most [`AT_ONCE`],
+    /// and the sets of those after them.
+    pub fn prefetch_due(&self, now: Ticks) {
+        let due = || self.timers.due(now).map(|timer| timer.connection);
+        due().skip(AT_ONCE).take(AT_ONCE).for_each(|connection| self.prefetch(connection));
+        self.prefetch_entries(due());
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.

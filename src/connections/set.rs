@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use prefetch_index::prefetch_index;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Syn;
@@ -125,10 +126,10 @@ impl Set {
         &mut self.entries[way]
     }
 
-    /// Brings what is looked for into the cache.
+    /// Has an entry brought into the cache.
     #[inline]
-    pub(super) fn touch(&self) -> u64 {
-        self.tags[0].into()
+    pub(super) fn prefetch(&self, way: usize) {
+        prefetch_index(self.entries.as_slice(), way);
     }
 
     /// Where the entry with this tag is, by what the first line tells of it; or the one that gives way for it, and what the

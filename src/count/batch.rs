@@ -1,7 +1,7 @@
 //! Segments that wait to be counted together, and what else the other parts of counting have to know.
 //!
-//! One segment alone waits for memory several times over. A batch touches the places of its segments first, whose
-//! loads overlap, and counts them after that.
+//! One segment alone waits for memory several times over. What a batch needs is brought into the cache beforehand, while
+//! what is there already is counted.
 
 use std::iter;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::source::Received;
 use crate::table::{Hint, Recorded};
 use crate::time::Timestamp;
 
-/// Segments that are touched together.
+/// Segments that are counted while what the next ones need is brought into the cache.
 pub(super) const SIZE: usize = connections::AT_ONCE;
 /// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
 pub(super) const LARGE: usize = 4 * SIZE;
@@ -130,7 +130,7 @@ pub(super) struct Batch {
     rows: usize,
     /// For each segment, a tag for each tally: set by the intake for SYNs, by the ledger for the rest.
     tags: Vec<u64>,
-    /// Likewise, where the tag was found in its set when it was touched.
+    /// Likewise, where the tag was found in its set when that was brought into the cache.
     hints: Vec<Hint>,
     /// The packets of the segments, where they are kept.
     pub(super) kept: Vec<Kept>,
@@ -217,7 +217,7 @@ impl Batch {
         self.verdicts.push(verdict);
     }
 
-    /// All of them, as many at a time as are touched together.
+    /// All of them, so many at a time.
     pub(super) fn some_at_a_time(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let all = self.pending.len();
         (0..all).step_by(SIZE).map(move |first| first..all.min(first + SIZE))

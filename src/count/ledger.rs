@@ -89,8 +89,13 @@ impl Next for Ledger {
             self.stats.last_watched = Some(last.now.time);
         }
         let rows = Arc::clone(&self.rows);
-        for some in batch.some_at_a_time() {
-            self.touch(&rows, batch, some.clone());
+        self.prefetch(&rows, batch);
+        let mut all = batch.some_at_a_time();
+        let mut next = all.next();
+        next.iter().for_each(|some| Self::prefetch_next(&rows, batch, some.clone()));
+        while let Some(some) = next {
+            next = all.next();
+            next.iter().for_each(|some| Self::prefetch_next(&rows, batch, some.clone()));
             for index in some {
                 self.count(&rows, batch, index);
             }
@@ -102,8 +107,12 @@ impl Next for Ledger {
     }
 
     fn given_up(&mut self, given_up: &mut GivenUp) {
-        for some in given_up.all().chunks(AT_ONCE) {
-            self.touch_given_up(some);
+        let mut all = given_up.all().chunks(AT_ONCE);
+        let mut next = all.next();
+        next.iter().for_each(|some| self.prefetch_given_up(some));
+        while let Some(some) = next {
+            next = all.next();
+            next.iter().for_each(|some| self.prefetch_given_up(some));
             for vain in some {
                 let memo = self.memos.get(vain.number);
                 self.tell(&vain.news, &vain.now, |row| memo.place(row));
@@ -203,41 +212,45 @@ impl Ledger {
         }
     }
 
-    /// Brings all that these segments need into the cache: first the sets, then what they point to. What is loaded
-    /// overlaps as far as little else is done between one load and the next, so where to look is worked out apart.
-    fn touch(&self, rows: &[Row], batch: &mut Batch, range: Range<usize>) {
-        self.tag_news(batch, range.clone());
+    /// Has the sets that these segments need brought into the cache, or for who has no slot the places at the door. Nothing
+    /// waits for them: there is something else to do until they are there.
+    fn prefetch(&self, rows: &[Row], batch: &mut Batch) {
+        self.tag_news(batch);
+        for verdict in batch.verdicts() {
+            if let Verdict::Attempt { place, .. } = verdict {
+                self.reported.prefetch(*place);
+            }
+        }
+        let (_, tags, hints) = batch.tags(0..batch.all().len());
+        let each = rows.len();
+        // One tally after the other: where its table is, is then known from one segment to the next.
+        for (row, Row { table, .. }) in rows.iter().enumerate() {
+            let of_row = tags.iter().skip(row).step_by(each).zip(hints.iter_mut().skip(row).step_by(each));
+            for (tag, hint) in of_row {
+                *hint = if *tag == NONE { Hint::default() } else { table.prefetch(*tag) };
+            }
+        }
+    }
+
+    /// Has what their sets point to brought in.
+    fn prefetch_next(rows: &[Row], batch: &mut Batch, range: Range<usize>) {
         let (pending, tags, hints) = batch.tags(range);
         let each = rows.len();
-        let mut touched = 0;
-        // One tally after the other: where its table is, is then known from one load to the next.
         for (row, Row { table, .. }) in rows.iter().enumerate() {
-            // What concerns no tally has a tag like any other here: nothing is lost with one set more.
-            for tag in tags[row..].iter().step_by(each) {
-                touched ^= table.touch(*tag);
+            let of_row = tags.iter().skip(row).step_by(each).zip(hints.iter_mut().skip(row).step_by(each));
+            for (pending, (tag, hint)) in pending.iter().zip(of_row) {
+                if pending.segment.flags.is_attempt() {
+                    table.prefetch_attempt(*tag, hint);
+                } else {
+                    table.prefetch_newest(*tag, hint);
+                }
             }
         }
-        for (row, Row { table, .. }) in rows.iter().enumerate() {
-            let tagged = tags[row..].iter().step_by(each).zip(hints[row..].iter_mut().step_by(each));
-            for (pending, (tag, hint)) in pending.iter().zip(tagged) {
-                *hint = match *tag {
-                    NONE => Hint::default(),
-                    tag if pending.segment.flags.is_attempt() => table.hint(tag),
-                    tag => table.hint_of_newest(tag),
-                };
-            }
-        }
-        for (row, Row { table, .. }) in rows.iter().enumerate() {
-            for hint in hints[row..].iter().step_by(each) {
-                touched ^= table.touch_next(*hint);
-            }
-        }
-        std::hint::black_box(touched);
     }
 
     /// Sets the tags of what is no SYN.
-    fn tag_news(&self, batch: &mut Batch, range: Range<usize>) {
-        for index in range {
+    fn tag_news(&self, batch: &mut Batch) {
+        for index in 0..batch.all().len() {
             match batch.verdicts()[index] {
                 Verdict::News(_) => {
                     let parties = batch.all()[index].parties();

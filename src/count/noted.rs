@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use prefetch_index::prefetch_index;
+
 use crate::connections::{NOTED, Place};
 use crate::table;
 
@@ -38,6 +40,12 @@ impl ReportedIn {
     pub(super) fn new(places: usize) -> Self {
         // Bytes, since zeroed memory of bytes is resident only where it is written.
         Self(vec![0; places])
+    }
+
+    /// Has what is known of this place brought into the cache.
+    #[inline]
+    pub(super) fn prefetch(&self, place: Place) {
+        prefetch_index(&self.0, place.number());
     }
 
     /// Takes note of the attempt that is remembered at this place from now on.

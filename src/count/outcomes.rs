@@ -16,16 +16,17 @@ use super::tracking::Vain;
 use super::volumes::Owner;
 
 impl Ledger {
-    /// Brings what is needed for these into the cache: as for a batch, see `Ledger::touch`.
-    pub(super) fn touch_given_up(&self, given_up: &[Vain]) {
-        let mut touched = 0;
+    /// Has what is needed for these brought into the cache.
+    pub(super) fn prefetch_given_up(&self, given_up: &[Vain]) {
         for vain in given_up {
             let memo = self.memos.get(vain.number);
             for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Memo::ROOM) {
-                touched ^= table.touch_place(memo.place(row));
+                table.prefetch_place(memo.place(row));
+            }
+            if let Some(place) = vain.news.place {
+                self.reported.prefetch(place);
             }
         }
-        std::hint::black_box(touched);
     }
 
     /// Takes note of what a segment tells of an attempt.

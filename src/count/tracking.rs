@@ -1,8 +1,10 @@
 //! What segments are: attempts, repeats of attempts, or news of what became of one.
 //!
 //! The middle part of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does it),
-//! and knows no watch and no table: so it can run between the intake and the ledger on a thread of its own. What it finds
-//! goes on with the batch, in order. What shows only by time follows after it, and then the turn of the second.
+//! and knows no watch and no table: so it can run ahead of the ledger, on the thread of the intake (`ahead.rs`). What it
+//! finds goes on with the batch, in order. What shows only by time follows after it, and then the turn of the second.
+
+use std::ops::Range;
 
 use super::batch::{Batch, Now, Turn, Verdict};
 use super::intake::Hand;
@@ -94,9 +96,11 @@ impl<N> Tracking<N> {
 impl<N: Next> Hand for Tracking<N> {
     /// Says what the segments of a batch are, and hands it on.
     fn hand(&mut self, batch: &mut Batch) {
-        for some in batch.some_at_a_time() {
-            let pending = &batch.all()[some.clone()];
-            let hints = self.connections.touch(pending.iter().map(|pending| pending.hashes.connection));
+        batch.all().iter().for_each(|pending| self.connections.prefetch(pending.hashes.connection));
+        let mut all = batch.some_at_a_time();
+        let mut next = all.next().map(|some| (self.prefetch_entries(batch, some.clone()), some));
+        while let Some((hints, some)) = next {
+            next = all.next().map(|some| (self.prefetch_entries(batch, some.clone()), some));
             for (index, hint) in some.zip(&hints) {
                 self.judge(batch, index, hint);
             }
@@ -113,6 +117,11 @@ impl<N: Next> Hand for Tracking<N> {
 }
 
 impl<N: Next> Tracking<N> {
+    #[inline]
+    fn prefetch_entries(&self, batch: &Batch, some: Range<usize>) -> [Hint; AT_ONCE] {
+        self.connections.prefetch_entries(batch.all()[some].iter().map(|pending| pending.hashes.connection))
+    }
+
     #[inline]
     fn judge(&mut self, batch: &mut Batch, index: usize, hint: &Hint) {
         let pending = &batch.all()[index];
@@ -154,7 +163,7 @@ impl<N: Next> Tracking<N> {
         let (then, left) = turn.reading.left();
         for settled in 0..EXPIRED_AT_A_TICK {
             if settled % AT_ONCE == 0 {
-                self.connections.touch_due(ticks);
+                self.connections.prefetch_due(ticks);
             }
             let Some(Expired { due, news, number }) = self.connections.expire(ticks) else { break };
             let Some(news) = news else { continue };

@@ -5,12 +5,13 @@
 //! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
 //! entry with the sum of their bytes.
 //!
-//! What is noted waits until there is enough of it, or the end of a batch: a place of its own in the table is cold, and the
-//! wait for one is the wait for all.
+//! What is noted waits until there is enough of it, or the end of a batch: its place in the table is cold, and is brought into
+//! the cache meanwhile.
 //!
 //! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
 //! belongs to one thread.
 
+use prefetch_index::prefetch_index;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::clock::Ticks;
@@ -134,17 +135,14 @@ impl Volumes {
         }
         let (before, after) = ((before.sent, before.received), (after.sent, after.received));
         let tag = owner.tag(time, port);
+        let set = &self.sets[self.place(tag)];
+        prefetch_index(set, 0);
+        prefetch_index(set, WAYS / 2);
         self.waiting.push(Noted { tag, second: time.second(), looks_from, before, after });
     }
 
     /// Has what waits take its place.
     pub(super) fn settle(&mut self) {
-        let mut touched = 0;
-        for noted in &self.waiting {
-            let [entry, _, other, _] = &self.sets[self.place(noted.tag)];
-            touched ^= entry.tag ^ other.tag;
-        }
-        std::hint::black_box(touched);
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.drain(..).for_each(|noted| self.put(noted));
         self.waiting = waiting;

@@ -12,6 +12,8 @@
 //! In a full set the oldest attempt gives way. So a flood of sources that come once pushes out others like them, and
 //! nobody who has a slot.
 
+use prefetch_index::prefetch_index;
+
 use super::Attempt;
 use super::marks::Marks;
 use super::ring::Entry;
@@ -72,16 +74,24 @@ impl Door {
         Ok(Self { cells, first, sets, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
     }
 
-    /// Brings a set into the cache.
-    #[inline]
-    pub(super) fn touch(&self, set: usize) -> u64 {
-        self.cells.get(self.first + set * CELLS).map_or(0, |cell| cell.load(Ordering::Relaxed))
+    /// What it takes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let marks =
+            if self.marks.are_kept() { self.sets * WAYS * size_of::<crate::estimate::Mark>() } else { 0 };
+        size_of_val(&*self.cells) + marks
     }
 
-    /// Brings the set of a place into the cache.
+    /// Has a set brought into the cache.
     #[inline]
-    pub(super) fn touch_place(&self, place: usize) -> u64 {
-        if place / WAYS < self.sets { self.set(place / WAYS).entry(place % WAYS).0 } else { 0 }
+    pub(super) fn prefetch(&self, set: usize) {
+        prefetch_index(&self.cells, self.first + set * CELLS);
+    }
+
+    /// Has the set of a place brought into the cache.
+    #[inline]
+    pub(super) fn prefetch_place(&self, place: usize) {
+        self.prefetch(place / WAYS);
     }
 
     /// Keeps the first attempt of a source, or lets the source in at its second one.

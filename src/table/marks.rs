@@ -4,6 +4,8 @@
 //! not part of the entry, which is full, and written after it: of an entry that another thread is writing, the mark may
 //! still be that of the attempt before. An estimate can bear that.
 
+use prefetch_index::prefetch_index;
+
 use crate::estimate::Mark;
 use crate::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
 
@@ -24,6 +26,14 @@ impl Marks {
     pub(super) fn set(&self, entry: usize, mark: Mark) {
         if let Some(cell) = self.marks.get(entry) {
             cell.store(mark.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the mark beside an entry brought into the cache, if they are kept.
+    #[inline]
+    pub(super) fn prefetch(&self, entry: usize) {
+        if self.are_kept() {
+            prefetch_index(&self.marks, entry);
         }
     }
 

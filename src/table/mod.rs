@@ -46,6 +46,8 @@ mod transfer;
 
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
+
 pub use claim::Ties;
 pub use hint::Hint;
 pub use place::{Found, Place};
@@ -255,62 +257,79 @@ impl Table {
         self.sets.len() * WAYS
     }
 
-    /// Brings the tags of a source's set into the cache, if it may have a slot there. The result is of no use but to be
-    /// kept from being optimised away: many independent loads overlap where one after the other would wait.
+    /// Where a source is, as far as that is known without waiting. Has that brought into the cache: its set, if it may have
+    /// a slot there, or else its set at the door.
     #[must_use]
     #[inline]
-    pub fn touch(&self, tag: u64) -> u64 {
+    pub fn prefetch(&self, tag: u64) -> Hint {
         let at = self.set_of(tag);
-        if self.fingerprints.may_have(at, nonzero(tag)) {
-            self.sets[at].tags[0].load(Ordering::Relaxed)
-        } else {
-            0
+        let tag = nonzero(tag);
+        if !self.fingerprints.may_have(at, tag) {
+            return self.absent(tag);
         }
+        if let Some(set) = self.sets.get(at) {
+            prefetch_index(&set.tags, 0);
+            prefetch_index(&set.words, 0);
+        }
+        Hint::IN_SET
+    }
+
+    /// That a source has no slot.
+    #[inline]
+    fn absent(&self, tag: u64) -> Hint {
+        if let Some(door) = &self.door {
+            door.prefetch(door.set_of(tag));
+        }
+        Hint::ABSENT
+    }
+
+    /// Once that is in the cache, where the next attempt of a source will be recorded, which is then brought in.
+    #[inline]
+    pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
+        if let Some((at, way, count)) = self.look(tag, hint) {
+            self.prefetch_entry(self.index(at, way, position(count, 0, self.ring)));
+            // The attempt by which the least limit is judged.
+            if count >= self.fewest && self.fewest > 0 {
+                self.prefetch_entry(self.index(at, way, position(count, self.fewest, self.ring)));
+            }
+        }
+    }
+
+    /// The same of a source's newest attempt: one that something becomes known of is mostly among the latest.
+    #[inline]
+    pub fn prefetch_newest(&self, tag: u64, hint: &mut Hint) {
+        if let Some((at, way, count)) = self.look(tag, hint) {
+            self.prefetch_entry(self.index(at, way, position(count, count.min(1), self.ring)));
+        }
+    }
+
+    /// Looks for a tag in its set, if that has not been done. If it is there, says in which set and at which place, and
+    /// how many attempts there are.
+    #[inline]
+    fn look(&self, tag: u64, hint: &mut Hint) -> Option<(usize, usize, u32)> {
+        if *hint != Hint::IN_SET {
+            return None;
+        }
+        let at = self.set_of(tag);
+        let tag = nonzero(tag);
+        let Some(way) = self.sets[at].find(tag) else {
+            *hint = self.absent(tag);
+            return None;
+        };
+        *hint = Hint::found(way);
+        Some((at, way, Word(self.sets[at].words[way].load(Ordering::Relaxed)).count()))
+    }
+
+    #[inline]
+    fn prefetch_entry(&self, entry: usize) {
+        prefetch_index(&self.rings, entry);
+        self.marks.prefetch(entry);
     }
 
     /// The place of the source with this tag in its set, if it has a slot.
     #[inline]
     fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
         self.fingerprints.may_have(at, tag).then(|| self.sets[at].find(tag))?
-    }
-
-    /// Where the next attempt of a source that has a slot will be recorded, once its set is in the cache.
-    #[must_use]
-    #[inline]
-    pub fn hint(&self, tag: u64) -> Hint {
-        self.hint_at(tag, |_| 0)
-    }
-
-    /// Where a source's newest attempt is: one that something becomes known of is mostly among the latest.
-    #[must_use]
-    #[inline]
-    pub fn hint_of_newest(&self, tag: u64) -> Hint {
-        self.hint_at(tag, |count| count.min(1))
-    }
-
-    /// Where the attempt is that is so many before the next one, by how many there are.
-    #[inline]
-    fn hint_at(&self, tag: u64, back: impl Fn(u32) -> u32) -> Hint {
-        let at = self.set_of(tag);
-        let tag = nonzero(tag);
-        let Some(way) = self.way_of(at, tag) else {
-            return Hint::absent(self.door.as_ref().map_or(0, |door| door.set_of(tag)));
-        };
-        let count = Word(self.sets[at].words[way].load(Ordering::Relaxed)).count();
-        Hint::found(way, self.index(at, way, position(count, back(count), self.ring)))
-    }
-
-    /// Brings into the cache what a hint tells of: the place of the entry, or the door. Nothing else is done here, so that
-    /// many such loads are under way at once.
-    #[must_use]
-    #[inline]
-    pub fn touch_next(&self, hint: Hint) -> u64 {
-        let entry = hint.entry as usize;
-        if hint.is_absent() {
-            return self.door.as_ref().map_or(0, |door| door.touch(entry));
-        }
-        let ring = self.rings.get(entry).map_or(0, |entry| entry.load(Ordering::Relaxed));
-        ring ^ u64::from(self.marks.get(entry).0)
     }
 
     /// The slot of a source that has one, and whether it is flagged; records nothing.

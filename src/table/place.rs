@@ -3,6 +3,8 @@
 //! A place is a number that fits where memory is short. It does not say whose attempt was there; what is found there is
 //! compared with what was recorded, and who finds something else searches.
 
+use prefetch_index::prefetch_index;
+
 use super::Table;
 use super::ring::Entry;
 use super::slot::{WAYS, Word};
@@ -51,13 +53,18 @@ impl Place {
 
     fn at(self) -> At {
         let index = (self.0 & !Self::AT_THE_DOOR) as usize;
-        if self.0 & Self::AT_THE_DOOR == 0 { At::Ring(index) } else { At::Door(index) }
+        match self {
+            Self::UNKNOWN => At::Nowhere,
+            _ if self.0 & Self::AT_THE_DOOR == 0 => At::Ring(index),
+            _ => At::Door(index),
+        }
     }
 }
 
 enum At {
     Ring(usize),
     Door(usize),
+    Nowhere,
 }
 
 /// Where something was noted of an attempt.
@@ -70,17 +77,19 @@ pub enum Found {
 }
 
 impl Table {
-    /// Brings what [`Table::settle_at`] needs into the cache.
-    #[must_use]
+    /// Has what [`Table::settle_at`] needs brought into the cache.
     #[inline]
-    pub fn touch_place(&self, place: Place) -> u64 {
+    pub fn prefetch_place(&self, place: Place) {
         match place.at() {
             At::Ring(index) => {
-                let entry = self.rings.get(index).map_or(0, |entry| entry.load(Ordering::Relaxed));
-                let (set, way) = self.slot_at(index);
-                entry ^ self.sets.get(set).map_or(0, |set| set.words[way].load(Ordering::Relaxed))
+                prefetch_index(&self.rings, index);
+                let (set, _) = self.slot_at(index);
+                if let Some(set) = self.sets.get(set) {
+                    prefetch_index(&set.words, 0);
+                }
             }
-            At::Door(index) => self.door.as_ref().map_or(0, |door| door.touch_place(index)),
+            At::Door(index) => self.door.iter().for_each(|door| door.prefetch_place(index)),
+            At::Nowhere => (),
         }
     }
 
@@ -107,6 +116,7 @@ impl Table {
                 is_there.then(|| Found::Slot(Slot::new(set, way, word), word.is_flagged()))
             }
             At::Door(index) => self.door.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting),
+            At::Nowhere => None,
         }
     }
 

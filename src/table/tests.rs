@@ -208,6 +208,33 @@ fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
     assert!(plain.sources(&recorded, 0).is_none());
 }
 
+/// Where a source was found when what it needs was brought into the cache.
+fn hint(table: &Table, tag: u64) -> Hint {
+    let mut hint = table.prefetch(tag);
+    table.prefetch_attempt(tag, &mut hint);
+    hint
+}
+
+#[test]
+fn a_table_with_a_door_takes_no_more_memory_than_it_is_given_and_nearly_all_of_that() {
+    for (memory, attempts) in [(1 << 20, 60), (8 << 20, 4096), (3_000_000, 3), (1_000_001, 2)] {
+        for marks in [false, true] {
+            let make = Make { marks, writers: Writers::One, door: true };
+            let table = Table::made(make, &[limit(attempts, 10)], memory).unwrap();
+            let marks = if marks { table.rings.len() * size_of::<Mark>() } else { 0 };
+            let sets = table.sets.len() * (size_of::<Set>() + fingerprints::EACH);
+            let slots = sets + size_of_val(&*table.rings) + marks;
+            let all = slots + table.door.as_ref().unwrap().bytes();
+            // What aligns the door is more.
+            assert!(all <= memory + 64, "{attempts}: {all} of {memory}");
+            let (set, places) = table.set();
+            assert!(all + set + memory / 1000 >= memory, "{attempts}: {all} of {memory}");
+            // What it says of a set is rounded up.
+            assert!((table.slots() / places * set).abs_diff(memory) <= set + memory / 200);
+        }
+    }
+}
+
 #[test]
 fn a_table_takes_no_more_memory_than_it_is_given() {
     for (memory, attempts) in [(1 << 20, 60), (1 << 20, 4096), (3_000_000, 1), (1_000_001, 2)] {
@@ -265,7 +292,7 @@ proptest! {
             // Now and then a little out of order.
             let at = Ticks(time - later % 7);
             let attempt = Attempt { time: at, port, mark: Mark::of(tag(source)), ..Attempt::default() };
-            let hint = if port == 2 { tables[0].hint(tag(source)) } else { Hint::default() };
+            let hint = if port == 2 { hint(&tables[0], tag(source)) } else { Hint::default() };
             let hints = [hint, Hint::default()];
             let [one, many] = [0, 1].map(|n| {
                 let taken = tables[n].record_attempt(tag(source), hints[n], &attempt, &mut ties[n]);
@@ -319,7 +346,7 @@ proptest! {
         for (number, (source, later, port)) in attempts.into_iter().enumerate() {
             if number % 8 == 0 {
                 let some = &sources[number..sources.len().min(number + 8)];
-                hints = some.iter().map(|source| [0, 1].map(|n| tables[n].hint(tag(*source)))).collect();
+                hints = some.iter().map(|source| [0, 1].map(|n| hint(&tables[n], tag(*source)))).collect();
             }
             let hints = hints[number % 8];
             // No two of a source at one tick, of which one would be as good as the other.
@@ -386,7 +413,7 @@ fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
 fn a_source_that_got_its_slot_after_it_was_looked_for_is_found_there() {
     let table = behind_a_door(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
-    let hint = table.hint(tag(1));
+    let hint = hint(&table, tag(1));
     let counts = [0, 1, 2, 3].map(|n| {
         let attempt = Attempt { time: Ticks(10_000 + n), port: 25, ..Attempt::default() };
         table.record_attempt(tag(1), hint, &attempt, &mut ties).recorded().map(|recorded| recorded.count)

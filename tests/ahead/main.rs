@@ -4,12 +4,18 @@
 mod rig;
 #[path = "../oracle/story.rs"]
 mod story;
+#[path = "../../benches/traffic/mod.rs"]
+mod traffic;
 
 use proptest::prelude::*;
+use synwatch::alert;
 use synwatch::outcome::Outcome;
+use synwatch::packet::{Interfaces, Packet};
+use synwatch::source::reader::Reader;
 
 use rig::syn::{Syn, every, merged};
-use rig::{Found, Setup};
+use rig::{Found, Setup, Watch};
+use traffic::{Kind, file};
 
 proptest! {
     #![proptest_config(cases(30))]
@@ -55,5 +61,35 @@ fn more_is_given_up_at_a_turn_than_is_under_way() {
     let end = two.only("end");
     let given_up = end.outcomes.count(Outcome::Unanswered);
     assert_eq!((end.attempts, given_up + two.stats.connections_evicted), (9_000, 9_000));
+    assert_eq!((one.alerts, one.stats), (two.alerts, two.stats));
+}
+
+/// Answers, ends and data of connections between hosts of which many are over a limit: by attempts, by outcome, with their
+/// networks, and as destinations.
+#[test]
+fn two_threads_find_what_one_finds_of_an_ordinary_day() {
+    const PACKETS: u64 = 200_000;
+    let mut setup = Setup::with(&[]);
+    let watch = Watch::with(&["3/60s", "2/60s:silent", "2/60s:spoke"]);
+    setup.watches = vec![watch.networks("6/10s").destinations("40/10s")];
+    let mut capture = Vec::new();
+    file::write_to(&mut capture, Kind::Mix, PACKETS, PACKETS).expect("a vector takes it");
+    let read = |each: &mut dyn FnMut(&Packet<'_>)| {
+        let interfaces = Interfaces::default();
+        let mut reader = Reader::new(&capture[..], &"capture".into(), &interfaces).expect("a capture");
+        reader.read_all(each).expect("it is not damaged");
+    };
+    let (mut one, mut two) = (setup.start(), setup.start_in_two());
+    read(&mut |packet| one.take(packet));
+    read(&mut |packet| two.take(packet));
+    let (one, two) = (one.finish(), two.finish());
+
+    assert!(one.stats.answers > 1000, "{:?}", one.stats);
+    let has = |is_kind: fn(&alert::Kind) -> bool| one.alerts.iter().any(|alert| is_kind(&alert.kind));
+    assert!(has(|kind| *kind == alert::Kind::Source) && has(|kind| *kind == alert::Kind::Network));
+    assert!(has(|kind| matches!(kind, alert::Kind::Destination(_))));
+    let became = |outcome| one.alerts.iter().map(|alert| alert.outcomes.count(outcome)).sum::<u64>();
+    let settled = [Outcome::Silent, Outcome::Spoke].map(became);
+    assert!(settled.iter().all(|count| *count > 100), "{settled:?}");
     assert_eq!((one.alerts, one.stats), (two.alerts, two.stats));
 }

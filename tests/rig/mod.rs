@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 use synwatch::alert::{Alert, State};
 use synwatch::connections::{self, Connections};
-use synwatch::count::{self, Ahead, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
+use synwatch::count::{self, Ahead, Behind, Counting, Handoff, Parts, Reader, Reload, Volumes, Watching};
 use synwatch::decode::Tunnels;
 use synwatch::detector::{Detector, Episodes, Rules, Watched};
 use synwatch::hash::Key;
@@ -277,13 +277,7 @@ impl Run {
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
-        self.counting.packet(&Packet {
-            time: syn.time,
-            link: LinkType::RAW,
-            interface: InterfaceId(syn.interface),
-            bytes,
-            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
-        });
+        self.counting.packet(&packet(syn, bytes));
     }
 
     pub(crate) fn hear(&mut self, segment: &Tcp) {
@@ -301,6 +295,17 @@ impl Run {
         self.counting.beat(Vec::new());
         self.counting.finish();
         found(self.detector)
+    }
+}
+
+/// A SYN's packet, without a link layer.
+fn packet<'a>(syn: &Syn, bytes: &'a [u8]) -> Packet<'a> {
+    Packet {
+        time: syn.time,
+        link: LinkType::RAW,
+        interface: InterfaceId(syn.interface),
+        bytes,
+        wire_length: u32::try_from(bytes.len()).expect("a short packet"),
     }
 }
 
@@ -340,9 +345,14 @@ pub(crate) struct InTwo {
 impl Setup {
     /// Another thread counts.
     pub(crate) fn start_in_two(&self) -> InTwo {
+        self.start_in_two_with(|behind| drop(behind.run()))
+    }
+
+    /// Another thread counts by doing this.
+    pub(crate) fn start_in_two_with(&self, count: impl FnOnce(Behind) + Send + 'static) -> InTwo {
         let Run { counting, detector, number } = self.start();
         let (ahead, behind) = counting.split();
-        let counter = thread::spawn(move || drop(behind.run()));
+        let counter = thread::spawn(move || count(behind));
         InTwo { ahead, counter, detector, number }
     }
 }
@@ -350,14 +360,12 @@ impl Setup {
 impl InTwo {
     pub(crate) fn see(&mut self, syn: &Syn) {
         self.number += 1;
-        let bytes = syn.bytes(self.number);
-        self.ahead.packet(&Packet {
-            time: syn.time,
-            link: LinkType::RAW,
-            interface: InterfaceId(syn.interface),
-            bytes: &bytes,
-            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
-        });
+        self.ahead.packet(&packet(syn, &syn.bytes(self.number)));
+    }
+
+    /// A packet as a source hands it over.
+    pub(crate) fn take(&mut self, packet: &Packet<'_>) {
+        self.ahead.packet(packet);
     }
 
     /// Waits until all that was taken has been counted and told.
@@ -375,14 +383,7 @@ impl InTwo {
 impl Shared {
     /// A reader takes a packet, the `number`th of all.
     pub(crate) fn see(&mut self, reader: usize, syn: &Syn, number: u32) {
-        let bytes = syn.bytes(number);
-        self.readers[reader].packet(&Packet {
-            time: syn.time,
-            link: LinkType::RAW,
-            interface: InterfaceId(syn.interface),
-            bytes: &bytes,
-            wire_length: u32::try_from(bytes.len()).expect("a short packet"),
-        });
+        self.readers[reader].packet(&packet(syn, &syn.bytes(number)));
     }
 
     /// All readers have handed over all through this time, and have nothing.
