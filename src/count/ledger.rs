@@ -92,10 +92,11 @@ impl Next for Ledger {
         self.prefetch(&rows, batch);
         let mut all = batch.some_at_a_time();
         let mut next = all.next();
-        next.iter().for_each(|some| Self::prefetch_next(&rows, batch, some.clone()));
+        next.iter().for_each(|some| self.prefetch_next(&rows, batch, some.clone()));
         while let Some(some) = next {
+            self.prefetch_episodes(batch, some.clone());
             next = all.next();
-            next.iter().for_each(|some| Self::prefetch_next(&rows, batch, some.clone()));
+            next.iter().for_each(|some| self.prefetch_next(&rows, batch, some.clone()));
             for index in some {
                 self.count(&rows, batch, index);
             }
@@ -232,8 +233,8 @@ impl Ledger {
         }
     }
 
-    /// Has what their sets point to brought in.
-    fn prefetch_next(rows: &[Row], batch: &mut Batch, range: Range<usize>) {
+    /// Has what their sets point to brought in, and of those that are flagged where their episodes are known.
+    fn prefetch_next(&self, rows: &[Row], batch: &mut Batch, range: Range<usize>) {
         let (pending, tags, hints) = batch.tags(range);
         let each = rows.len();
         for (row, Row { table, .. }) in rows.iter().enumerate() {
@@ -244,7 +245,18 @@ impl Ledger {
                 } else {
                     table.prefetch_newest(*tag, hint);
                 }
+                if hint.is_flagged() {
+                    self.recent.prefetch(*tag);
+                }
             }
+        }
+    }
+
+    /// Has these episodes brought in.
+    fn prefetch_episodes(&self, batch: &mut Batch, range: Range<usize>) {
+        let (_, tags, hints) = batch.tags(range);
+        for (tag, _) in tags.iter().zip(hints).filter(|(_, hint)| hint.is_flagged()) {
+            self.recent.prefetch_episode(*tag);
         }
     }
 

@@ -4,7 +4,10 @@
 //! but the counters themselves is published.
 
 use std::net::IpAddr;
+use std::slice;
 use std::sync::OnceLock;
+
+use prefetch_index::prefetch_index;
 
 use super::lone::Count;
 use crate::alert::{Addresses, Ports};
@@ -22,6 +25,12 @@ const PORT_SHIFT: u32 = 48;
 impl PortCounts {
     /// How many ports are kept.
     pub(super) const KEPT: usize = 16;
+
+    /// Has the first ports brought into the cache: mostly there are no others.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_index(self.cells.as_slice(), 0);
+    }
 
     /// Adds so many attempts to a port: one at least.
     #[inline]
@@ -83,6 +92,14 @@ pub(super) struct AddressSet {
 impl AddressSet {
     /// How many addresses are kept.
     pub(super) const KEPT: usize = 16;
+
+    /// Has what tells which addresses are kept brought into the cache.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_index(slice::from_ref(&self.bits), 0);
+        prefetch_index(self.hashes.as_slice(), 0);
+        prefetch_index(self.hashes.as_slice(), Self::KEPT - 1);
+    }
 
     /// Takes note of an address, by its keyed hash, and says whether it was kept already.
     #[inline]

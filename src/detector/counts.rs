@@ -3,6 +3,10 @@
 //! One thread adds, the one that counts or the detector, and the detector reads; each counter stands for itself. In replay
 //! nothing is added while the detector has something to do, live a report may miss what is being counted at that moment.
 
+use std::slice;
+
+use prefetch_index::prefetch_index;
+
 use super::collect::{AddressSet, PortCounts};
 use super::event::{Crossing, Sight};
 use super::lone::{Count, Latest, Least, Sum};
@@ -59,6 +63,14 @@ impl Counts {
         counts.destinations.add(attempt.dst_hash, &attempt.dst);
         counts.hosts.add(attempt.src_hash, &attempt.src);
         counts
+    }
+
+    /// Has what one more attempt changes brought into the cache, but for the hosts.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_index(slice::from_ref(&self.last_over), 0);
+        self.ports.prefetch();
+        self.destinations.prefetch();
     }
 
     /// One more attempt. Hosts are told apart where there is an estimate of how many there are.

@@ -5,12 +5,14 @@
 //! or sends.
 
 use std::hash::BuildHasherDefault;
+use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use dashmap::mapref::one::Ref;
+use prefetch_index::prefetch_index;
 
 use super::collect::{AddressSet, PortCounts};
 use super::counts::Counts;
@@ -95,8 +97,8 @@ struct Seen {
 }
 
 impl Recent {
-    /// How many are remembered: a power of two.
-    const ROOM: usize = 1024;
+    /// How many are remembered, a power of two: as many as there may be by default.
+    const ROOM: usize = 4096;
 
     /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant, and
     /// `key` puts that together. Most of the time it need not.
@@ -109,8 +111,7 @@ impl Recent {
         key: impl FnOnce() -> Key,
     ) -> Option<&Episode> {
         let changes = episodes.changes.load(Ordering::Acquire);
-        #[expect(clippy::cast_possible_truncation, reason = "its lower bits are wanted")]
-        let place = &mut self.0[tag as usize % Self::ROOM];
+        let place = &mut self.0[Self::place(tag)];
         let is_known = |seen: &Seen| seen.changes == changes && seen.key.tag == tag && is_it(&seen.key);
         if !place.as_ref().is_some_and(is_known) {
             let key = key();
@@ -118,6 +119,27 @@ impl Recent {
             *place = Some(Seen { key, changes, episode });
         }
         place.as_ref()?.episode.as_deref()
+    }
+
+    /// Has what is remembered of this tag brought into the cache.
+    #[inline]
+    pub fn prefetch(&self, tag: u64) {
+        prefetch_index(&self.0, Self::place(tag));
+    }
+
+    /// Has the episode brought in that is remembered of this tag.
+    #[inline]
+    pub fn prefetch_episode(&self, tag: u64) {
+        let seen = self.0[Self::place(tag)].as_ref().filter(|seen| seen.key.tag == tag);
+        if let Some(episode) = seen.and_then(|seen| seen.episode.as_ref()) {
+            episode.prefetch();
+        }
+    }
+
+    fn place(tag: u64) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "its lower bits are wanted")]
+        let tag = tag as usize;
+        tag % Self::ROOM
     }
 }
 
@@ -164,6 +186,13 @@ impl Episode {
             late: OnceLock::new(),
             hosts_estimate,
         }
+    }
+
+    /// Has what one more attempt changes brought into the cache.
+    #[inline]
+    fn prefetch(&self) {
+        prefetch_index(slice::from_ref(self), 0);
+        self.counted.prefetch();
     }
 
     /// Its number, which no other episode of the run has.

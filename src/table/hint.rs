@@ -3,7 +3,8 @@
 use super::slot::Set;
 use crate::sync::Ordering;
 
-/// In which place of its set a tag was found, or that it was not. It may have gone since, or come.
+/// In which place of its set a tag was found and whether that was flagged, or that it was not found. It may have gone since,
+/// or come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint(u8);
 
@@ -13,8 +14,10 @@ impl Default for Hint {
     }
 }
 
-// No set has that many places.
 impl Hint {
+    /// The bits of a place. No set has as many places as those that tell something else.
+    const PLACE: u8 = 0x0f;
+    const FLAGGED: u8 = 0x10;
     const UNKNOWN: Self = Self(u8::MAX);
     /// The tag does not stand in its set.
     pub(super) const ABSENT: Self = Self(u8::MAX - 1);
@@ -23,15 +26,22 @@ impl Hint {
 
     /// The tag stands at this place.
     #[inline]
-    pub(super) fn found(way: usize) -> Self {
+    pub(super) fn found(way: usize, is_flagged: bool) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a set has eight places")]
-        Self(way as u8)
+        Self(way as u8 | if is_flagged { Self::FLAGGED } else { 0 })
+    }
+
+    /// Whether the tag was found, and its slot flagged.
+    #[must_use]
+    #[inline]
+    pub fn is_flagged(self) -> bool {
+        self.0 & !Self::PLACE == Self::FLAGGED
     }
 
     /// The place, if the tag is still there.
     #[inline]
     pub(super) fn place(self, set: &Set, tag: u64) -> Option<usize> {
-        let way = usize::from(self.0);
+        let way = usize::from(self.0 & Self::PLACE);
         let is_there = set.tags.get(way)?.load(Ordering::Acquire) == tag;
         is_there.then_some(way)
     }

@@ -288,6 +288,8 @@ impl Table {
     pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
         if let Some((at, way, count)) = self.look(tag, hint) {
             self.prefetch_entry(self.index(at, way, position(count, 0, self.ring)));
+            // The newest one, which may be at the end of the line before.
+            prefetch_index(&self.rings, self.index(at, way, position(count, 1, self.ring)));
             // The attempt by which the least limit is judged.
             if count >= self.fewest && self.fewest > 0 {
                 self.prefetch_entry(self.index(at, way, position(count, self.fewest, self.ring)));
@@ -316,8 +318,9 @@ impl Table {
             *hint = self.absent(tag);
             return None;
         };
-        *hint = Hint::found(way);
-        Some((at, way, Word(self.sets[at].words[way].load(Ordering::Relaxed)).count()))
+        let word = Word(self.sets[at].words[way].load(Ordering::Relaxed));
+        *hint = Hint::found(way, word.is_flagged());
+        Some((at, way, word.count()))
     }
 
     #[inline]
