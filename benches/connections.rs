@@ -76,10 +76,10 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
                 (connection(&key, &syn), syn)
             });
             batch.iter().for_each(|(connection, _)| connections.prefetch(*connection));
-            let hints = connections.prefetch_entries(batch.iter().map(|(connection, _)| *connection));
-            for ((connection, syn), hint) in batch.iter().zip(&hints) {
+            batch.iter().for_each(|(connection, _)| connections.prefetch_entry(*connection));
+            for (connection, syn) in &batch {
                 let time = Ticks(20_000 + u64::from(count) / 128);
-                black_box(connections.syn_at(hint, *connection, time, syn));
+                black_box(connections.syn(*connection, time, syn));
             }
         }
     });

@@ -61,8 +61,8 @@ fn a_flood_of_forged_sources_allocates_nothing() {
     assert!(stats.episodes >= 10, "{stats:?}");
 }
 
-/// Three times as much, and no more than before is asked for: at its beginning and its end, when it waits for the first time,
-/// and of the buffers that go round.
+/// Three times the packets cost no more allocations: those that there are come from its beginning, its end, and the first time
+/// that it waits.
 #[test]
 fn who_counts_in_a_replay_allocates_the_same_however_much_there_is() {
     for kind in [Kind::Mix, Kind::Spoof] {

@@ -41,6 +41,8 @@ mod way;
 
 use std::net::IpAddr;
 
+use prefetch_index::prefetch_index;
+
 use crate::clock::Ticks;
 use crate::hash;
 use crate::outcome::{Life, Outcome};
@@ -48,8 +50,7 @@ use crate::packet::InterfaceId;
 use crate::pages::Pages;
 use crate::segment::Segment;
 use crate::sync::OutOfMemory;
-use prefetch_index::prefetch_index;
-use set::{CLIENT_IS_LOWER, Entry, Head, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower};
+use set::{CLIENT_IS_LOWER, Entry, PORTS_USED_AGAIN, Set, WAYS, is_from_lower, is_lower};
 use timers::{Timer, Timers};
 use way::Ways;
 
@@ -132,16 +133,6 @@ impl Place {
     pub fn number(self) -> usize {
         self.0 as usize
     }
-
-    #[inline]
-    fn set(self) -> usize {
-        self.number() / WAYS
-    }
-
-    #[inline]
-    fn way(self) -> usize {
-        self.number() % WAYS
-    }
 }
 
 /// What was found of a SYN.
@@ -156,14 +147,6 @@ pub struct Judged {
     /// Whether it is waited for: then [`Connections::expire`] will tell of it by the number of such SYNs before it,
     /// modulo 2^32.
     pub waits: bool,
-}
-
-/// Where an entry was seen, or which one would give way for it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hint {
-    place: Place,
-    /// What stood there, if it would give way.
-    room: Option<Head>,
 }
 
 /// A SYN that is not waited for any more.
@@ -213,25 +196,11 @@ impl Connections {
         prefetch_index(self.sets.all(), self.set_of(connection));
     }
 
-    /// Where the entries of these connections are, at most [`AT_ONCE`] of them, once their sets are in the cache. Has the
-    /// entries brought in.
+    /// Once its set is in the cache, has its entry brought in, or the one that would give way for it now.
     #[inline]
-    pub fn prefetch_entries(&self, connections: impl Iterator<Item = u64>) -> [Hint; AT_ONCE] {
-        let sets = self.sets.all();
-        let mut hints = [Hint::default(); AT_ONCE];
-        for (hint, connection) in hints.iter_mut().zip(connections) {
-            *hint = self.hint(connection);
-            sets[hint.place.set()].prefetch(hint.place.way());
-        }
-        hints
-    }
-
-    /// Where a connection's entry is, once its set is in the cache, or the one that will give way for it.
-    #[inline]
-    fn hint(&self, connection: u64) -> Hint {
-        let set = self.set_of(connection);
-        let (way, room) = self.sets[set].likely(connection.max(1));
-        Hint { place: Place::new(set, way), room }
+    pub fn prefetch_entry(&self, connection: u64) {
+        let set = &self.sets[self.set_of(connection)];
+        set.prefetch(set.likely(connection.max(1)));
     }
 
     /// How many attempts there is room for.
@@ -254,19 +223,12 @@ impl Connections {
 
     /// Says what a SYN is, and remembers it.
     pub fn syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> Judged {
-        self.syn_at(&self.hint(connection), connection, time, segment)
-    }
-
-    /// The same, with what was seen a little earlier of where it belongs.
-    pub fn syn_at(&mut self, hint: &Hint, connection: u64, time: Ticks, segment: &Segment) -> Judged {
         let tag = connection.max(1);
-        let at = hint.place.set();
+        let at = self.set_of(tag);
         let set = &self.sets[at];
         let from_lower = is_from_lower(segment);
         let Some(way) = set.find_latest(tag, from_lower) else {
-            let likely = hint.place.way();
-            let is_as_seen = hint.room.is_some_and(|room| room == set.head(likely));
-            let way = if is_as_seen { likely } else { set.oldest() };
+            let way = set.oldest();
             self.make_room(at, way, time);
             self.remember((at, way), tag, time, segment, from_lower, 0);
             let waits = self.wait(connection, time, time, segment);
@@ -382,12 +344,12 @@ impl Connections {
         Some(News { ends, started, before: Some(before), after, place })
     }
 
-    /// Has the entries of the next SYNs that have been waited for long enough brought into the cache, at most [`AT_ONCE`],
-    /// and the sets of those after them.
+    /// Has the entries of the next SYNs that have been waited for long enough brought into the cache, [`AT_ONCE`] of them,
+    /// and the sets of as many after them.
     pub fn prefetch_due(&self, now: Ticks) {
         let due = || self.timers.due(now).map(|timer| timer.connection);
         due().skip(AT_ONCE).take(AT_ONCE).for_each(|connection| self.prefetch(connection));
-        self.prefetch_entries(due());
+        due().take(AT_ONCE).for_each(|connection| self.prefetch_entry(connection));
     }
 
     /// Settles the next SYN that has been waited for long enough; `None` when there is none.

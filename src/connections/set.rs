@@ -38,13 +38,6 @@ pub(super) struct Set {
     entries: [Entry; WAYS],
 }
 
-/// What the first line of a set tells of an entry: as long as it is the same, no other has come in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    tag: u32,
-    rank: u32,
-}
-
 /// A time in the lower 63 bits, and in the highest whether the connection is established and not closed: what gives way
 /// first is the lowest.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -132,23 +125,13 @@ impl Set {
         prefetch_index(self.entries.as_slice(), way);
     }
 
-    /// Where the entry with this tag is, by what the first line tells of it; or the one that gives way for it, and what the
-    /// first line tells of that.
+    /// Where the entry with this tag is, or the one that gives way for it, as far as the first line tells.
     #[inline]
-    pub(super) fn likely(&self, tag: u64) -> (usize, Option<Head>) {
+    pub(super) fn likely(&self, tag: u64) -> usize {
         match self.alike(tag) {
-            0 => {
-                let oldest = self.oldest();
-                (oldest, Some(self.head(oldest)))
-            }
-            alike => (first(alike), None),
+            0 => self.oldest(),
+            alike => first(alike),
         }
-    }
-
-    /// What the first line tells of an entry.
-    #[inline]
-    pub(super) fn head(&self, way: usize) -> Head {
-        Head { tag: self.tags[way], rank: self.ranks[way] }
     }
 
     /// The places whose tags agree with this one in their lower halves: a bit for each. In this form the compiler compares

@@ -235,25 +235,6 @@ fn thirty_seconds_after_its_last_syn_an_answered_attempt_is_half_open() {
 }
 
 #[test]
-fn of_two_that_were_to_take_one_place_the_second_takes_another() {
-    // One set of eight entries.
-    let mut connections = Connections::new(1 << 10).unwrap();
-    for n in 0..8 {
-        connections.syn(n + 1, Ticks(START + n * S), &syn());
-    }
-    let hints = [21, 22, 21].map(|connection| connections.hint(connection));
-    assert_eq!(hints[0], hints[1]);
-    let mut come =
-        |at: usize, connection| connections.syn_at(&hints[at], connection, Ticks(START + 9 * S), &with_id(1));
-    let (first, second) = (come(0, 21), come(1, 22));
-    assert_eq!((first.syn, second.syn), (Syn::Attempt, Syn::Attempt));
-    assert_ne!(first.place, second.place);
-    // Not an attempt, although it was not there when it was looked for.
-    let third = come(2, 21);
-    assert_eq!((third.syn, third.place), (Syn::Copy, first.place));
-}
-
-#[test]
 fn syns_that_are_waited_for_are_numbered_in_order_whatever_becomes_of_them() {
     let numbers = |connections: &mut Connections| -> Vec<_> {
         std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S)))

@@ -8,8 +8,7 @@
 //! ```
 //!
 //! A fixed number of batches is under way, so that the first part gets no further ahead than that, and nothing is
-//! allocated. What is counted, and in which order, is the same as on one thread. The ledger has more to do than the
-//! other two together.
+//! allocated. What is counted, and in which order, is the same as on one thread.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 

@@ -1,7 +1,7 @@
 //! Segments that wait to be counted together, and what else the other parts of counting have to know.
 //!
-//! One segment alone waits for memory several times over. What a batch needs is brought into the cache beforehand, while
-//! what is there already is counted.
+//! One segment alone waits for memory several times over. What a batch needs is brought into the cache together, where it
+//! is large while what is there already is counted.
 
 use std::iter;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::source::Received;
 use crate::table::{Hint, Recorded};
 use crate::time::Timestamp;
 
-/// Segments that are counted while what the next ones need is brought into the cache.
+/// Segments for which what they need is brought into the cache together: a batch live, in replay a part of one.
 pub(super) const SIZE: usize = connections::AT_ONCE;
 /// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
 pub(super) const LARGE: usize = 4 * SIZE;

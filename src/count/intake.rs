@@ -57,8 +57,9 @@ impl Intake {
         self.sieve.replan(plan, tunnels);
         let batch = self.spare();
         let before = std::mem::replace(&mut self.batch, batch);
-        // Where there is nothing else in it, it has not been handed over.
+        // A batch with nothing but these is not handed over by a flush.
         self.admit_counts(&before);
+        self.batch.orders.received = before.orders.received;
         self.clock.look_back(looks_back);
     }
 

@@ -213,8 +213,7 @@ impl Ledger {
         }
     }
 
-    /// Has the sets that these segments need brought into the cache, or for who has no slot the places at the door. Nothing
-    /// waits for them: there is something else to do until they are there.
+    /// Has the sets that these segments need brought into the cache, or for who has no slot the places at the door.
     fn prefetch(&self, rows: &[Row], batch: &mut Batch) {
         self.tag_news(batch);
         for verdict in batch.verdicts() {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::batch::{Batch, Now, Turn, Verdict};
 use super::intake::Hand;
 use crate::clock::Ticks;
-use crate::connections::{AT_ONCE, Connections, Expired, Hint, News, Syn};
+use crate::connections::{AT_ONCE, Connections, Expired, News, Syn};
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
@@ -98,11 +98,13 @@ impl<N: Next> Hand for Tracking<N> {
     fn hand(&mut self, batch: &mut Batch) {
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.hashes.connection));
         let mut all = batch.some_at_a_time();
-        let mut next = all.next().map(|some| (self.prefetch_entries(batch, some.clone()), some));
-        while let Some((hints, some)) = next {
-            next = all.next().map(|some| (self.prefetch_entries(batch, some.clone()), some));
-            for (index, hint) in some.zip(&hints) {
-                self.judge(batch, index, hint);
+        let mut next = all.next();
+        next.iter().for_each(|some| self.prefetch_entries(batch, some.clone()));
+        while let Some(some) = next {
+            next = all.next();
+            next.iter().for_each(|some| self.prefetch_entries(batch, some.clone()));
+            for index in some {
+                self.judge(batch, index);
             }
         }
         batch.forgotten = self.connections.evicted();
@@ -118,16 +120,17 @@ impl<N: Next> Hand for Tracking<N> {
 
 impl<N: Next> Tracking<N> {
     #[inline]
-    fn prefetch_entries(&self, batch: &Batch, some: Range<usize>) -> [Hint; AT_ONCE] {
-        self.connections.prefetch_entries(batch.all()[some].iter().map(|pending| pending.hashes.connection))
+    fn prefetch_entries(&self, batch: &Batch, some: Range<usize>) {
+        let some = batch.all()[some].iter();
+        some.for_each(|pending| self.connections.prefetch_entry(pending.hashes.connection));
     }
 
     #[inline]
-    fn judge(&mut self, batch: &mut Batch, index: usize, hint: &Hint) {
+    fn judge(&mut self, batch: &mut Batch, index: usize) {
         let pending = &batch.all()[index];
         let (segment, connection) = (&pending.segment, pending.hashes.connection);
         let verdict = if segment.flags.is_attempt() {
-            let judged = self.connections.syn_at(hint, connection, pending.now.ticks, segment);
+            let judged = self.connections.syn(connection, pending.now.ticks, segment);
             match judged.syn {
                 Syn::Attempt => {
                     Verdict::Attempt { place: judged.place, moved: judged.moved, waits: judged.waits }

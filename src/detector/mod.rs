@@ -136,7 +136,7 @@ impl<S: Sink> Detector<S> {
             let is_end = matches!(event, Event::End(..));
             self.handle(event);
             if let Some(acknowledge) = acknowledge {
-                // The counting thread is gone, and no longer waits.
+                // If the counting thread is gone, nobody waits for it.
                 let _ = acknowledge.send(());
             }
             if is_end {

@@ -15,7 +15,7 @@ impl Default for Hint {
 }
 
 impl Hint {
-    /// The bits of a place. No set has as many places as those that tell something else.
+    /// The bits of a place. Those that are none have 13 to 15 here, of which a set has no place.
     const PLACE: u8 = 0x0f;
     const FLAGGED: u8 = 0x10;
     const UNKNOWN: Self = Self(u8::MAX);
@@ -44,5 +44,34 @@ impl Hint {
         let way = usize::from(self.0 & Self::PLACE);
         let is_there = set.tags.get(way)?.load(Ordering::Acquire) == tag;
         is_there.then_some(way)
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use zerocopy::FromZeros as _;
+
+    use super::super::slot::WAYS;
+    use super::*;
+
+    #[test]
+    fn a_hint_tells_the_place_while_the_tag_is_there_and_whether_it_was_flagged() {
+        let set = Set::new_zeroed();
+        for way in 0..WAYS {
+            set.tags[way].store(7 + way as u64, Ordering::Relaxed);
+        }
+        for way in 0..WAYS {
+            for is_flagged in [false, true] {
+                let hint = Hint::found(way, is_flagged);
+                assert_eq!(hint.place(&set, 7 + way as u64), Some(way));
+                assert_eq!(hint.place(&set, 99), None, "another one stands there");
+                assert_eq!(hint.is_flagged(), is_flagged);
+            }
+        }
+        for hint in [Hint::default(), Hint::ABSENT, Hint::IN_SET] {
+            assert!((0..WAYS).all(|way| hint.place(&set, 7 + way as u64).is_none()));
+            assert!(!hint.is_flagged());
+        }
     }
 }

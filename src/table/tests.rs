@@ -410,6 +410,24 @@ fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
 }
 
 #[test]
+fn what_is_brought_in_tells_whether_a_source_has_a_slot_and_whether_that_is_flagged() {
+    let table = behind_a_door(&[limit(3, 10)], 64);
+    let mut ties = Ties::new(1);
+    let mut record = || {
+        let attempt = Attempt { time: Ticks(10_000), port: 25, ..Attempt::default() };
+        table.record_attempt(tag(1), hint(&table, tag(1)), &attempt, &mut ties)
+    };
+    assert_eq!(hint(&table, tag(1)), Hint::ABSENT);
+    record();
+    assert_eq!(hint(&table, tag(1)), Hint::ABSENT, "at the door");
+    let slot = record().recorded().unwrap().slot;
+    assert_eq!(hint(&table, tag(1)), Hint::found(slot.way(), false));
+    table.flag(slot, true);
+    assert_eq!(hint(&table, tag(1)), Hint::found(slot.way(), true));
+    assert_eq!(table.prefetch(tag(1)), Hint::IN_SET, "as far as a fingerprint tells");
+}
+
+#[test]
 fn a_source_that_got_its_slot_after_it_was_looked_for_is_found_there() {
     let table = behind_a_door(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);

@@ -59,6 +59,17 @@ fn start(watches: &[&Watch]) -> (Setup, Run) {
 }
 
 #[test]
+fn packets_before_that_do_not_count_are_told_of_all_the_same() {
+    let watch = Watch::with(&["30/10s"]);
+    let (setup, mut run) = start(&[&watch]);
+    see(&mut run, every(0.1, 5, 0.0, HOST).map(|syn| syn.port(9999)));
+    run.reload(reload(&setup, &[Next(stays, 0, 1, &watch)], ""));
+    see(&mut run, every(0.1, 3, 0.5, HOST));
+    let stats = run.finish().stats;
+    assert_eq!((stats.packets, stats.skipped.total(), stats.attempts), (8, 5, 3));
+}
+
+#[test]
 fn attempts_before_count_with_those_after() {
     let watch = Watch::with(&["30/10s"]);
     for (how, size) in [(stays as fn(_, &_, _) -> _, "the same tables"), (moves, "smaller tables")] {

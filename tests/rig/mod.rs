@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) own: Vec<IpAddr>,
     /// Sources that each table has room for.
     pub(crate) room: usize,
+    /// The memory for recent attempts, in bytes.
+    pub(crate) connections: usize,
 }
 
 /// A watch: what counts, for whom, and how much is too much.
@@ -72,6 +74,7 @@ impl Setup {
             allow: Vec::new(),
             own: Vec::new(),
             room: 4096,
+            connections: 4 << 20,
         }
     }
 
@@ -150,7 +153,7 @@ impl Setup {
             looks_back: self.longest_window().max(connections::LOOKS_BACK),
             tunnels: Tunnels::Skip,
             expression: None,
-            connections: Connections::new(4 << 20).expect("memory for the connections"),
+            connections: Connections::new(self.connections).expect("memory for the connections"),
             volumes: Volumes::new(1 << 20).expect("memory for their bytes"),
             watches: self
                 .watches

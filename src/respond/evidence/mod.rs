@@ -7,8 +7,8 @@
 //!            ─late, end─▶     ┘          episodes            └── names, contacts: waited for a moment
 //! ```
 //!
-//! The detector says that an episode opens before the counting thread can know of it, and that it is over after the last of
-//! them has counted what it tells with; all of it goes through one queue, so that the collector needs no lock and no
+//! The detector says that an episode opens before the counting thread can know of it, and that it is over after that
+//! thread has counted what it tells with; all of it goes through one queue, so that the collector needs no lock and no
 //! order of its own. The collector only moves memory: it never waits for a disk or a name, which the filer may. What
 //! it holds is bounded ([`case`]); what finds no room is counted and said in the report. Nothing is sent to anybody.
 //!

@@ -15,9 +15,9 @@ pub(super) const AT_ONCE: usize = 256 * 1024;
 pub(super) const HEADROOM: usize = 64 * 1024;
 
 /// Where in a page of memory bytes are read to, if they stand at the beginning of a page of their file. The kernel copies
-/// whole pages, and takes four times as long where the one place is a few bytes further on in its page than the other:
-/// each load then looks as if it depended on a store just before (4K aliasing: Intel's optimization manual, and AMD
-/// EPYC measured). Large memory that is allocated begins 16 bytes further on, so half a page is chosen.
+/// whole pages, and takes three to four times as long where the one place is a few bytes further on in its page than the
+/// other: each load then looks as if it depended on a store just before (4K aliasing: Intel's optimization manual, and AMD
+/// EPYC measured). Large memory that is allocated begins 16 bytes after a page. Half a page is farthest from all that.
 const IN_PAGE: usize = PAGE / 2;
 const PAGE: usize = 4096;
 
