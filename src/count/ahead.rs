@@ -118,7 +118,7 @@ impl Ahead {
 
     /// Hands over what waits: there will be nothing more.
     pub fn finish(mut self) {
-        self.intake.finish(&mut self.out);
+        self.intake.hand_over(&mut self.out);
     }
 }
 

@@ -148,6 +148,15 @@ pub(super) struct Batch {
     pub(super) orders: Orders,
 }
 
+/// Each of these with the one that comes next, so that what that needs can be brought into the cache before the one is
+/// counted: the first one comes as the next one of none, and none after the last one.
+pub(super) fn with_next<T>(
+    all: impl Iterator<Item = T> + Clone,
+) -> impl Iterator<Item = (Option<T>, Option<T>)> {
+    let each = iter::once(None).chain(all.clone().map(Some));
+    each.zip(all.map(Some).chain(iter::once(None)))
+}
+
 impl Batch {
     pub(super) fn new(room: usize, rows: usize, keeps: bool) -> Self {
         Self {
@@ -218,7 +227,7 @@ impl Batch {
     }
 
     /// All of them, so many at a time.
-    pub(super) fn some_at_a_time(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+    pub(super) fn some_at_a_time(&self) -> impl Iterator<Item = Range<usize>> + Clone + use<> {
         let all = self.pending.len();
         (0..all).step_by(SIZE).map(move |first| first..all.min(first + SIZE))
     }
@@ -273,5 +282,18 @@ impl Batch {
         self.kept.clear();
         (self.packets, self.skipped, self.answers) = (0, Skipped::default(), 0);
         (self.turn, self.orders) = (None, Orders::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_comes_after_it_was_the_next_one() {
+        let with_next = |all: &[u8]| with_next(all.iter().copied()).collect::<Vec<_>>();
+        assert_eq!(with_next(&[]), [(None, None)]);
+        assert_eq!(with_next(&[1]), [(None, Some(1)), (Some(1), None)]);
+        assert_eq!(with_next(&[1, 2]), [(None, Some(1)), (Some(1), Some(2)), (Some(2), None)]);
     }
 }

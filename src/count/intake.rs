@@ -52,14 +52,10 @@ impl Intake {
         self.batch = self.sieve.batch(room);
     }
 
-    /// Looks at packets by another plan from now on. What waits has been handed over.
+    /// Looks at packets by another plan from now on. What waits and what was counted has been handed over.
     pub(super) fn replan(&mut self, plan: Plan, looks_back: Duration, tunnels: Tunnels) {
         self.sieve.replan(plan, tunnels);
-        let batch = self.spare();
-        let before = std::mem::replace(&mut self.batch, batch);
-        // A batch with nothing but these is not handed over by a flush.
-        self.admit_counts(&before);
-        self.batch.orders.received = before.orders.received;
+        self.batch = self.spare();
         self.clock.look_back(looks_back);
     }
 
@@ -85,13 +81,12 @@ impl Intake {
     /// Hands over what waits.
     pub(super) fn flush(&mut self, to: &mut impl Hand) {
         if !self.batch.is_idle() {
-            self.batch.reading = *self.clock.reading();
-            to.hand(&mut self.batch);
+            self.hand_over(to);
         }
     }
 
-    /// Hands over what waits, and all that was counted, for the last time.
-    pub(super) fn finish(&mut self, to: &mut impl Hand) {
+    /// Hands over what waits, and all that was counted.
+    pub(super) fn hand_over(&mut self, to: &mut impl Hand) {
         self.batch.reading = *self.clock.reading();
         to.hand(&mut self.batch);
     }

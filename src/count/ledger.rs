@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{Batch, Turn, Verdict};
+use super::batch::{self, Batch, Turn, Verdict};
 use super::handoff::{Handoff, Open};
 use super::noted::{Memo, Memos, ReportedIn};
 use super::parties::Hasher;
@@ -90,14 +90,10 @@ impl Next for Ledger {
         }
         let rows = Arc::clone(&self.rows);
         self.prefetch(&rows, batch);
-        let mut all = batch.some_at_a_time();
-        let mut next = all.next();
-        next.iter().for_each(|some| self.prefetch_next(&rows, batch, some.clone()));
-        while let Some(some) = next {
-            self.prefetch_episodes(batch, some.clone());
-            next = all.next();
-            next.iter().for_each(|some| self.prefetch_next(&rows, batch, some.clone()));
-            for index in some {
+        for (some, next) in batch::with_next(batch.some_at_a_time()) {
+            some.iter().for_each(|some| self.prefetch_episodes(batch, some.clone()));
+            next.into_iter().for_each(|next| self.prefetch_next(&rows, batch, next));
+            for index in some.into_iter().flatten() {
                 self.count(&rows, batch, index);
             }
             self.volumes.settle();
@@ -108,13 +104,9 @@ impl Next for Ledger {
     }
 
     fn given_up(&mut self, given_up: &mut GivenUp) {
-        let mut all = given_up.all().chunks(AT_ONCE);
-        let mut next = all.next();
-        next.iter().for_each(|some| self.prefetch_given_up(some));
-        while let Some(some) = next {
-            next = all.next();
-            next.iter().for_each(|some| self.prefetch_given_up(some));
-            for vain in some {
+        for (some, next) in batch::with_next(given_up.all().chunks(AT_ONCE)) {
+            next.into_iter().for_each(|next| self.prefetch_given_up(next));
+            for vain in some.into_iter().flatten() {
                 let memo = self.memos.get(vain.number);
                 self.tell(&vain.news, &vain.now, |row| memo.place(row));
             }

@@ -166,7 +166,7 @@ impl Counting {
 
     /// Counts what waits, and tells the detector that this is the end.
     pub fn finish(mut self) {
-        self.intake.finish(&mut self.tracking);
+        self.intake.hand_over(&mut self.tracking);
         self.tracking.into_next().finish();
     }
 }

@@ -56,7 +56,7 @@ impl Counting {
     /// Counts by what is new from now on. What is given back is of no use any more: to free that much memory takes a
     /// while, and is for others to do.
     pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
-        self.flush();
+        self.intake.hand_over(&mut self.tracking);
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
         let left = self.tracking.next_mut().reload(reload);
         self.intake.replan(Plan::new(&self.tracking.next().watches), looks_back, tunnels);

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::batch::{Batch, Now, Turn, Verdict};
+use super::batch::{self, Batch, Now, Turn, Verdict};
 use super::intake::Hand;
 use crate::clock::Ticks;
 use crate::connections::{AT_ONCE, Connections, Expired, News, Syn};
@@ -97,13 +97,9 @@ impl<N: Next> Hand for Tracking<N> {
     /// Says what the segments of a batch are, and hands it on.
     fn hand(&mut self, batch: &mut Batch) {
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.hashes.connection));
-        let mut all = batch.some_at_a_time();
-        let mut next = all.next();
-        next.iter().for_each(|some| self.prefetch_entries(batch, some.clone()));
-        while let Some(some) = next {
-            next = all.next();
-            next.iter().for_each(|some| self.prefetch_entries(batch, some.clone()));
-            for index in some {
+        for (some, next) in batch::with_next(batch.some_at_a_time()) {
+            next.into_iter().for_each(|next| self.prefetch_entries(batch, next));
+            for index in some.into_iter().flatten() {
                 self.judge(batch, index);
             }
         }

@@ -234,9 +234,9 @@ impl Table {
         let mut bytes = Self::set_size(self.largest(), mark);
         if self.door.is_some() {
             bytes += fingerprints::EACH;
+            bytes += bytes.div_ceil(DOOR_SHARE - 1);
         }
-        let door = if self.door.is_some() { bytes.div_ceil(DOOR_SHARE - 1) } else { 0 };
-        (bytes + door, WAYS)
+        (bytes, WAYS)
     }
 
     /// The largest N of its limits.
@@ -267,10 +267,9 @@ impl Table {
         if !self.fingerprints.may_have(at, tag) {
             return self.absent(tag);
         }
-        if let Some(set) = self.sets.get(at) {
-            prefetch_index(&set.tags, 0);
-            prefetch_index(&set.words, 0);
-        }
+        let set = &self.sets[at];
+        prefetch_index(&set.tags, 0);
+        prefetch_index(&set.words, 0);
         Hint::IN_SET
     }
 
