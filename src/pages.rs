@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::ops::{Index, IndexMut, Range};
 
 use memmap2::MmapMut;
+use prefetch_index::prefetch_index;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::sync::OutOfMemory;
@@ -38,6 +39,12 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
     #[inline]
     pub fn length(&self) -> usize {
         self.length
+    }
+
+    /// Has an element brought into the cache; nothing, where there is none.
+    #[inline]
+    pub fn prefetch(&self, index: usize) {
+        prefetch_index(&self.map, index.wrapping_mul(size_of::<T>()));
     }
 
     /// All elements.

@@ -1,10 +1,10 @@
 //! The threads: started, stopped and joined here, and nowhere else.
 //!
 //! ```text
-//!   read-ahead ──Piece──▶ capture ──Batch──▶ …   (replay of packed or, with processors to spare, long files)
+//!   read-ahead ──Piece──▶ capture ──Findings──▶ …   (replay of packed or, with processors to spare, long files)
 //!
-//!   capture ──Batch──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
-//!      ├────────Kept──▶ writer (with -w)                       └── metrics (with --metrics): serves what a sink left
+//!   capture ──Findings──▶ ledger ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
+//!      ├────────Kept──▶ writer (with -w)                          └── metrics (with --metrics): serves what a sink left
 //!      └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
 //!
 //!   (live, capture and ledger are one; with --threads, several threads read, and one counts)

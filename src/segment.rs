@@ -52,6 +52,25 @@ impl Segment {
     }
 }
 
+#[cfg(test)]
+impl Segment {
+    /// One without payload between these ends, with number 1, for tests that ask for no more.
+    pub(crate) fn between(src: (IpAddr, u16), dst: (IpAddr, u16), flags: Flags) -> Self {
+        Self {
+            src: src.0,
+            dst: dst.0,
+            src_port: src.1,
+            dst_port: dst.1,
+            seq: 1,
+            ack: 1,
+            flags,
+            payload: Some(0),
+            ip_id: None,
+            place: Place::default(),
+        }
+    }
+}
+
 /// The link-layer addresses of a frame: one hop of a segment's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Hop {

@@ -41,8 +41,6 @@ mod way;
 
 use std::net::IpAddr;
 
-use prefetch_index::prefetch_index;
-
 use crate::clock::Ticks;
 use crate::hash;
 use crate::outcome::{Life, Outcome};
@@ -193,7 +191,7 @@ impl Connections {
     /// Has the set of a connection brought into the cache.
     #[inline]
     pub fn prefetch(&self, connection: u64) {
-        prefetch_index(self.sets.all(), self.set_of(connection));
+        self.sets.prefetch(self.set_of(connection));
     }
 
     /// Once its set is in the cache, has its entry brought in, or the one that would give way for it now.

@@ -1,19 +1,20 @@
-//! The parts of counting on two threads, one ahead of the other: batches go round.
+//! The parts of counting on two threads, one ahead of the other: findings go round.
 //!
 //! ```text
-//!   Ahead              ──batch, what was given up, turn──▶ Behind
-//!   intake, tracking                                       ledger
-//!     ▲                                                      │
-//!     └────── empty batches, room for what is given up ──────┘
+//!   Ahead              ──findings, what was given up, turn──▶ Behind
+//!   intake, tracking                                          ledger
+//!     ▲                                                         │
+//!     └──────── room for findings, for what is given up ────────┘
 //! ```
 //!
-//! A fixed number of batches is under way, so that the first part gets no further ahead than that, and nothing is
+//! A fixed number of rooms is under way, so that the first part gets no further ahead than that, and nothing is
 //! allocated. What is counted, and in which order, is the same as on one thread.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::batch::{self, Batch, Turn};
-use super::intake::{Hand, Intake};
+use super::batch::{self, Turn};
+use super::findings::Findings;
+use super::intake::Intake;
 use super::ledger::Ledger;
 use super::tracking::{GivenUp, Next, Tracking};
 use crate::census::Census;
@@ -21,19 +22,19 @@ use crate::packet::{InterfaceId, Packet};
 use crate::source;
 use crate::time::Timestamp;
 
-/// Batches under way.
-const BATCHES: usize = 8;
+/// How many rooms for findings are under way.
+const ROOMS: usize = 8;
 /// Empty ones that go back together, unless the first part waits: to wake it for each costs as much as to count some of
 /// what it brings.
-const TOGETHER: usize = BATCHES / 2;
+const TOGETHER: usize = ROOMS / 2;
 /// Places for what was given up that are under way.
-const GIVEN_UP: usize = BATCHES;
+const GIVEN_UP: usize = ROOMS;
 
 /// The part that runs ahead: it takes packets, and knows what segments are.
 #[derive(Debug)]
 pub struct Ahead {
     intake: Intake,
-    out: Out,
+    tracking: Tracking<Onward>,
 }
 
 /// The part that counts.
@@ -41,33 +42,28 @@ pub struct Ahead {
 pub struct Behind {
     ledger: Ledger,
     told: Receiver<Told>,
-    empty: Sender<Batch>,
+    empty: Sender<Findings>,
     spent: Sender<GivenUp>,
 }
 
 /// What the part that counts is told, in this order. Mostly it is one message for all: a capture of a day has a turn for
 /// each second, and to wake another thread takes longer than what there is to do.
-/// Where more is given up than there is room for in one, further ones follow without a batch, the last one with the turn.
+/// Where more is given up than there is room for in one, further ones follow without findings, the last one with the turn.
 #[derive(Debug, Default)]
 struct Told {
-    batch: Option<Batch>,
+    findings: Option<Findings>,
     given_up: Option<GivenUp>,
     turn: Option<(Turn, u32)>,
 }
 
-/// The way from the intake.
-#[derive(Debug)]
-struct Out {
-    tracking: Tracking<Onward>,
-    empty: Receiver<Batch>,
-    /// Empty ones that have come back already.
-    spare: Vec<Batch>,
-}
-
-/// The way to the ledger. One that is gone takes nothing; its thread's end is told by the one who joins it.
+/// The way to the ledger. One that is gone takes nothing and gives nothing back; its thread's end is told by the one who
+/// joins it.
 #[derive(Debug)]
 struct Onward {
     told: Sender<Told>,
+    empty: Receiver<Findings>,
+    /// Empty ones that have come back already.
+    spare: Vec<Findings>,
     spent: Receiver<GivenUp>,
     /// What is told next.
     next: Told,
@@ -75,73 +71,59 @@ struct Onward {
 
 pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Behind) {
     intake.set_room(batch::LARGE);
-    let (back, empty) = bounded(BATCHES);
-    let (out, told) = bounded(BATCHES);
+    let findings = || intake.sieve().findings(batch::LARGE);
+    let (back, empty) = bounded(ROOMS);
+    let (out, told) = bounded(ROOMS);
     let (spent, unused) = bounded(GIVEN_UP);
     // The one that is filled is another.
     (1..GIVEN_UP).for_each(|_| drop(spent.send(GivenUp::new())));
-    let spare = (1..BATCHES).map(|_| intake.spare()).collect();
-    let (tracking, ledger) = tracking.before(Onward { told: out, spent: unused, next: Told::default() });
-    (Ahead { intake, out: Out { tracking, empty, spare } }, Behind { ledger, told, empty: back, spent })
-}
-
-impl Hand for Out {
-    fn hand(&mut self, batch: &mut Batch) {
-        // A part that is gone takes nothing and gives nothing back; its thread's end is told by the one who joins it.
-        match self.spare.pop().map_or_else(|| self.empty.recv(), Ok) {
-            Ok(empty) => self.tracking.hand(&mut std::mem::replace(batch, empty)),
-            Err(_) => batch.clear(),
-        }
-    }
-}
-
-impl Out {
-    /// Waits until the ledger has nothing left to do: then all batches but the intake's own are here and empty.
-    fn wait(&mut self) {
-        while self.spare.len() < BATCHES - 1 {
-            let Ok(empty) = self.empty.recv() else { return };
-            self.spare.push(empty);
-        }
-    }
+    let spare = (1..ROOMS).map(|_| findings()).collect();
+    let onward = Onward { told: out, empty, spare, spent: unused, next: Told::default() };
+    let (mut tracking, ledger) = tracking.before(onward);
+    tracking.set_findings(findings());
+    (Ahead { intake, tracking }, Behind { ledger, told, empty: back, spent })
 }
 
 impl Ahead {
     /// Has the log files opened again.
     pub fn reopen(&mut self) {
-        self.intake.reopen(&mut self.out);
+        self.intake.reopen(&mut self.tracking);
     }
 
     /// Has the statistics shown.
     pub fn show(&mut self) {
-        self.intake.show(&mut self.out);
+        self.intake.show(&mut self.tracking);
     }
 
     /// Hands over what waits: there will be nothing more.
     pub fn finish(mut self) {
-        self.intake.hand_over(&mut self.out);
+        self.intake.hand_over(&mut self.tracking);
     }
 }
 
 impl source::Receiver for Ahead {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) {
-        self.intake.packet(packet, &mut self.out);
+        self.intake.packet(packet, &mut self.tracking);
     }
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.intake.idle(interface, now, &mut self.out);
+        self.intake.idle(interface, now, &mut self.tracking);
     }
 
     fn settle(&mut self) {
-        self.intake.flush(&mut self.out);
-        self.out.wait();
+        self.intake.flush(&mut self.tracking);
+        self.tracking.next_mut().wait();
     }
 }
 
 impl Next for Onward {
-    fn judged(&mut self, batch: &mut Batch) {
-        let is_all = batch.turn.is_none();
-        self.next.batch = Some(std::mem::take(batch));
+    fn judged(&mut self, findings: &mut Findings) {
+        let is_all = !findings.is_turning;
+        match self.spare.pop().map_or_else(|| self.empty.recv(), Ok) {
+            Ok(empty) => self.next.findings = Some(std::mem::replace(findings, empty)),
+            Err(_) => findings.clear(),
+        }
         if is_all {
             self.send();
         }
@@ -167,21 +149,29 @@ impl Onward {
     fn send(&mut self) {
         let _ = self.told.send(std::mem::take(&mut self.next));
     }
+
+    /// Waits until the ledger has nothing left to do: then all room but what is filled is here and empty.
+    fn wait(&mut self) {
+        while self.spare.len() < ROOMS - 1 {
+            let Ok(empty) = self.empty.recv() else { return };
+            self.spare.push(empty);
+        }
+    }
 }
 
 impl Behind {
     /// Counts until the part before has finished, and tells the detector that this is the end. Gives the censuses of
     /// each watch, where they were taken.
     pub fn run(mut self) -> Vec<Vec<Census>> {
-        let mut done = Vec::with_capacity(BATCHES);
-        // Whether the last batch's turn is still to come: it is done with only then.
+        let mut done = Vec::with_capacity(ROOMS);
+        // Whether a turn is still to come after the last findings: they are done with only then.
         let mut is_turning = false;
-        for Told { batch, given_up, turn } in &self.told {
-            if let Some(mut batch) = batch {
-                is_turning = batch.turn.is_some();
-                self.ledger.judged(&mut batch);
-                batch.clear();
-                done.push(batch);
+        for Told { findings, given_up, turn } in &self.told {
+            if let Some(mut findings) = findings {
+                is_turning = findings.is_turning;
+                self.ledger.judged(&mut findings);
+                findings.clear();
+                done.push(findings);
             }
             if let Some(mut given_up) = given_up {
                 self.ledger.given_up(&mut given_up);
@@ -198,7 +188,7 @@ impl Behind {
             }
             // Where nobody waits for them any more, they are the last.
             if !is_turning && (done.len() >= TOGETHER || is_idle) {
-                done.drain(..).for_each(|batch| drop(self.empty.send(batch)));
+                done.drain(..).for_each(|findings| drop(self.empty.send(findings)));
             }
         }
         self.ledger.finish()

@@ -4,41 +4,41 @@ use crate::alert::Logged;
 use crate::connections::Syn;
 use crate::detector::{Attempt, Episodes, Event, Key, Sight};
 use crate::estimate::Mark;
-use crate::segment::Segment;
 use crate::sink::Kept;
 use crate::table::{self, Recorded, Slot, Taken};
 use crate::time::Timestamp;
 
-use super::batch::{Batch, Pending};
 use super::crossing::{Counted, Met};
+use super::findings::{Finding, Findings};
 use super::ledger::Ledger;
 use super::noted::{Memo, Reported};
-use super::parties::Hashes;
-use super::plan::NONE;
 use super::tally::{By, Row, Tally};
 
 impl Ledger {
     /// Counts an attempt in each tally that it concerns. Gives in which watches its source had an episode, and where it was
     /// recorded.
-    pub(super) fn count_attempt(&mut self, rows: &[Row], batch: &Batch, index: usize) -> (Reported, Memo) {
-        let pending = &batch.all()[index];
-        let Pending { segment, now, hashes, is_own, .. } = pending;
+    pub(super) fn count_attempt(
+        &mut self,
+        rows: &[Row],
+        findings: &Findings,
+        index: usize,
+    ) -> (Reported, Memo) {
+        let finding = &findings.all()[index];
+        let Finding { parties, now, .. } = finding;
         self.stats.attempts += 1;
-        let is_allowed = self.allow.contains(segment.src);
+        let is_allowed = self.allow.contains(parties.client.0);
         // An own address is allowed too, but counted: one that is over a limit is warned of.
-        let allowed = u64::from(is_allowed || *is_own);
+        let allowed = u64::from(is_allowed || parties.is_own);
         self.stats.allowed += allowed;
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut reported = Reported::default();
         let mut is_kept = false;
         let mut memo = Memo::default();
-        let mark = Mark::of(hashes.client);
-        let attempt = table::Attempt { time: now.ticks, port: segment.dst_port, mark, ..Default::default() };
-        for (number, (row, (tag, hint))) in rows.iter().zip(batch.concerns(index)).enumerate() {
-            if tag == NONE {
-                continue;
-            }
+        let mark = Mark::of(parties.client_hash);
+        let attempt = table::Attempt { time: now.ticks, port: parties.server.1, mark, ..Default::default() };
+        for (number, row) in rows.iter().enumerate() {
+            let Some((tag, hint)) = findings.concern(number, index) else { continue };
             let Row { watch, by, ref table, .. } = *row;
             if by == By::Source {
                 let stats = &mut self.watches[watch].stats;
@@ -50,7 +50,7 @@ impl Ledger {
             }
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
             memo.set(number, taken.place());
-            self.note_attempt(row, tag, pending);
+            self.note_attempt(row, tag, finding);
             self.note_taken(watch, &taken, by);
             // The first one of a source meets no limit, or has a slot.
             let Taken::Recorded(recorded) = taken else { continue };
@@ -59,15 +59,15 @@ impl Ledger {
             if met.is_none() && !recorded.flagged {
                 continue;
             }
-            let kept = batch.kept.get(index);
-            let is_reported = self.report(row, tag, (pending, kept), &recorded, met);
+            let kept = findings.kept.get(index);
+            let is_reported = self.report(row, tag, (finding, kept), &recorded, met);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
                 reported.add(watch);
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
-                self.keep(batch, index);
+                self.keep(findings, index);
             }
         }
         (reported, memo)
@@ -78,15 +78,15 @@ impl Ledger {
         &mut self,
         row: &Row,
         tag: u64,
-        (pending, kept): (&Pending, Option<&Kept>),
+        (finding, kept): (&Finding, Option<&Kept>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
-        let Pending { segment, now, hashes, .. } = pending;
+        let Finding { parties, now, .. } = finding;
         let Row { watch, tally, .. } = *row;
         let watching = &self.watches[watch];
         let Tally { by, counter } = &watching.tallies[tally];
-        let key = || by.key(watching, &pending.parties(), tag);
+        let key = || by.key(watching, parties, tag);
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         if recorded.flagged {
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
@@ -95,19 +95,19 @@ impl Ledger {
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                 let span = limit.and_then(|limit| counter.table.span(recorded, limit));
-                let Segment { src, dst, dst_port, .. } = segment;
-                let sight =
-                    Sight { time, src: (hashes.client, src), dst: (hashes.server, dst), dst_port: *dst_port };
+                let src = (parties.client_hash, &parties.client.0);
+                let dst = (parties.server_hash, &parties.server.0);
+                let sight = Sight { time, src, dst, dst_port: parties.server.1 };
                 episode.count(&sight, span, met.is_some());
                 if let (Some(evidence), Some(kept)) = (&self.evidence, kept) {
                     if *by != By::Destination {
-                        evidence.keep(episode.number(), logged(segment, time), kept.headers(segment.payload));
+                        evidence.keep(episode.number(), logged(finding, time), kept.headers(finding.payload));
                     }
                 }
                 return true;
             }
         }
-        let attempt = attempt(key(), hashes, segment, time);
+        let attempt = parties.attempt(key(), finding.interface, time);
         match met {
             Some(limit) => {
                 let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };
@@ -143,11 +143,11 @@ impl Ledger {
     }
 
     /// Counts a copy or a retransmission for the watches and the episodes that its attempt would count for.
-    pub(super) fn count_repeat(&mut self, batch: &Batch, index: usize, repeat: Syn) {
-        let pending = &batch.all()[index];
+    pub(super) fn count_repeat(&mut self, findings: &Findings, index: usize, repeat: Syn) {
+        let Finding { parties, now, .. } = &findings.all()[index];
         let mut reported_in = None;
         for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
-            let Some(tag) = batch.tag(row, index) else { continue };
+            let Some((tag, _)) = findings.concern(row, index) else { continue };
             let watching = &mut self.watches[watch];
             if watching.tallies[tally].by == By::Source {
                 match repeat {
@@ -162,11 +162,11 @@ impl Ledger {
             }
             let Some((_, true)) = counter.table.find(tag) else { continue };
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
-            let key = || by.key(watching, &pending.parties(), tag);
+            let key = || by.key(watching, parties, tag);
             let Some(episode) = self.recent.get(self.open.now(&self.handoff), tag, is_it, key) else {
                 continue;
             };
-            if episode.lasts_at(pending.now.time) {
+            if episode.lasts_at(now.time) {
                 if *by == By::Source {
                     reported_in = Some(watch);
                 }
@@ -179,8 +179,8 @@ impl Ledger {
     }
 
     /// Has the packet of an attempt written.
-    fn keep(&self, batch: &Batch, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, batch.kept.get(index)) {
+    fn keep(&self, findings: &Findings, index: usize) {
+        if let (Some(writer), Some(kept)) = (&self.writer, findings.kept.get(index)) {
             if self.handoff.is_in_turns() {
                 writer.keep(*kept);
             } else {
@@ -191,21 +191,8 @@ impl Ledger {
 }
 
 /// An attempt as evidence tells it.
-fn logged(segment: &Segment, time: Timestamp) -> Logged {
-    let Segment { src, src_port, dst, dst_port, flags, .. } = *segment;
-    Logged { time, src, src_port, dst, dst_port, flags }
-}
-
-fn attempt(key: Key, hashes: &Hashes, segment: &Segment, time: Timestamp) -> Attempt {
-    Attempt {
-        key,
-        time,
-        src_hash: hashes.client,
-        dst_hash: hashes.server,
-        src: segment.src,
-        src_port: segment.src_port,
-        dst: segment.dst,
-        dst_port: segment.dst_port,
-        interface: segment.place.interface,
-    }
+fn logged(finding: &Finding, time: Timestamp) -> Logged {
+    let Finding { parties, flags, .. } = finding;
+    let ((src, src_port), (dst, dst_port)) = (parties.client, parties.server);
+    Logged { time, src, src_port, dst, dst_port, flags: *flags }
 }

@@ -1,29 +1,26 @@
-//! Segments that wait to be counted together, and what else the other parts of counting have to know.
-//!
-//! One segment alone waits for memory several times over. What a batch needs is brought into the cache together, where it
-//! is large while what is there already is counted.
+//! Segments that wait to be looked at together, and what else the other parts of counting have to know.
 
 use std::iter;
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::lookahead;
 use super::parties::{End, Hashes, Parties, ends};
 use super::plan::NONE;
 use crate::clock::{Reading, Ticks};
-use crate::connections::{self, News, Place};
 use crate::decode::Skipped;
 use crate::segment::Segment;
 use crate::sink::Kept;
 use crate::source::Received;
-use crate::table::{Hint, Recorded};
+use crate::table::Recorded;
 use crate::time::Timestamp;
 
-/// Segments for which what they need is brought into the cache together: a batch live, in replay a part of one.
-pub(super) const SIZE: usize = connections::AT_ONCE;
-/// Segments of a batch that goes to another thread: so many that waking it is a small part of the work.
+/// Segments of a batch that is counted where it was filled.
+pub(super) const SIZE: usize = lookahead::SIZE;
+/// Segments of a batch, or findings, that go to another thread: so many that waking it is a small part of the work.
 pub(super) const LARGE: usize = 4 * SIZE;
 
-/// A SYN that is to be counted, or another segment that tells what became of one.
+/// A SYN that is to be counted, or another segment that may tell what became of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pending {
     pub(super) segment: Segment,
@@ -49,31 +46,6 @@ impl Pending {
     pub(super) fn parties(&self) -> Parties {
         Parties::of(&self.segment, self.to_server, &self.hashes, self.is_own)
     }
-}
-
-/// What a segment is to the connections.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Verdict {
-    /// Nothing that was not known.
-    Nothing,
-    /// An attempt.
-    Attempt {
-        /// Where it is remembered.
-        place: Place,
-        /// Where the one before it at that place is remembered now, if it is.
-        moved: Option<Place>,
-        /// Whether it is waited for.
-        waits: bool,
-    },
-    /// A SYN that was seen already.
-    Copy,
-    /// A SYN that was sent again.
-    Retransmission {
-        /// Whether it is waited for.
-        waits: bool,
-    },
-    /// It tells of what became of an attempt: see [`Batch::news`].
-    News(usize),
 }
 
 /// A moment of capture time, as it was captured and as the tables count it.
@@ -117,56 +89,55 @@ pub(super) struct Orders {
     pub(super) show: bool,
 }
 
-/// The batch: a fixed number of places, what each segment is, and for each tally the tag of what it counts for.
+impl Orders {
+    /// Adds those of later on.
+    pub(super) fn add(&mut self, later: Self) {
+        let Self { received, own, reopen, show } = later;
+        self.received = received.or(self.received);
+        self.own = own.or(self.own.take());
+        self.reopen |= reopen;
+        self.show |= show;
+    }
+
+    /// Whether there are none.
+    pub(super) fn are_none(&self) -> bool {
+        self.received.is_none() && !self.are_pressing()
+    }
+
+    /// Whether there is something to be done.
+    pub(super) fn are_pressing(&self) -> bool {
+        let Self { received: _, own, reopen, show } = self;
+        own.is_some() || *reopen || *show
+    }
+}
+
+/// The batch: a fixed number of places, and for each SYN and each tally the tag of what it counts for.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pending: Vec<Pending>,
-    /// What each of them is.
-    verdicts: Vec<Verdict>,
-    /// What those tell that tell of something.
-    news: Vec<News>,
     room: usize,
     /// How many tallies there are.
     rows: usize,
-    /// For each segment, a tag for each tally: set by the intake for SYNs, by the ledger for the rest.
+    /// For each segment, a tag for each tally: of SYNs alone.
     tags: Vec<u64>,
-    /// Likewise, where the tag was found in its set when that was brought into the cache.
-    hints: Vec<Hint>,
     /// The packets of the segments, where they are kept.
     pub(super) kept: Vec<Kept>,
     /// How many packets there were since the last batch, and why some of them do not count.
     pub(super) packets: u64,
     pub(super) skipped: Skipped,
-    /// How many of the segments came from servers that open or refuse a connection.
-    pub(super) answers: u64,
-    /// How many attempts the connections have forgotten too early, and how many SYNs they do not wait for, in all.
-    pub(super) forgotten: u64,
-    pub(super) untimed: u64,
     /// The clock after all of them.
     pub(super) reading: Reading,
     pub(super) turn: Option<Turn>,
     pub(super) orders: Orders,
 }
 
-/// Each of these with the one that comes next, so that what that needs can be brought into the cache before the one is
-/// counted: the first one comes as the next one of none, and none after the last one.
-pub(super) fn with_next<T>(
-    all: impl Iterator<Item = T> + Clone,
-) -> impl Iterator<Item = (Option<T>, Option<T>)> {
-    let each = iter::once(None).chain(all.clone().map(Some));
-    each.zip(all.map(Some).chain(iter::once(None)))
-}
-
 impl Batch {
     pub(super) fn new(room: usize, rows: usize, keeps: bool) -> Self {
         Self {
             pending: Vec::with_capacity(room),
-            verdicts: Vec::with_capacity(room),
-            news: Vec::with_capacity(room),
             room,
             rows,
             tags: vec![NONE; room * rows],
-            hints: vec![Hint::default(); room * rows],
             kept: Vec::with_capacity(if keeps { room } else { 0 }),
             ..Self::default()
         }
@@ -187,19 +158,10 @@ impl Batch {
     #[inline]
     pub(super) fn copy_tags_to_next(&mut self, of: &Self, index: usize) {
         let next = self.of(self.pending.len());
-        self.tags[next].copy_from_slice(&of.tags[of.of(index)]);
+        self.tags[next].copy_from_slice(of.tags(index));
     }
 
-    /// Sets the tags of a segment for all tallies.
-    #[inline]
-    pub(super) fn set_tags(&mut self, index: usize, tag: impl Fn(usize) -> u64) {
-        let of_segment = self.of(index);
-        for (row, place) in self.tags[of_segment].iter_mut().enumerate() {
-            *place = tag(row);
-        }
-    }
-
-    /// Adds a segment, which is put together where it is to wait: its 200 bytes are not copied again.
+    /// Adds a segment, which is put together where it is to wait: its 168 bytes are not copied again.
     #[inline]
     pub(super) fn push(&mut self, pending: impl FnOnce() -> Pending) {
         self.pending.extend(iter::once_with(pending));
@@ -212,60 +174,17 @@ impl Batch {
 
     /// Whether there is nothing in it that has to be handed over.
     pub(super) fn is_idle(&self) -> bool {
-        let Orders { own, received: _, reopen, show } = &self.orders;
-        self.pending.is_empty() && self.turn.is_none() && own.is_none() && !reopen && !show
+        self.pending.is_empty() && self.turn.is_none() && !self.orders.are_pressing()
     }
 
     pub(super) fn all(&self) -> &[Pending] {
         &self.pending
     }
 
-    /// Says what the next segment is of which that has not been said.
+    /// The tag of a SYN for each tally, [`NONE`] for those that it does not concern.
     #[inline]
-    pub(super) fn push_verdict(&mut self, verdict: Verdict) {
-        self.verdicts.push(verdict);
-    }
-
-    /// All of them, so many at a time.
-    pub(super) fn some_at_a_time(&self) -> impl Iterator<Item = Range<usize>> + Clone + use<> {
-        let all = self.pending.len();
-        (0..all).step_by(SIZE).map(move |first| first..all.min(first + SIZE))
-    }
-
-    /// Keeps what a segment tells of an attempt, for its verdict.
-    pub(super) fn push_news(&mut self, news: News) -> usize {
-        self.news.push(news);
-        self.news.len() - 1
-    }
-
-    /// What a segment tells of an attempt, by its verdict.
-    pub(super) fn news(&self, news: usize) -> &News {
-        &self.news[news]
-    }
-
-    /// What each segment is.
-    pub(super) fn verdicts(&self) -> &[Verdict] {
-        &self.verdicts
-    }
-
-    /// The tag of a segment for a tally, if it concerns that.
-    #[inline]
-    pub(super) fn tag(&self, row: usize, index: usize) -> Option<u64> {
-        Some(self.tags[index * self.rows + row]).filter(|tag| *tag != NONE)
-    }
-
-    /// What a segment concerns: for each tally a tag, and where that was found in its set.
-    #[inline]
-    pub(super) fn concerns(&self, index: usize) -> impl Iterator<Item = (u64, Hint)> {
-        let of_segment = self.of(index);
-        self.tags[of_segment.clone()].iter().copied().zip(self.hints[of_segment].iter().copied())
-    }
-
-    /// Some segments, and for each of them a tag for each tally and where that was found in its set.
-    #[inline]
-    pub(super) fn tags(&mut self, range: Range<usize>) -> (&[Pending], &[u64], &mut [Hint]) {
-        let of_segments = range.start * self.rows..range.end * self.rows;
-        (&self.pending[range], &self.tags[of_segments.clone()], &mut self.hints[of_segments])
+    pub(super) fn tags(&self, index: usize) -> &[u64] {
+        &self.tags[self.of(index)]
     }
 
     /// Where what concerns a segment stands.
@@ -277,23 +196,8 @@ impl Batch {
     /// Empties it.
     pub(super) fn clear(&mut self) {
         self.pending.clear();
-        self.verdicts.clear();
-        self.news.clear();
         self.kept.clear();
-        (self.packets, self.skipped, self.answers) = (0, Skipped::default(), 0);
+        (self.packets, self.skipped) = (0, Skipped::default());
         (self.turn, self.orders) = (None, Orders::default());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_comes_after_it_was_the_next_one() {
-        let with_next = |all: &[u8]| with_next(all.iter().copied()).collect::<Vec<_>>();
-        assert_eq!(with_next(&[]), [(None, None)]);
-        assert_eq!(with_next(&[1]), [(None, Some(1)), (Some(1), None)]);
-        assert_eq!(with_next(&[1, 2]), [(None, Some(1)), (Some(1), Some(2)), (Some(2), None)]);
     }
 }

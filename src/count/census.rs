@@ -5,21 +5,21 @@ use crate::clock::Ticks;
 use crate::detector::Key;
 use crate::outcome::Outcome;
 
-use super::batch::Pending;
+use super::findings::Finding;
 use super::ledger::Ledger;
 use super::tally::{Row, Watching};
 
 impl Ledger {
     /// Takes note of an attempt that a tally has recorded.
     #[inline]
-    pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
+    pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, finding: &Finding) {
         // Nearly always there is none.
         if self.census.is_none() {
             return;
         }
         let Row { watch, tally, by, .. } = *row;
-        let key = by.key(&self.watches[watch], &pending.parties(), tag);
-        self.note_in(watch, key, pending.now.ticks, |watching| {
+        let key = by.key(&self.watches[watch], &finding.parties, tag);
+        self.note_in(watch, key, finding.now.ticks, |watching| {
             watching.tallies[tally].counter.census.as_mut()
         });
     }

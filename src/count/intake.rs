@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 pub(super) trait Hand {
     /// Takes what a batch holds.
     fn hand(&mut self, batch: &mut Batch);
+
+    /// Has all that it took counted.
+    fn flush(&mut self);
 }
 
 /// The first part of counting.
@@ -42,11 +45,6 @@ impl Intake {
         &self.sieve
     }
 
-    /// Another batch like the one that it fills.
-    pub(super) fn spare(&self) -> Batch {
-        self.sieve.batch(self.batch.room())
-    }
-
     /// Has batches be as large as this, from the next one on.
     pub(super) fn set_room(&mut self, room: usize) {
         self.batch = self.sieve.batch(room);
@@ -55,7 +53,7 @@ impl Intake {
     /// Looks at packets by another plan from now on. What waits and what was counted has been handed over.
     pub(super) fn replan(&mut self, plan: Plan, looks_back: Duration, tunnels: Tunnels) {
         self.sieve.replan(plan, tunnels);
-        self.batch = self.spare();
+        self.batch = self.sieve.batch(self.batch.room());
         self.clock.look_back(looks_back);
     }
 
@@ -78,15 +76,22 @@ impl Intake {
         self.flush(to);
     }
 
-    /// Hands over what waits.
+    /// Has what waits counted.
     pub(super) fn flush(&mut self, to: &mut impl Hand) {
         if !self.batch.is_idle() {
-            self.hand_over(to);
+            self.hand(to);
         }
+        to.flush();
     }
 
-    /// Hands over what waits, and all that was counted.
+    /// The same, and tells how many packets there were, whether one of them waits or not.
     pub(super) fn hand_over(&mut self, to: &mut impl Hand) {
+        self.hand(to);
+        to.flush();
+    }
+
+    #[inline]
+    fn hand(&mut self, to: &mut impl Hand) {
         self.batch.reading = *self.clock.reading();
         to.hand(&mut self.batch);
     }
@@ -99,7 +104,7 @@ impl Intake {
             self.batch.skipped.count(skip);
         }
         if self.batch.is_full() {
-            self.flush(to);
+            self.hand(to);
         }
     }
 
@@ -139,7 +144,7 @@ impl Intake {
         self.batch.push(|| pending);
         self.batch.kept.extend(of.kept.get(index));
         if self.batch.is_full() {
-            self.flush(to);
+            self.hand(to);
         }
     }
 

@@ -1,14 +1,16 @@
-//! Verdicts in, counts and crossings out: what an attempt, and what became of one, means to the tables and the detector.
+//! Findings in, counts and crossings out: what an attempt, and what became of one, means to the tables and the detector.
 //!
-//! The last part of counting. It owns the tables, and learns the time from the batches alone: a turn of the second
+//! The last part of counting. It owns the tables, and learns the time from the findings alone: a turn of the second
 //! goes to the detector as a tick, after all that happened before it.
 
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{self, Batch, Turn, Verdict};
+use super::batch::Turn;
+use super::findings::{Findings, Verdict};
 use super::handoff::{Handoff, Open};
+use super::lookahead::{self, some_at_a_time, with_next};
 use super::noted::{Memo, Memos, ReportedIn};
 use super::parties::Hasher;
 use super::plan::NONE;
@@ -17,7 +19,7 @@ use super::tracking::{GivenUp, Next};
 use super::volumes::Volumes;
 use crate::census::{Budget, Census};
 use crate::clock::Reading;
-use crate::connections::{AT_ONCE, Syn};
+use crate::connections::Syn;
 use crate::detector::{Episodes, Event, Recent};
 use crate::hash;
 use crate::packet::InterfaceId;
@@ -73,38 +75,34 @@ pub(super) struct Parts {
 }
 
 impl Next for Ledger {
-    /// Counts what a batch holds.
-    fn judged(&mut self, batch: &mut Batch) {
-        self.stats.packets += batch.packets;
-        self.stats.skipped += batch.skipped;
-        self.stats.answers += batch.answers;
-        self.stats.connections_evicted = batch.forgotten;
-        self.stats.untimed = batch.untimed;
-        if let Some(received) = batch.orders.received {
+    fn judged(&mut self, findings: &mut Findings) {
+        self.stats.packets += findings.packets;
+        self.stats.skipped += findings.skipped;
+        self.stats.answers += findings.answers;
+        self.stats.connections_evicted = findings.forgotten;
+        self.stats.untimed = findings.untimed;
+        if let Some(received) = findings.orders.received {
             self.stats.kernel_packets = received.packets;
             self.stats.losses.kernel = received.kernel_drops;
             self.stats.losses.interface = received.interface_drops;
         }
-        if let Some(last) = batch.all().last() {
-            self.stats.last_watched = Some(last.now.time);
-        }
+        self.stats.last_watched = findings.last_watched.or(self.stats.last_watched);
         let rows = Arc::clone(&self.rows);
-        self.prefetch(&rows, batch);
-        for (some, next) in batch::with_next(batch.some_at_a_time()) {
-            some.iter().for_each(|some| self.prefetch_episodes(batch, some.clone()));
-            next.into_iter().for_each(|next| self.prefetch_next(&rows, batch, next));
+        self.prefetch(&rows, findings);
+        for (some, next) in with_next(some_at_a_time(findings.all().len())) {
+            some.iter().for_each(|some| self.prefetch_episodes(&rows, findings, some.clone()));
+            next.into_iter().for_each(|next| self.prefetch_next(&rows, findings, next));
             for index in some.into_iter().flatten() {
-                self.count(&rows, batch, index);
+                self.count(&rows, findings, index);
             }
             self.volumes.settle();
         }
-        // Where a turn follows, what shows by then comes before it.
-        self.clock = batch.turn.map_or(batch.reading, |turn| turn.reading);
-        self.follow_orders(batch);
+        self.clock = findings.reading;
+        self.follow_orders(findings);
     }
 
     fn given_up(&mut self, given_up: &mut GivenUp) {
-        for (some, next) in batch::with_next(given_up.all().chunks(AT_ONCE)) {
+        for (some, next) in with_next(given_up.all().chunks(lookahead::SIZE)) {
             next.into_iter().for_each(|next| self.prefetch_given_up(next));
             for vain in some.into_iter().flatten() {
                 let memo = self.memos.get(vain.number);
@@ -180,8 +178,8 @@ impl Ledger {
         self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
     }
 
-    fn follow_orders(&mut self, batch: &mut Batch) {
-        let orders = std::mem::take(&mut batch.orders);
+    fn follow_orders(&mut self, findings: &mut Findings) {
+        let orders = std::mem::take(&mut findings.orders);
         if let Some(own) = orders.own {
             self.own = own;
         }
@@ -205,36 +203,33 @@ impl Ledger {
         }
     }
 
-    /// Has the sets that these segments need brought into the cache, or for who has no slot the places at the door.
-    fn prefetch(&self, rows: &[Row], batch: &mut Batch) {
-        self.tag_news(batch);
-        for verdict in batch.verdicts() {
-            if let Verdict::Attempt { place, .. } = verdict {
-                self.reported.prefetch(*place);
+    /// Has the sets that these need brought into the cache, or for who has no slot the places at the door.
+    fn prefetch(&self, rows: &[Row], findings: &mut Findings) {
+        for finding in findings.all() {
+            if let Verdict::Attempt { place, .. } = finding.verdict {
+                self.reported.prefetch(place);
             }
         }
-        let (_, tags, hints) = batch.tags(0..batch.all().len());
-        let each = rows.len();
-        // One tally after the other: where its table is, is then known from one segment to the next.
-        for (row, Row { table, .. }) in rows.iter().enumerate() {
-            let of_row = tags.iter().skip(row).step_by(each).zip(hints.iter_mut().skip(row).step_by(each));
-            for (tag, hint) in of_row {
+        // One tally after the other: where its table is, is then known from one to the next.
+        for (row, Row { watch, by, table, .. }) in rows.iter().enumerate() {
+            findings.tag_news(row, |parties| self.watches[*watch].tag(*by, &self.hasher, parties));
+            let (_, tags, hints) = findings.column(row);
+            for (tag, hint) in tags.iter().zip(hints) {
                 *hint = if *tag == NONE { Hint::default() } else { table.prefetch(*tag) };
             }
         }
     }
 
-    /// Has what their sets point to brought in, and of those that are flagged where their episodes are known.
-    fn prefetch_next(&self, rows: &[Row], batch: &mut Batch, range: Range<usize>) {
-        let (pending, tags, hints) = batch.tags(range);
-        let each = rows.len();
+    /// Has what the sets of some point to brought in, and of those that are flagged where their episodes are known.
+    fn prefetch_next(&self, rows: &[Row], findings: &mut Findings, some: Range<usize>) {
         for (row, Row { table, .. }) in rows.iter().enumerate() {
-            let of_row = tags.iter().skip(row).step_by(each).zip(hints.iter_mut().skip(row).step_by(each));
-            for (pending, (tag, hint)) in pending.iter().zip(of_row) {
-                if pending.segment.flags.is_attempt() {
-                    table.prefetch_attempt(*tag, hint);
-                } else {
+            let (all, tags, hints) = findings.column(row);
+            let some = all[some.clone()].iter().zip(tags[some.clone()].iter().zip(&mut hints[some.clone()]));
+            for (finding, (tag, hint)) in some {
+                if let Verdict::News(_) = finding.verdict {
                     table.prefetch_newest(*tag, hint);
+                } else {
+                    table.prefetch_attempt(*tag, hint);
                 }
                 if hint.is_flagged() {
                     self.recent.prefetch(*tag);
@@ -243,37 +238,23 @@ impl Ledger {
         }
     }
 
-    /// Has these episodes brought in.
-    fn prefetch_episodes(&self, batch: &mut Batch, range: Range<usize>) {
-        let (_, tags, hints) = batch.tags(range);
-        for (tag, _) in tags.iter().zip(hints).filter(|(_, hint)| hint.is_flagged()) {
-            self.recent.prefetch_episode(*tag);
-        }
-    }
-
-    /// Sets the tags of what is no SYN.
-    fn tag_news(&self, batch: &mut Batch) {
-        for index in 0..batch.all().len() {
-            match batch.verdicts()[index] {
-                Verdict::News(_) => {
-                    let parties = batch.all()[index].parties();
-                    let tag =
-                        |Row { watch, by, .. }: &Row| self.watches[*watch].tag(*by, &self.hasher, &parties);
-                    batch.set_tags(index, |row| self.rows.get(row).and_then(tag).unwrap_or(NONE));
-                }
-                Verdict::Nothing => batch.set_tags(index, |_| NONE),
-                Verdict::Attempt { .. } | Verdict::Copy | Verdict::Retransmission { .. } => (),
+    /// Has the episodes of some brought in.
+    fn prefetch_episodes(&self, rows: &[Row], findings: &mut Findings, some: Range<usize>) {
+        for row in 0..rows.len() {
+            let (_, tags, hints) = findings.column(row);
+            let some = tags[some.clone()].iter().zip(&hints[some.clone()]);
+            for (tag, _) in some.filter(|(_, hint)| hint.is_flagged()) {
+                self.recent.prefetch_episode(*tag);
             }
         }
     }
 
     #[inline]
-    fn count(&mut self, rows: &[Row], batch: &Batch, index: usize) {
-        match batch.verdicts()[index] {
-            Verdict::Nothing => (),
-            Verdict::News(news) => self.tell_of(batch.news(news), batch, index),
+    fn count(&mut self, rows: &[Row], findings: &Findings, index: usize) {
+        match findings.all()[index].verdict {
+            Verdict::News(news) => self.tell_of(findings.news(news), findings, index),
             Verdict::Attempt { place, moved, waits } => {
-                let (reported, memo) = self.count_attempt(rows, batch, index);
+                let (reported, memo) = self.count_attempt(rows, findings, index);
                 if let Some(moved) = moved {
                     self.reported.set(moved, self.reported.get(place));
                 }
@@ -284,11 +265,11 @@ impl Ledger {
             }
             Verdict::Copy => {
                 self.stats.copies += 1;
-                self.count_repeat(batch, index, Syn::Copy);
+                self.count_repeat(findings, index, Syn::Copy);
             }
             Verdict::Retransmission { waits } => {
                 self.stats.retransmissions += 1;
-                self.count_repeat(batch, index, Syn::Retransmission);
+                self.count_repeat(findings, index, Syn::Retransmission);
                 if waits {
                     self.memos.push(Memo::default());
                 }

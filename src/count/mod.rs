@@ -1,7 +1,7 @@
 //! Packets in, counts and crossings out: what becomes of a packet, from its bytes to the tables.
 //!
-//! In three parts, between which batches go: the intake knows packets, the tracking knows connections, the ledger knows
-//! tables. Live, one thread does all of it, and a batch is small; in replay the ledger has a thread of its own (see
+//! In three parts: the intake knows packets and makes batches of segments, the tracking knows connections and finds out
+//! what segments are, the ledger knows tables. Live, one thread does all of it, and a batch is small; in replay the ledger has a thread of its own (see
 //! [`Counting::split`]). Where several threads read live, each sorts out the segments that count, and one thread counts
 //! them all in order of time (see [`Counting::gather`]).
 //!
@@ -14,10 +14,12 @@ mod attempts;
 mod batch;
 mod census;
 mod crossing;
+mod findings;
 mod gathering;
 mod handoff;
 mod intake;
 mod ledger;
+mod lookahead;
 mod merge;
 mod noted;
 mod outcomes;
@@ -122,7 +124,8 @@ impl Counting {
             handoff,
             episodes,
         });
-        Self { intake, tracking: Tracking::new(connections, ledger) }
+        let findings = intake.sieve().findings(batch::SIZE);
+        Self { intake, tracking: Tracking::new(connections, findings, ledger) }
     }
 
     /// Its parts, for two threads: one runs ahead of the other.

@@ -2,12 +2,13 @@
 //! outcome.
 
 use crate::connections::{Ends, News};
-use crate::detector::{Attempt, Change, Event, Key};
+use crate::detector::{Change, Event, Key};
 use crate::outcome::{Code, Life, Outcome};
 use crate::table::{self, Found, Hint, Place, Slot, Table, Ties};
 
-use super::batch::{Batch, Now};
+use super::batch::Now;
 use super::crossing::{Counted, Met};
+use super::findings::Findings;
 use super::ledger::Ledger;
 use super::noted::Memo;
 use super::parties::Parties;
@@ -30,21 +31,22 @@ impl Ledger {
     }
 
     /// Takes note of what a segment tells of an attempt.
-    pub(super) fn tell_of(&mut self, news: &News, batch: &Batch, index: usize) {
-        let pending = &batch.all()[index];
-        if pending.ends() == (news.ends.client, news.ends.server) {
+    pub(super) fn tell_of(&mut self, news: &News, findings: &Findings, index: usize) {
+        let finding = &findings.all()[index];
+        let parties = &finding.parties;
+        if (parties.client, parties.server) == (news.ends.client, news.ends.server) {
             self.count_outcome(news);
             if !self.allow.contains(news.ends.client.0) {
-                let parties = pending.parties();
                 for row in 0..self.rows.len() {
-                    if let Some(tag) = batch.tag(row, index).filter(|_| self.is_counted(row, news)) {
-                        self.tell_tally(row, tag, &parties, news, &pending.now);
+                    let concern = findings.concern(row, index);
+                    if let Some((tag, _)) = concern.filter(|_| self.is_counted(row, news)) {
+                        self.tell_tally(row, tag, parties, news, &finding.now);
                     }
                 }
             }
         } else {
             // Both ports are watched, and it came the other way than it seemed.
-            self.tell(news, &pending.now, |_| Place::UNKNOWN);
+            self.tell(news, &finding.now, |_| Place::UNKNOWN);
         }
     }
 
@@ -66,7 +68,7 @@ impl Ledger {
                 continue;
             }
             let parties = *known
-                .get_or_insert_with(|| self.hasher.parties(client.0, server, self.own.contains(&client.0)));
+                .get_or_insert_with(|| self.hasher.parties(client, server, self.own.contains(&client.0)));
             let Row { watch, by, .. } = self.rows[row];
             let Some(tag) = self.watches[watch].tag(by, &self.hasher, &parties) else { continue };
             match found {
@@ -238,7 +240,7 @@ impl Ledger {
         let watching = &self.watches[watch];
         let Some(counter) = watching.outcome(outcome) else { return };
         let table = &watching.tallies[0].counter.table;
-        let attempt = attempt(key, parties, news, now);
+        let attempt = parties.attempt(key, news.ends.interface, now.time);
         if let Some(episode) =
             self.open.now(&self.handoff).get(&attempt.key).filter(|episode| episode.lasts_at(now.time))
         {
@@ -268,20 +270,4 @@ impl Ledger {
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.
 fn is_settled_by(before: Outcome, after: Outcome) -> bool {
     after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
-}
-
-/// The attempt that became something, at the time at which that was settled.
-fn attempt(key: Key, parties: &Parties, news: &News, now: &Now) -> Attempt {
-    let Ends { client, server, interface } = news.ends;
-    Attempt {
-        key,
-        time: now.time,
-        src_hash: parties.client_hash,
-        dst_hash: parties.server_hash,
-        src: client.0,
-        src_port: client.1,
-        dst: server.0,
-        dst_port: server.1,
-        interface,
-    }
 }

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use crate::detector::{self, Attempt};
 use crate::hash::{self, Key};
+use crate::packet::InterfaceId;
 use crate::segment::Segment;
+use crate::time::Timestamp;
 use crate::watch::Grouping;
 
 /// An address or an end of a connection, with its port.
@@ -12,7 +15,7 @@ pub(super) type End = (IpAddr, u16);
 /// The client and the server of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parties {
-    pub(super) client: IpAddr,
+    pub(super) client: End,
     pub(super) server: End,
     /// The hash of the client's address.
     pub(super) client_hash: u64,
@@ -32,13 +35,28 @@ impl Parties {
     pub(super) fn of(segment: &Segment, to_server: bool, hashes: &Hashes, is_own: bool) -> Self {
         let (client, server) = ends(segment, to_server);
         Self {
-            client: client.0,
+            client,
             server,
             client_hash: hashes.client,
             network_hash: hashes.network,
             server_hash: hashes.server,
             end_hash: hashes.server_end,
             is_own,
+        }
+    }
+
+    /// An attempt between them, as the detector is told of it.
+    pub(super) fn attempt(&self, key: detector::Key, interface: InterfaceId, time: Timestamp) -> Attempt {
+        Attempt {
+            key,
+            time,
+            src_hash: self.client_hash,
+            dst_hash: self.server_hash,
+            src: self.client.0,
+            src_port: self.client.1,
+            dst: self.server.0,
+            dst_port: self.server.1,
+            interface,
         }
     }
 }
@@ -107,9 +125,9 @@ impl Hasher {
     }
 
     /// The parties to an attempt.
-    pub(super) fn parties(&mut self, client: IpAddr, server: End, is_own: bool) -> Parties {
-        let network_hash = self.key.network(client);
-        let client_hash = hash::in_network(network_hash, client);
+    pub(super) fn parties(&mut self, client: End, server: End, is_own: bool) -> Parties {
+        let network_hash = self.key.network(client.0);
+        let client_hash = hash::in_network(network_hash, client.0);
         let server_hash = self.server(server.0);
         let end_hash = hash::end(server_hash, server.1);
         Parties { client, server, client_hash, network_hash, server_hash, end_hash, is_own }
@@ -132,21 +150,10 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::{Flags, Place};
+    use crate::segment::Flags;
 
     fn segment(src: End, dst: End) -> Segment {
-        Segment {
-            src: src.0,
-            dst: dst.0,
-            src_port: src.1,
-            dst_port: dst.1,
-            seq: 1,
-            ack: 0,
-            flags: Flags::SYN,
-            payload: Some(0),
-            ip_id: None,
-            place: Place::default(),
-        }
+        Segment::between(src, dst, Flags::SYN)
     }
 
     #[test]
@@ -174,7 +181,7 @@ mod tests {
     fn the_parties_have_the_hashes_of_the_segment() {
         let mut hasher = Hasher::new(Key::fixed());
         let (client, server) = (("192.0.2.1".parse().unwrap(), 1), ("192.0.2.2".parse().unwrap(), 25));
-        let parties = hasher.parties(client.0, server, false);
+        let parties = hasher.parties(client, server, false);
         for (segment, to_server) in [(segment(client, server), true), (segment(server, client), false)] {
             let hashes = hasher.segment(&segment, to_server);
             assert_eq!(
@@ -188,7 +195,7 @@ mod tests {
     fn the_hash_of_a_group_is_that_of_its_first_address_whatever_its_size() {
         let mut hasher = Hasher::new(Key::fixed());
         for client in ["198.51.100.77", "2001:db8:1:2:3:4:5:6"].map(|client| client.parse().unwrap()) {
-            let parties = hasher.parties(client, ("192.0.2.2".parse().unwrap(), 25), false);
+            let parties = hasher.parties((client, 1), ("192.0.2.2".parse().unwrap(), 25), false);
             for (prefix4, prefix6) in [(32, 128), (25, 64), (24, 48), (23, 64), (25, 47), (16, 32), (0, 0)] {
                 let grouping = Grouping { prefix4, prefix6 };
                 let expected = Key::fixed().address(grouping.group(client).addr());

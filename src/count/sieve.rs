@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::batch::{Batch, Now, Pending};
+use super::findings::Findings;
 use super::parties::{Hasher, Parties};
 use super::plan::Plan;
 use crate::clock::Reading;
@@ -57,6 +58,11 @@ impl Sieve {
     /// An empty batch for what this sorts out.
     pub(super) fn batch(&self, room: usize) -> Batch {
         Batch::new(room, self.plan.rows(), self.keeps)
+    }
+
+    /// Room for what the segments of such batches are found to be.
+    pub(super) fn findings(&self, room: usize) -> Findings {
+        Findings::new(room, self.plan.rows(), self.keeps)
     }
 
     /// Looks at packets by another plan from now on. Batches of before are of no use for that.

@@ -226,7 +226,7 @@ impl Watching {
 /// network that it lies in over a limit.
 fn source(grouping: Grouping, parties: &Parties) -> Source {
     let grouping = if parties.is_own { Grouping::HOSTS } else { grouping };
-    Source(grouping.group(parties.client))
+    Source(grouping.group(parties.client.0))
 }
 
 impl By {
@@ -235,8 +235,8 @@ impl By {
     #[inline]
     pub(super) fn tag(self, grouping: Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
         match self {
-            Self::Source if parties.is_own || grouping.is_host(parties.client) => Some(parties.client_hash),
-            Self::Source => Some(hasher.group(grouping, &parties.client, parties.network_hash)),
+            Self::Source if parties.is_own || grouping.is_host(parties.client.0) => Some(parties.client_hash),
+            Self::Source => Some(hasher.group(grouping, &parties.client.0, parties.network_hash)),
             _ if parties.is_own => None,
             Self::Network => Some(parties.network_hash),
             Self::Destination => Some(parties.end_hash),
@@ -257,7 +257,7 @@ impl By {
     pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
         let (kind, source) = match self {
             Self::Source => (Kind::Source, source(watching.watch.grouping, parties)),
-            Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client))),
+            Self::Network => (Kind::Network, Source(NETWORKS.group(parties.client.0))),
             Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
         };
         Key { watch: watching.watch.number, kind, source, tag }

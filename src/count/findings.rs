@@ -1,0 +1,260 @@
+//! What segments were found to be, on the way to the ledger: all that it has to know of them, and no more.
+//!
+//! Most of what comes from clients and servers tells nothing new, and stays behind. What goes on is without what only
+//! connections are told by. Where the ledger has a thread of its own, each of these bytes goes from one processor's
+//! cache to the other's.
+
+use std::iter;
+
+use super::batch::{Batch, Now, Orders};
+use super::parties::Parties;
+use super::plan::NONE;
+use crate::clock::Reading;
+use crate::connections::{News, Place};
+use crate::decode::Skipped;
+use crate::packet::InterfaceId;
+use crate::segment::Flags;
+use crate::sink::Kept;
+use crate::table::Hint;
+use crate::time::Timestamp;
+
+/// A segment that is to be counted, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finding {
+    pub(super) verdict: Verdict,
+    pub(super) now: Now,
+    /// The parties to the attempt that it is, or tells of.
+    pub(super) parties: Parties,
+    pub(super) interface: InterfaceId,
+    pub(super) flags: Flags,
+    /// See [`crate::segment::Segment::payload`].
+    pub(super) payload: Option<u32>,
+}
+
+/// What a segment is to the connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verdict {
+    /// An attempt.
+    Attempt {
+        /// Where it is remembered.
+        place: Place,
+        /// Where the one before it at that place is remembered now, if it is.
+        moved: Option<Place>,
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// A SYN that was seen already.
+    Copy,
+    /// A SYN that was sent again.
+    Retransmission {
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// It tells of what became of an attempt: see [`Findings::news`].
+    News(usize),
+}
+
+/// A fixed number of findings, and what was seen beside them.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    all: Vec<Finding>,
+    /// What those tell that tell of something.
+    news: Vec<News>,
+    room: usize,
+    /// For each tally a column with a tag for each finding: those of SYNs are known, the ledger sets the rest.
+    tags: Vec<u64>,
+    /// Likewise, where the tag was found in its set when that was brought into the cache.
+    hints: Vec<Hint>,
+    /// The packets of the findings, where they are kept.
+    pub(super) kept: Vec<Kept>,
+    /// How many packets there were since the last ones, and why some of them do not count.
+    pub(super) packets: u64,
+    pub(super) skipped: Skipped,
+    /// How many segments came from servers that open or refuse a connection.
+    pub(super) answers: u64,
+    /// When the last segment came, whether it told something or not.
+    pub(super) last_watched: Option<Timestamp>,
+    /// How many attempts the connections have forgotten too early, and how many SYNs they do not wait for, in all.
+    pub(super) forgotten: u64,
+    pub(super) untimed: u64,
+    /// The clock after all of them. Where a turn follows, what shows by then comes before it.
+    pub(super) reading: Reading,
+    /// Whether a turn of the second follows.
+    pub(super) is_turning: bool,
+    pub(super) orders: Orders,
+}
+
+impl Findings {
+    /// For so many, which concern so many tallies.
+    pub(super) fn new(room: usize, rows: usize, keeps: bool) -> Self {
+        Self {
+            all: Vec::with_capacity(room),
+            news: Vec::with_capacity(room),
+            room,
+            tags: vec![NONE; room * rows],
+            hints: vec![Hint::default(); room * rows],
+            kept: Vec::with_capacity(if keeps { room } else { 0 }),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what a SYN of a batch was found to be, which is put together where it is to wait.
+    #[inline]
+    pub(super) fn push_syn(&mut self, batch: &Batch, index: usize, verdict: Verdict) {
+        let next = self.all.len();
+        for (row, tag) in batch.tags(index).iter().enumerate() {
+            let place = self.place(row, next);
+            self.tags[place] = *tag;
+        }
+        self.push(batch, index, verdict);
+    }
+
+    /// Adds what another segment of a batch tells of an attempt.
+    #[inline]
+    pub(super) fn push_news(&mut self, batch: &Batch, index: usize, news: News) {
+        self.news.push(news);
+        self.push(batch, index, Verdict::News(self.news.len() - 1));
+    }
+
+    #[inline]
+    fn push(&mut self, batch: &Batch, index: usize, verdict: Verdict) {
+        let pending = &batch.all()[index];
+        let segment = &pending.segment;
+        self.all.extend(iter::once_with(|| Finding {
+            verdict,
+            now: pending.now,
+            parties: pending.parties(),
+            interface: segment.place.interface,
+            flags: segment.flags,
+            payload: segment.payload,
+        }));
+        self.kept.extend(batch.kept.get(index));
+    }
+
+    /// Adds what was seen beside the segments of a batch.
+    pub(super) fn add_rest(&mut self, batch: &mut Batch) {
+        self.packets += batch.packets;
+        self.skipped += batch.skipped;
+        self.last_watched = batch.all().last().map(|last| last.now.time).or(self.last_watched);
+        self.is_turning = batch.turn.is_some();
+        self.orders.add(std::mem::take(&mut batch.orders));
+    }
+
+    /// Whether there is nothing to be told.
+    pub(super) fn are_idle(&self) -> bool {
+        self.all.is_empty() && self.packets == 0 && !self.is_turning && self.orders.are_none()
+    }
+
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.all.len() == self.room
+    }
+
+    #[inline]
+    pub(super) fn all(&self) -> &[Finding] {
+        &self.all
+    }
+
+    /// What a finding tells of an attempt, by its verdict.
+    pub(super) fn news(&self, news: usize) -> &News {
+        &self.news[news]
+    }
+
+    /// The tag of a finding for a tally, and where that was found in its set, if it concerns that.
+    #[inline]
+    pub(super) fn concern(&self, row: usize, index: usize) -> Option<(u64, Hint)> {
+        let place = self.place(row, index);
+        let tag = self.tags[place];
+        if tag == NONE { None } else { Some((tag, self.hints[place])) }
+    }
+
+    /// Sets the tag for a tally of each finding that is no SYN.
+    pub(super) fn tag_news(&mut self, row: usize, tag: impl Fn(&Parties) -> Option<u64>) {
+        if self.news.is_empty() {
+            return;
+        }
+        let (first, end) = (self.place(row, 0), self.place(row, self.all.len()));
+        for (finding, place) in self.all.iter().zip(&mut self.tags[first..end]) {
+            if let Verdict::News(_) = finding.verdict {
+                *place = tag(&finding.parties).unwrap_or(NONE);
+            }
+        }
+    }
+
+    /// All findings, and for each of them its tag for a tally and where that was found in its set.
+    #[inline]
+    pub(super) fn column(&mut self, row: usize) -> (&[Finding], &[u64], &mut [Hint]) {
+        let column = self.place(row, 0)..self.place(row, self.all.len());
+        (&self.all, &self.tags[column.clone()], &mut self.hints[column])
+    }
+
+    /// Where what a finding concerns stands.
+    #[inline]
+    fn place(&self, row: usize, index: usize) -> usize {
+        row * self.room + index
+    }
+
+    /// Empties them.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.news.clear();
+        self.kept.clear();
+        (self.packets, self.skipped, self.answers) = (0, Skipped::default(), 0);
+        (self.last_watched, self.is_turning, self.orders) = (None, false, Orders::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::batch::Pending;
+    use super::super::parties::Hasher;
+    use super::*;
+    use crate::connections::Ends;
+    use crate::hash::Key;
+    use crate::outcome::Life;
+    use crate::segment::Segment;
+
+    #[test]
+    fn each_finding_has_its_tags_for_each_tally_and_news_get_theirs_later() {
+        let mut batch = Batch::new(3, 2, false);
+        for (index, flags) in [Flags::SYN, Flags::FIN, Flags::SYN].into_iter().enumerate() {
+            let (src, dst) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+            let segment = Segment::between((src, 1000 + index as u16), (dst, 25), flags);
+            for row in 0..2 {
+                batch.set_tag_of_next(row, 10 * row as u64 + index as u64);
+            }
+            let hashes = Hasher::new(Key::fixed()).segment(&segment, true);
+            let now = Now { time: Timestamp::default(), ticks: Reading::default().left().1 };
+            let pending = Pending { segment, now, hashes, to_server: true, is_own: false, is_answer: false };
+            batch.push(|| pending);
+        }
+        let (client, server) = batch.all()[1].ends();
+        let ends = Ends { client, server, interface: InterfaceId(0) };
+        let started = batch.all()[1].now.ticks;
+        let news = News { ends, started, before: None, after: Life::default(), place: None };
+
+        let mut findings = Findings::new(3, 2, false);
+        for round in 0..2 {
+            findings.push_news(&batch, 1, news);
+            findings.push_syn(&batch, 2, Verdict::Copy);
+            assert!(!findings.is_full());
+            findings.push_syn(&batch, 0, Verdict::Copy);
+            assert!(findings.is_full());
+            let tag = |findings: &Findings, row, index| findings.concern(row, index).map(|(tag, _)| tag);
+            findings.tag_news(0, |parties| (parties.client.1 == 1001).then_some(7));
+            findings.tag_news(1, |_| None);
+            let tags = [0, 1, 2].map(|index| [0, 1].map(|row| tag(&findings, row, index)));
+            assert_eq!(
+                tags,
+                [[Some(7), None], [Some(2), Some(12)], [None, Some(10)]],
+                "tag {NONE} is that of nothing: round {round}"
+            );
+            assert!(
+                matches!(findings.all()[0].verdict, Verdict::News(index) if findings.news(index) == &news)
+            );
+            assert_eq!(findings.column(1).1[1..], [12, 10]);
+            findings.clear();
+            assert!(findings.are_idle());
+        }
+    }
+}
