@@ -39,14 +39,15 @@ mod fingerprints;
 mod hint;
 mod marks;
 mod place;
+mod prefetch;
 mod record;
 mod ring;
+mod settle;
 mod slot;
 mod transfer;
+mod window;
 
 use std::time::Duration;
-
-use prefetch_index::prefetch_index;
 
 pub use claim::Ties;
 pub use hint::Hint;
@@ -54,7 +55,7 @@ pub use place::{Found, Place};
 pub use record::{Recorded, Taken};
 
 use crate::clock::Ticks;
-use crate::estimate::{Estimate, Mark};
+use crate::estimate::Mark;
 use crate::hash;
 use crate::outcome::Code;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
@@ -68,9 +69,6 @@ use slot::{Set, WAYS, Word};
 /// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one that
 /// has a slot.
 const DOOR_SHARE: usize = 16;
-
-/// How many attempts within one tick are told apart when one of them is settled.
-const MOST_IN_A_TICK: usize = 64;
 
 /// The counters of one watch.
 #[derive(Debug)]
@@ -257,77 +255,6 @@ impl Table {
         self.sets.len() * WAYS
     }
 
-    /// Where a source is, as far as that is known without waiting. Has that brought into the cache: its set, if it may have
-    /// a slot there, or else its set at the door.
-    #[must_use]
-    #[inline]
-    pub fn prefetch(&self, tag: u64) -> Hint {
-        let at = self.set_of(tag);
-        let tag = nonzero(tag);
-        if !self.fingerprints.may_have(at, tag) {
-            return self.absent(tag);
-        }
-        let set = &self.sets[at];
-        prefetch_index(&set.tags, 0);
-        prefetch_index(&set.words, 0);
-        Hint::IN_SET
-    }
-
-    /// That a source has no slot.
-    #[inline]
-    fn absent(&self, tag: u64) -> Hint {
-        if let Some(door) = &self.door {
-            door.prefetch(door.set_of(tag));
-        }
-        Hint::ABSENT
-    }
-
-    /// Once that is in the cache, where the next attempt of a source will be recorded, which is then brought in.
-    #[inline]
-    pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
-        if let Some((at, way, count)) = self.look(tag, hint) {
-            self.prefetch_entry(self.index(at, way, position(count, 0, self.ring)));
-            // The newest one, which may be at the end of the line before.
-            prefetch_index(&self.rings, self.index(at, way, position(count, 1, self.ring)));
-            // The attempt by which the least limit is judged.
-            if count >= self.fewest && self.fewest > 0 {
-                self.prefetch_entry(self.index(at, way, position(count, self.fewest, self.ring)));
-            }
-        }
-    }
-
-    /// The same of a source's newest attempt: one that something becomes known of is mostly among the latest.
-    #[inline]
-    pub fn prefetch_newest(&self, tag: u64, hint: &mut Hint) {
-        if let Some((at, way, count)) = self.look(tag, hint) {
-            self.prefetch_entry(self.index(at, way, position(count, count.min(1), self.ring)));
-        }
-    }
-
-    /// Looks for a tag in its set, if that has not been done. If it is there, says in which set and at which place, and
-    /// how many attempts there are.
-    #[inline]
-    fn look(&self, tag: u64, hint: &mut Hint) -> Option<(usize, usize, u32)> {
-        if *hint != Hint::IN_SET {
-            return None;
-        }
-        let at = self.set_of(tag);
-        let tag = nonzero(tag);
-        let Some(way) = self.sets[at].find(tag) else {
-            *hint = self.absent(tag);
-            return None;
-        };
-        let word = Word(self.sets[at].words[way].load(Ordering::Relaxed));
-        *hint = Hint::found(way, word.is_flagged());
-        Some((at, way, word.count()))
-    }
-
-    #[inline]
-    fn prefetch_entry(&self, entry: usize) {
-        prefetch_index(&self.rings, entry);
-        self.marks.prefetch(entry);
-    }
-
     /// The place of the source with this tag in its set, if it has a slot.
     #[inline]
     fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
@@ -341,115 +268,6 @@ impl Table {
         let way = self.way_of(at, nonzero(tag))?;
         let word = Word(self.sets[at].words[way].load(Ordering::Acquire));
         Some((Slot::new(at, way, word), word.is_flagged()))
-    }
-
-    /// The first limit that the attempt meets, by its place in the limits that the table was made for.
-    #[must_use]
-    #[inline]
-    pub fn met(&self, recorded: &Recorded) -> Option<usize> {
-        // Most sources never come to as many attempts as the least limit has.
-        if recorded.count < self.fewest {
-            return None;
-        }
-        (0..self.limits.len()).find(|&limit| {
-            let (_, window) = self.limits[limit];
-            self.span(recorded, limit).is_some_and(|span| span <= window)
-        })
-    }
-
-    /// The ticks from attempt i-N+1 to this attempt i, N being that of the limit; `None` when there are not that many.
-    #[must_use]
-    pub fn span(&self, recorded: &Recorded, limit: usize) -> Option<u64> {
-        let (back, _) = self.limits[limit];
-        let oldest = self.earlier_entry(recorded, back)?;
-        // A racing writer's entry may be newer than this attempt. Such a window is not judged.
-        recorded.time.0.checked_sub(oldest.time().0)
-    }
-
-    /// The N attempts that end with this one, oldest first, N being that of the limit.
-    pub fn window(&self, recorded: &Recorded, limit: usize) -> impl Iterator<Item = Attempt> {
-        let (back, _) = self.limits[limit];
-        (0..=back).rev().filter_map(|back| self.earlier(recorded, back))
-    }
-
-    /// How many sources the N attempts that end with this one came from, estimated, N being that of the limit; `None`
-    /// where marks are not kept.
-    #[must_use]
-    pub fn sources(&self, recorded: &Recorded, limit: usize) -> Option<Estimate> {
-        let marks = || self.window(recorded, limit).map(|attempt| attempt.mark);
-        self.marks.are_kept().then(|| marks().collect())
-    }
-
-    /// The attempt that many before this one, as far as the ring reaches.
-    fn earlier(&self, recorded: &Recorded, back: u32) -> Option<Attempt> {
-        let entry = self.earlier_entry(recorded, back)?;
-        let (set, way) = (recorded.slot.set(), recorded.slot.way());
-        let mark = match back {
-            0 => recorded.mark,
-            _ if back == self.ring => recorded.replaced.1,
-            _ => self.marks.get(self.index(set, way, position(recorded.count, back, self.ring))),
-        };
-        Some(Attempt { time: entry.time(), port: entry.port(), code: entry.code(), mark })
-    }
-
-    #[inline]
-    fn earlier_entry(&self, recorded: &Recorded, back: u32) -> Option<Entry> {
-        let Recorded { slot, count, replaced, .. } = recorded;
-        match back {
-            0 => Some(recorded.entry()),
-            _ if back > *count || back > self.ring => None,
-            _ if back == self.ring => replaced.0.of(slot.generation()),
-            _ => self.attempt(*slot, position(*count, back, self.ring)),
-        }
-    }
-
-    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether it
-    /// does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
-    /// another.
-    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
-        let count = Word(self.word_of(slot).load(Ordering::Acquire)).count();
-        let held = count.min(self.ring);
-        let place = |back: u32| self.entry(slot.set(), slot.way(), position(count, back, self.ring));
-        let entry = |back: u32| Entry(place(back).load(Ordering::Acquire)).of(slot.generation());
-        // Of a flood, what is settled by time has often left the ring by then. The oldest entry is beside the newest.
-        if held == self.ring && entry(held).is_some_and(|oldest| oldest.time() > time) {
-            return false;
-        }
-        // Times fall with the distance from the newest: find the newest that is not after `time`, from the near end in
-        // steps that double, since most news is of late attempts.
-        let (mut near, mut far) = (1, 1);
-        while far <= held && entry(far).is_some_and(|entry| entry.time() > time) {
-            (near, far) = (far + 1, far * 2);
-        }
-        far = far.min(held + 1);
-        while near < far {
-            let middle = near.midpoint(far);
-            if entry(middle).is_some_and(|entry| entry.time() > time) {
-                near = middle + 1;
-            } else {
-                far = middle;
-            }
-        }
-        let same = (near..=held)
-            .map_while(|back| entry(back).filter(|entry| entry.time() == time).map(|e| (back, e)));
-        let found =
-            same.take(MOST_IN_A_TICK).find(|(_, entry)| entry.port() == port && entry.code() == before);
-        found.is_some_and(|(back, found)| {
-            // An entry that was replaced meanwhile is no longer in the ring.
-            let noted = found.with_code(after);
-            if self.writers == Writers::One {
-                place(back).store(noted.0, Ordering::Relaxed);
-                return true;
-            }
-            place(back).compare_exchange(found.0, noted.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        })
-    }
-
-    /// The same of a source that has no slot: its first attempt may wait at the door.
-    pub fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
-        let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
-        let door = self.door.as_ref();
-        door.is_some_and(|door| door.settle(nonzero(tag), &attempt(before), &attempt(after)))
     }
 
     /// The time of the newest attempt of a slot's source.
