@@ -63,8 +63,8 @@ pub struct Cli {
 
     /// Bytes to capture of each packet
     ///
-    /// From 64 to 262144. The default holds what precedes and includes a TCP header: Ethernet, eight tags, PPPoE, IPv6 with extension
-    /// headers, one tunnel with the same inside it. What is cut off cannot be counted.
+    /// From 64 to 262144. The default holds what precedes and includes a TCP header: Ethernet, eight tags, PPPoE, IPv6
+    /// with extension headers, one tunnel with the same inside it. What is cut off cannot be counted.
     #[arg(long, value_name = "BYTES", default_value = "512", help_heading = INPUT, hide_short_help = true)]
     pub snap_length: Written,
 
@@ -138,10 +138,10 @@ pub struct Cli {
 
     /// Suggest limits from capture files, instead of reporting
     ///
-    /// On standard output, as a part of a configuration file: for each limit, the most attempts that sources, networks and destinations
-    /// made in any of its windows, who stands out, and the limit that reports those alone. With --json as a record, too; with
-    /// --names and --mmdb it says who the sources on top are.
-    /// Takes as much memory again as --memory says, at most.
+    /// On standard output, as a part of a configuration file: for each limit, the most attempts that sources, networks
+    /// and destinations made in any of its windows, who stands out, and the limit that reports those alone. With --json
+    /// as a record, too; with --names and --mmdb it says who the sources on top are. Takes as much memory again as
+    /// --memory says, at most.
     #[arg(long, help_heading = REPORTS)]
     pub suggest: bool,
 
@@ -177,9 +177,9 @@ pub struct Cli {
 
     /// Run this command on each report
     ///
-    /// It reads the report as JSON on standard input, and finds its main values in its environment (SYNWATCH_STATE, SYNWATCH_SOURCE,
-    /// SYNWATCH_VERIFIED, …). Words are split as a shell does; there is no shell. At most four run at a time; 256
-    /// reports wait. It has no capability, and runs as the user that synwatch becomes.
+    /// It reads the report as JSON on standard input, and finds its main values in its environment (SYNWATCH_STATE,
+    /// SYNWATCH_SOURCE, SYNWATCH_VERIFIED, …). Words are split as a shell does; there is no shell. At most four run at
+    /// a time; 256 reports wait. It has no capability, and runs as the user that synwatch becomes.
     #[arg(long, value_name = "CMD", help_heading = ACTIONS)]
     pub exec: Option<Written>,
 
@@ -191,31 +191,32 @@ pub struct Cli {
 
     /// Post each report to this address, as JSON
     ///
-    /// By HTTP, https:// or http://, in order. What is not taken is tried again three times within 7 seconds, unless the answer says that it never
-    /// will; then it is counted as lost and said. Give it in the configuration file where it holds a secret: the command line is there for all to see.
+    /// By HTTP, https:// or http://, in order. What is not taken is tried again three times within 7 seconds, unless
+    /// the answer says that it never will; then it is counted as lost and said. Give it in the configuration file where
+    /// it holds a secret: the command line is there for all to see.
     #[arg(long, value_name = "URL", help_heading = ACTIONS)]
     pub webhook: Option<Written>,
 
     /// Put evidence of each episode into a folder of its own in this one
     ///
-    /// For the provider of the source: report.txt for people, xarf.json for machines (XARF 4), evidence.pcapng with the headers of the first
-    /// 256 attempts after the report. Written when an episode of a source or a network has ended; sent to nobody. DIR must be there,
-    /// and writable for the user that synwatch becomes.
+    /// For the provider of the source: report.txt for people, xarf.json for machines (XARF 4), evidence.pcapng with the
+    /// headers of the first 256 attempts after the report. Written when an episode of a source or a network has ended;
+    /// sent to nobody. DIR must be there, and writable for the user that synwatch becomes.
     #[arg(long, value_name = "DIR", help_heading = ACTIONS)]
     pub report_dir: Option<Written<PathBuf>>,
 
     /// Name whom an abuse desk is to answer, in that evidence
     ///
-    /// As in a mail: "Example Ltd <abuse@example.org>", or the address alone. Without it xarf.json has no reporter, who is to be
-    /// filled in before it is sent.
+    /// As in a mail: "Example Ltd <abuse@example.org>", or the address alone. Without it xarf.json has no reporter, who
+    /// is to be filled in before it is sent.
     #[arg(long, value_name = "WHO", help_heading = ACTIONS)]
     pub report_from: Option<Written>,
 
     /// Block verified sources: by "nft", or "print" what would
     ///
-    /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin. "print" writes lines
-    /// for nft, ipset, pf and firewalld on standard output. Never blocked are allowed networks, this host's addresses,
-    /// gateways and name servers, and networks that hold one of these.
+    /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin.
+    /// "print" writes lines for nft, ipset, pf and firewalld on standard output. Never blocked are allowed networks,
+    /// this host's addresses, gateways and name servers, and networks that hold one of these.
     #[arg(long, value_name = "HOW", help_heading = ACTIONS)]
     pub block: Option<Written>,
 
@@ -239,8 +240,8 @@ pub struct Cli {
 
     /// Memory for the tables of sources and connections
     ///
-    /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give way; that is
-    /// counted and said.
+    /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give
+    /// way; that is counted and said.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RESOURCES)]
     pub memory: Written,
 
@@ -252,15 +253,16 @@ pub struct Cli {
 
     /// The kernel's buffer for each interface
     ///
-    /// From 64KiB to 1GiB, as often as there are --threads. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and said.
+    /// From 64KiB to 1GiB, as often as there are --threads. A larger one outlasts longer bursts. Packets that do not
+    /// fit are lost; that is counted and said.
     #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
     pub buffer: Written,
 
     /// Threads that read packets, each with a buffer of its own on every interface
     ///
-    /// From 1 to 64. One more counts what they read, in order of time, so that reports are the same; they come up to 50 ms later, since
-    /// the threads wait for each other. Worth it where one thread cannot read all that passes: with tunnels, tags or PPPoE, which the
-    /// kernel's filter cannot judge. Live only.
+    /// From 1 to 64. One more counts what they read, in order of time, so that reports are the same; they come up to 50
+    /// ms later, since the threads wait for each other. Worth it where one thread cannot read all that passes: with
+    /// tunnels, tags or PPPoE, which the kernel's filter cannot judge. Live only.
     #[arg(long, value_name = "N", default_value = "1", help_heading = RESOURCES, hide_short_help = true)]
     pub threads: Written,
 
@@ -273,15 +275,16 @@ pub struct Cli {
 
     /// Check the configuration, open nothing, and exit
     ///
-    /// With 0 when all options, the file, the allow files, the databases and the expression are in order, otherwise with 2.
+    /// With 0 when all options, the file, the allow files, the databases and the expression are in order, otherwise
+    /// with 2.
     #[arg(short = 'T', long, help_heading = CONFIGURATION)]
     pub test_config: bool,
 
     /// Go on as this user, once all is open that needs root
     ///
-    /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program, it gives up
-    /// all capabilities but those that it needs again, and where the kernel has Landlock it opens no more files but
-    /// those of its options. What holds is said at the start, in a replay with -v.
+    /// By default root becomes the user "synwatch", if there is one; "root" keeps it root. Whoever starts the program,
+    /// it gives up all capabilities but those that it needs again, and where the kernel has Landlock it opens no more
+    /// files but those of its options. What holds is said at the start, in a replay with -v.
     #[arg(long, value_name = "USER", help_heading = SERVICE)]
     pub user: Option<Written>,
 
@@ -294,8 +297,9 @@ pub struct Cli {
 
     /// Begin lines of the log with their priority: auto, plain, journald
     ///
-    /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own: warnings and
-    /// reports of severity 1 are 4, of severity 2 are 5, of severity 3 are 6. "auto" does so where the journal reads it.
+    /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own:
+    /// warnings and reports of severity 1 are 4, of severity 2 are 5, of severity 3 are 6. "auto" does so where the
+    /// journal reads it.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = SERVICE, hide_short_help = true)]
     pub log_format: Written,
 
@@ -326,9 +330,10 @@ pub struct Cli {
 pub struct WatchOptions {
     /// Ports to count: numbers, ranges, names, "mail", "any"
     ///
-    /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143, 465, 587, 993 and 995, and "any" is every
-    /// port; names beyond the usual ones are looked up in /etc/services. Reports name the watch "mail" when these are
-    /// its ports, otherwise "custom". Given, it is the one watch there is, in place of those of the configuration file.
+    /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143,
+    /// 465, 587, 993 and 995, and "any" is every port; names beyond the usual ones are looked up in /etc/services.
+    /// Reports name the watch "mail" when these are its ports, otherwise "custom". Given, it is the one watch there is,
+    /// in place of those of the configuration file.
     #[arg(short, long, value_name = "LIST", default_value = "mail", action = ArgAction::Set, num_args = 1,
         help_heading = COUNTED)]
     pub ports: Vec<Written>,

@@ -7,8 +7,8 @@
 //!   any more either way, and damaged times cannot use up the range.
 //! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
 //!   the step counts: the rings are as good as empty, without a word being written.
-//! - When the range is used up (three and a half years of capture time, or of such jumps) all ticks that the tables hold
-//!   are moved back once.
+//! - When the range is used up (three and a half years of capture time, or of such jumps) all ticks that the tables
+//!   hold are moved back once.
 //!
 //! With several lanes (live interfaces, each with a clock of its own) now is the smallest of them.
 

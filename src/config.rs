@@ -1,7 +1,7 @@
 //! What a run is to do: the options and the configuration file, read and checked.
 //!
-//! [`Settings`] hold values in their own types, each within its range, and contradict themselves in nothing. Whatever is
-//! wrong with an option or a key is found here, before anything else is opened; only the configuration file, allow
+//! [`Settings`] hold values in their own types, each within its range, and contradict themselves in nothing. Whatever
+//! is wrong with an option or a key is found here, before anything else is opened; only the configuration file, allow
 //! files and the names of services are read meanwhile.
 
 use std::fmt;
@@ -178,7 +178,8 @@ pub struct WatchSettings {
     pub name: Arc<str>,
     /// The destination ports that count; at least one.
     pub ports: PortSet,
-    /// When it is too much. For sources there is at least one limit, no two alike, in the order in which they were given.
+    /// When it is too much. For sources there is at least one limit, no two alike, in the order in which they were
+    /// given.
     pub limits: Limits,
     /// The prefix length by which IPv4 sources are grouped, from 1 to 32.
     pub prefix4: u8,

@@ -4,9 +4,8 @@
 //! and hands it over as bytes. **Decode** finds the TCP segment in it. **Count** asks **connections** whether it is a
 //! connection attempt or the repeat of one, and records attempts in the **table** of each **watch** that they concern.
 //! An attempt that meets a limit crosses over to the **detector**, on its own thread, which opens, updates and closes
-//! episodes. What it reports is an **alert**; **names** add who the source is, **sinks** say it, and **respond** acts on
-//! it. The **pipeline** starts and
-//! stops the threads.
+//! episodes. What it reports is an **alert**; **names** add who the source is, **sinks** say it, and **respond** acts
+//! on it. The **pipeline** starts and stops the threads.
 //!
 //! A module imports from those above it in this list, and from the nouns, never from those below.
 

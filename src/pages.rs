@@ -1,7 +1,7 @@
 //! Zeroed memory straight from the system: whole pages, aligned as such, and resident only once they are written.
 //!
-//! A boxed slice of a type that wants to begin with a cache line is zeroed by writing to all of it, which makes all of it
-//! resident at the start.
+//! A boxed slice of a type that wants to begin with a cache line is zeroed by writing to all of it, which makes all of
+//! it resident at the start.
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut, Range};

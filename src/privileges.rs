@@ -89,8 +89,8 @@ pub fn drop(plan: &Plan) -> Result<Held, PrivilegeError> {
 }
 
 /// Gives up, for a thread that runs other programs, every capability, and becomes the user that [`drop`] would become.
-/// Those programs can do what that user can: one that is set to another user or group (a mail system's) works. Where the
-/// user is root, whom the kernel gives all capabilities with each program that it runs, nothing can be gained.
+/// Those programs can do what that user can: one that is set to another user or group (a mail system's) works. Where
+/// the user is root, whom the kernel gives all capabilities with each program that it runs, nothing can be gained.
 ///
 /// # Errors
 ///

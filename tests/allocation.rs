@@ -1,8 +1,9 @@
-//! The way of a packet asks for no memory: all that it needs is there before. Only a network or destination that goes over
-//! its limit does, once.
+//! The way of a packet asks for no memory: all that it needs is there before. Only a network or destination that goes
+//! over its limit does, once.
 //!
-//! Counted is what is allocated from the bytes of a capture file to the tables and the detector's channel: on one thread, as
-//! live, and on the second one of a replay. The detector, on its own thread, formats and allocates; it is left out.
+//! Counted is what is allocated from the bytes of a capture file to the tables and the detector's channel: on one
+//! thread, as live, and on the second one of a replay. The detector, on its own thread, formats and allocates; it is
+//! left out.
 
 #[path = "../benches/traffic/mod.rs"]
 mod traffic;
@@ -24,8 +25,8 @@ use traffic::{Kind, file};
 const BEFORE: u64 = 100_000;
 /// Packets that it is counted for.
 const COUNTED: u64 = 100_000;
-/// What a replay asks for when it has to wait for the detector the first time, which may be never: crossbeam's record of
-/// the thread that waits, and a list for it to stand in, for each of two channels.
+/// What a replay asks for when it has to wait for the detector the first time, which may be never: crossbeam's record
+/// of the thread that waits, and a list for it to stand in, for each of two channels.
 const WAITING: u64 = 4;
 /// What the crossing of a network or destination asks for: an estimate of how many hosts took part.
 const ESTIMATE: u64 = 2;
@@ -39,7 +40,8 @@ fn an_ordinary_day_allocates_nothing() {
     assert_eq!(stats.episodes, 0);
 }
 
-/// From the first attempt of the flood on: limits are met, crossings go to the detector, episodes are opened and added to.
+/// From the first attempt of the flood on: limits are met, crossings go to the detector, episodes are opened and added
+/// to.
 #[test]
 fn a_flood_of_a_thousand_sources_allocates_when_a_destination_is_over_its_limit_and_not_else() {
     const SOURCES: u64 = 1000;
@@ -61,8 +63,8 @@ fn a_flood_of_forged_sources_allocates_nothing() {
     assert!(stats.episodes >= 10, "{stats:?}");
 }
 
-/// Three times the packets cost no more allocations: those that there are come from its beginning, its end, and the first time
-/// that it waits.
+/// Three times the packets cost no more allocations: those that there are come from its beginning, its end, and the
+/// first time that it waits.
 #[test]
 fn who_counts_in_a_replay_allocates_the_same_however_much_there_is() {
     for kind in [Kind::Mix, Kind::Spoof] {

@@ -1,7 +1,7 @@
 //! The order of the modules, held: imports point one way.
 //!
-//! `src/lib.rs` lists the modules in the order of a packet's way. A module imports from the nouns and tools at the top of
-//! that list and from what stands above it. Some pairs that the order would allow are kept apart beyond that. Unit
+//! `src/lib.rs` lists the modules in the order of a packet's way. A module imports from the nouns and tools at the top
+//! of that list and from what stands above it. Some pairs that the order would allow are kept apart beyond that. Unit
 //! tests may import what they like.
 
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The CPU time that a program takes when most of what passes is data.
 //!
 //! It is the program's own. What the kernel does for it before a packet is in its ring, filter and copy, is done on the
-//! sender's account, as a network card's interrupt would do it on nobody's. It is measured when the program has run for a
-//! while: this one's tables become resident once, page by page, as sources come.
+//! sender's account, as a network card's interrupt would do it on nobody's. It is measured when the program has run for
+//! a while: this one's tables become resident once, page by page, as sources come.
 
 use std::fmt::Write as _;
 use std::fs;

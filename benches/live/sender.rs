@@ -63,8 +63,8 @@ impl Sender {
         }
     }
 
-    /// Sends so many packets a second, for so long or until it is told to stop. Keeps this thread on the first processor,
-    /// so that the others are left to who captures.
+    /// Sends so many packets a second, for so long or until it is told to stop. Keeps this thread on the first
+    /// processor, so that the others are left to who captures.
     pub(crate) fn flood(
         &mut self,
         traffic: &mut dyn Traffic,

@@ -1,10 +1,10 @@
 //! An ordinary day at the gateway of a provider: 100,000 packets a second, 300 bytes on average.
 //!
-//! Of each hundred packets 3 are SYNs to mail ports, 5 are SYNs to other ports, 10 are UDP, and 82 go on with one of the
-//! 4,096 connections under way: answers, data of both sides, empty acknowledgments, ends. Every connection is whole. A
-//! seventh is IPv6. They come from 20,000 customers, eight in a /24 (or /48), each of whom begins nine mail connections
-//! a minute; the mail goes to eight servers with seven ports each, 54 connections a second to each port. So no source,
-//! network or destination is over a limit.
+//! Of each hundred packets 3 are SYNs to mail ports, 5 are SYNs to other ports, 10 are UDP, and 82 go on with one of
+//! the 4,096 connections under way: answers, data of both sides, empty acknowledgments, ends. Every connection is
+//! whole. A seventh is IPv6. They come from 20,000 customers, eight in a /24 (or /48), each of whom begins nine mail
+//! connections a minute; the mail goes to eight servers with seven ports each, 54 connections a second to each port. So
+//! no source, network or destination is over a limit.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,10 +1,11 @@
 //! What a census says of a limit: how the counts are spread, who stands out, and the limit that reports those alone.
 //!
-//! Who stands out is judged by one rule, which README tells too. The counts are put in order; a *gap* is a place in that
-//! order where one is at least twice the count before it, and no fewer than a flood has at the least. Those above a gap
-//! are outliers, if they are few: no more than a hundredth, or ten where that is more. Of several such gaps the lowest
-//! counts. The suggested limit lies above all others by a quarter of the highest of them, and never above an outlier.
-//! Where fewer than twenty were counted, nothing shows what is ordinary: then nobody stands out, and nothing is suggested.
+//! Who stands out is judged by one rule, which README tells too. The counts are put in order; a *gap* is a place in
+//! that order where one is at least twice the count before it, and no fewer than a flood has at the least. Those above
+//! a gap are outliers, if they are few: no more than a hundredth, or ten where that is more. Of several such gaps the
+//! lowest counts. The suggested limit lies above all others by a quarter of the highest of them, and never above an
+//! outlier. Where fewer than twenty were counted, nothing shows what is ordinary: then nobody stands out, and nothing
+//! is suggested.
 
 use crate::alert::About;
 use crate::watch::Limit;

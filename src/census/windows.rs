@@ -1,8 +1,8 @@
 //! The most attempts of one source in any window, as they come in.
 //!
-//! The times of its last attempts stand in one queue, as far back as the longest window reaches; each window has its own
-//! place in it. A window is as a limit has it: an attempt and those before it lie within W, both ends included, times
-//! compared in ticks, none earlier than the one before.
+//! The times of its last attempts stand in one queue, as far back as the longest window reaches; each window has its
+//! own place in it. A window is as a limit has it: an attempt and those before it lie within W, both ends included,
+//! times compared in ticks, none earlier than the one before.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -8,8 +8,8 @@
 //!
 //! A SYN of the same identity (addresses, ports, sequence number) as an entry is
 //!
-//! - a **copy** when it comes within 100 ms at another place (interface, VLAN, tunnel or direction), or within 1 ms with
-//!   the same IPv4 identification: a forwarding gateway's `any` shows every packet twice, a mirror port may;
+//! - a **copy** when it comes within 100 ms at another place (interface, VLAN, tunnel or direction), or within 1 ms
+//!   with the same IPv4 identification: a forwarding gateway's `any` shows every packet twice, a mirror port may;
 //! - a **retransmission** when it comes 0.2 s or more after the one before it, within 130 s of the first, as the 12th
 //!   at most (Linux sends six in 127 s by default, `tcp_syn_retries`; RFC 6298 starts at 1 s, and older stacks at 3 s);
 //! - an attempt of its own otherwise. The caps keep a sender from hiding a flood behind repeats.
@@ -342,8 +342,8 @@ impl Connections {
         Some(News { ends, started, before: Some(before), after, place })
     }
 
-    /// Has the entries of the next SYNs that have been waited for long enough brought into the cache, [`AT_ONCE`] of them,
-    /// and the sets of as many after them.
+    /// Has the entries of the next SYNs that have been waited for long enough brought into the cache, [`AT_ONCE`] of
+    /// them, and the sets of as many after them.
     pub fn prefetch_due(&self, now: Ticks) {
         let due = || self.timers.due(now).map(|timer| timer.connection);
         due().skip(AT_ONCE).take(AT_ONCE).for_each(|connection| self.prefetch(connection));

@@ -59,8 +59,8 @@ impl Newest {
         self.0 & Self::ESTABLISHED != 0
     }
 
-    /// The highest of its bits that tick, in 51 ms, under the bit that says whether it is established. No clock has more
-    /// than 40 bits.
+    /// The highest of its bits that tick, in 51 ms, under the bit that says whether it is established. No clock has
+    /// more than 40 bits.
     fn rank(self) -> u32 {
         const COARSE: u32 = 40 - 31;
         let time = u32::try_from(self.time().0 >> COARSE).unwrap_or(u32::MAX) & !(1 << 31);
@@ -134,8 +134,8 @@ impl Set {
         }
     }
 
-    /// The places whose tags agree with this one in their lower halves: a bit for each. In this form the compiler compares
-    /// several at once.
+    /// The places whose tags agree with this one in their lower halves: a bit for each. In this form the compiler
+    /// compares several at once.
     #[inline]
     fn alike(&self, tag: u64) -> u32 {
         let half = half(tag);

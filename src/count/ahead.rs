@@ -46,9 +46,9 @@ pub struct Behind {
     spent: Sender<GivenUp>,
 }
 
-/// What the part that counts is told, in this order. Mostly it is one message for all: a capture of a day has a turn for
-/// each second, and to wake another thread takes longer than what there is to do.
-/// Where more is given up than there is room for in one, further ones follow without findings, the last one with the turn.
+/// What the part that counts is told, in this order. Mostly it is one message for all: a capture of a day has a turn
+/// for each second, and to wake another thread takes longer than what there is to do. Where more is given up than there
+/// is room for in one, further ones follow without findings, the last one with the turn.
 #[derive(Debug, Default)]
 struct Told {
     findings: Option<Findings>,
@@ -56,8 +56,8 @@ struct Told {
     turn: Option<(Turn, u32)>,
 }
 
-/// The way to the ledger. One that is gone takes nothing and gives nothing back; its thread's end is told by the one who
-/// joins it.
+/// The way to the ledger. One that is gone takes nothing and gives nothing back; its thread's end is told by the one
+/// who joins it.
 #[derive(Debug)]
 struct Onward {
     told: Sender<Told>,

@@ -15,8 +15,8 @@ use super::noted::{Memo, Reported};
 use super::tally::{By, Row, Tally};
 
 impl Ledger {
-    /// Counts an attempt in each tally that it concerns. Gives in which watches its source had an episode, and where it was
-    /// recorded.
+    /// Counts an attempt in each tally that it concerns. Gives in which watches its source had an episode, and where it
+    /// was recorded.
     pub(super) fn count_attempt(
         &mut self,
         rows: &[Row],

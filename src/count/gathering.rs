@@ -1,4 +1,5 @@
-//! The thread that counts where several read: what they send is put in order of time, and counted as if one had read it.
+//! The thread that counts where several read: what they send is put in order of time, and counted as if one had read
+//! it.
 //!
 //! ```text
 //!   reader 0 ──Packets──▶ ┐

@@ -1,10 +1,10 @@
 //! From the thread that counts to the detector.
 //!
-//! Live, the thread that counts does not wait: when the channel is full, a crossing is dropped and counted (the source's
-//! next attempt crosses again) and a tick is left out (the next one does its work). In replay it waits until the
-//! detector has dealt with each event, so that the two take turns and a replay gives the same result each time. A tick
-//! is waited for only before the next event, or before the open episodes are looked at: most of the time there are none
-//! that matter, and a capture of a day has 86,400 ticks.
+//! Live, the thread that counts does not wait: when the channel is full, a crossing is dropped and counted (the
+//! source's next attempt crosses again) and a tick is left out (the next one does its work). In replay it waits until
+//! the detector has dealt with each event, so that the two take turns and a replay gives the same result each time. A
+//! tick is waited for only before the next event, or before the open episodes are looked at: most of the time there are
+//! none that matter, and a capture of a day has 86,400 ticks.
 
 use std::cell::Cell;
 use std::sync::Arc;

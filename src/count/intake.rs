@@ -1,8 +1,8 @@
 //! Packets in, batches of segments out, with the time at which each counts.
 //!
 //! The first part of counting. It knows the clock, ports and hashes, and no table: what the others (`tracking.rs`,
-//! `ledger.rs`) have to know of these goes with a batch, in order. Where several threads read, they sort out the segments
-//! (`reader.rs`), and here these get their time.
+//! `ledger.rs`) have to know of these goes with a batch, in order. Where several threads read, they sort out the
+//! segments (`reader.rs`), and here these get their time.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Findings in, counts and crossings out: what an attempt, and what became of one, means to the tables and the detector.
+//! Findings in, counts and crossings out: what an attempt, and what became of one, means to the tables and the
+//! detector.
 //!
 //! The last part of counting. It owns the tables, and learns the time from the findings alone: a turn of the second
 //! goes to the detector as a tick, after all that happened before it.

@@ -6,10 +6,10 @@
 //!   lane 2  ──▶ │             │               through 5.4     lane 1 may still bring a 5.25
 //! ```
 //!
-//! Each lane is in order; its packets, and what it says while it has none, tell through which time it has handed over all.
-//! What is first of all lanes is next, unless a lane that has nothing may still bring something earlier. A lane is waited
-//! for within reach only: one that is further behind, or whose clock was set, holds up nobody. Then the order is that of
-//! coming, which costs exactness and nothing else.
+//! Each lane is in order; its packets, and what it says while it has none, tell through which time it has handed over
+//! all. What is first of all lanes is next, unless a lane that has nothing may still bring something earlier. A lane is
+//! waited for within reach only: one that is further behind, or whose clock was set, holds up nobody. Then the order is
+//! that of coming, which costs exactness and nothing else.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -47,8 +47,8 @@ pub(super) struct Run {
 }
 
 impl<S: Sheaf> Merge<S> {
-    /// For so many lanes, each of which may have room for so many sheaves. A lane is waited for that is no further behind
-    /// than `reach`.
+    /// For so many lanes, each of which may have room for so many sheaves. A lane is waited for that is no further
+    /// behind than `reach`.
     pub(super) fn new(lanes: usize, room: usize, reach: Duration) -> Self {
         let lane = || Lane { waiting: VecDeque::with_capacity(room), gone: 0, through: None };
         Self { lanes: std::iter::repeat_with(lane).take(lanes).collect(), reach }

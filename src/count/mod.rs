@@ -1,9 +1,9 @@
 //! Packets in, counts and crossings out: what becomes of a packet, from its bytes to the tables.
 //!
 //! In three parts: the intake knows packets and makes batches of segments, the tracking knows connections and finds out
-//! what segments are, the ledger knows tables. Live, one thread does all of it, and a batch is small; in replay the ledger has a thread of its own (see
-//! [`Counting::split`]). Where several threads read live, each sorts out the segments that count, and one thread counts
-//! them all in order of time (see [`Counting::gather`]).
+//! what segments are, the ledger knows tables. Live, one thread does all of it, and a batch is small; in replay the
+//! ledger has a thread of its own (see [`Counting::split`]). Where several threads read live, each sorts out the
+//! segments that count, and one thread counts them all in order of time (see [`Counting::gather`]).
 //!
 //! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
 //! episodes that attempts of a flagged source need. A batch is handed over before the clock moves to another second, so

@@ -1,7 +1,7 @@
 //! What the ledger remembers of attempts for the time at which something becomes known of them.
 //!
-//! It stands beside what the connections remember, and is found by what they tell: the place of an attempt, or the number
-//! of a SYN that is waited for.
+//! It stands beside what the connections remember, and is found by what they tell: the place of an attempt, or the
+//! number of a SYN that is waited for.
 
 use std::collections::VecDeque;
 
@@ -56,8 +56,8 @@ impl ReportedIn {
         }
     }
 
-    /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first seven
-    /// are not told apart here either.
+    /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first
+    /// seven are not told apart here either.
     pub(super) fn renumber(&mut self, before: &[Option<usize>]) {
         if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
             return;

@@ -145,8 +145,8 @@ impl Ledger {
         self.tell_found(row, tag, parties, (found, noted), news, now);
     }
 
-    /// Notes the bytes of an attempt, if it was noted where a tally holds it; tells the episode of the slot that was found,
-    /// and counts the attempt for the limits by outcome.
+    /// Notes the bytes of an attempt, if it was noted where a tally holds it; tells the episode of the slot that was
+    /// found, and counts the attempt for the limits by outcome.
     fn tell_found(
         &mut self,
         row: usize,

@@ -1,8 +1,8 @@
 //! One of several threads that read: it sorts out segments, and sends them to the thread that counts.
 //!
 //! What it sends is in order of time for each interface, and says through which time that has been handed over, also
-//! while there is nothing. A fixed number of batches is under way; when all of them wait to be counted the reader waits,
-//! and the kernel keeps what comes meanwhile.
+//! while there is nothing. A fixed number of batches is under way; when all of them wait to be counted the reader
+//! waits, and the kernel keeps what comes meanwhile.
 
 use std::net::IpAddr;
 
@@ -96,8 +96,8 @@ impl Reader {
         self.send(Message::Received { reader: self.number, by_interface });
     }
 
-    /// Waits, if it is told to, until it is told how to go on. `refilter` has the kernel pass what a filter says from now
-    /// on, if that changes.
+    /// Waits, if it is told to, until it is told how to go on. `refilter` has the kernel pass what a filter says from
+    /// now on, if that changes.
     pub fn heed(&mut self, refilter: impl FnOnce(Filter)) {
         let Ok(Order::Halt) = self.orders.try_recv() else { return };
         self.report();

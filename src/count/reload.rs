@@ -1,9 +1,9 @@
 //! Watches that change while packets are counted.
 //!
-//! Another thread makes everything ready; the counting thread only puts it in place, between two reads. What an unchanged
-//! watch has counted stays: its tables are moved over, or what they hold is, where the watches share the memory in
-//! another way now. Its number stays too, so that its episodes are found. The detector is told in order: what crossed
-//! before comes to the watches of before.
+//! Another thread makes everything ready; the counting thread only puts it in place, between two reads. What an
+//! unchanged watch has counted stays: its tables are moved over, or what they hold is, where the watches share the
+//! memory in another way now. Its number stays too, so that its episodes are found. The detector is told in order: what
+//! crossed before comes to the watches of before.
 
 use std::time::Duration;
 

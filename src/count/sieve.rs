@@ -126,8 +126,8 @@ impl Sieve {
         if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Has a segment wait in the batch, and an attempt with a tag for each tally that counts it. Tags of others are left
-    /// to who counts, which has the time for them while there is no flood.
+    /// Has a segment wait in the batch, and an attempt with a tag for each tally that counts it. Tags of others are
+    /// left to who counts, which has the time for them while there is no flood.
     #[inline]
     fn take(
         &mut self,

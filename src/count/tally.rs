@@ -104,8 +104,8 @@ pub(super) struct Counter {
 }
 
 impl Watching {
-    /// What counts for a watch with these limits, in at most so much memory: half for the sources'
-    /// attempts, the rest evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
+    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
+    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
     /// many times that of others; all for the attempts where there is nothing else.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! What segments are: attempts, repeats of attempts, or news of what became of one.
 //!
-//! The middle part of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does it),
-//! and knows no watch and no table: so it can run ahead of the ledger, on the thread of the intake (`ahead.rs`). What it
-//! finds goes on in order; what is nothing new goes no further. What shows only by time follows after it, and then the
-//! turn of the second.
+//! The middle part of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does
+//! it), and knows no watch and no table: so it can run ahead of the ledger, on the thread of the intake (`ahead.rs`).
+//! What it finds goes on in order; what is nothing new goes no further. What shows only by time follows after it, and
+//! then the turn of the second.
 
 use std::ops::Range;
 
@@ -179,8 +179,8 @@ impl<N: Next> Tracking<N> {
         self.next.turn(turn, self.connections.waiting_from());
     }
 
-    /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may come
-    /// long after, when no packets come.
+    /// Gives up waiting for what should have come by now. Each counts at the time at which it was due: the tick may
+    /// come long after, when no packets come.
     fn give_up(&mut self, turn: &Turn) {
         let ticks = turn.reading.ticks(turn.now);
         let (then, left) = turn.reading.left();

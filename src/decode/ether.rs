@@ -98,8 +98,9 @@ pub(super) fn llc(rest: &mut Rest<'_>) -> Result<Next, Skip> {
 
 /// An MPLS label stack (RFC 3032), and what is under it.
 ///
-/// Nothing in the stack names that; its first four bits tell (RFC 4385): an IP version, or 0 for the control word
-/// of a pseudowire, taken for one that carries Ethernet (RFC 4448), or 1 for its associated channel. Anything else may be a pseudowire without a control word.
+/// Nothing in the stack names that; its first four bits tell (RFC 4385): an IP version, or 0 for the control word of a
+/// pseudowire, taken for one that carries Ethernet (RFC 4448), or 1 for its associated channel. Anything else may be a
+/// pseudowire without a control word.
 pub(super) fn mpls(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     const BOTTOM_OF_STACK: u8 = 0x01;
     for _ in 0..MAX_LABELS {

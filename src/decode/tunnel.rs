@@ -1,8 +1,8 @@
 //! Tunnels: packets in packets.
 //!
-//! Read are IP in IP (IPv4 and IPv6, any in any), GRE, VXLAN, and Ethernet in IEEE 802.1ah, `FabricPath` and MPLS. ESP is a tunnel that
-//! nobody can read; ERSPAN, PPTP and GRE with source routing are known and not read. What is carried in UDP other than
-//! VXLAN on its own port cannot be told from other UDP and is not TCP.
+//! Read are IP in IP (IPv4 and IPv6, any in any), GRE, VXLAN, and Ethernet in IEEE 802.1ah, `FabricPath` and MPLS. ESP
+//! is a tunnel that nobody can read; ERSPAN, PPTP and GRE with source routing are known and not read. What is carried
+//! in UDP other than VXLAN on its own port cannot be told from other UDP and is not TCP.
 
 use etherparse::{IpNumber, ip_number};
 

@@ -1,7 +1,7 @@
 //! Collections of fixed size that one thread adds to: ports and addresses of an episode.
 //!
-//! One thread adds, the detector reads. It may see some of what is being added at that moment; all else is there. Nothing
-//! but the counters themselves is published.
+//! One thread adds, the detector reads. It may see some of what is being added at that moment; all else is there.
+//! Nothing but the counters themselves is published.
 
 use std::net::IpAddr;
 use std::slice;

@@ -1,7 +1,8 @@
 //! What one thread counts of an episode.
 //!
-//! One thread adds, the one that counts or the detector, and the detector reads; each counter stands for itself. In replay
-//! nothing is added while the detector has something to do, live a report may miss what is being counted at that moment.
+//! One thread adds, the one that counts or the detector, and the detector reads; each counter stands for itself. In
+//! replay nothing is added while the detector has something to do, live a report may miss what is being counted at that
+//! moment.
 
 use std::slice;
 

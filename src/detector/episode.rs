@@ -1,8 +1,8 @@
 //! Open episodes, as the counting thread sees them: where to add what they count.
 //!
-//! This is the one lock that the counting thread takes, and only for a source whose slot is flagged: a `get` in the map,
-//! held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it formats
-//! or sends.
+//! This is the one lock that the counting thread takes, and only for a source whose slot is flagged: a `get` in the
+//! map, held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it
+//! formats or sends.
 
 use std::hash::BuildHasherDefault;
 use std::slice;
@@ -31,7 +31,8 @@ pub struct Episodes {
     full: AtomicBool,
     /// How often an episode was opened or closed. `Release`, partner: the `Acquire` in [`Recent::get`].
     changes: AtomicU64,
-    /// How many crossings, late attempts and late changes the counting thread has sent; `Relaxed`, it is compared with the next only.
+    /// How many crossings, late attempts and late changes the counting thread has sent; `Relaxed`, it is compared with
+    /// the next only.
     sent: AtomicU64,
     /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
     /// Who sees a crossing counted here finds its episode.
@@ -101,8 +102,8 @@ impl Recent {
     /// How many are remembered, a power of two: as many as there may be by default.
     const ROOM: usize = 4096;
 
-    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant, and
-    /// `key` puts that together. Most of the time it need not.
+    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant,
+    /// and `key` puts that together. Most of the time it need not.
     #[inline]
     pub fn get(
         &mut self,
@@ -295,8 +296,8 @@ impl Episode {
     /// Live, this goes on while it is read. What comes later in an attempt's life is read first: one that moves on
     /// meanwhile is missed, and is pending here, rather than counted twice.
     pub(super) fn attempts(&self) -> (u64, Mix) {
-        // Of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was out of
-        // order), one more may have gone than came.
+        // Of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was out
+        // of order), one more may have gone than came.
         let sum = |of: &dyn Fn(&Counts) -> i64| u64::try_from(self.all().map(of).sum::<i64>()).unwrap_or(0);
         let (greeted, proofs) = (sum(&|counts| counts.greeted.get()), sum(&|counts| counts.proofs.get()));
         let mut mix = Mix::default();

@@ -171,8 +171,8 @@ pub struct Crossing {
     pub bytes: (u64, u64),
     /// How many hosts they came from, where the counters remember it.
     pub hosts: Option<Arc<Estimate>>,
-    /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had been
-    /// used up before it.
+    /// The tick of the first attempt whose outcome still concerns the episode, and how often the range of ticks had
+    /// been used up before it.
     pub since: (u32, Ticks),
     /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,

@@ -45,8 +45,8 @@ impl Sum {
         Self(AtomicI64::new(sum))
     }
 
-    /// Its writer's alone. `Release`, partner: the `Acquire` in [`Sum::get`]. Who sees this sees all that its writer wrote
-    /// before.
+    /// Its writer's alone. `Release`, partner: the `Acquire` in [`Sum::get`]. Who sees this sees all that its writer
+    /// wrote before.
     #[inline]
     pub(super) fn add(&self, more: i64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Release);

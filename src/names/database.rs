@@ -16,7 +16,8 @@ const COUNTRY: [PathElement<'_>; 2] = [PathElement::Key("country"), PathElement:
 const REGISTERED: [PathElement<'_>; 2] =
     [PathElement::Key("registered_country"), PathElement::Key("iso_code")];
 
-/// Any number of databases, held in memory as they were at the start. Of each thing, the first that knows it is believed.
+/// Any number of databases, held in memory as they were at the start. Of each thing, the first that knows it is
+/// believed.
 #[derive(Debug, Default)]
 pub struct Databases(Vec<Reader<Vec<u8>>>);
 

@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 /// How long all names together are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tells of these who they are, as far as that is known, or becomes known within ten seconds. A destination is nobody, and
-/// a network of many hosts has no name; databases are asked for its first address.
+/// Tells of these who they are, as far as that is known, or becomes known within ten seconds. A destination is nobody,
+/// and a network of many hosts has no name; databases are asked for its first address.
 pub fn introduce<'a>(
     tops: impl Iterator<Item = &'a mut Top>,
     names: Option<&Names>,

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A database is asked at once. A name is looked up by the system's resolver, which may take long and cannot be
-//! interrupted: so that is done by a few threads, whose answers are kept. Live, no report waits for it: the first one of
-//! an episode has the name only where it is known already, those that follow have it. What acts on a report, on a thread
-//! of its own, may wait a while ([`Names::complete`]), and so does a replay.
+//! interrupted: so that is done by a few threads, whose answers are kept. Live, no report waits for it: the first one
+//! of an episode has the name only where it is known already, those that follow have it. What acts on a report, on a
+//! thread of its own, may wait a while ([`Names::complete`]), and so does a replay.
 
 mod cache;
 mod contacts;

@@ -1,7 +1,7 @@
 //! What the threads that capture do, from the first packet to the last.
 //!
-//! Live, one thread reads and counts, or several read and one counts; in a replay one reads and
-//! follows connections, and one counts; further ones may read its files ahead.
+//! Live, one thread reads and counts, or several read and one counts; in a replay one reads and follows connections,
+//! and one counts; further ones may read its files ahead.
 
 use std::net::IpAddr;
 use std::num::NonZero;
@@ -55,8 +55,8 @@ impl Capturing {
         Ok(Self { readers: readers.collect::<Result<_, _>>()?, others: Vec::new(), counter })
     }
 
-    /// A thread reads and follows connections, and another one counts: the first runs ahead. Further ones read its files
-    /// ahead.
+    /// A thread reads and follows connections, and another one counts: the first runs ahead. Further ones read its
+    /// files ahead.
     ///
     /// # Errors
     ///
@@ -72,8 +72,8 @@ impl Capturing {
         Ok(Self { readers: vec![reader], others, counter })
     }
 
-    /// Waits for their end. Gives how many inputs could not be read whole, and the censuses of each watch, where they were
-    /// taken.
+    /// Waits for their end. Gives how many inputs could not be read whole, and the censuses of each watch, where they
+    /// were taken.
     pub(super) fn join(self) -> (u64, Vec<Vec<Census>>) {
         let failures = self.readers.into_iter().map(join).sum();
         self.others.into_iter().for_each(join);

@@ -7,8 +7,8 @@
 //!                       ───done: what is to be freed──▶ main: says so
 //! ```
 //!
-//! The capture thread waits for nobody: it asks, and looks between two reads whether a change is there. A change is made
-//! whole or not at all: what only a restart can change is refused, and so is a configuration that is not in order.
+//! The capture thread waits for nobody: it asks, and looks between two reads whether a change is there. A change is
+//! made whole or not at all: what only a restart can change is refused, and so is a configuration that is not in order.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 

@@ -7,9 +7,9 @@
 //!           ──Alert──▶ Feed ──queue──▶ blocker ──Request──▶ guard ──▶ nft
 //! ```
 //!
-//! An action may be slow, or hang. So each has a queue of its own and a thread of its own: what hangs holds up neither a
-//! report nor another action. Live, a report that finds its queue full is dropped for that action, counted as lost, and
-//! warned of. A replay waits instead.
+//! An action may be slow, or hang. So each has a queue of its own and a thread of its own: what hangs holds up neither
+//! a report nor another action. Live, a report that finds its queue full is dropped for that action, counted as lost,
+//! and warned of. A replay waits instead.
 
 mod block;
 mod evidence;

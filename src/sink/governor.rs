@@ -1,8 +1,8 @@
 //! How many report lines a second may have.
 //!
 //! A flood from many sources starts as many episodes; their lines must not bury the terminal or fill the disk. What is
-//! over the budget is held back and counted, and one line says how many there were. Where lines go is a [`Voice`], and a
-//! [`Governed`] one is a sink.
+//! over the budget is held back and counted, and one line says how many there were. Where lines go is a [`Voice`], and
+//! a [`Governed`] one is a sink.
 
 use super::Sink;
 use crate::alert::Alert;

@@ -1,7 +1,7 @@
 //! Lines into a file or standard output, buffered; trouble is warned of once, and counted.
 //!
-//! A line is written whole: when the disk fills up in the middle of one, its rest follows as soon as there is room; where
-//! there is none until the end, the line's beginning is removed.
+//! A line is written whole: when the disk fills up in the middle of one, its rest follows as soon as there is room;
+//! where there is none until the end, the line's beginning is removed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

@@ -1,7 +1,7 @@
 //! Several sockets that share what passes an interface: each packet goes to one of them.
 //!
-//! The kernel calls such a group a fanout (packet(7), `PACKET_FANOUT`). Which socket a packet goes to is told by a hash of
-//! its addresses and ports that is the same in both directions. Fragments are not put together for that, so that the
+//! The kernel calls such a group a fanout (packet(7), `PACKET_FANOUT`). Which socket a packet goes to is told by a hash
+//! of its addresses and ports that is the same in both directions. Fragments are not put together for that, so that the
 //! sockets see what one alone would see.
 
 use std::os::fd::AsFd;
@@ -47,12 +47,13 @@ pub(super) struct Membership {
 }
 
 impl Group {
-    /// Has a socket share the packets of its interface with the other members. The clock that packets are stamped with is
-    /// read last thing before: what passes meanwhile comes to the socket and to another one, rather than to none.
+    /// Has a socket share the packets of its interface with the other members. The clock that packets are stamped with
+    /// is read last thing before: what passes meanwhile comes to the socket and to another one, rather than to none.
     ///
     /// # Errors
     ///
-    /// When the kernel does not let it: it has no fanout, or other members are still bound to an interface that has gone.
+    /// When the kernel does not let it: it has no fanout, or other members are still bound to an interface that has
+    /// gone.
     pub(super) fn join(
         self: &Arc<Self>,
         socket: &impl AsFd,

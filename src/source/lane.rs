@@ -27,7 +27,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 /// What the firewall logs: `nflog`, or `nflog:5` for a group.
 const LOG: &str = "nflog";
 /// The kernel sends that in messages of many packets, and libpcap has room for a message of the snap length: what does
-/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into it.
+/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into
+/// it.
 const LOG_SNAP_LENGTH: i32 = 0xffff;
 
 /// One interface.
@@ -322,8 +323,8 @@ fn open(name: &str, opening: &Opening, group: Option<&Arc<Group>>) -> Result<(So
     }
     // While libpcap sets a filter nothing gets through: in the group that would be lost, before it the others have it.
     set_filter(&mut capture, name, link, &opening.filter)?;
-    // Until it is in the group it gets what the others get, too. What passes in the microseconds in which it joins comes
-    // twice: a SYN over IPv4 is seen for a copy by its identification, and one over IPv6 counts twice.
+    // Until it is in the group it gets what the others get, too. What passes in the microseconds in which it joins
+    // comes twice: a SYN over IPv4 is seen for a copy by its identification, and one over IPv6 counts twice.
     let membership = match group {
         Some(group) => {
             let joined = group.join(&capture, now);

@@ -198,8 +198,8 @@ impl Live {
 }
 
 impl Source for Live {
-    /// Packets that were captured before are not lost. libpcap lets nothing pass for some microseconds while it exchanges
-    /// the filter.
+    /// Packets that were captured before are not lost. libpcap lets nothing pass for some microseconds while it
+    /// exchanges the filter.
     fn refilter(&mut self, filter: Filter) {
         self.opening.filter = filter;
         self.lanes.iter_mut().for_each(|lane| lane.refilter(&self.opening.filter));

@@ -53,8 +53,8 @@ impl Progress {
         self.bar.clone()
     }
 
-    /// Where to count the bytes read. Written by the streams, some of them on threads of their own, and read here; a count,
-    /// which publishes nothing else.
+    /// Where to count the bytes read. Written by the streams, some of them on threads of their own, and read here; a
+    /// count, which publishes nothing else.
     pub(super) fn read(&self) -> Arc<AtomicU64> {
         self.read.clone()
     }

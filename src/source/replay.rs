@@ -5,8 +5,8 @@
 //! files need no more memory or descriptors than those that overlap. A pipe is read only once and stays open; looking
 //! at it waits for its first packet.
 //!
-//! Long files may be read, and unpacked, ahead by threads of their own ([`Replay::read_ahead`]): none is used before the
-//! replay reads its first packet.
+//! Long files may be read, and unpacked, ahead by threads of their own ([`Replay::read_ahead`]): none is used before
+//! the replay reads its first packet.
 //!
 //! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
 
@@ -107,8 +107,8 @@ impl Replay {
         Ok(replay)
     }
 
-    /// Has long files read ahead from now on, the packed ones, and with `processors` to spare all. Each of what it returns
-    /// is to be run on a thread of its own, and ends with the replay.
+    /// Has long files read ahead from now on, the packed ones, and with `processors` to spare all. Each of what it
+    /// returns is to be run on a thread of its own, and ends with the replay.
     #[must_use]
     pub fn read_ahead(&mut self, processors: usize) -> Vec<ReadAhead> {
         let all = processors > BUSY;

@@ -1,9 +1,10 @@
 //! Who comes for the first time waits at the door: a source gets a slot with its second attempt.
 //!
 //! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
-//! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and its
-//! first attempt goes there before the second one. Nothing is lost on the way. (TinyLFU has such a doorkeeper before its
-//! cache: Einziger, Friedman and Manes, 2017. That one only knows that somebody was there; this one must know when.)
+//! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
+//! its first attempt goes there before the second one. Nothing is lost on the way. (TinyLFU has such a doorkeeper
+//! before its cache: Einziger, Friedman and Manes, 2017. That one only knows that somebody was there; this one must
+//! know when.)
 //!
 //! ```text
 //!   a set, one cache line   ┌ tags  t0 t1 t2 t3 │ entries e0 e1 e2 e3 ┐
@@ -27,8 +28,8 @@ const WAYS: usize = 4;
 /// First attempts. One thread alone writes and reads: all is `Relaxed`.
 #[derive(Debug)]
 pub(super) struct Door {
-    /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed by
-    /// writing to it, and so be resident from the start.
+    /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed
+    /// by writing to it, and so be resident from the start.
     cells: Box<[AtomicU64]>,
     /// Where they begin.
     first: usize,
@@ -119,7 +120,8 @@ impl Door {
         self.set(at).find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
     }
 
-    /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the other.
+    /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the
+    /// other.
     #[inline]
     pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
         let (at, way) = (place / WAYS, place % WAYS);

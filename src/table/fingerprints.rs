@@ -1,8 +1,9 @@
-//! A byte of each slot's tag, eight to a word: whoever has no slot is mostly told by that, and the tags are not looked at.
+//! A byte of each slot's tag, eight to a word: whoever has no slot is mostly told by that, and the tags are not looked
+//! at.
 //!
 //! The tags of a set are a cache line, which in a flood of forged sources has left the cache by the time that one more
-//! of them is looked for in vain. All fingerprints together are an eighth of that, and stay. (Cuckoo filters tell so who
-//! is not there: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
+//! of them is looked for in vain. All fingerprints together are an eighth of that, and stay. (Cuckoo filters tell so
+//! who is not there: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
 
 use super::slot::WAYS;
 use crate::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
@@ -20,8 +21,8 @@ impl Fingerprints {
         Ok(Self(zeroed(sets)?))
     }
 
-    /// Whether a slot of this set may have this tag: if not, none has. Of eight others, one has the same fingerprint once
-    /// in thirty times. Where none are kept, any may be there.
+    /// Whether a slot of this set may have this tag: if not, none has. Of eight others, one has the same fingerprint
+    /// once in thirty times. Where none are kept, any may be there.
     #[inline]
     pub(super) fn may_have(&self, set: usize, tag: u64) -> bool {
         self.0.get(set).is_none_or(|word| has_byte(word.load(Ordering::Relaxed), of(tag)))

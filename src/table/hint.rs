@@ -3,8 +3,8 @@
 use super::slot::Set;
 use crate::sync::Ordering;
 
-/// In which place of its set a tag was found and whether that was flagged, or that it was not found. It may have gone since,
-/// or come.
+/// In which place of its set a tag was found and whether that was flagged, or that it was not found. It may have gone
+/// since, or come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint(u8);
 

@@ -16,8 +16,8 @@
 //! out is exactly attempt i-N+1: whether N attempts lie within W is one subtraction, without a lock and without a
 //! scan. A smaller limit loads its own entry. Any number of threads may record at once.
 //!
-//! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources that
-//! come once each takes no slot from anybody. That such a source has no slot is told by a byte of its tag
+//! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources
+//! that come once each takes no slot from anybody. That such a source has no slot is told by a byte of its tag
 //! (`fingerprints.rs`), so that an attempt of it costs one cache line, that at the door.
 //!
 //! # What it promises
@@ -66,8 +66,8 @@ use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
 
-/// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one that
-/// has a slot.
+/// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one
+/// that has a slot.
 const DOOR_SHARE: usize = 16;
 
 /// The counters of one watch.

@@ -11,8 +11,8 @@ use super::{Hint, Table, nonzero};
 use crate::sync::Ordering;
 
 impl Table {
-    /// Where a source is, as far as that is known without waiting. Has that brought into the cache: its set, if it may have
-    /// a slot there, or else its set at the door.
+    /// Where a source is, as far as that is known without waiting. Has that brought into the cache: its set, if it may
+    /// have a slot there, or else its set at the door.
     #[must_use]
     #[inline]
     pub fn prefetch(&self, tag: u64) -> Hint {

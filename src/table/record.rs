@@ -1,5 +1,5 @@
-//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt of
-//! a source waits at the door, where there is one.
+//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt
+//! of a source waits at the door, where there is one.
 //!
 //! There are two ways. Where one thread alone writes, loads and stores do; where several may, a compare-and-swap takes
 //! the place and a swap writes it (see the essay in `mod.rs`). What is recorded is the same.
@@ -95,8 +95,8 @@ impl Recorded {
 }
 
 impl Table {
-    /// Records an attempt of the source with this hash, of which nothing is known yet, in a slot of its own, whether it is
-    /// the first one or not.
+    /// Records an attempt of the source with this hash, of which nothing is known yet, in a slot of its own, whether it
+    /// is the first one or not.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
         let (tag, attempt) = (nonzero(tag), Attempt { time, port, ..Attempt::default() });
         match self.writers {
@@ -113,8 +113,8 @@ impl Table {
         }
     }
 
-    /// Records an attempt of the source, or of the group of sources, with this hash; at the door, if it is the first one
-    /// and there is one.
+    /// Records an attempt of the source, or of the group of sources, with this hash; at the door, if it is the first
+    /// one and there is one.
     #[inline]
     pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Taken {
         let tag = nonzero(tag);

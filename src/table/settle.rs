@@ -14,8 +14,8 @@ use crate::sync::Ordering;
 const MOST_IN_A_TICK: usize = 64;
 
 impl Table {
-    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether it
-    /// does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
+    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether
+    /// it does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
     /// another.
     pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let count = Word(self.word_of(slot).load(Ordering::Acquire)).count();

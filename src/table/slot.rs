@@ -14,8 +14,8 @@
 //! - *F*: the source has, or may have, an episode (see `count`).
 //! - *count*: attempts since the claim. From twice the ring's length it falls back to once: what matters is where the
 //!   next entry goes, and how many entries there are.
-//! - *priority*: attempts plus what the claim inherited. It decides who gives way, flagged ones last: so the two stand on
-//!   top.
+//! - *priority*: attempts plus what the claim inherited. It decides who gives way, flagged ones last: so the two stand
+//!   on top.
 //! - *last second*: when the last attempt was, in seconds of the clock's ticks.
 
 use crate::sync::{AtomicU64, Ordering};

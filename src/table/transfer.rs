@@ -10,9 +10,8 @@ use crate::sync::Ordering;
 
 impl Table {
     /// Takes over what another table for the same limits holds: of each source its attempts with their marks, its
-    /// priority and its flag.
-    /// This table is new. Gives how many live sources found no room: in a full set those with an episode stay, then
-    /// those with the highest priority.
+    /// priority and its flag. This table is new. Gives how many live sources found no room: in a full set those with an
+    /// episode stay, then those with the highest priority.
     pub fn take_over(&self, old: &Self, now: Ticks) -> u64 {
         let mut lost = 0;
         for (at, set) in old.sets.iter().enumerate() {

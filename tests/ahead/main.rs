@@ -65,15 +65,15 @@ fn more_is_given_up_at_a_turn_than_is_under_way() {
     assert_eq!((one.alerts, one.stats), (two.alerts, two.stats));
 }
 
-/// Answers, ends and data of connections between hosts of which many are over a limit: by attempts, by outcome, with their
-/// networks, and as destinations.
+/// Answers, ends and data of connections between hosts of which many are over a limit: by attempts, by outcome, with
+/// their networks, and as destinations.
 #[test]
 fn two_threads_find_what_one_finds_of_an_ordinary_day() {
     assert_eq!(ordinary_day(4 << 20).connections_evicted, 0);
 }
 
-/// Which attempt gives way is decided when another one comes, and not when its place is brought into the cache: one that is
-/// open then may be closed by now, and there are more between the two where another thread counts.
+/// Which attempt gives way is decided when another one comes, and not when its place is brought into the cache: one
+/// that is open then may be closed by now, and there are more between the two where another thread counts.
 #[test]
 fn two_threads_have_the_same_attempts_give_way() {
     assert!(ordinary_day(1 << 19).connections_evicted > 100);

@@ -9,8 +9,8 @@ use crate::rig::syn::{Syn, after, merged, syn_at};
 use crate::rig::{Found, Setup};
 use crate::{HOST, OTHER, THIRD};
 
-/// How long a block of packets is held back, and how far behind is what a reader says while it has none: whole ticks, as
-/// ticks begin with the first time that is told.
+/// How long a block of packets is held back, and how far behind is what a reader says while it has none: whole ticks,
+/// as ticks begin with the first time that is told.
 const BLOCK: Duration = Duration::from_millis(9);
 const LAG: Duration = Duration::from_millis(12);
 

@@ -108,8 +108,8 @@ fn a_flood_of_forged_sources_is_one_episode_of_its_destination_and_takes_no_memo
     assert!(ended.summary("evictions") > 0, "the tables were full: {ended:#?}");
 }
 
-/// Has what is sent to one-off addresses go outside, by way of a host that the gateway has found already: what waits for
-/// an unknown neighbour is dropped when there is much of it.
+/// Has what is sent to one-off addresses go outside, by way of a host that the gateway has found already: what waits
+/// for an unknown neighbour is dropped when there is much of it.
 pub(crate) fn route_one_offs(scene: &Scene) {
     let [via, _] = ATTACKERS6;
     scene.gateway.ip(&format!("route add 2001:db8:f000::/36 via {via}"));

@@ -91,8 +91,8 @@ impl Program {
         self.child.id()
     }
 
-    /// The memory of its own that is resident now, in bytes: tables and heap, which it gives back seldom. Not the pages of
-    /// its file and of the kernel's ring, which come and go as the machine has room for them (proc_pid_status(5)).
+    /// The memory of its own that is resident now, in bytes: tables and heap, which it gives back seldom. Not the pages
+    /// of its file and of the kernel's ring, which come and go as the machine has room for them (proc_pid_status(5)).
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let memory =

@@ -64,8 +64,8 @@ fn under_a_flood_no_count_and_no_episode_is_lost() {
             let mut reloaded = 0;
             while !flood.is_finished() {
                 reloaded += 1;
-                // By turns the tables stay, and move to others of another size. The ports are the same: while it exchanges
-                // the filter, libpcap lets nothing pass.
+                // By turns the tables stay, and move to others of another size. The ports are the same: while it
+                // exchanges the filter, libpcap lets nothing pass.
                 let others: String =
                     (0..reloaded % 3).map(|n| format!("[[watch]]\nname = \"{n}\"\nports = 995\n")).collect();
                 folder.write(&format!("max_episodes = {reloaded}\n{MAIL}{others}"));

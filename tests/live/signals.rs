@@ -94,9 +94,9 @@ fn sighup_begins_new_files_where_the_old_ones_were_moved_away() {
 
         assert_eq!(states(&old_json), ["start"]);
         assert_eq!(states(&json), ["end", "stats"]);
-        // The attempt that met the limit, the 30th, is the first that is written. A thread of its own writes them, and looks
-        // for the signal when it has written one or has nothing to do: where the one file ends and the other begins is not
-        // said, but that nothing is lost between them.
+        // The attempt that met the limit, the 30th, is the first that is written. A thread of its own writes them, and
+        // looks for the signal when it has written one or has nothing to do: where the one file ends and the other
+        // begins is not said, but that nothing is lost between them.
         let [before, after] = [packets(&old_pcap), packets(&pcap)];
         assert_eq!(before + after, 6 + 35);
         assert!(before > 0 && after > 0, "{before} before and {after} after");

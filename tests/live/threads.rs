@@ -39,7 +39,8 @@ fn several_threads_find_what_one_finds() {
     }
 }
 
-/// Over IPv4 and IPv6 at once: clients that hear a greeting and leave, that speak, that say nothing, and that are refused.
+/// Over IPv4 and IPv6 at once: clients that hear a greeting and leave, that speak, that say nothing, and that are
+/// refused.
 fn visit_in_all_ways(scene: &Scene) {
     thread::scope(|scope| {
         scope.spawn(|| scene.flood(&ATTACKERS6, FLOOD, 500));

@@ -143,8 +143,8 @@ impl Life {
         Lived { client, server, passed, now }
     }
 
-    /// Exchanges neighbours of opposite directions: what one side sends keeps its order. SYNs stay in their places, which
-    /// say whether they are retransmissions.
+    /// Exchanges neighbours of opposite directions: what one side sends keeps its order. SYNs stay in their places,
+    /// which say whether they are retransmissions.
     fn disorder(&self, passed: &mut [Passed]) {
         if passed.len() < 3 {
             return;

@@ -1,4 +1,5 @@
-//! What reports tell of many attempts: outcomes that sum to them, always, and the right ones where times keep their order.
+//! What reports tell of many attempts: outcomes that sum to them, always, and the right ones where times keep their
+//! order.
 
 use std::time::Duration;
 

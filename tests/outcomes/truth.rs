@@ -1,10 +1,11 @@
-//! What may be told of a life: exactly what happened where the monitor saw all of it, and nothing wrong where it did not.
+//! What may be told of a life: exactly what happened where the monitor saw all of it, and nothing wrong where it did
+//! not.
 //!
-//! - All seen: the outcome and the bytes follow from what both sides did. Where that leaves two possibilities on the wire
-//!   itself (a byte, or a FIN that was lost before the monitor), the outcome is unknown.
-//! - Some missed: `silent` and `spoke` are true, and bytes are no more than were sent, but for one that a missed FIN may
-//!   have taken. `refused`, `unanswered` and `half-open` are told only where no answer was seen, or no acknowledgment of
-//!   it; `open` only where nobody was seen to end it.
+//! - All seen: the outcome and the bytes follow from what both sides did. Where that leaves two possibilities on the
+//!   wire itself (a byte, or a FIN that was lost before the monitor), the outcome is unknown.
+//! - Some missed: `silent` and `spoke` are true, and bytes are no more than were sent, but for one that a missed FIN
+//!   may have taken. `refused`, `unanswered` and `half-open` are told only where no answer was seen, or no
+//!   acknowledgment of it; `open` only where nobody was seen to end it.
 
 use synwatch::outcome::{Life, Outcome};
 
@@ -51,7 +52,8 @@ impl<'a> Wire<'a> {
         })
     }
 
-    /// Whether a segment resets the connection: not a refusal of a SYN that came late, unless its number happens to fit.
+    /// Whether a segment resets the connection: not a refusal of a SYN that came late, unless its number happens to
+    /// fit.
     fn resets(&self, sent: &Sent) -> bool {
         let fits = |isn: u32| sent.seq.wrapping_sub(isn).wrapping_sub(1) < 0xffff;
         let mut answers = self.segments.iter().filter(|sent| !sent.from_client && sent.syn);
@@ -72,8 +74,8 @@ impl<'a> Wire<'a> {
         ends.map(|end| end.wrapping_sub(self.client_isn).wrapping_sub(1)).max()
     }
 
-    /// Whether a SYN was waited for in vain, until the next one or the end. What was settled then stays. Waiting for the
-    /// client's ACK begins with an answer.
+    /// Whether a SYN was waited for in vain, until the next one or the end. What was settled then stays. Waiting for
+    /// the client's ACK begins with an answer.
     fn was_in_vain(&self) -> bool {
         let seen = |is_it: fn(&Sent) -> bool| {
             let passed = self.lived.passed.iter().filter(move |passed| !passed.missed && is_it(&passed.sent));

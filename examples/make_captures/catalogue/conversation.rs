@@ -37,7 +37,8 @@ impl<'a> Conversation<'a> {
         Self { trace, client, server, client_seq, server_seq, client_time, server_time, now: start }
     }
 
-    /// The client's SYN with this number and this data on it (TCP Fast Open), to a server that answers with that number.
+    /// The client's SYN with this number and this data on it (TCP Fast Open), to a server that answers with that
+    /// number.
     pub(crate) fn numbered(
         trace: &'a mut Trace,
         start: Nanos,

@@ -28,7 +28,8 @@ impl Hosts {
     }
 
     /// The next host, with what its last report says: bytes are counted from the first report on, which the last of the
-    /// attempts brings about, so they are those of one connection. From a moment, `act` makes an attempt and what follows. Its address is 203.0.113.101 and so on.
+    /// attempts brings about, so they are those of one connection. From a moment, `act` makes an attempt and what
+    /// follows. Its address is 203.0.113.101 and so on.
     pub(crate) fn host(&mut self, end: &'static str, act: impl Fn(&mut Trace, Nanos, SocketAddr)) {
         let number = self.ends.len() as i64;
         let addr = [203, 0, 113, 101 + number as u8];

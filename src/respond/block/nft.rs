@@ -1,8 +1,8 @@
 //! Blocks in the kernel's firewall, by way of the program nft(8).
 //!
-//! A table of its own, `inet synwatch`, holds two sets of networks that expire by themselves, and a chain that drops what
-//! comes from them before anything else looks at it, connection tracking included. Nobody else's rules are touched. Each
-//! change is one transaction: it is made whole or not at all.
+//! A table of its own, `inet synwatch`, holds two sets of networks that expire by themselves, and a chain that drops
+//! what comes from them before anything else looks at it, connection tracking included. Nobody else's rules are
+//! touched. Each change is one transaction: it is made whole or not at all.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

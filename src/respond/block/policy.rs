@@ -115,8 +115,8 @@ impl Policy {
         self.remember(order.network, Before { times, until });
     }
 
-    /// Takes note of what a firewall holds from an earlier run, or from somebody else: it counts as blocked by this one,
-    /// as often as its time says.
+    /// Takes note of what a firewall holds from an earlier run, or from somebody else: it counts as blocked by this
+    /// one, as often as its time says.
     pub(super) fn adopt(&mut self, held: &Blocked, now: Timestamp) {
         let until = now.after(held.left.unwrap_or(FOR_EVER));
         self.blocked.insert(held.network, until);

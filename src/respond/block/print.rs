@@ -68,9 +68,9 @@ fn lines(order: &Order, alert: &Alert) -> String {
     )
 }
 
-/// The line that has nft forget what would overlap, or would keep its old time-out; the others overlook that. Some of it
-/// may have expired by now, and is added so that it can be deleted. Not in one transaction with what is added: nft looks
-/// for overlaps before it does anything.
+/// The line that has nft forget what would overlap, or would keep its old time-out; the others overlook that. Some of
+/// it may have expired by now, and is added so that it can be deleted. Not in one transaction with what is added: nft
+/// looks for overlaps before it does anything.
 fn removed(set: &str, networks: &[IpNet]) -> String {
     if networks.is_empty() {
         return String::new();

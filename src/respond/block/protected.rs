@@ -50,7 +50,8 @@ impl Protected {
         Self { networks, allowed: Allowed::default(), has_own: false }
     }
 
-    /// The gateways and name servers of this host, as they are now, its addresses, as they will be, and what is allowed.
+    /// The gateways and name servers of this host, as they are now, its addresses, as they will be, and what is
+    /// allowed.
     #[must_use]
     pub fn of_this_host(allowed: Allowed) -> Self {
         let gateways = gateways4(&read("/proc/self/net/route")).into_iter().map(IpAddr::V4);

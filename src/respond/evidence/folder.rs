@@ -1,8 +1,8 @@
 //! The folder of an episode: its name, and that it is new.
 //!
-//! A name sorts by time and says what it is: `2013-11-25T061136Z-49.212.10.42-mail`. It is made of letters, digits, dots,
-//! hyphens and underscores alone, whatever the watch is called, so that it lies in its place and nowhere else. One that
-//! is there already stays as it is; the new one gets a number.
+//! A name sorts by time and says what it is: `2013-11-25T061136Z-49.212.10.42-mail`. It is made of letters, digits,
+//! dots, hyphens and underscores alone, whatever the watch is called, so that it lies in its place and nowhere else.
+//! One that is there already stays as it is; the new one gets a number.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};

@@ -1,5 +1,5 @@
-//! How `report.txt` is laid out: labels in a column, texts in lines no longer than a mail's, attempts as a firewall logs
-//! them.
+//! How `report.txt` is laid out: labels in a column, texts in lines no longer than a mail's, attempts as a firewall
+//! logs them.
 
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;

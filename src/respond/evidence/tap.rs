@@ -50,8 +50,8 @@ impl Tap {
     }
 }
 
-/// The detector's end: a sink that tells the collector when episodes begin and end. Where the queue is full it waits for
-/// the collector, which waits for nobody.
+/// The detector's end: a sink that tells the collector when episodes begin and end. Where the queue is full it waits
+/// for the collector, which waits for nobody.
 #[derive(Debug)]
 pub struct EvidenceFeed {
     /// `None` once all has been said.

@@ -89,8 +89,8 @@ impl<'a> Document<'a> {
             contact: reporter.address(),
             domain: reporter.domain(),
         };
-        // Behind an address that many share, time and port together tell whose it was: those of one attempt. XARF has no
-        // port 0.
+        // Behind an address that many share, time and port together tell whose it was: those of one attempt. XARF has
+        // no port 0.
         let met = (case.start.time, end.trigger.src_port);
         let others = case.first.iter().map(|attempt| (attempt.time, attempt.src_port));
         let (time, source_port) = [met].into_iter().chain(others).find(|(_, port)| *port > 0).unwrap_or(met);

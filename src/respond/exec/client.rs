@@ -106,8 +106,8 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// Does so until there are no more reports. Once it is told that the run ends, what waits then has the time that one
-    /// command has.
+    /// Does so until there are no more reports. Once it is told that the run ends, what waits then has the time that
+    /// one command has.
     pub fn run(self) {
         let Self { mut child, inbox, replies, timeout, mut work } = self;
         let Inbox { reports, mut stop, .. } = inbox.clone();

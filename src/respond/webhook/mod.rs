@@ -1,8 +1,8 @@
 //! `--webhook`: each report as JSON, posted to an address of the web, in order.
 //!
 //! What fails for a reason that may pass (no connection, no answer, an answer of 429 or 500 and above) is tried again,
-//! each time after twice the time. Who does not take a report after that is taken for down: the next ones are tried once
-//! each, until one is taken. A redirection is not followed: a report names hosts, and goes where it was told.
+//! each time after twice the time. Who does not take a report after that is taken for down: the next ones are tried
+//! once each, until one is taken. A redirection is not followed: a report names hosts, and goes where it was told.
 
 mod url;
 

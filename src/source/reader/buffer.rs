@@ -8,8 +8,8 @@ use std::io::{self, Read};
 use super::piece::Piece;
 use super::read_ahead::{Bytes, HandOver, Idle, Pieces};
 
-/// A stream that has been read so far is read ahead from then on, in bytes: what is shorter has been read before another
-/// thread wakes up.
+/// A stream that has been read so far is read ahead from then on, in bytes: what is shorter has been read before
+/// another thread wakes up.
 const AHEAD_FROM: u64 = 1024 * 1024;
 
 /// The part of a stream that has been read and not consumed yet.

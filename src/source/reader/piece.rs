@@ -14,10 +14,11 @@ pub(super) const AT_ONCE: usize = 256 * 1024;
 /// segmentation offload, and nearly all with it.
 pub(super) const HEADROOM: usize = 64 * 1024;
 
-/// Where in a page of memory bytes are read to, if they stand at the beginning of a page of their file. The kernel copies
-/// whole pages, and takes three to four times as long where the one place is a few bytes further on in its page than the
-/// other: each load then looks as if it depended on a store just before (4K aliasing: Intel's optimization manual, and AMD
-/// EPYC measured). Large memory that is allocated begins 16 bytes after a page. Half a page is farthest from all that.
+/// Where in a page of memory bytes are read to, if they stand at the beginning of a page of their file. The kernel
+/// copies whole pages, and takes three to four times as long where the one place is a few bytes further on in its page
+/// than the other: each load then looks as if it depended on a store just before (4K aliasing: Intel's optimization
+/// manual, and AMD EPYC measured). Large memory that is allocated begins 16 bytes after a page. Half a page is farthest
+/// from all that.
 const IN_PAGE: usize = PAGE / 2;
 const PAGE: usize = 4096;
 
@@ -97,8 +98,8 @@ impl Piece {
         self.end = self.start + len;
     }
 
-    /// Puts the bytes of `next` behind those that are there, where `total` are wanted. The shorter of the two is copied.
-    /// Gives back the memory that is left over, as an empty piece.
+    /// Puts the bytes of `next` behind those that are there, where `total` are wanted. The shorter of the two is
+    /// copied. Gives back the memory that is left over, as an empty piece.
     pub(super) fn append(&mut self, mut next: Self, total: usize) -> Self {
         let len = self.len();
         if len <= next.start && len <= next.len() {

@@ -6,8 +6,8 @@
 //!                └◀────────────empty: Piece, Piece───┘
 //! ```
 //!
-//! A few pieces go round, and are handed over without being copied. An error comes after the bytes before it. Who uses a stream may
-//! leave at any time: its reader then ends at the latest when the read that it is in returns.
+//! A few pieces go round, and are handed over without being copied. An error comes after the bytes before it. Who uses
+//! a stream may leave at any time: its reader then ends at the latest when the read that it is in returns.
 //!
 //! No thread is started here. Whoever has threads runs a [`ReadAhead`] on each; a stream is read ahead when one of them
 //! has nothing to do, and otherwise where it is used.
@@ -120,8 +120,8 @@ impl Order {
 }
 
 impl Pieces {
-    /// Waits for the next piece and puts it behind the bytes of `piece`, of which `total` are wanted. Says whether there
-    /// was one; if not, the stream has ended.
+    /// Waits for the next piece and puts it behind the bytes of `piece`, of which `total` are wanted. Says whether
+    /// there was one; if not, the stream has ended.
     pub(super) fn append_to(&mut self, piece: &mut Piece, total: usize) -> io::Result<bool> {
         let Ok(next) = self.full.recv() else { return Ok(false) };
         // A stream that has ended takes no piece back.
@@ -165,7 +165,8 @@ pub(in crate::source) mod tests {
         Ok(piece.data().to_vec())
     }
 
-    /// Gives the parts that are sent, one in each read, and waits for them. What it is made with tells whether it is still there.
+    /// Gives the parts that are sent, one in each read, and waits for them. What it is made with tells whether it is
+    /// still there.
     struct Parts {
         parts: mpsc::Receiver<io::Result<&'static [u8]>>,
         _open: Arc<()>,
