@@ -41,7 +41,7 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
         self.length
     }
 
-    /// Has an element brought into the cache; nothing, where there is none.
+    /// Has an element brought into the cache, if there is one.
     #[inline]
     pub fn prefetch(&self, index: usize) {
         prefetch_index(&self.map, index.wrapping_mul(size_of::<T>()));

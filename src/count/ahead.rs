@@ -12,10 +12,11 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::batch::{self, Turn};
+use super::batch::Turn;
 use super::findings::Findings;
 use super::intake::Intake;
 use super::ledger::Ledger;
+use super::lookahead;
 use super::tracking::{GivenUp, Next, Tracking};
 use crate::census::Census;
 use crate::packet::{InterfaceId, Packet};
@@ -70,8 +71,8 @@ struct Onward {
 }
 
 pub(super) fn split(mut intake: Intake, tracking: Tracking<Ledger>) -> (Ahead, Behind) {
-    intake.set_room(batch::LARGE);
-    let findings = || intake.sieve().findings(batch::LARGE);
+    intake.set_room(lookahead::LARGE);
+    let findings = || intake.sieve().findings(lookahead::LARGE);
     let (back, empty) = bounded(ROOMS);
     let (out, told) = bounded(ROOMS);
     let (spent, unused) = bounded(GIVEN_UP);
@@ -170,7 +171,6 @@ impl Behind {
             if let Some(mut findings) = findings {
                 is_turning = findings.is_turning;
                 self.ledger.judged(&mut findings);
-                findings.clear();
                 done.push(findings);
             }
             if let Some(mut given_up) = given_up {

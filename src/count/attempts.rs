@@ -59,7 +59,7 @@ impl Ledger {
             if met.is_none() && !recorded.flagged {
                 continue;
             }
-            let kept = findings.kept.get(index);
+            let kept = findings.kept(index);
             let is_reported = self.report(row, tag, (finding, kept), &recorded, met);
             if is_reported && by == By::Source {
                 reported_in = Some(watch);
@@ -180,7 +180,7 @@ impl Ledger {
 
     /// Has the packet of an attempt written.
     fn keep(&self, findings: &Findings, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, findings.kept.get(index)) {
+        if let (Some(writer), Some(kept)) = (&self.writer, findings.kept(index)) {
             if self.handoff.is_in_turns() {
                 writer.keep(*kept);
             } else {

@@ -4,7 +4,6 @@ use std::iter;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::lookahead;
 use super::parties::{End, Hashes, Parties, ends};
 use super::plan::NONE;
 use crate::clock::{Reading, Ticks};
@@ -14,11 +13,6 @@ use crate::sink::Kept;
 use crate::source::Received;
 use crate::table::Recorded;
 use crate::time::Timestamp;
-
-/// Segments of a batch that is counted where it was filled.
-pub(super) const SIZE: usize = lookahead::SIZE;
-/// Segments of a batch, or findings, that go to another thread: so many that waking it is a small part of the work.
-pub(super) const LARGE: usize = 4 * SIZE;
 
 /// A SYN that is to be counted, or another segment that may tell what became of one.
 #[derive(Debug, Clone, Copy)]
@@ -97,11 +91,6 @@ impl Orders {
         self.own = own.or(self.own.take());
         self.reopen |= reopen;
         self.show |= show;
-    }
-
-    /// Whether there are none.
-    pub(super) fn are_none(&self) -> bool {
-        self.received.is_none() && !self.are_pressing()
     }
 
     /// Whether there is something to be done.

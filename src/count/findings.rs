@@ -6,11 +6,11 @@
 
 use std::iter;
 
-use super::batch::{Batch, Now, Orders};
+use super::batch::{Batch, Now, Orders, Pending};
 use super::parties::Parties;
 use super::plan::NONE;
 use crate::clock::Reading;
-use crate::connections::{News, Place};
+use crate::connections::{Judged, News, Place, Syn};
 use crate::decode::Skipped;
 use crate::packet::InterfaceId;
 use crate::segment::Flags;
@@ -42,6 +42,8 @@ pub(super) enum Verdict {
         moved: Option<Place>,
         /// Whether it is waited for.
         waits: bool,
+        /// The place of its packet, where packets are kept.
+        kept: u32,
     },
     /// A SYN that was seen already.
     Copy,
@@ -51,7 +53,7 @@ pub(super) enum Verdict {
         waits: bool,
     },
     /// It tells of what became of an attempt: see [`Findings::news`].
-    News(usize),
+    News(u32),
 }
 
 /// A fixed number of findings, and what was seen beside them.
@@ -65,8 +67,8 @@ pub(super) struct Findings {
     tags: Vec<u64>,
     /// Likewise, where the tag was found in its set when that was brought into the cache.
     hints: Vec<Hint>,
-    /// The packets of the findings, where they are kept.
-    pub(super) kept: Vec<Kept>,
+    /// The packets of attempts, where they are kept.
+    kept: Vec<Kept>,
     /// How many packets there were since the last ones, and why some of them do not count.
     pub(super) packets: u64,
     pub(super) skipped: Skipped,
@@ -77,7 +79,8 @@ pub(super) struct Findings {
     /// How many attempts the connections have forgotten too early, and how many SYNs they do not wait for, in all.
     pub(super) forgotten: u64,
     pub(super) untimed: u64,
-    /// The clock after all of them. Where a turn follows, what shows by then comes before it.
+    /// The clock after all of them, or where they are but the first of a batch's, before that. Never that of a turn which
+    /// follows: what shows by then comes before it.
     pub(super) reading: Reading,
     /// Whether a turn of the second follows.
     pub(super) is_turning: bool,
@@ -98,27 +101,38 @@ impl Findings {
         }
     }
 
-    /// Adds what a SYN of a batch was found to be, which is put together where it is to wait.
+    /// Adds what a SYN of a batch was found to be.
     #[inline]
-    pub(super) fn push_syn(&mut self, batch: &Batch, index: usize, verdict: Verdict) {
+    pub(super) fn push_syn(&mut self, batch: &Batch, index: usize, judged: Judged) {
         let next = self.all.len();
         for (row, tag) in batch.tags(index).iter().enumerate() {
             let place = self.place(row, next);
             self.tags[place] = *tag;
         }
-        self.push(batch, index, verdict);
+        let Judged { syn, place, moved, waits } = judged;
+        let verdict = match syn {
+            Syn::Attempt => {
+                let kept = number(self.kept.len());
+                self.kept.extend(batch.kept.get(index));
+                Verdict::Attempt { place, moved, waits, kept }
+            }
+            Syn::Copy => Verdict::Copy,
+            Syn::Retransmission => Verdict::Retransmission { waits },
+        };
+        self.push(&batch.all()[index], verdict);
     }
 
     /// Adds what another segment of a batch tells of an attempt.
     #[inline]
     pub(super) fn push_news(&mut self, batch: &Batch, index: usize, news: News) {
+        let verdict = Verdict::News(number(self.news.len()));
         self.news.push(news);
-        self.push(batch, index, Verdict::News(self.news.len() - 1));
+        self.push(&batch.all()[index], verdict);
     }
 
+    /// A finding is put together where it is to wait.
     #[inline]
-    fn push(&mut self, batch: &Batch, index: usize, verdict: Verdict) {
-        let pending = &batch.all()[index];
+    fn push(&mut self, pending: &Pending, verdict: Verdict) {
         let segment = &pending.segment;
         self.all.extend(iter::once_with(|| Finding {
             verdict,
@@ -128,7 +142,6 @@ impl Findings {
             flags: segment.flags,
             payload: segment.payload,
         }));
-        self.kept.extend(batch.kept.get(index));
     }
 
     /// Adds what was seen beside the segments of a batch.
@@ -138,11 +151,6 @@ impl Findings {
         self.last_watched = batch.all().last().map(|last| last.now.time).or(self.last_watched);
         self.is_turning = batch.turn.is_some();
         self.orders.add(std::mem::take(&mut batch.orders));
-    }
-
-    /// Whether there is nothing to be told.
-    pub(super) fn are_idle(&self) -> bool {
-        self.all.is_empty() && self.packets == 0 && !self.is_turning && self.orders.are_none()
     }
 
     #[inline]
@@ -156,8 +164,18 @@ impl Findings {
     }
 
     /// What a finding tells of an attempt, by its verdict.
-    pub(super) fn news(&self, news: usize) -> &News {
-        &self.news[news]
+    #[inline]
+    pub(super) fn news(&self, news: u32) -> &News {
+        &self.news[news as usize]
+    }
+
+    /// The packet of a finding, if that is an attempt and packets are kept.
+    #[inline]
+    pub(super) fn kept(&self, index: usize) -> Option<&Kept> {
+        match self.all[index].verdict {
+            Verdict::Attempt { kept, .. } => self.kept.get(kept as usize),
+            _ => None,
+        }
     }
 
     /// The tag of a finding for a tally, and where that was found in its set, if it concerns that.
@@ -204,15 +222,23 @@ impl Findings {
     }
 }
 
+/// A place among findings, of which there are hundreds.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::batch::Pending;
     use super::super::parties::Hasher;
     use super::*;
     use crate::connections::Ends;
     use crate::hash::Key;
     use crate::outcome::Life;
     use crate::segment::Segment;
+
+    fn judged(syn: Syn) -> Judged {
+        Judged { syn, place: Place::default(), moved: None, waits: false }
+    }
 
     #[test]
     fn each_finding_has_its_tags_for_each_tally_and_news_get_theirs_later() {
@@ -236,9 +262,9 @@ mod tests {
         let mut findings = Findings::new(3, 2, false);
         for round in 0..2 {
             findings.push_news(&batch, 1, news);
-            findings.push_syn(&batch, 2, Verdict::Copy);
+            findings.push_syn(&batch, 2, judged(Syn::Copy));
             assert!(!findings.is_full());
-            findings.push_syn(&batch, 0, Verdict::Copy);
+            findings.push_syn(&batch, 0, judged(Syn::Attempt));
             assert!(findings.is_full());
             let tag = |findings: &Findings, row, index| findings.concern(row, index).map(|(tag, _)| tag);
             findings.tag_news(0, |parties| (parties.client.1 == 1001).then_some(7));
@@ -254,7 +280,7 @@ mod tests {
             );
             assert_eq!(findings.column(1).1[1..], [12, 10]);
             findings.clear();
-            assert!(findings.are_idle());
+            assert!(findings.all().is_empty());
         }
     }
 }

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::batch::{self, Batch};
+use super::batch::Batch;
+use super::lookahead;
 use super::merge::{Merge, Run, Sheaf};
 use super::plan::Plan;
 use super::reader::{BATCHES, Message, Order, Reader};
@@ -81,7 +82,7 @@ impl Counting {
             let reader = Reader {
                 number,
                 first_lane: lanes(number, interfaces).start,
-                batch: Box::new(sieve.batch(batch::LARGE)),
+                batch: Box::new(sieve.batch(lookahead::LARGE)),
                 sieve,
                 interface: 0,
                 newest: None,

@@ -84,12 +84,13 @@ impl Intake {
         to.flush();
     }
 
-    /// The same, and tells how many packets there were, whether one of them waits or not.
+    /// The same, and tells what the time is and how many packets there were, whether one of them waits or not.
     pub(super) fn hand_over(&mut self, to: &mut impl Hand) {
         self.hand(to);
         to.flush();
     }
 
+    /// Hands over the batch, and leaves it empty.
     #[inline]
     fn hand(&mut self, to: &mut impl Hand) {
         self.batch.reading = *self.clock.reading();

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::Turn;
+use super::batch::{Orders, Turn};
 use super::findings::{Findings, Verdict};
 use super::handoff::{Handoff, Open};
 use super::lookahead::{self, some_at_a_time, with_next};
@@ -99,7 +99,8 @@ impl Next for Ledger {
             self.volumes.settle();
         }
         self.clock = findings.reading;
-        self.follow_orders(findings);
+        self.follow_orders(std::mem::take(&mut findings.orders));
+        findings.clear();
     }
 
     fn given_up(&mut self, given_up: &mut GivenUp) {
@@ -179,8 +180,7 @@ impl Ledger {
         self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
     }
 
-    fn follow_orders(&mut self, findings: &mut Findings) {
-        let orders = std::mem::take(&mut findings.orders);
+    fn follow_orders(&mut self, orders: Orders) {
         if let Some(own) = orders.own {
             self.own = own;
         }
@@ -254,7 +254,7 @@ impl Ledger {
     fn count(&mut self, rows: &[Row], findings: &Findings, index: usize) {
         match findings.all()[index].verdict {
             Verdict::News(news) => self.tell_of(findings.news(news), findings, index),
-            Verdict::Attempt { place, moved, waits } => {
+            Verdict::Attempt { place, moved, waits, .. } => {
                 let (reported, memo) = self.count_attempt(rows, findings, index);
                 if let Some(moved) = moved {
                     self.reported.set(moved, self.reported.get(place));

@@ -7,8 +7,11 @@ use std::ops::Range;
 
 use crate::connections;
 
-/// How many are brought in together: enough for the next ones to come while these are counted.
+/// How many are brought in together: enough for the next ones to come while these are counted. So many segments wait to be
+/// looked at, and findings to be counted, where one thread does all of it.
 pub(super) const SIZE: usize = connections::AT_ONCE;
+/// How many go to another thread together: so many that waking it is a small part of the work.
+pub(super) const LARGE: usize = 4 * SIZE;
 
 /// The places of so many, some at a time.
 pub(super) fn some_at_a_time(all: usize) -> impl Iterator<Item = Range<usize>> + Clone {

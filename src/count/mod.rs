@@ -6,8 +6,8 @@
 //! segments that count, and one thread counts them all in order of time (see [`Counting::gather`]).
 //!
 //! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
-//! episodes that attempts of a flagged source need. A batch is handed over before the clock moves to another second, so
-//! that a tick comes after all that happened before it.
+//! episodes that attempts of a flagged source need. Batches and findings are handed over before the clock moves to another
+//! second, so that a tick comes after all that happened before it.
 
 mod ahead;
 mod attempts;
@@ -110,7 +110,7 @@ impl Counting {
         let plan = Plan::new(&watches);
         let keeps = writer.is_some() || evidence.is_some();
         let sieve = Sieve::new(parts.tunnels, parts.expression, plan, key, keeps);
-        let intake = Intake::new(parts.lanes, parts.looks_back, sieve, batch::SIZE);
+        let intake = Intake::new(parts.lanes, parts.looks_back, sieve, lookahead::SIZE);
         let ledger = Ledger::new(ledger::Parts {
             places: connections.places(),
             waiting: connections.waiting(),
@@ -124,7 +124,7 @@ impl Counting {
             handoff,
             episodes,
         });
-        let findings = intake.sieve().findings(batch::SIZE);
+        let findings = intake.sieve().findings(lookahead::SIZE);
         Self { intake, tracking: Tracking::new(connections, findings, ledger) }
     }
 

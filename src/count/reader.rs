@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::batch::{self, Batch};
+use super::batch::Batch;
+use super::lookahead;
 use super::plan::Plan;
 use super::sieve::Sieve;
 use crate::clock::Reading;
@@ -104,7 +105,7 @@ impl Reader {
         self.send(Message::Halted { reader: self.number });
         let Ok(Order::GoOn { plan, tunnels, filter }) = self.orders.recv() else { return };
         self.sieve.replan(plan, tunnels);
-        *self.batch = self.sieve.batch(batch::LARGE);
+        *self.batch = self.sieve.batch(lookahead::LARGE);
         // Those of before are of another form.
         self.batches = 1;
         while self.empty.try_recv().is_ok() {}
@@ -133,7 +134,7 @@ impl Reader {
         }
         if self.batches < BATCHES {
             self.batches += 1;
-            return Some(Box::new(self.sieve.batch(batch::LARGE)));
+            return Some(Box::new(self.sieve.batch(lookahead::LARGE)));
         }
         self.empty.recv().ok()
     }

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use super::batch;
 use super::ledger::Ledger;
+use super::lookahead;
 use super::plan::Plan;
 use super::tally::By;
 use super::{Counting, Watching, tally};
@@ -61,7 +61,7 @@ impl Counting {
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
         let left = self.tracking.next_mut().reload(reload);
         self.intake.replan(Plan::new(&self.tracking.next().watches), looks_back, tunnels);
-        self.tracking.set_findings(self.intake.sieve().findings(batch::SIZE));
+        self.tracking.set_findings(self.intake.sieve().findings(lookahead::SIZE));
         left
     }
 }

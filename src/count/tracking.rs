@@ -8,18 +8,18 @@
 use std::ops::Range;
 
 use super::batch::{Batch, Now, Turn};
-use super::findings::{Findings, Verdict};
+use super::findings::Findings;
 use super::intake::Hand;
 use super::lookahead::{self, some_at_a_time, with_next};
 use crate::clock::{Reading, Ticks};
-use crate::connections::{Connections, Expired, News, Syn};
+use crate::connections::{Connections, Expired, News};
 
 /// The most SYNs that are given up waiting for at a tick.
 const EXPIRED_AT_A_TICK: usize = 10_000;
 
 /// Who is told what segments are.
 pub(super) trait Next {
-    /// Of the segments of some batches. Takes what was found.
+    /// Of segments of one batch or some. Takes what was found, and leaves no findings.
     fn judged(&mut self, findings: &mut Findings);
 
     /// Of SYNs that were waited for in vain by the turn: some of them. Takes them.
@@ -67,7 +67,9 @@ pub(super) struct Tracking<N> {
     connections: Connections,
     /// What goes on next.
     findings: Findings,
-    /// The clock after it.
+    /// Whether something was handed since something went on last.
+    is_waiting: bool,
+    /// The clock after what was handed.
     reading: Reading,
     given_up: GivenUp,
     next: N,
@@ -75,7 +77,14 @@ pub(super) struct Tracking<N> {
 
 impl<N> Tracking<N> {
     pub(super) fn new(connections: Connections, findings: Findings, next: N) -> Self {
-        Self { connections, findings, reading: Reading::default(), given_up: GivenUp::new(), next }
+        Self {
+            connections,
+            findings,
+            is_waiting: false,
+            reading: Reading::default(),
+            given_up: GivenUp::new(),
+            next,
+        }
     }
 
     /// Who comes next.
@@ -100,15 +109,14 @@ impl<N> Tracking<N> {
 
     /// Itself before another one, and who came next.
     pub(super) fn before<M>(self, next: M) -> (Tracking<M>, N) {
-        let Self { connections, findings, reading, given_up, next: before } = self;
-        (Tracking { connections, findings, reading, given_up, next }, before)
+        let Self { connections, findings, is_waiting, reading, given_up, next: before } = self;
+        (Tracking { connections, findings, is_waiting, reading, given_up, next }, before)
     }
 }
 
 impl<N: Next> Hand for Tracking<N> {
     /// Says what the segments of a batch are.
     fn hand(&mut self, batch: &mut Batch) {
-        self.reading = batch.turn.map_or(batch.reading, |turn| turn.reading);
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.hashes.connection));
         for (some, next) in with_next(some_at_a_time(batch.all().len())) {
             next.into_iter().for_each(|next| self.prefetch_entries(batch, next));
@@ -117,26 +125,34 @@ impl<N: Next> Hand for Tracking<N> {
             }
         }
         self.findings.add_rest(batch);
+        self.is_waiting = true;
+        // Where a turn follows, what shows by then comes before it.
+        self.reading = batch.turn.map_or(batch.reading, |turn| turn.reading);
         if let Some(turn) = batch.turn {
-            self.flush();
+            self.go_on();
             self.turn(&turn);
+            self.reading = turn.after;
         }
         batch.clear();
     }
 
     fn flush(&mut self) {
-        if self.findings.are_idle() {
-            return;
+        if self.is_waiting {
+            self.go_on();
         }
-        self.findings.reading = self.reading;
-        self.findings.forgotten = self.connections.evicted();
-        self.findings.untimed = self.connections.untimed();
-        self.next.judged(&mut self.findings);
-        self.findings.clear();
     }
 }
 
 impl<N: Next> Tracking<N> {
+    /// Hands on what was found.
+    fn go_on(&mut self) {
+        self.is_waiting = false;
+        self.findings.reading = self.reading;
+        self.findings.forgotten = self.connections.evicted();
+        self.findings.untimed = self.connections.untimed();
+        self.next.judged(&mut self.findings);
+    }
+
     #[inline]
     fn prefetch_entries(&self, batch: &Batch, some: Range<usize>) {
         let some = batch.all()[some].iter();
@@ -149,21 +165,14 @@ impl<N: Next> Tracking<N> {
         let (segment, connection) = (&pending.segment, pending.hashes.connection);
         if segment.flags.is_attempt() {
             let judged = self.connections.syn(connection, pending.now.ticks, segment);
-            let verdict = match judged.syn {
-                Syn::Attempt => {
-                    Verdict::Attempt { place: judged.place, moved: judged.moved, waits: judged.waits }
-                }
-                Syn::Copy => Verdict::Copy,
-                Syn::Retransmission => Verdict::Retransmission { waits: judged.waits },
-            };
-            self.findings.push_syn(batch, index, verdict);
+            self.findings.push_syn(batch, index, judged);
         } else {
             self.findings.answers += u64::from(pending.is_answer);
             let Some(news) = self.connections.follow(connection, segment) else { return };
             self.findings.push_news(batch, index, news);
         }
         if self.findings.is_full() {
-            self.flush();
+            self.go_on();
         }
     }
 
@@ -233,6 +242,7 @@ mod tests {
                 last: findings.last_watched,
                 is_turning: findings.is_turning,
             });
+            findings.clear();
         }
 
         fn given_up(&mut self, given_up: &mut GivenUp) {
@@ -287,9 +297,14 @@ mod tests {
         assert_eq!(std::mem::take(&mut tracking.next_mut().0), [told]);
         tracking.flush();
         assert_eq!(tracking.next().0, [], "there is nothing more to tell");
-        tracking.hand(&mut batch(&[8], Flags::ACK));
-        tracking.flush();
-        assert_eq!(tracking.next().0, [judged(&[], 1, Some(at(0)))]);
+        // Where several read, packets may have been told of already.
+        for packets in [1, 0] {
+            let mut more = batch(&[8], Flags::ACK);
+            more.packets = packets;
+            tracking.hand(&mut more);
+            tracking.flush();
+            assert_eq!(std::mem::take(&mut tracking.next_mut().0), [judged(&[], packets, Some(at(0)))]);
+        }
     }
 
     #[test]

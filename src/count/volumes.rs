@@ -5,8 +5,8 @@
 //! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
 //! entry with the sum of their bytes.
 //!
-//! What is noted waits until there is enough of it, or the end of a batch: its place in the table is cold, and is
-//! brought into the cache meanwhile.
+//! What is noted waits until there is enough of it, or some findings have been counted: its place in the table is cold,
+//! and is brought into the cache meanwhile.
 //!
 //! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
 //! belongs to one thread.

@@ -67,6 +67,21 @@ fn where_no_packet_tells_of_a_step_back_time_goes_on_from_there() {
 }
 
 #[test]
+fn a_run_ends_at_the_time_that_has_passed_without_packets() {
+    let at = crate::rig::syn::after;
+    let found = |times: &[f64]| {
+        let mut run = Setup::with(&["3/1s"]).start();
+        every(0.1, 3, 100.0, HOST).for_each(|syn| run.see(&syn));
+        times.iter().for_each(|time| run.idle(at(*time)));
+        run.finish()
+    };
+    let start = "100.2 start 198.51.100.7 3";
+    found(&[100.9]).is(&[start, "100.9 end 198.51.100.7 3 (capture)"]);
+    found(&[160.1, 160.2]).is(&[start, "160.2 end 198.51.100.7 3 (capture)"]);
+    found(&[160.1, 160.9]).is(&[start, "160.2 end 198.51.100.7 3 (quiet)"]);
+}
+
+#[test]
 fn what_was_over_before_a_step_back_ended_in_peace() {
     let syns = every(0.1, 3, 100.0, HOST).chain([syn(160.9, OTHER), syn(0.0, OTHER)]);
     Setup::with(&["3/1s"]).run(syns).is(&["100.2 start 198.51.100.7 3", "160.2 end 198.51.100.7 3 (quiet)"]);

@@ -68,6 +68,16 @@ fn a_window_shorter_than_a_block_is_exact() {
     }
 }
 
+/// They are counted when they come, and what they say when it is their turn.
+#[test]
+fn what_tells_nothing_new_is_told_of_at_the_end_although_its_packets_were_told_of_before() {
+    let mut shared = Setup::with(&["3/1s"]).share(1, LAG);
+    let syn = syn_at(after(1.0), HOST.parse().unwrap()).numbered(1);
+    shared.see_refusal(0, &syn);
+    let stats = shared.finish().stats;
+    assert_eq!((stats.packets, stats.answers, stats.last_watched), (1, 1, Some(syn.time)));
+}
+
 /// An own address is counted alone, not with its network, and readers do not know it.
 #[test]
 fn own_addresses_are_known_where_readers_do_not_know_them() {

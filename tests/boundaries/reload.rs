@@ -9,7 +9,7 @@ use synwatch::detector::{self, Rules};
 use synwatch::outcome::Outcome;
 use synwatch::watch::AllowList;
 
-use crate::rig::syn::{Syn, every, syn};
+use crate::rig::syn::{Syn, after, every, syn};
 use crate::rig::{Run, Setup, Watch};
 use crate::{HOST, OTHER};
 
@@ -67,6 +67,21 @@ fn packets_before_that_do_not_count_are_told_of_all_the_same() {
     see(&mut run, every(0.1, 3, 0.5, HOST));
     let stats = run.finish().stats;
     assert_eq!((stats.packets, stats.skipped.total(), stats.attempts), (8, 5, 3));
+}
+
+#[test]
+fn what_was_over_by_the_time_that_has_passed_without_packets_ended_in_peace() {
+    let watch = Watch::with(&["3/1s"]);
+    for (last, end) in
+        [(160.1, "160.1 end 198.51.100.7 3 (reload)"), (160.9, "160.2 end 198.51.100.7 3 (quiet)")]
+    {
+        let (setup, mut run) = start(&[&watch]);
+        see(&mut run, every(0.1, 3, 100.0, HOST));
+        run.idle(after(160.0));
+        run.idle(after(last));
+        run.reload(reload(&setup, &[Next(new, 0, 2, &watch)], ""));
+        run.finish().is(&["100.2 start 198.51.100.7 3", end]);
+    }
 }
 
 #[test]

@@ -389,6 +389,11 @@ impl Shared {
         self.readers[reader].packet(&packet(syn, &syn.bytes(number)));
     }
 
+    /// A reader takes the server's reset of a SYN, at that one's time.
+    pub(crate) fn see_refusal(&mut self, reader: usize, syn: &Syn) {
+        self.readers[reader].packet(&packet(syn, &syn.refusal()));
+    }
+
     /// All readers have handed over all through this time, and have nothing.
     pub(crate) fn idle(&mut self, through: Timestamp) {
         self.readers.iter_mut().for_each(|reader| reader.idle(InterfaceId(0), through));
