@@ -119,6 +119,8 @@ impl source::Receiver for Ahead {
 }
 
 impl Next for Onward {
+    const IS_FAR: bool = true;
+
     fn judged(&mut self, findings: &mut Findings) {
         let is_all = !findings.is_turning;
         match self.spare.pop().map_or_else(|| self.empty.recv(), Ok) {

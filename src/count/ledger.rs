@@ -76,6 +76,8 @@ pub(super) struct Parts {
 }
 
 impl Next for Ledger {
+    const IS_FAR: bool = false;
+
     fn judged(&mut self, findings: &mut Findings) {
         self.stats.packets += findings.packets;
         self.stats.skipped += findings.skipped;

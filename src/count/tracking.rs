@@ -19,6 +19,10 @@ const EXPIRED_AT_A_TICK: usize = 10_000;
 
 /// Who is told what segments are.
 pub(super) trait Next {
+    /// Whether it is on another thread: then it is told when there is much to tell, or nothing more to come for now;
+    /// else of each batch at once.
+    const IS_FAR: bool;
+
     /// Of segments of one batch or some. Takes what was found, and leaves no findings.
     fn judged(&mut self, findings: &mut Findings);
 
@@ -128,8 +132,10 @@ impl<N: Next> Hand for Tracking<N> {
         self.is_waiting = true;
         // Where a turn follows, what shows by then comes before it.
         self.reading = batch.turn.map_or(batch.reading, |turn| turn.reading);
-        if let Some(turn) = batch.turn {
+        if batch.turn.is_some() || !N::IS_FAR {
             self.go_on();
+        }
+        if let Some(turn) = batch.turn {
             self.turn(&turn);
             self.reading = turn.after;
         }
@@ -224,7 +230,7 @@ mod tests {
 
     /// What was told, in order.
     #[derive(Debug, Default)]
-    struct Record(Vec<Told>);
+    struct Record<const IS_FAR: bool>(Vec<Told>);
 
     #[derive(Debug, PartialEq)]
     enum Told {
@@ -233,7 +239,9 @@ mod tests {
         Turn,
     }
 
-    impl Next for Record {
+    impl<const IS_FAR: bool> Next for Record<IS_FAR> {
+        const IS_FAR: bool = IS_FAR;
+
         fn judged(&mut self, findings: &mut Findings) {
             self.0.push(Told::Judged {
                 sources: findings.all().iter().map(|finding| finding.parties.client.1 as u8).collect(),
@@ -255,7 +263,7 @@ mod tests {
         }
     }
 
-    fn tracking() -> Tracking<Record> {
+    fn tracking<const IS_FAR: bool>() -> Tracking<Record<IS_FAR>> {
         let connections = Connections::new(1 << 20).unwrap();
         Tracking::new(connections, Findings::new(ROOM, 1, false), Record::default())
     }
@@ -286,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_tells_nothing_new_goes_no_further_and_is_counted_all_the_same() {
-        let mut tracking = tracking();
+        let mut tracking = tracking::<true>();
         tracking.hand(&mut batch(&[7], Flags::SYN));
         tracking.hand(&mut batch(&[8, 9, 8], Flags::ACK));
         tracking.hand(&mut batch(&[8, 9], Flags::RST));
@@ -310,7 +318,7 @@ mod tests {
     #[test]
     fn findings_go_on_when_there_is_no_more_room_and_what_was_seen_beside_them_with_the_last() {
         for syns in [ROOM - 1, ROOM, ROOM + 1, 2 * ROOM + 1] {
-            let mut tracking = tracking();
+            let mut tracking = tracking::<true>();
             let ports: Vec<u16> = (1..).take(syns).collect();
             tracking.hand(&mut batch(&ports, Flags::SYN));
             let full = tracking.next().0.len();
@@ -328,8 +336,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_on_the_same_thread_is_told_of_each_batch_at_once() {
+        let mut tracking = tracking::<false>();
+        tracking.hand(&mut batch(&[7, 8], Flags::SYN));
+        tracking.hand(&mut batch(&[9], Flags::ACK));
+        tracking.flush();
+        assert_eq!(tracking.next().0, [judged(&[7, 8], 2, Some(at(1))), judged(&[], 1, Some(at(0)))]);
+    }
+
+    #[test]
     fn a_turn_comes_after_all_that_was_found_before_it_and_what_shows_by_then() {
-        let mut tracking = tracking();
+        let mut tracking = tracking::<true>();
         tracking.hand(&mut batch(&[1, 2], Flags::SYN));
         let mut last = batch(&[3], Flags::SYN);
         let now = Timestamp::new(40, 0);
