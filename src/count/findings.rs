@@ -154,7 +154,7 @@ impl Findings {
     }
 
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn are_full(&self) -> bool {
         self.all.len() == self.room
     }
 
@@ -263,9 +263,9 @@ mod tests {
         for round in 0..2 {
             findings.push_news(&batch, 1, news);
             findings.push_syn(&batch, 2, judged(Syn::Copy));
-            assert!(!findings.is_full());
+            assert!(!findings.are_full());
             findings.push_syn(&batch, 0, judged(Syn::Attempt));
-            assert!(findings.is_full());
+            assert!(findings.are_full());
             let tag = |findings: &Findings, row, index| findings.concern(row, index).map(|(tag, _)| tag);
             findings.tag_news(0, |parties| (parties.client.1 == 1001).then_some(7));
             findings.tag_news(1, |_| None);

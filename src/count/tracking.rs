@@ -171,13 +171,21 @@ impl<N: Next> Tracking<N> {
         let (segment, connection) = (&pending.segment, pending.hashes.connection);
         if segment.flags.is_attempt() {
             let judged = self.connections.syn(connection, pending.now.ticks, segment);
+            self.make_room();
             self.findings.push_syn(batch, index, judged);
         } else {
             self.findings.answers += u64::from(pending.is_answer);
-            let Some(news) = self.connections.follow(connection, segment) else { return };
-            self.findings.push_news(batch, index, news);
+            if let Some(news) = self.connections.follow(connection, segment) {
+                self.make_room();
+                self.findings.push_news(batch, index, news);
+            }
         }
-        if self.findings.is_full() {
+    }
+
+    /// For one more finding.
+    #[inline]
+    fn make_room(&mut self) {
+        if self.findings.are_full() {
             self.go_on();
         }
     }
@@ -321,9 +329,9 @@ mod tests {
             let mut tracking = tracking::<true>();
             let ports: Vec<u16> = (1..).take(syns).collect();
             tracking.hand(&mut batch(&ports, Flags::SYN));
-            let full = tracking.next().0.len();
-            assert_eq!(full, syns / ROOM, "{syns}");
+            let before = tracking.next().0.len();
             tracking.flush();
+            assert_eq!((before, tracking.next().0.len()), ((syns - 1) / ROOM, syns.div_ceil(ROOM)), "{syns}");
             let sum = |told: &Told| match told {
                 Told::Judged { sources, packets, .. } => (sources.clone(), *packets),
                 _ => unreachable!("{told:?}"),
@@ -338,10 +346,10 @@ mod tests {
     #[test]
     fn who_is_on_the_same_thread_is_told_of_each_batch_at_once() {
         let mut tracking = tracking::<false>();
-        tracking.hand(&mut batch(&[7, 8], Flags::SYN));
+        tracking.hand(&mut batch(&[4, 5, 6, 7], Flags::SYN));
         tracking.hand(&mut batch(&[9], Flags::ACK));
         tracking.flush();
-        assert_eq!(tracking.next().0, [judged(&[7, 8], 2, Some(at(1))), judged(&[], 1, Some(at(0)))]);
+        assert_eq!(tracking.next().0, [judged(&[4, 5, 6, 7], 4, Some(at(3))), judged(&[], 1, Some(at(0)))]);
     }
 
     #[test]
