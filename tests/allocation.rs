@@ -14,12 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use allocation_counter::measure;
-use synwatch::packet::Interfaces;
-use synwatch::source::reader::Reader;
 use synwatch::stats::Stats;
 
 use rig::{Setup, Watch};
-use traffic::{Kind, file};
+use traffic::Kind;
+use traffic::memory::Capture;
 
 /// Packets before it is counted: each thing has happened once by then.
 const BEFORE: u64 = 100_000;
@@ -75,10 +74,7 @@ fn who_counts_in_a_replay_allocates_the_same_however_much_there_is() {
 
 /// What the thread that counts in a replay of so many packets allocates.
 fn allocations_behind(kind: Kind, packets: u64) -> u64 {
-    let mut capture = Vec::new();
-    file::write_to(&mut capture, kind, packets, packets).expect("a vector takes it");
-    let mut reader =
-        Reader::new(&capture[..], &"capture".into(), &Interfaces::default()).expect("a capture file");
+    let capture = Capture::of(kind, packets);
     let allocated = Arc::new(AtomicU64::new(0));
     let mut run = defaults().start_in_two_with({
         let allocated = Arc::clone(&allocated);
@@ -87,17 +83,15 @@ fn allocations_behind(kind: Kind, packets: u64) -> u64 {
             allocated.store(counted.count_total, Ordering::Relaxed);
         }
     });
-    reader.read_all(|packet| run.take(packet)).expect("it is not damaged");
+    capture.reader().read_all(|packet| run.take(packet)).expect("it is not damaged");
     assert_eq!(run.finish().stats.packets, packets);
     allocated.load(Ordering::Relaxed)
 }
 
 /// What one thread allocates that does all, and what it has counted in the end.
 fn allocations(kind: Kind) -> (u64, Stats) {
-    let mut capture = Vec::new();
-    file::write_to(&mut capture, kind, BEFORE + COUNTED, BEFORE + COUNTED).expect("a vector takes it");
-    let mut reader =
-        Reader::new(&capture[..], &"capture".into(), &Interfaces::default()).expect("a capture file");
+    let capture = Capture::of(kind, BEFORE + COUNTED);
+    let mut reader = capture.reader();
     let mut run = defaults().start();
     let mut packets = 0;
     while packets < BEFORE {

@@ -9,6 +9,7 @@
 pub(crate) mod file;
 pub(crate) mod floods;
 pub(crate) mod frames;
+pub(crate) mod memory;
 pub(crate) mod mix;
 pub(crate) mod random;
 

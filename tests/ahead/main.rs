@@ -10,13 +10,12 @@ mod traffic;
 use proptest::prelude::*;
 use synwatch::alert;
 use synwatch::outcome::Outcome;
-use synwatch::packet::{Interfaces, Packet};
-use synwatch::source::reader::Reader;
 use synwatch::stats::Stats;
 
 use rig::syn::{Syn, every, merged};
 use rig::{Found, Setup, Watch};
-use traffic::{Kind, file};
+use traffic::Kind;
+use traffic::memory::Capture;
 
 proptest! {
     #![proptest_config(cases(30))]
@@ -85,16 +84,10 @@ fn ordinary_day(connections: usize) -> Stats {
     let mut setup = Setup { connections, ..Setup::with(&[]) };
     let watch = Watch::with(&["3/60s", "2/60s:silent", "2/60s:spoke"]);
     setup.watches = vec![watch.networks("6/10s").destinations("40/10s")];
-    let mut capture = Vec::new();
-    file::write_to(&mut capture, Kind::Mix, PACKETS, PACKETS).expect("a vector takes it");
-    let read = |each: &mut dyn FnMut(&Packet<'_>)| {
-        let interfaces = Interfaces::default();
-        let mut reader = Reader::new(&capture[..], &"capture".into(), &interfaces).expect("a capture");
-        reader.read_all(each).expect("it is not damaged");
-    };
+    let capture = Capture::of(Kind::Mix, PACKETS);
     let (mut one, mut two) = (setup.start(), setup.start_in_two());
-    read(&mut |packet| one.take(packet));
-    read(&mut |packet| two.take(packet));
+    capture.reader().read_all(|packet| one.take(packet)).expect("it is not damaged");
+    capture.reader().read_all(|packet| two.take(packet)).expect("it is not damaged");
     let (one, two) = (one.finish(), two.finish());
 
     assert!(one.stats.answers > 1000, "{:?}", one.stats);
