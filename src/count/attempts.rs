@@ -67,7 +67,7 @@ impl Ledger {
             }
             let is_wanted = is_reported && by != By::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
-                self.keep(findings, index);
+                self.keep(kept);
             }
         }
         (reported, memo)
@@ -179,8 +179,8 @@ impl Ledger {
     }
 
     /// Has the packet of an attempt written.
-    fn keep(&self, findings: &Findings, index: usize) {
-        if let (Some(writer), Some(kept)) = (&self.writer, findings.kept(index)) {
+    fn keep(&self, kept: Option<&Kept>) {
+        if let (Some(writer), Some(kept)) = (&self.writer, kept) {
             if self.handoff.is_in_turns() {
                 writer.keep(*kept);
             } else {

@@ -5,6 +5,7 @@
 //! cache to the other's.
 
 use std::iter;
+use std::ops::Range;
 
 use super::batch::{Batch, Now, Orders, Pending};
 use super::parties::Parties;
@@ -79,8 +80,8 @@ pub(super) struct Findings {
     /// How many attempts the connections have forgotten too early, and how many SYNs they do not wait for, in all.
     pub(super) forgotten: u64,
     pub(super) untimed: u64,
-    /// The clock after all of them, or where they are but the first of a batch's, before that. Never that of a turn which
-    /// follows: what shows by then comes before it.
+    /// The clock after all of them, or where they are but the first of a batch's, before that. Never that of a turn
+    /// which follows: what shows by then comes before it.
     pub(super) reading: Reading,
     /// Whether a turn of the second follows.
     pub(super) is_turning: bool,
@@ -191,8 +192,8 @@ impl Findings {
         if self.news.is_empty() {
             return;
         }
-        let (first, end) = (self.place(row, 0), self.place(row, self.all.len()));
-        for (finding, place) in self.all.iter().zip(&mut self.tags[first..end]) {
+        let column = self.column_of(row);
+        for (finding, place) in self.all.iter().zip(&mut self.tags[column]) {
             if let Verdict::News(_) = finding.verdict {
                 *place = tag(&finding.parties).unwrap_or(NONE);
             }
@@ -202,8 +203,14 @@ impl Findings {
     /// All findings, and for each of them its tag for a tally and where that was found in its set.
     #[inline]
     pub(super) fn column(&mut self, row: usize) -> (&[Finding], &[u64], &mut [Hint]) {
-        let column = self.place(row, 0)..self.place(row, self.all.len());
+        let column = self.column_of(row);
         (&self.all, &self.tags[column.clone()], &mut self.hints[column])
+    }
+
+    /// Where the column of a tally stands.
+    #[inline]
+    fn column_of(&self, row: usize) -> Range<usize> {
+        self.place(row, 0)..self.place(row, self.all.len())
     }
 
     /// Where what a finding concerns stands.

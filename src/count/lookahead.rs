@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use crate::connections;
 
-/// How many are brought in together: enough for the next ones to come while these are counted. So many segments wait to be
-/// looked at, and findings to be counted, where one thread does all of it.
+/// How many are brought in together: enough for the next ones to come while these are counted. So many segments wait to
+/// be looked at, and findings to be counted, where one thread does all of it.
 pub(super) const SIZE: usize = connections::AT_ONCE;
 /// How many go to another thread together: so many that waking it is a small part of the work.
 pub(super) const LARGE: usize = 4 * SIZE;

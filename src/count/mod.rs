@@ -6,8 +6,8 @@
 //! segments that count, and one thread counts them all in order of time (see [`Counting::gather`]).
 //!
 //! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
-//! episodes that attempts of a flagged source need. Batches and findings are handed over before the clock moves to another
-//! second, so that a tick comes after all that happened before it.
+//! episodes that attempts of a flagged source need. Batches and findings are handed over before the clock moves to
+//! another second, so that a tick comes after all that happened before it.
 
 mod ahead;
 mod attempts;
