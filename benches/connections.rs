@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use synwatch::clock::Ticks;
-use synwatch::connections::Connections;
-use synwatch::hash::{self, Key};
-use synwatch::segment::{Flags, Place, Segment};
+use synwatch::base::hash::{self, Key};
+use synwatch::engine::clock::Ticks;
+use synwatch::engine::conntrack::{Conntrack, Endpoints, Hosts};
+use synwatch::engine::outcome::Proof;
+use synwatch::wire::segment::{Checksum, Flags, Place, Segment};
 
 fn main() {
     divan::main();
@@ -36,7 +37,7 @@ fn repeats(bencher: Bencher<'_, '_>) {
 /// Connections that are accepted and closed, of which none says anything, each segment of a batch before the next one.
 #[divan::bench]
 fn silent_connections(bencher: Bencher<'_, '_>) {
-    let Ok(mut connections) = Connections::new(MEMORY) else { return };
+    let Ok(mut connections) = Conntrack::new(MEMORY, Proof::Yes) else { return };
     let key = Key::fixed();
     let mut count = 0;
     let items = BATCH * BATCHES as usize * segments(0).len();
@@ -49,14 +50,11 @@ fn silent_connections(bencher: Bencher<'_, '_>) {
             for place in 0..batch[0].len() {
                 for segment in batch.iter().map(|segments| &segments[place]) {
                     let connection = connection(&key, segment);
+                    let time = Ticks(20_000 + u64::from(count) / 128);
                     if segment.flags.is_attempt() {
-                        black_box(connections.syn(
-                            connection,
-                            Ticks(20_000 + u64::from(count) / 128),
-                            segment,
-                        ));
+                        black_box(connections.syn(connection, Endpoints::default(), time, segment));
                     } else {
-                        black_box(connections.follow(connection, segment));
+                        black_box(connections.follow(connection, Hosts::default(), time, segment));
                     }
                 }
             }
@@ -65,7 +63,7 @@ fn silent_connections(bencher: Bencher<'_, '_>) {
 }
 
 fn run(bencher: Bencher<'_, '_>, different: u32) {
-    let Ok(mut connections) = Connections::new(MEMORY) else { return };
+    let Ok(mut connections) = Conntrack::new(MEMORY, Proof::Yes) else { return };
     let key = Key::fixed();
     let mut count = 0;
     bencher.counter(ItemsCount::new(BATCH * BATCHES as usize)).bench_local(|| {
@@ -79,7 +77,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             batch.iter().for_each(|(connection, _)| connections.prefetch_entry(*connection));
             for (connection, syn) in &batch {
                 let time = Ticks(20_000 + u64::from(count) / 128);
-                black_box(connections.syn(*connection, time, syn));
+                black_box(connections.syn(*connection, Endpoints::default(), time, syn));
             }
         }
     });
@@ -102,6 +100,10 @@ fn syn(number: u32) -> Segment {
         flags: Flags::SYN,
         payload: Some(0),
         ip_id: Some(0),
+        hop_limit: 64,
+        checksum: Checksum::Unknown,
+        fast_open: false,
+        digest: 0,
         place: Place::default(),
     }
 }

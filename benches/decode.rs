@@ -1,21 +1,14 @@
 //! How long decode takes: for one frame of each usual kind, and for each packet of a mail server's traffic.
 
-#[path = "../tests/decode/packets.rs"]
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "the headers are shared with the tests of decode, which need them all"
-)]
-mod packets;
-
 use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use synwatch::decode::{Tunnels, decode};
-use synwatch::packet::{InterfaceId, Interfaces, LinkType, Packet};
-use synwatch::source::reader::Reader;
-use synwatch::time::Timestamp;
+use synwatch::base::time::Timestamp;
+use synwatch::capfile::Reader;
+use synwatch::wire::decode::{Tunnels, decode};
+use synwatch::wire::packet::{InterfaceId, Interfaces, LinkType, Packet};
+use synwatch_testkit::packets;
 
 fn main() {
     divan::main();
@@ -31,7 +24,7 @@ fn frame(bencher: Bencher<'_, '_>, name: &str) {
     let Some((_, link, bytes)) = sample else { return };
     bencher
         .counter(ItemsCount::new(1u8))
-        .bench_local(|| decode(&packet(link, black_box(&bytes)), Tunnels::Enter));
+        .bench_local(|| decode(&packet(link, black_box(&bytes)), Tunnels::ENTER));
 }
 
 /// SYNs, answers and data as they come, one after the other.

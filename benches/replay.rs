@@ -3,15 +3,13 @@
 //! `benches/compare` measures the same beside libpcap's loop, with ten million packets; this is for a quick look while
 //! something is changed.
 
-mod traffic;
-
 use std::process::{Command, Stdio};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use tempfile::NamedTempFile;
 
-use traffic::{Kind, file};
+use synwatch_testkit::traffic::{Kind, file};
 
 fn main() {
     divan::main();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use synwatch::clock::Ticks;
-use synwatch::table::{Attempt, Hint, Make, Table, Ties, Writers};
-use synwatch::watch::Limit;
+use synwatch::engine::clock::Ticks;
+use synwatch::engine::counters::{Attempt, Hint, Make, Table, Ties};
+use synwatch::engine::watch::Limit;
 
 fn main() {
     divan::main();
@@ -46,7 +46,7 @@ type Hints = [Hint; BATCH];
 
 fn run(bencher: Bencher<'_, '_>, sources: Sources, prefetch: impl Fn(&Table, &[u64; BATCH]) -> Hints) {
     let limits = [limit(30, 10), limit(60, 60)];
-    let make = Make { marks: false, writers: Writers::One, door: true };
+    let make = Make { marks: false, door: true, whole: false };
     let Ok(table) = Table::made(make, &limits, MEMORY) else { return };
     let different = match sources {
         Sources::AThousand => 1000,

@@ -1,8 +1,7 @@
-//! What a run is to do: the options and the configuration file, read and checked.
+//! The settings of a run, parsed and checked from the options and the configuration file.
 //!
-//! [`Settings`] hold values in their own types, each within its range, and contradict themselves in nothing. Whatever
-//! is wrong with an option or a key is found here, before anything else is opened; only the configuration file, allow
-//! files and the names of services are read meanwhile.
+//! [`Settings`] hold typed values within their ranges, without contradictions. All errors in options and keys are found
+//! here, before anything is opened but the configuration file, the allow files and the names of services.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,107 +11,114 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::cli::{Place, Written};
+use crate::act::{Bounds, CommandLine, Reporter, WebhookUrl};
+use crate::base::nat64::Nat64;
+use crate::base::units::Bytes;
+use crate::cli::{Located, Place};
+use crate::engine::watch::{AllowList, Limits, PortSet};
 use crate::error::{FilterError, PrivilegeError};
-use crate::respond::{Bounds, CommandLine, Reporter, WebhookUrl};
-use crate::sink::LogFormat;
-use crate::units::Bytes;
-use crate::watch::{AllowList, Limits, PortSet};
+use crate::report::LogFormat;
+use crate::wire::decode::Tunnels;
 
 mod check;
+mod encoding;
 mod error;
 mod file;
 mod files;
 
-pub use error::{Refused, UsageError};
+pub use error::Refused;
+pub(crate) use error::UsageError;
+pub use file::{FileKey, FileValue, file_keys};
 
-/// What a run is to do.
+/// The settings of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where packets come from.
+    /// The source of packets.
     pub input: Input,
-    /// The filter expression that packets have to match, if there is one.
-    pub expression: Option<Written>,
-    /// What is counted and when it is too much; at least one.
+    /// The filter expression, if any.
+    pub expression: Option<Located>,
+    /// At least one watch.
     pub watches: Vec<WatchSettings>,
     /// Networks that are never reported.
     pub allow: AllowList,
-    /// Whether the addresses of the live interfaces are not reported either.
+    /// Whether the live interfaces' own addresses are allowed, too.
     pub allow_self: bool,
-    /// Whether the inside of tunnels is counted.
-    pub tunnels: bool,
-    /// How often an episode is reported while it lasts.
+    /// The prefixes whose addresses are IPv4 hosts behind a translator.
+    pub nat64: Nat64,
+    /// Whether packets in tunnels are counted.
+    pub tunnels: Tunnels,
+    /// The interval between updates of an open episode.
     pub update: Duration,
-    /// The size of all tables together.
+    /// The memory of all tables together.
     pub memory: Bytes,
-    /// Whether limits are suggested instead of episodes reported: of captures alone.
+    /// Whether to suggest limits and report no episodes; for captures only.
     pub suggest: bool,
-    /// How many episodes can be open at once.
+    /// Maximum number of open episodes.
     pub max_episodes: usize,
-    /// Where JSON goes, if anywhere.
+    /// The destination of JSON, if any.
     pub json: Option<Output>,
-    /// How often statistics are written there, beside the record at the end.
+    /// The interval between statistics records, which add to the one at the end.
     pub stats_interval: Option<Duration>,
-    /// The capture file to write, if there is one.
+    /// The capture file to write, if any.
     pub write: Option<WriteSettings>,
-    /// Whether names of sources are looked up.
+    /// Whether to look up the names of sources.
     pub names: bool,
     /// The databases of networks.
-    pub databases: Vec<Written<PathBuf>>,
+    pub databases: Vec<Located<PathBuf>>,
     /// The socket of the system's log, if reports go there; live only.
     pub syslog: Option<PathBuf>,
-    /// The command that is run on each report, if there is one.
+    /// The command to run on each report, if any.
     pub exec: Option<ExecSettings>,
-    /// Where reports are posted, if anywhere.
+    /// The address to post reports to, if any.
     pub webhook: Option<WebhookUrl>,
-    /// Where evidence is put, if anywhere.
+    /// The folder for evidence, if any.
     pub report_dir: Option<PathBuf>,
-    /// Who reports, in that evidence, if that is told.
+    /// The reporter named in the evidence, if given.
     pub report_from: Option<Reporter>,
-    /// How sources are blocked, if they are.
+    /// How to block sources, if at all.
     pub block: Option<BlockSettings>,
-    /// The user to go on as; without one it is for the start to say.
-    pub user: Option<Written>,
-    /// The configuration file and the allow files: what was read for these settings, and may be read again.
+    /// The user to become, if given; otherwise the start chooses one.
+    pub user: Option<Located>,
+    /// The configuration file and the allow files, which a reload reads again.
     pub files: Vec<PathBuf>,
-    /// Where metrics are shown, if anywhere; live only.
+    /// The address of the metrics page, if any; live only.
     pub metrics: Option<SocketAddr>,
-    /// How lines on standard error begin.
+    /// The prefix of lines on standard error.
     pub log_format: LogFormat,
-    /// Whether times are shown in UTC instead of local time.
+    /// Whether to show times in UTC.
     pub utc: bool,
-    /// Whether the program exits with 3 when anything was reported.
+    /// Whether to exit with 3 after a report.
     pub fail_on_alert: bool,
-    /// Whether the summary is shown.
+    /// Whether to show the summary.
     pub summary: bool,
-    /// What is logged, unless `RUST_LOG` says otherwise.
+    /// The log level, unless `RUST_LOG` sets it.
     pub verbosity: LevelFilter,
 }
 
 impl Settings {
-    /// What libpcap says against the filter expression, with the place where that was written.
+    /// libpcap's error about the filter expression, with its location.
     #[must_use]
-    pub fn wrong_expression(&self, cause: FilterError) -> UsageError {
+    pub(crate) fn wrong_expression(&self, cause: FilterError) -> UsageError {
         let place = self.expression.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::Expression { place, cause }
     }
 
-    /// Why the user to go on as cannot be, with the place where it was named.
+    /// The error about the user to become, with its location.
     #[must_use]
-    pub fn wrong_user(&self, cause: PrivilegeError) -> UsageError {
+    pub(crate) fn wrong_user(&self, cause: PrivilegeError) -> UsageError {
         let place = self.user.as_ref().map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::User { place, cause }
     }
 
-    /// Why a database cannot be read, with the place where it was named.
+    /// The error about a database, with its location.
     #[must_use]
-    pub fn wrong_database(&self, path: PathBuf, why: String) -> UsageError {
+    pub(crate) fn wrong_database(&self, path: PathBuf, why: String) -> UsageError {
         let named = self.databases.iter().find(|written| written.value == path);
         let place = named.map_or(Place::CommandLine, |written| written.place.clone());
         UsageError::Database { place, path, why }
     }
 
-    /// The user to go on as, if one is named.
+    /// The name of the user to become, if given.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(|written| written.value.as_str())
@@ -120,7 +126,7 @@ impl Settings {
 }
 
 impl fmt::Display for Settings {
-    /// In short, for whoever tests a configuration: `2 watches (mail, ssh), 3 networks allowed`.
+    /// A short form for the configuration test: `2 watches (mail, ssh), 3 networks allowed`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let several = |count: usize, one, more| format!("{count} {}", if count == 1 { one } else { more });
         let names: Vec<_> = self.watches.iter().map(|watch| watch.name.as_ref()).collect();
@@ -130,66 +136,63 @@ impl fmt::Display for Settings {
     }
 }
 
-/// Where packets come from.
+/// The source of packets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Input {
-    /// From interfaces, as they pass.
+    /// Interfaces.
     Live(LiveSettings),
-    /// From capture files, at least one, in the order in which they were given.
+    /// Capture files, at least one, in the given order.
     Replay(Vec<ReplayInput>),
-    /// From nowhere: the interfaces are listed.
+    /// None: lists the interfaces.
     ListInterfaces,
-    /// From nowhere: only a configuration is tested.
+    /// None: tests the configuration.
     #[default]
     Nothing,
 }
 
-/// How interfaces are watched.
+/// The settings of live capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSettings {
-    /// Their names, each once, at least one; `any` is all of them.
+    /// The interfaces' names without duplicates, at least one; `any` is all of them.
     pub interfaces: Vec<String>,
-    /// How many bytes of each packet are captured: fits an `i32`, as libpcap wants it.
+    /// Bytes to capture of each packet; fits an `i32` for libpcap.
     pub snap_length: u32,
-    /// The kernel's buffer for each interface: fits an `i32`, too.
+    /// The kernel's buffer for each interface; fits an `i32`.
     pub buffer: Bytes,
-    /// Whether packets addressed to other hosts are seen.
+    /// Whether to capture packets addressed to other hosts.
     pub promisc: bool,
-    /// How long the kernel may hold packets back: whole milliseconds, never zero.
+    /// Maximum delay of packets in the kernel: whole milliseconds, never zero.
     pub read_timeout: Duration,
-    /// How many threads read, each with a socket of its own on every interface: from 1 to 64.
-    pub threads: usize,
 }
 
-/// A capture to read.
+/// A capture file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayInput {
-    /// Standard input; given once at most.
+    /// Standard input; at most once.
     Stdin,
     /// A file.
     File(PathBuf),
 }
 
-/// A watch: what is counted, for whom, and when it is too much.
+/// A watch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WatchSettings {
-    /// Its name in reports, which no other watch has: without a configuration file `mail` for the ports of mail,
-    /// otherwise `custom`. No blanks, no control characters.
+    /// Its unique name in reports: without a configuration file `mail` for the ports of mail, otherwise `custom`. It
+    /// has no blanks and no control characters.
     pub name: Arc<str>,
-    /// The destination ports that count; at least one.
+    /// The destination ports to count; at least one.
     pub ports: PortSet,
-    /// When it is too much. For sources there is at least one limit, no two alike, in the order in which they were
-    /// given.
+    /// Its limits: at least one for sources, without duplicates, in the given order.
     pub limits: Limits,
-    /// The prefix length by which IPv4 sources are grouped, from 1 to 32.
+    /// The prefix length of IPv4 sources, from 1 to 32.
     pub prefix4: u8,
-    /// The prefix length by which IPv6 sources are grouped, from 1 to 128.
+    /// The prefix length of IPv6 sources, from 1 to 128.
     pub prefix6: u8,
-    /// How long a source must have met no limit for its episode to end.
+    /// Time without a limit hit after which an episode ends.
     pub quiet_time: Duration,
 }
 
-/// Where lines of output go.
+/// The destination of lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Standard output.
@@ -198,38 +201,38 @@ pub enum Output {
     File(PathBuf),
 }
 
-/// A command for reports.
+/// The command for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecSettings {
-    /// What is run.
+    /// The command.
     pub command: CommandLine,
-    /// How long it may take.
+    /// Its timeout.
     pub timeout: Duration,
+}
+
+/// The settings of blocking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSettings {
+    /// The firewall.
+    pub by: Firewall,
+    /// Which sources to block, how long and how many.
+    pub bounds: Bounds,
 }
 
 /// How sources are blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockSettings {
-    /// By what.
-    pub by: Firewall,
-    /// Whom, for how long, how many.
-    pub bounds: Bounds,
-}
-
-/// What blocks sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Firewall {
     /// nftables; live only.
     Nft,
-    /// Whoever reads what is printed.
+    /// Commands on standard output.
     Print,
 }
 
 /// The capture file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteSettings {
-    /// Its name.
+    /// Its path.
     pub path: PathBuf,
-    /// The size at which writing stops.
+    /// Its maximum size.
     pub max: Bytes,
 }

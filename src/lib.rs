@@ -1,49 +1,32 @@
 //! synwatch notices hosts that open TCP connections too fast, from the packets themselves.
 //!
-//! The story of one packet, in the order of the modules below: a **source** learns of it, live or from a capture file,
-//! and hands it over as bytes. **Decode** finds the TCP segment in it. **Count** asks **connections** whether it is a
-//! connection attempt or the repeat of one, and records attempts in the **table** of each **watch** that they concern.
-//! An attempt that meets a limit crosses over to the **detector**, on its own thread, which opens, updates and closes
-//! episodes. What it reports is an **alert**; **names** add who the source is, **sinks** say it, and **respond** acts
-//! on it. The **pipeline** starts and stops the threads.
+//! The way of a packet, in the order of the rooms below: **capture** reads it from an interface, or from a file by
+//! **capfile**, and hands it over as bytes. **wire** decodes the TCP segment in it. The **engine** asks conntrack whether
+//! it is a connection attempt or the repeat of one, and records attempts in the counters of each watch. An attempt that
+//! meets a limit is a limit hit: the **detect** thread opens, updates and closes episodes. What it sends is an alert, which
+//! **report** enriches and writes, and on which **act** acts. **suggest** proposes limits from a whole capture, and
+//! **threads** starts and joins all of them.
 //!
-//! A module imports from those above it in this list, and from the nouns, never from those below.
+//! A room imports from those above it in this list, never from those below.
 
 // Nouns and tools that every room may use.
-pub mod time;
-pub mod zone;
-pub mod clock;
-pub mod sync;
-pub mod pages;
-pub mod hash;
-pub mod estimate;
-pub mod units;
-pub mod warn;
+pub mod base;
+pub mod wire;
 pub mod error;
-pub mod packet;
-pub mod segment;
-pub mod outcome;
 
 // The way of a packet.
-pub mod source;
-pub mod decode;
-pub mod connections;
-pub mod watch;
-pub mod table;
-pub mod alert;
-pub mod stats;
-pub mod census;
-pub mod sink;
-pub mod names;
-pub mod detector;
-pub mod respond;
-pub mod count;
+pub mod capfile;
+pub mod capture;
+pub mod engine;
+pub mod detect;
+pub mod report;
+pub mod act;
+mod suggest;
 
 // What holds it together.
 pub mod cli;
 pub mod config;
-pub mod privileges;
-pub mod exporter;
-pub mod service;
-pub mod signals;
-pub mod pipeline;
+mod exit_code;
+pub mod os;
+mod threads;
+pub mod run;

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::Failure;
-use crate::traffic::{Kind, Leads};
+use synwatch_testkit::traffic::{Kind, Leads};
 
 /// Compares what the program wrote on standard error with what a capture leads to.
 ///
@@ -21,14 +22,8 @@ pub(crate) fn reports(stderr: &Path, kind: Kind, packets: u64) -> Result<(), Fai
     }
     match kind.leads_to(packets) {
         Leads::Nowhere => Ok(()),
-        Leads::ToEpisodes(expected) => {
-            let episodes =
-                value(&said, "summary episodes=", "episodes").and_then(|number| number.parse().ok());
-            if episodes == Some(expected) {
-                return Ok(());
-            }
-            Err(format!("{kind} leads to {expected} episodes, and synwatch reports {episodes:?}").into())
-        }
+        Leads::ToEpisodes(expected) => episodes(&said, kind, expected..=expected),
+        Leads::ToAtLeast(expected) => episodes(&said, kind, expected..=u64::MAX),
         Leads::ToSources(expected) => {
             let starts =
                 said.lines().filter(|line| line.contains(" flood start src=") && !line.contains(" kind="));
@@ -44,6 +39,14 @@ pub(crate) fn reports(stderr: &Path, kind: Kind, packets: u64) -> Result<(), Fai
             .into())
         }
     }
+}
+
+fn episodes(said: &str, kind: Kind, expected: RangeInclusive<u64>) -> Result<(), Failure> {
+    let episodes = value(said, "summary episodes=", "episodes").and_then(|number| number.parse().ok());
+    if episodes.is_some_and(|episodes| expected.contains(&episodes)) {
+        return Ok(());
+    }
+    Err(format!("{kind} leads to {expected:?} episodes, and synwatch reports {episodes:?}").into())
 }
 
 /// The value of `key=value` in the last line that begins like this.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pcap::Capture;
 
 use crate::Failure;
-use crate::traffic::floods::MAIL;
+use synwatch_testkit::traffic::floods::MAIL;
 
 /// Bytes in a read.
 const PIECE: usize = 1 << 20;

@@ -1,11 +1,8 @@
 //! Replay side by side with what reads captures otherwise: `cargo bench --bench compare -- --help`.
 //!
-//! Makes the captures (see `benches/traffic`), runs this program, a bare libpcap loop, a bare read of the file and the
+//! Makes the captures (see `traffic` in `tests/testkit`), runs this program, a bare libpcap loop, a bare read of the file and the
 //! tools that are installed on each of them in turn, and prints medians of time and memory as Markdown. It fails when
 //! this program does not report what it has to: a program that looks at nothing is fast, too.
-
-#[path = "../traffic/mod.rs"]
-mod traffic;
 
 mod check;
 mod commands;
@@ -23,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 use commands::Command;
 use measure::Sample;
-use traffic::{Kind, file};
+use synwatch_testkit::traffic::{Kind, file};
 
 /// A failure, as text for who started the bench.
 type Failure = Box<dyn std::error::Error>;
@@ -35,7 +32,7 @@ struct Arguments {
     /// The kinds of traffic to measure with [default: all]
     #[arg(value_enum)]
     kinds: Vec<Kind>,
-    /// Where the captures are kept; all of 10 million packets take 6 GB [default: synwatch-bench in the system's
+    /// Where the captures are kept; all of 10 million packets take 7 GB [default: synwatch-bench in the system's
     /// directory for temporary files]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -57,8 +54,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Mode {
-    /// Counts the instructions that a packet takes, by means of valgrind's callgrind
+    /// Counts instructions, mispredicted branches and cache misses of a packet, by means of valgrind's callgrind
     Instructions {
+        /// The kinds of traffic to measure with [default: all]
+        #[arg(value_enum)]
+        kinds: Vec<Kind>,
+        /// How many packets each capture has
+        #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+        packets: u64,
         /// Where the captures are kept
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
@@ -78,7 +81,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.mode {
         None => compare(&arguments),
-        Some(Mode::Instructions { dir }) => instructions::count(&directory(dir.as_deref())),
+        Some(Mode::Instructions { kinds, packets, dir }) => {
+            instructions::count(&directory(dir.as_deref()), *packets, chosen(kinds))
+        }
         Some(Mode::LibpcapLoop { file }) => commands::libpcap_loop(file),
         Some(Mode::Read { file }) => commands::read(file),
         Some(Mode::Measure { stderr, program, arguments }) => measure::run_here(program, arguments, stderr),
@@ -94,8 +99,7 @@ fn main() -> ExitCode {
 
 fn compare(arguments: &Arguments) -> Result<(), Failure> {
     let directory = directory(arguments.dir.as_deref());
-    let kinds = if arguments.kinds.is_empty() { &Kind::ALL[..] } else { &arguments.kinds[..] };
-    let captures = kinds
+    let captures = chosen(&arguments.kinds)
         .iter()
         .map(|&kind| Ok((kind, made(&directory, kind, arguments.packets)?)))
         .collect::<Result<Vec<_>, Failure>>()?;
@@ -108,6 +112,11 @@ fn compare(arguments: &Arguments) -> Result<(), Failure> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// The kinds that were asked for, or all.
+fn chosen(kinds: &[Kind]) -> &[Kind] {
+    if kinds.is_empty() { &Kind::ALL } else { kinds }
 }
 
 /// Runs all commands so many times, by turns, each time beginning with another one. Gives what each run of each took.

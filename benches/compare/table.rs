@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::commands::Command;
 use crate::measure::Sample;
-use crate::traffic::Kind;
+use synwatch_testkit::traffic::Kind;
 
 /// Writes the medians of all commands, and how each compares with libpcap's loop.
 pub(crate) fn write(

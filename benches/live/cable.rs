@@ -5,18 +5,18 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use synwatch::packet::LinkType;
-use synwatch::source::kernel_filter;
+use synwatch::capture::kernel_filter;
+use synwatch::wire::packet::LinkType;
 
-use crate::namespace::{Namespace, ip};
-use crate::program::{Ended, Program};
-use crate::traffic::floods::MAIL;
+use synwatch_testkit::namespace::{Namespace, ip};
+use synwatch_testkit::program::{Ended, Program};
+use synwatch_testkit::traffic::floods::MAIL;
 
 /// Both ends' name, each in its namespace.
 pub(crate) const INTERFACE: &str = "eth0";
 /// The kernel's buffer and the snap length, this program's defaults, as tcpdump takes them: in KiB, and in bytes.
 const BUFFER: &str = "16384";
-const SNAP_LENGTH: &str = "512";
+const SNAP_LENGTH: &str = "1600";
 /// How long what was sent last may lie in tcpdump's ring: it has a read time-out of a second.
 const REST: Duration = Duration::from_millis(1500);
 
@@ -83,7 +83,7 @@ impl Tool {
             Self::Synwatch(options) => Program::watch(&cable.watcher, &format!("-i {INTERFACE} {options}")),
             Self::Tcpdump => {
                 let ports: Vec<_> = MAIL.iter().map(|&port| port..=port).collect();
-                let filter = kernel_filter(LinkType::ETHERNET, &ports, false, None).unwrap().unwrap();
+                let filter = kernel_filter(LinkType::ETHERNET, &ports, None, None).unwrap().unwrap();
                 tcpdump(&["-s", SNAP_LENGTH, &filter])
             }
             Self::TcpdumpOfAll => tcpdump(&[]),

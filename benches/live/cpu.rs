@@ -25,7 +25,7 @@ pub(crate) fn table(cable: &Cable, seconds: u64) -> String {
         "CPU time for {RATE:.0} packets a second, 300 bytes on average, 97 % of them data:\n\n\
          | program | of one processor | a packet | to tcpdump without a filter |\n| --- | --: | --: | --: |\n",
     );
-    let ours = ["", "--read-timeout 10ms", "--read-timeout 50ms", "--threads 2"].map(Tool::Synwatch);
+    let ours = ["", "--read-timeout 10ms", "--read-timeout 50ms"].map(Tool::Synwatch);
     let tools = [Tool::TcpdumpOfAll, Tool::Tcpdump].into_iter().chain(ours);
     let mut all = None;
     for tool in tools {

@@ -9,10 +9,10 @@ use rustix::process::Signal;
 
 use crate::cable::{Cable, INTERFACE};
 use crate::load::{Sources, Syns, attack};
-use crate::program::Program;
 use crate::say;
 use crate::sender::{EndOfFlood, Sender, Sent};
-use crate::traffic::random::Random;
+use synwatch_testkit::program::Program;
+use synwatch_testkit::traffic::random::Random;
 
 /// Forged SYNs a second: as in the captures, and more than any sender reaches.
 const RATES: [f64; 2] = [100_000.0, 1e9];

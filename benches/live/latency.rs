@@ -9,10 +9,10 @@ use rustix::process::Signal;
 
 use crate::cable::{Cable, INTERFACE};
 use crate::load::{Sources, Syns, attack};
-use crate::program::Program;
 use crate::say;
 use crate::sender::{EndOfFlood, Sender};
-use crate::traffic::random::Random;
+use synwatch_testkit::program::Program;
+use synwatch_testkit::traffic::random::Random;
 
 /// Read time-outs that are tried, in milliseconds.
 const READ_TIMEOUTS: [u64; 5] = [1, 5, 10, 15, 20];

@@ -5,10 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::traffic::Traffic;
-use crate::traffic::floods::{MAIL, syn};
-use crate::traffic::frames::{Frames, Segment, SegmentKind};
-use crate::traffic::random::Random;
+use synwatch_testkit::traffic::Traffic;
+use synwatch_testkit::traffic::floods::{MAIL, syn};
+use synwatch_testkit::traffic::frames::{Frames, Segment, SegmentKind};
+use synwatch_testkit::traffic::random::Random;
 
 /// Where IPv4's source address and TCP's sequence number stand in a frame of Ethernet without IP options.
 const SOURCE: std::ops::Range<usize> = 26..30;

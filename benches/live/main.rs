@@ -12,15 +12,6 @@
     reason = "a bench that cannot go on ends with what was in its way, as a test does"
 )]
 
-#[path = "../../tests/live/namespace.rs"]
-#[allow(dead_code, reason = "shared with the live tests, which need all of it")]
-mod namespace;
-#[path = "../../tests/live/program.rs"]
-#[allow(dead_code, reason = "shared with the live tests, which need all of it")]
-mod program;
-#[path = "../traffic/mod.rs"]
-mod traffic;
-
 mod cable;
 mod cpu;
 mod flood;

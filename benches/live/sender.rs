@@ -12,7 +12,7 @@ use pcap::{Active, Capture};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::cable::INTERFACE;
-use crate::traffic::Traffic;
+use synwatch_testkit::traffic::Traffic;
 
 /// Packets in a system call.
 const BATCH: usize = 64;

@@ -1,4 +1,7 @@
 //! Any text, as the value of an option: see the body, and README.md beside this folder for how it is run.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| synwatch_fuzz::limits::run(data));
+#[path = "../src/limits.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

@@ -1,4 +1,7 @@
 //! Any bytes, as a capture file: see the body, and README.md beside this folder for how it is run.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| synwatch_fuzz::reader::run(data));
+#[path = "../src/reader.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

@@ -3,8 +3,8 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use synwatch::units::{self, Bytes, Span};
-use synwatch::watch::{Limit, LimitError, PortSet, allow};
+use synwatch::base::units::{self, Bytes, Span};
+use synwatch::engine::watch::{Limit, LimitError, PortSet, allow};
 
 /// What is read is shown, and what is shown reads back the same; what is refused is refused with a cause.
 ///

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
+use synwatch::base::time::Timestamp;
+use synwatch::capfile::Reader;
 use synwatch::error::{Damage, Fault};
-use synwatch::packet::{InterfaceId, Interfaces, LinkType, Packet};
-use synwatch::source::reader::Reader;
-use synwatch::time::Timestamp;
+use synwatch::wire::packet::{InterfaceId, Interfaces, LinkType, Packet};
 
 /// The bytes are the file.
 ///

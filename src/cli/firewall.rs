@@ -1,6 +1,6 @@
-//! The commands that look after what is blocked: `synwatch blocked`, `synwatch unblock`.
+//! The commands for blocks: `synwatch blocked`, `synwatch unblock`.
 //!
-//! They are told by the first word, which begins no filter expression: otherwise all words that are no options do.
+//! They are recognised by the first word; a filter expression does not begin with these words.
 
 use std::ffi::OsString;
 
@@ -8,12 +8,12 @@ use clap::Parser;
 use ipnet::IpNet;
 
 use super::Stop;
-use crate::watch::allow::network;
+use crate::engine::watch::allow::network;
 
 /// A command about the firewall.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "synwatch", disable_help_subcommand = true)]
-pub enum Firewall {
+pub(crate) enum Firewall {
     /// Lists what is blocked, and for how long yet
     Blocked,
     /// Unblocks an address or a network, with what is blocked in or around it
@@ -28,11 +28,13 @@ pub enum Firewall {
 }
 
 impl Firewall {
-    /// Reads the arguments, the program's name first, if they are such a command.
+    /// Parses the arguments, beginning with the program's name, if they are such a command.
     ///
     /// # Errors
-    /// Help is asked for, or the arguments cannot be understood.
-    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Option<Self>, Stop> {
+    /// Help was requested, or the arguments are invalid.
+    pub(crate) fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Option<Self>, Stop> {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let is_ours = arguments.get(1).is_some_and(|word| word == "blocked" || word == "unblock");
         if !is_ours {
@@ -51,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_told_by_the_first_word() {
+    fn the_first_word_selects_a_command() {
         let unblock = |text: &str| Firewall::Unblock { network: text.parse().ok(), all: text == "all" };
         assert_eq!(read("blocked").unwrap(), Some(Firewall::Blocked));
         assert_eq!(read("unblock 192.0.2.1").unwrap(), Some(unblock("192.0.2.1/32")));

@@ -1,6 +1,6 @@
-//! What the help says beside the options.
+//! Text of the help beside the options.
 
-/// How the command line is built.
+/// The usage line.
 pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
        synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
        synwatch [OPTIONS] -c <FILE>
@@ -64,7 +64,7 @@ Values:
 
 Exit codes:
   0  done, also when stopped by SIGINT or SIGTERM
-  1  a failure, or a damaged capture file
+  1  a failure, something that is not there (yet), or a damaged capture file
   2  wrong usage, or a configuration file that is not in order
   3  with --fail-on-alert: done, and something was reported
 

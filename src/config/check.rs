@@ -1,4 +1,4 @@
-//! From what is wanted to settings: each value read, each range held to, contradictions refused.
+//! From raw settings to settings: parses values, checks ranges and finds contradictions.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use self::actions::{block, exec, report_from, webhook};
-use self::input::{expression, input, live};
+use self::input::{expression, input, live, tunnels};
 use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::metrics;
 use self::value::{number, read, size, time};
-use self::watch::{allow_list, watches};
-use super::file::{Wanted, wanted};
+use self::watch::{allow_list, nat64, watches};
+use super::file::{RawSettings, wanted};
 use super::{Refused, Settings, UsageError};
+use crate::base::units::Bytes;
 use crate::cli::Cli;
-use crate::units::Bytes;
-use crate::watch::Limit;
+use crate::engine::watch::Limit;
 
 mod actions;
 mod input;
@@ -32,15 +32,14 @@ const MEMORY: RangeInclusive<Bytes> = Bytes(MIB)..=Bytes(TIB);
 const MAX_EPISODES: RangeInclusive<usize> = 1..=1_000_000;
 
 impl Settings {
-    /// Reads and checks the options, and the configuration file that they name.
+    /// Parses and checks the options, and the configuration file that they name.
     ///
     /// # Errors
-    /// All that is wrong: a value is not one that its option or key takes, a key is unknown, options contradict each
-    /// other, the file or an allow file cannot be read.
+    /// All errors found: invalid values, unknown keys, contradictions, unreadable files.
     pub fn new(cli: Cli) -> Result<Self, Refused> {
         let mut faults = Refused::default();
         let wanted = wanted(cli, &mut faults)?;
-        let Wanted { cli, watches: written, .. } = &wanted;
+        let RawSettings { cli, watches: written, .. } = &wanted;
         if cli.quiet && cli.verbose > 0 {
             faults.add(wanted.both("quiet", "verbose"));
         }
@@ -53,7 +52,7 @@ impl Settings {
         if cli.suggest && !cli.interface.is_empty() {
             faults.add(UsageError::SuggestLive);
         }
-        // Nothing is reported then.
+        // `--suggest` reports nothing.
         if cli.suggest && cli.fail_on_alert {
             faults.add(wanted.both("suggest", "fail_on_alert"));
         }
@@ -66,13 +65,15 @@ impl Settings {
         let json = json(cli);
         let write = faults.note(write(cli));
         faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));
+        let nat64 = nat64(cli, &mut faults);
         let settings = Self {
             input,
             expression,
             watches: watches(written, &mut faults),
-            allow: allow_list(cli, &mut faults),
+            allow: allow_list(cli, &mut faults).with_nat64(nat64),
+            nat64,
             allow_self: !cli.no_allow_self,
-            tunnels: cli.tunnels,
+            tunnels: faults.note(tunnels(cli)),
             user: cli.user.clone(),
             metrics: faults.note(metrics(cli)),
             log_format: faults.note(read("log-format", &cli.log_format)),

@@ -1,36 +1,38 @@
-//! What is said of options, and of a configuration file, that cannot be followed.
+//! Errors in options and the configuration file.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::units::Bytes;
 use crate::cli::{FilePlace, Place};
+use crate::engine::watch::allow::LineError;
 use crate::error::{Cause, FilterError, PrivilegeError, Quoted};
-use crate::units::Bytes;
-use crate::watch::allow::LineError;
 
-/// All that is wrong, in the order of its places: the command line first, then the file from top to bottom.
+/// All errors, ordered by location: first the command line, then the file from top to bottom.
 #[derive(Debug, Default)]
 pub struct Refused {
     errors: Vec<UsageError>,
-    /// How many more there are.
+    /// The number of errors that were dropped.
     more: usize,
 }
 
 impl Refused {
-    /// The exit code.
-    pub const EXIT_CODE: u8 = 2;
-
-    /// So many things are told: who reads more than that has taken another file for a configuration.
+    /// Maximum number of errors shown: a file with more is probably not a configuration.
     const MOST: usize = 100;
 
-    /// Each thing that is wrong, for a line of its own.
+    /// The errors, one for each line.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let more = (self.more > 0).then(|| format!("and {} more", self.more));
         self.errors.iter().map(ToString::to_string).chain(more)
     }
 
-    /// Adds one thing.
+    /// The errors that were kept.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &UsageError> {
+        self.errors.iter()
+    }
+
+    /// Adds an error.
     pub(super) fn add(&mut self, error: UsageError) {
         if self.errors.len() < Self::MOST {
             self.errors.push(error);
@@ -39,7 +41,7 @@ impl Refused {
         }
     }
 
-    /// The value, or any at all where it is wrong: then there will be no settings.
+    /// The value, or a default after an error: then there are no settings in the end.
     pub(super) fn note<T: Default>(&mut self, read: Result<T, UsageError>) -> T {
         read.unwrap_or_else(|error| {
             self.add(error);
@@ -47,16 +49,16 @@ impl Refused {
         })
     }
 
-    /// The settings, unless something is wrong.
+    /// The settings, unless there are errors.
     pub(super) fn or<T>(mut self, settings: T) -> Result<T, Self> {
-        // Stable: several things in one place stay in the order in which they were found.
+        // Stable: errors at the same location keep their order.
         self.errors.sort_by_key(|error| error.place().map(|place| place.at));
         if self.errors.is_empty() { Ok(settings) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Refused {
-    /// The first thing, and how many more there are: for a log.
+    /// The first error and the number of further ones, for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.errors.first() else { return Ok(()) };
         first.fmt(f)?;
@@ -75,22 +77,22 @@ impl From<UsageError> for Refused {
     }
 }
 
-/// Why the options, or a configuration file, cannot be followed. What is displayed is the whole message: the thing, its
-/// value, the cause, the remedy.
+/// An error in the options or a configuration file. It displays as a complete message: the thing, its value, the cause,
+/// the remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum UsageError {
+pub(crate) enum UsageError {
     /// None of `-i`, `-r`, `-D`.
     #[error(
         "no packets to look at (-i IF watches an interface, -r FILE reads a capture file, -D lists interfaces)"
     )]
     NoInput,
-    /// The same, and no interfaces in the configuration file either.
+    /// The same, and the configuration file has no interfaces either.
     #[error("no packets to look at (interfaces = [\"IF\"] in {0:?}, -i IF, or -r FILE)")]
     NoInputInFile(PathBuf),
     /// More than one of `-i`, `-r`, `-D`.
     #[error("{0} and {1} exclude each other (run synwatch once for each)")]
     TwoInputs(&'static str, &'static str),
-    /// Limits are to be suggested from a live interface.
+    /// `--suggest` with a live interface.
     #[error(
         "--suggest looks through captures (capture a day first: tcpdump -i IF -s 128 -w day.pcap tcp, then -r day.pcap)"
     )]
@@ -98,102 +100,102 @@ pub enum UsageError {
     /// Two keys that contradict each other.
     #[error("{0} and {1} exclude each other (leave one out)")]
     Both(&'static str, &'static str),
-    /// A value is not one that its option, or its key, takes.
+    /// An invalid value of an option or key.
     #[error("{}{}: {cause}", Whose(option, place), Quoted(value))]
     Value {
         /// The option's long name.
         option: &'static str,
-        /// Where the value was written.
+        /// The value's location.
         place: Place,
-        /// The value, as it was given.
+        /// The value as given.
         value: String,
-        /// What is wrong with it, and what would do instead.
+        /// The cause and the remedy.
         cause: String,
     },
-    /// Something of a configuration file that is no mere value is wrong.
+    /// Another error in a configuration file.
     #[error("{place}: {cause}")]
     Key {
-        /// Where.
+        /// The location.
         place: Box<FilePlace>,
-        /// What is wrong, and what would do instead.
+        /// The cause and the remedy.
         cause: String,
     },
-    /// The filter expression is none that libpcap takes.
+    /// libpcap refuses the filter expression.
     #[error("{}{cause}", At(place))]
     Expression {
-        /// Where it was written.
+        /// Its location.
         place: Place,
-        /// What libpcap says.
+        /// libpcap's error.
         cause: FilterError,
     },
-    /// The user to go on as is none.
+    /// The user to become is invalid.
     #[error("{}{cause}", At(place))]
     User {
-        /// Where it was named.
+        /// Its location.
         place: Place,
-        /// Why not.
+        /// The cause.
         cause: PrivilegeError,
     },
     /// A database of networks cannot be used.
     #[error("{}cannot read database {path:?}: {why}", At(place))]
     Database {
-        /// Where it was named.
+        /// Its location.
         place: Place,
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         why: String,
     },
     /// A configuration file cannot be read.
     #[error("cannot read configuration {path:?}: {}", Cause(.cause))]
     Config {
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
-    /// A configuration file is larger than any.
+    /// A configuration file is too large.
     #[error("configuration {path:?}: larger than {most} (is it a configuration of synwatch?)")]
     ConfigSize {
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// The largest that is read.
+        /// The maximum.
         most: Bytes,
     },
     /// A file of networks cannot be read.
     #[error("{}cannot read allow-file {path:?}: {}", At(place), Cause(.cause))]
     AllowFile {
-        /// Where it is named.
+        /// Its location.
         place: Place,
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
-    /// A file of networks is larger than any such list.
+    /// A file of networks is too large.
     #[error("{}allow-file {path:?}: larger than {most} (is it a list of networks, one a line?)", At(place))]
     AllowFileSize {
-        /// Where it is named.
+        /// Its location.
         place: Place,
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// The largest that is read.
+        /// The maximum.
         most: Bytes,
     },
-    /// A file of networks holds something else.
+    /// A file of networks has an invalid line.
     #[error("{}allow-file {path:?}: {cause}", At(place))]
     AllowFileLine {
-        /// Where it is named.
+        /// Its location.
         place: Place,
-        /// Its name.
+        /// Its path.
         path: PathBuf,
-        /// Which line, and what is wrong with it.
+        /// The line and its error.
         cause: LineError,
     },
 }
 
 impl UsageError {
-    /// Where in a configuration file.
+    /// The location in a configuration file.
     fn place(&self) -> Option<&FilePlace> {
         match self {
             Self::Key { place, .. } => Some(place),
@@ -218,7 +220,7 @@ impl UsageError {
     }
 }
 
-/// What stands before a value: the option's name, or its place in the file, which names the key.
+/// The prefix of a message about a value: the option's name, or its location in the file, which includes the key.
 struct Whose<'a>(&'static str, &'a Place);
 
 impl fmt::Display for Whose<'_> {
@@ -230,7 +232,7 @@ impl fmt::Display for Whose<'_> {
     }
 }
 
-/// What stands before anything else that a file says.
+/// The prefix of other messages about a file.
 struct At<'a>(&'a Place);
 
 impl fmt::Display for At<'_> {

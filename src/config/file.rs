@@ -1,8 +1,9 @@
-//! The configuration file: read, and laid under the options.
+//! The configuration file, merged with the options.
 //!
-//! It is TOML, with a key for each option of a lasting run and a `[[watch]]` for each watch. What it holds stays text
-//! with its place, as if it had been an option, and goes through the same checks. Unknown keys are errors. An option
-//! that was given wins over its key; what concerns only a live run stays out of a replay, so that trying a
+//! The file is TOML, with a key for each option of a long run and a `[[watch]]` for each watch. Its values stay text
+//! with their location and pass the same checks as options. Unknown keys are errors. An option on the command line wins
+//! over its key. A replay ignores the keys of live runs, so that testing a configuration with a capture touches none of
+//! the service's files.
 //! configuration on a capture touches none of the service's files.
 
 use toml::Spanned;
@@ -11,26 +12,27 @@ use toml::de::{DeTable, DeValue};
 use self::document::Document;
 use self::fill::{Keys, fill, kind};
 use super::{Refused, UsageError};
-use crate::cli::{Cli, FilePlace, Place, WatchOptions, Written};
+use crate::cli::{Cli, FilePlace, Located, Place, WatchOptions};
 
 mod document;
 mod fill;
 mod keys;
 
+pub use keys::{FileKey, FileValue, file_keys};
 pub(super) use keys::{KEYS, WATCH_KEYS};
 
-/// What is wanted, as it was written: in the file, where no option says otherwise.
+/// The raw settings: from the file, unless an option overrides them.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct RawSettings {
     pub(super) cli: Cli,
     /// At least one.
     pub(super) watches: Vec<WrittenWatch>,
-    /// Where in the file each key stands that has a say, but for those of watches.
+    /// The locations of all keys in use, except those of watches.
     places: Vec<FilePlace>,
 }
 
-impl Wanted {
-    /// What is said of two keys, or options, that contradict each other: where the later one of the file stands.
+impl RawSettings {
+    /// The error about two contradicting keys or options, located at the later one in the file.
     pub(super) fn both(&self, one: &'static str, other: &'static str) -> UsageError {
         let concerned = self.places.iter().filter(|place| [one, other].contains(&place.key.as_str()));
         match concerned.max_by_key(|place| place.at) {
@@ -46,24 +48,23 @@ impl Wanted {
     }
 }
 
-/// A watch as it was written.
+/// The raw settings of a watch.
 #[derive(Debug, Clone)]
 pub(super) struct WrittenWatch {
-    /// Its name, in a file.
-    pub(super) name: Option<Written>,
+    /// Its name, if it is from a file.
+    pub(super) name: Option<Located>,
     pub(super) options: WatchOptions,
-    /// Where it begins.
+    /// The location of its first line.
     pub(super) place: Place,
 }
 
-/// The name of a watch, which no option gives.
+/// The key for the name of a watch; there is no such option.
 const NAME: &str = "name";
 const WATCH: &str = "watch";
 
-/// What concerns only a live run, what only writes beside it, what acts on reports: left out with `-r`.
-const LIVE_ALONE: [&str; 16] = [
+/// Keys for live runs, further outputs and actions: `-r` ignores them.
+const LIVE_ALONE: [&str; 18] = [
     "interface",
-    "threads",
     "json",
     "metrics",
     "stats_interval",
@@ -77,17 +78,20 @@ const LIVE_ALONE: [&str; 16] = [
     "block",
     "block_time",
     "block_unverified",
+    "block_wire",
+    "block_networks",
+    "block_scope",
     "max_blocks",
 ];
 
-/// What is wanted: the options, and the file that they name. What is wrong with the file's keys is added to `faults`.
+/// Reads the raw settings from the options and the file that they name. Errors in keys are added to `faults`.
 ///
 /// # Errors
-/// The file cannot be read, or is no TOML.
-pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<Wanted, UsageError> {
+/// The file cannot be read, or is not TOML.
+pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<RawSettings, UsageError> {
     let Some(path) = cli.config.clone() else {
         let watch = WrittenWatch::of_options(&cli);
-        return Ok(Wanted { cli, watches: vec![watch], places: Vec::new() });
+        return Ok(RawSettings { cli, watches: vec![watch], places: Vec::new() });
     };
     let document = Document::read(&path)?;
     let table = document.table()?;
@@ -104,10 +108,10 @@ pub(super) fn wanted(mut cli: Cli, faults: &mut Refused) -> Result<Wanted, Usage
     if watches.is_empty() || cli.is_given("ports") {
         watches = vec![WrittenWatch::of_options(&cli)];
     }
-    Ok(Wanted { cli, watches, places })
+    Ok(RawSettings { cli, watches, places })
 }
 
-/// Whether the options leave a key of the file no say.
+/// Whether an option overrides a key of the file.
 fn is_taken(options: &Cli, option: &str) -> bool {
     let is_any_given = |all: &[&str]| all.iter().any(|option| options.is_given(option));
     match option {
@@ -153,7 +157,7 @@ fn watch(
     let elsewhere: Vec<_> = KEYS.iter().map(|key| key.name).collect();
     let mut keys = Keys { document, prefix: "watch.", elsewhere: &elsewhere, faults, places: Vec::new() };
     fill(&mut watch.options, WATCH_KEYS, &[NAME], table, &mut keys, |option| cli.is_given(option));
-    // A watch whose ports were forgotten would count those of mail under another name.
+    // Ports are required: otherwise a watch without them would count mail under another name.
     for (key, example) in [(NAME, r#"name = "mail""#), ("ports", r#"ports = "mail""#)] {
         if !table.contains_key(key) {
             let cause = format!("has no {key} ({example})");
@@ -163,7 +167,7 @@ fn watch(
     if let Some(name) = table.get(NAME) {
         let place = document.place(name.span().start, "watch.name");
         match name.get_ref() {
-            DeValue::String(text) => watch.name = Some(Written::in_file(text.clone().into_owned(), place)),
+            DeValue::String(text) => watch.name = Some(Located::in_file(text.clone().into_owned(), place)),
             _ => {
                 faults.add(UsageError::Key { place, cause: format!("{} where a name is wanted", kind(name)) })
             }
@@ -173,7 +177,7 @@ fn watch(
 }
 
 impl WrittenWatch {
-    /// The one that the options describe.
+    /// The watch that the options describe.
     fn of_options(cli: &Cli) -> Self {
         Self { name: None, options: cli.watch.clone(), place: Place::CommandLine }
     }

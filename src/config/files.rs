@@ -1,27 +1,28 @@
-//! The files that options refer to by name or by what they say: allow files and the system's services.
+//! Files that options refer to: allow files and the system's services.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use super::UsageError;
-use crate::cli::Written;
-use crate::units::Bytes;
-use crate::watch::{allow, services};
+use super::encoding::unmarked;
+use crate::base::units::Bytes;
+use crate::cli::Located;
+use crate::engine::watch::{allow, services};
 
-/// The largest allow file that is read, some hundred thousand networks: a device or a wrong file must not fill the
+/// Maximum size of an allow file, enough for some hundred thousand networks: a device or a wrong file must not fill the
 /// memory.
 const ALLOW_FILE_MOST: Bytes = Bytes(16 << 20);
 
-/// Where services stand that are not known here.
+/// The file with further names of services.
 const SERVICES_FILE: &str = "/etc/services";
 
-/// Reads a list of networks, one a line.
-pub(super) fn allow_file(written: &Written<PathBuf>) -> Result<Vec<IpNet>, UsageError> {
-    let Written { value: path, place } = written.clone();
+/// Reads a list of networks, one for each line.
+pub(super) fn allow_file(written: &Located<PathBuf>) -> Result<Vec<IpNet>, UsageError> {
+    let Located { value: path, place } = written.clone();
     let failed = |cause| UsageError::AllowFile { place: place.clone(), path: path.clone(), cause };
     let file = File::open(&path).map_err(failed)?;
     let mut bytes = Vec::new();
@@ -29,15 +30,16 @@ pub(super) fn allow_file(written: &Written<PathBuf>) -> Result<Vec<IpNet>, Usage
     if bytes.len() as u64 > ALLOW_FILE_MOST.0 {
         return Err(UsageError::AllowFileSize { place, path, most: ALLOW_FILE_MOST });
     }
-    // What is not UTF-8 is harmless in a comment, and named as wrong elsewhere.
-    allow::networks(&String::from_utf8_lossy(&bytes)).map_err(|cause| UsageError::AllowFileLine {
+    let text = unmarked(&bytes).map_err(|cause| failed(io::Error::new(io::ErrorKind::InvalidData, cause)))?;
+    // Invalid UTF-8 is harmless in a comment; elsewhere the parser refuses it.
+    allow::networks(&String::from_utf8_lossy(text)).map_err(|cause| UsageError::AllowFileLine {
         place,
         path,
         cause,
     })
 }
 
-/// The system's services, read when the first is asked for. A system without them knows none.
+/// The system's services, read on first use. Without the file there are none.
 #[derive(Debug, Default)]
 pub(super) struct SystemServices(OnceCell<String>);
 

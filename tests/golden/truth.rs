@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::catalogue;
 use crate::list::captures;
-use crate::run::synwatch;
+use synwatch_testkit::catalogue;
+use synwatch_testkit::run::synwatch;
 
-#[test]
-fn every_capture_has_the_attempts_and_the_floods_that_were_put_into_it() {
+pub(crate) fn every_capture_has_the_attempts_and_the_floods_that_were_put_into_it() {
     let mut differences = Vec::new();
     for capture in catalogue::all() {
         let ran = synwatch(&captures(), ["-r", capture.name, "--json", "-"], None);
@@ -35,8 +34,7 @@ fn every_capture_has_the_attempts_and_the_floods_that_were_put_into_it() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-#[test]
-fn what_was_put_into_a_capture_is_told_at_the_end() {
+pub(crate) fn what_was_put_into_a_capture_is_told_at_the_end() {
     let mut differences = Vec::new();
     for capture in catalogue::all().iter().filter(|capture| !capture.ends.is_empty()) {
         let ran = synwatch(&captures(), ["-r", capture.name, "--json", "-"], None);

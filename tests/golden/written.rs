@@ -1,6 +1,7 @@
 //! The capture file of `-w`: the attempts of reported sources, from the report on, for other programs to read.
 
 use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +10,7 @@ use pcap::{Capture, Offline, Packet};
 use tempfile::TempDir;
 
 use crate::list::captures;
-use crate::run::synwatch;
+use synwatch_testkit::run::synwatch;
 
 /// How much of each packet is written.
 const KEPT: usize = 256;
@@ -18,10 +19,9 @@ const ATTEMPTS: usize = 1787;
 const REPORTED_AT: usize = 30;
 
 /// The time in microseconds, the length on the wire, and the bytes.
-type Kept = (i64, u32, Vec<u8>);
+type PacketCopy = (i64, u32, Vec<u8>);
 
-#[test]
-fn the_written_file_holds_the_attempts_from_the_report_on() {
+pub(crate) fn the_written_file_holds_the_attempts_from_the_report_on() {
     let directory = folder();
     let written = directory.path().join("attempts.pcapng");
     let written = written.to_str().unwrap();
@@ -50,12 +50,11 @@ fn the_written_file_holds_the_attempts_from_the_report_on() {
             assert!(tcpdump.status.success(), "tcpdump reads what synwatch writes");
             assert_eq!(lines.matches(" Flags [S], ").count(), kept.len());
         }
-        Err(error) => println!("tcpdump was not run: {error}"),
+        Err(error) => _ = writeln!(io::stderr(), "tcpdump was not run: {error}"),
     }
 }
 
-#[test]
-fn a_file_that_is_full_is_warned_of_once() {
+pub(crate) fn a_file_that_is_full_is_warned_of_once() {
     let directory = folder();
     let arguments = ["-r", "seed-attack.pcap", "--write-max", "64KiB", "-w"];
     let written = directory.path().join("attempts.pcapng");
@@ -71,8 +70,7 @@ fn a_file_that_is_full_is_warned_of_once() {
     assert!(missing > 0 && ran.stderr.contains(&format!(" not-written={missing}\n")), "{}", ran.stderr);
 }
 
-#[test]
-fn nothing_is_written_where_nothing_is_reported() {
+pub(crate) fn nothing_is_written_where_nothing_is_reported() {
     let directory = folder();
     let written = directory.path().join("attempts.pcapng");
     let ran = synwatch(&captures(), ["-r", "normal-mail.pcap", "-w", written.to_str().unwrap()], None);
@@ -91,7 +89,7 @@ fn folder() -> TempDir {
 }
 
 /// The packets of a file that libpcap reads and `wanted` picks, cut to what is kept.
-fn read(file: &Path, wanted: impl Fn(&Packet<'_>) -> bool) -> Vec<Kept> {
+fn read(file: &Path, wanted: impl Fn(&Packet<'_>) -> bool) -> Vec<PacketCopy> {
     let mut file: Capture<Offline> = Capture::from_file(file).unwrap();
     let mut packets = Vec::new();
     loop {

@@ -7,7 +7,7 @@ use pcap::{Active, Capture};
 
 use crate::scene::Scene;
 
-/// A wire outside, on the link to the gateway, to put frames on that the gateway forwards.
+/// A wire outside, on a link to the gateway, to put frames on that the gateway forwards.
 pub(crate) struct Wire {
     interface: Capture<Active>,
     from: [u8; 6],
@@ -34,10 +34,15 @@ pub(crate) enum Kind {
 impl Wire {
     /// To be opened, and used, in the scene's namespace outside.
     pub(crate) fn open(scene: &Scene) -> Self {
+        Self::open_on(scene, "eth0", "outer")
+    }
+
+    /// The same on another link, whose two ends are these interfaces.
+    pub(crate) fn open_on(scene: &Scene, here: &str, there: &str) -> Self {
         Self {
-            interface: Capture::from_device("eth0").unwrap().open().unwrap(),
-            from: scene.outside.hardware_address("eth0"),
-            to: scene.gateway.hardware_address("outer"),
+            interface: Capture::from_device(here).unwrap().open().unwrap(),
+            from: scene.outside.hardware_address(here),
+            to: scene.gateway.hardware_address(there),
         }
     }
 

@@ -26,7 +26,7 @@ fn mail_that_is_delivered_spoke_as_many_bytes_as_its_client_says() {
     }
     let folder = tempfile::tempdir().unwrap();
     let _exim = exim(&scene, folder.path());
-    let program = Program::watch(&scene.gateway, "-i outer -i inner -l 1/10s");
+    let program = Program::watch(&scene.gateway, "-i outer -i inner -l 1/1h");
     let talks: Vec<_> = (0..MAILS).map(|_| swaks(&scene)).collect();
     let ended = program.stop(Signal::TERM);
 

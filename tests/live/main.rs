@@ -14,14 +14,17 @@
 
 // What the tests stand on.
 mod frames;
-mod namespace;
-mod program;
+mod raw;
 mod scene;
+use synwatch_testkit::{namespace, program};
 
 // The tests.
 mod actions;
+mod attacks;
 mod block;
 mod captures;
+mod crowd;
+mod devices;
 mod evidence;
 mod expiry;
 mod floods;
@@ -34,9 +37,9 @@ mod names;
 mod outcomes;
 mod overload;
 mod own;
+mod paths;
 mod privileges;
 mod reload;
 mod signals;
 mod streams;
 mod syslog;
-mod threads;

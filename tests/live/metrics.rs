@@ -14,7 +14,7 @@ use crate::scene::{ATTACKER, PATIENCE, Scene};
 const ADDRESS: &str = "127.0.0.1:9925";
 
 #[test]
-fn a_scrape_tells_what_the_summary_tells() {
+fn a_scrape_agrees_with_the_summary() {
     let Some(scene) = Scene::set() else { return };
     let mut program = Program::watch(&scene.gateway, "-i outer --user nobody --metrics 9925");
     program.err.wait_for("synwatch: info: metrics at http://127.0.0.1:9925/metrics");
@@ -38,7 +38,7 @@ fn a_scrape_tells_what_the_summary_tells() {
         "{page}"
     );
     assert!(value(&page, r#"synwatch_captured_packets_total{interface="outer"}"#) >= Some(35), "{page}");
-    // A client that says nothing keeps nobody but other clients waiting.
+    // A client that sends nothing delays only other clients.
     let silent = scene.gateway.enter(|| TcpStream::connect(ADDRESS).unwrap());
     let ended = program.stop(Signal::TERM);
     drop(silent);
@@ -47,7 +47,7 @@ fn a_scrape_tells_what_the_summary_tells() {
 }
 
 #[test]
-fn a_port_that_the_system_chooses_is_said() {
+fn a_port_that_the_system_chooses_is_printed() {
     let Some(scene) = Scene::set() else { return };
     let mut program = Program::start(synwatch(&scene.gateway, "-q -i outer --metrics 0"));
     let said = program.err.wait_for("synwatch: metrics at http://127.0.0.1:").text;

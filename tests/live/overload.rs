@@ -1,5 +1,4 @@
-//! While forged sources push each other out of the tables, what keeps coming is found, and the program does as it is
-//! told.
+//! While forged sources evict each other from the tables, a steady attacker is still found, and signals still work.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -1,6 +1,6 @@
-//! Started as root, it goes on as another user, with the right to capture alone; and does all the same what it did.
+//! Started as root, synwatch continues as another user with only the right to capture, and works the same.
 //!
-//! That what was given up stays given up is tried in `tests/privileges.rs`.
+//! `tests/program/privileges.rs` tests that dropped privileges cannot be regained.
 
 use std::fs;
 use std::net::IpAddr;
@@ -66,7 +66,7 @@ fn interfaces_that_went_away_are_opened_again_without_root() {
     scene.gateway.ip("link set outer up");
     program.err.wait_for(r#"interface "outer" is back after "#);
     scene.gateway.ip("link delete outer");
-    program.err.wait_for(r#"interface "outer" went away: "#);
+    program.err.wait_for(r#"interface "outer" went away"#);
     scene.restore_outer();
     program.err.wait_for_several(r#"interface "outer" is back after "#, 2);
     scene.flood(&[ATTACKER], 35, 1000);
@@ -96,7 +96,7 @@ fn files_are_rotated_in_a_folder_of_the_other_user() {
     let [json, old] = ["eve.json", "eve.json.1"].map(|name| folder.path().join(name));
     let mut program = Program::watch(&scene.gateway, &format!("-i outer {OTHER} --json {}", json.display()));
     scene.flood(&[ATTACKER], 35, 1000);
-    program.err.wait_for(" flood start ");
+    program.err.wait_for(" flood update ");
     fs::rename(&json, &old).unwrap();
     program.signal(Signal::HUP);
     // It looks for this signal before the one that asks for the statistics.
@@ -104,7 +104,7 @@ fn files_are_rotated_in_a_folder_of_the_other_user() {
     let ended = program.stop(Signal::TERM);
     assert_eq!(ended.count("warning"), 0, "{ended:#?}");
     let [before, after] = [&old, &json].map(|file| fs::read_to_string(file).unwrap());
-    assert_eq!((before.lines().count(), after.lines().count()), (1, 2), "start; end and statistics");
+    assert_eq!((before.lines().count(), after.lines().count()), (2, 2), "start, update; end and statistics");
     assert_eq!(fs::metadata(&json).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
@@ -135,7 +135,7 @@ fn the_configuration_is_read_again_where_it_was_and_nowhere_else() {
 }
 
 #[test]
-fn what_the_other_user_may_not_do_is_said_at_the_start() {
+fn a_file_that_the_other_user_may_not_write_is_refused_at_the_start() {
     let Some(scene) = Scene::set() else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("eve.json");
@@ -150,13 +150,31 @@ fn what_the_other_user_may_not_do_is_said_at_the_start() {
         ),
         (
             "-i outer --user no-such-user".to_owned(),
-            2,
+            1,
             r#"synwatch: cannot become user "no-such-user": there is none of this name (getent passwd lists them)"#
                 .to_owned(),
         ),
     ] {
         let ended = Program::start(synwatch(&scene.gateway, &arguments)).end();
         assert_eq!((ended.code, ended.err), (Some(code), vec![message]));
+    }
+}
+
+#[test]
+fn without_its_user_it_becomes_the_owner_of_the_output_folder_or_nobody() {
+    let Some(scene) = Scene::set() else { return };
+    if fs::read_to_string("/etc/passwd").unwrap().lines().any(|line| line.starts_with("synwatch:")) {
+        return;
+    }
+    let (own, roots) = (a_folder_of_nobody(), tempfile::tempdir().unwrap());
+    let json = |folder: &tempfile::TempDir| format!("--json {}", folder.path().join("eve.json").display());
+    for (option, user) in [(String::new(), "nobody"), (json(&own), "nobody"), (json(&roots), "root")] {
+        let mut command = scene.gateway.command(env!("CARGO_BIN_EXE_synwatch"));
+        command.args(["-i", "outer"]).args(option.split_whitespace()).env_remove("RUST_LOG");
+        let mut program = Program::start(command);
+        program.err.wait_for("capturing on");
+        let ended = program.stop(Signal::TERM);
+        assert_eq!(ended.count(&format!("synwatch: privileges: user {user}, ")), 1, "{ended:#?}");
     }
 }
 

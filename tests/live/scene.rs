@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, bind, connect, shutdown, socket_with};
 
+pub(crate) use synwatch_testkit::PATIENCE;
+
 use crate::namespace::{Namespace, ip};
 
 /// The host outside that floods.
@@ -32,14 +34,8 @@ pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVICES: [(u16, &str); 2] = [(25, "220 mail.example ESMTP\r\n"), (110, "+OK POP3\r\n")];
 /// The server's port where it says nothing: it listens until the client leaves.
 pub(crate) const MUTE: u16 = 143;
-/// The server's port where nobody listens.
+/// The server's port without a listener.
 pub(crate) const CLOSED: u16 = 993;
-
-/// One thread reads, or several, each with a socket of its own.
-pub(crate) const THREADS: [&str; 2] = ["--threads 1", "--threads 3"];
-
-/// How long anything here may take before the test has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `2001:db8:<network>::<host>`.
 const fn host6(network: u16, host: u16) -> IpAddr {
@@ -55,7 +51,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Sets it up, or says that the test cannot run here and gives `None`.
+    /// Sets up the scene, or reports that the test cannot run here and returns `None`.
     pub(crate) fn set() -> Option<Self> {
         match Self::namespaces() {
             Ok([outside, gateway, server]) => Some(Self::furnish(outside, gateway, server)),
@@ -166,14 +162,14 @@ fn furnish_outer(outside: &Namespace, gateway: &Namespace) {
 }
 
 /// A cable between two namespaces.
-fn link((one, name): (&Namespace, &str), (other, peer): (&Namespace, &str)) -> Result<(), String> {
+pub(crate) fn link((one, name): (&Namespace, &str), (other, peer): (&Namespace, &str)) -> Result<(), String> {
     let [one, other] = [one.name(), other.name()];
     ip(&["link", "add", name, "netns", one, "type", "veth", "peer", "name", peer, "netns", other])
 }
 
 /// Gives an interface its addresses, those alone and at once: without the kernel's own, and without waiting for others
 /// to object.
-fn assign(namespace: &Namespace, interface: &str, addresses: &[&str]) {
+pub(crate) fn assign(namespace: &Namespace, interface: &str, addresses: &[&str]) {
     namespace.ip(&format!("link set {interface} addrgenmode none"));
     namespace.ip(&format!("link set {interface} up"));
     for address in addresses {
@@ -194,7 +190,7 @@ pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Connects, says nothing, hears the greeting and leaves. Gives when the connection was there.
-fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
+pub(crate) fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
     let mut stream = call(from, to)?;
     let connected = SystemTime::now();
     let mut greeting = String::new();
@@ -203,20 +199,20 @@ fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
     Ok(connected)
 }
 
-/// A listener that greets whoever connects and closes, or else says nothing and hears the client out. Its thread ends
+/// A listener that greets each client and closes, or says nothing and reads until the client closes. Its thread ends
 /// with it.
-struct Service {
+pub(crate) struct Service {
     listener: Arc<TcpListener>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Service {
-    fn open(port: u16, greeting: Option<&'static str>) -> Self {
+    pub(crate) fn open(port: u16, greeting: Option<&'static str>) -> Self {
         let listener = Arc::new(TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap());
         let accepting = Arc::clone(&listener);
         let thread = thread::spawn(move || {
             while let Ok((mut client, _)) = accepting.accept() {
-                // A client that has left already hears nothing, and says no more.
+                // A client that has left reads nothing.
                 let _ = match greeting {
                     Some(greeting) => client.write_all(greeting.as_bytes()),
                     None => io::copy(&mut client, &mut io::sink()).map(drop),

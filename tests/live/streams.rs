@@ -1,4 +1,4 @@
-//! Standard streams that are closed, or that nobody reads any more: the program goes on.
+//! Closed standard streams, or streams without a reader: the program continues.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use crate::scene::{ATTACKER, Scene};
 #[test]
 fn with_standard_error_closed_reports_are_written_as_json() {
     let Some(scene) = Scene::set() else { return };
-    let mut program = Program::start(redirected(&scene.gateway, "2>&-", "-i outer --json -"));
+    let mut program = Program::start(redirected(&scene.gateway, "2>&-", "-i outer -l 30/1h --json -"));
     // Nothing says when it captures, so the flood lasts until there is a report.
     let reported = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -35,7 +35,7 @@ fn with_standard_error_closed_reports_are_written_as_json() {
 #[test]
 fn when_the_reader_of_standard_error_goes_away_reports_are_written_as_json() {
     let Some(scene) = Scene::set() else { return };
-    let mut command = synwatch(&scene.gateway, "-v -i outer --json -");
+    let mut command = synwatch(&scene.gateway, "-v -i outer -l 30/1h --json -");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(stderr.any(|line| line.unwrap().contains("capturing on")));
@@ -49,7 +49,7 @@ fn when_the_reader_of_standard_error_goes_away_reports_are_written_as_json() {
 #[test]
 fn with_standard_output_closed_reports_go_to_standard_error() {
     let Some(scene) = Scene::set() else { return };
-    let mut program = Program::start(redirected(&scene.gateway, ">&-", "-v -i outer --json -"));
+    let mut program = Program::start(redirected(&scene.gateway, ">&-", "-v -i outer -l 30/1h --json -"));
     program.err.wait_for("capturing on");
     scene.flood(&[ATTACKER], 35, 1000);
     let ended = program.stop(Signal::TERM);
@@ -60,7 +60,7 @@ fn with_standard_output_closed_reports_go_to_standard_error() {
 #[test]
 fn when_the_reader_of_standard_output_goes_away_lost_records_are_counted() {
     let Some(scene) = Scene::set() else { return };
-    let mut command = synwatch(&scene.gateway, "-v -i outer --json -");
+    let mut command = synwatch(&scene.gateway, "-v -i outer -l 30/1h --json -");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut program = Program::adopt(child);
@@ -70,7 +70,7 @@ fn when_the_reader_of_standard_output_goes_away_lost_records_are_counted() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.sources("end"), ["198.51.100.66"], "{ended:#?}");
     assert_eq!(ended.count("cannot write to standard output: broken pipe"), 1, "{ended:#?}");
-    assert_eq!(ended.summary("reports-lost"), 3, "a start, an end and the statistics: {ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 4, "a start, an update, an end and the statistics: {ended:#?}");
 }
 
 const START: &str = r#""state":"start""#;

@@ -1,14 +1,14 @@
-//! What is done about reports.
+//! The settings of actions.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::output::json;
 use super::value::{number, read, time, wrong};
+use crate::act::{Bounds, Reporter, Scope, WebhookUrl};
 use crate::cli::Cli;
 use crate::config::{BlockSettings, ExecSettings, Firewall, Output, UsageError};
-use crate::respond::{Bounds, Reporter, WebhookUrl};
-use crate::watch::Limit;
+use crate::engine::watch::Limit;
 
 const EXEC_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 const BLOCK_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
@@ -31,7 +31,7 @@ pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookUrl>, UsageError> {
     cli.webhook.as_ref().map(|text| read("webhook", text)).transpose()
 }
 
-/// In a file it may stand without a folder: the file is tried on captures, too, whose folder is an option.
+/// In a file it may occur without a folder: a replay ignores the file's folder.
 pub(super) fn report_from(cli: &Cli) -> Result<Option<Reporter>, UsageError> {
     let Some(written) = &cli.report_from else { return Ok(None) };
     let reporter = read("report-from", written)?;
@@ -45,11 +45,21 @@ pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
     let bounds = Bounds {
         time: time("block-time", &cli.block_time, BLOCK_TIME)?,
         unverified: cli.block_unverified,
+        wire: cli.block_wire,
+        networks: cli.block_networks,
+        scope: match cli.block_scope.value.as_str() {
+            "source" => Scope::Source,
+            "destinations" => Scope::Destinations,
+            _ => return Err(wrong("block-scope", &cli.block_scope, "not one of source, destinations")),
+        },
         most: number("max-blocks", &cli.max_blocks, MAX_BLOCKS)?,
     };
     let Some(written) = &cli.block else {
-        let given =
-            [("block_time", "block-time", &cli.block_time), ("max_blocks", "max-blocks", &cli.max_blocks)];
+        let given = [
+            ("block_time", "block-time", &cli.block_time),
+            ("block_scope", "block-scope", &cli.block_scope),
+            ("max_blocks", "max-blocks", &cli.max_blocks),
+        ];
         return match given.into_iter().find(|(id, ..)| cli.is_given(id)) {
             Some((_, option, text)) => {
                 Err(wrong(option, text, "nothing is blocked (say how with --block nft)"))
@@ -59,7 +69,7 @@ pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
     };
     let by = match written.value.as_str() {
         "nft" if !cli.read.is_empty() => {
-            return Err(wrong("block", written, "a replay blocks nobody (print shows whom it would block)"));
+            return Err(wrong("block", written, "a replay blocks nothing (print shows what it would block)"));
         }
         "print" if json(cli).is_some_and(|json| json.value == Output::Stdout) => {
             return Err(wrong("block", written, "standard output has the JSON already (--json FILE)"));

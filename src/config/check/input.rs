@@ -1,4 +1,4 @@
-//! Where packets come from, and which of them are looked at.
+//! The settings of input: the source of packets, and the filter.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,20 @@ use std::time::Duration;
 
 use super::MIB;
 use super::value::{number, size, time, wrong};
-use crate::cli::{Cli, Written, is_option};
+use crate::base::units::Bytes;
+use crate::cli::{Cli, Located, is_option};
 use crate::config::{Input, LiveSettings, Refused, ReplayInput, UsageError};
-use crate::units::Bytes;
+use crate::wire::decode::{Tunnels, VxlanPorts};
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = MIB << 10;
 
-/// At least Ethernet, IPv6 and TCP without options; at most what libpcap takes.
+/// From Ethernet, IPv6 and TCP headers without options up to libpcap's maximum.
 const SNAP_LENGTH: RangeInclusive<u32> = 64..=262_144;
-/// Never zero, which can block for ever; reports lag by no more than this.
+/// Never zero, which can block forever. The maximum bounds the delay of reports.
 const READ_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(10);
 /// libpcap takes an `i32`.
 const BUFFER: RangeInclusive<Bytes> = Bytes(64 * KIB)..=Bytes(GIB);
-/// One thread counts: more than this have nobody to read for.
-const THREADS: RangeInclusive<usize> = 1..=64;
 
 pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> {
     match (cli.interface.is_empty(), cli.read.is_empty(), cli.list_interfaces) {
@@ -35,7 +34,7 @@ pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> 
     }
 }
 
-/// How interfaces are watched, if there are any.
+/// The settings of live capture, if there are interfaces.
 pub(super) fn live(cli: &Cli, faults: &mut Refused) -> LiveSettings {
     for (index, interface) in cli.interface.iter().enumerate() {
         if interface.value.is_empty() {
@@ -51,23 +50,25 @@ pub(super) fn live(cli: &Cli, faults: &mut Refused) -> LiveSettings {
         buffer: faults.note(size("buffer", &cli.buffer, BUFFER)),
         promisc: cli.promisc,
         read_timeout: faults.note(time("read-timeout", &cli.read_timeout, READ_TIMEOUT)),
-        threads: faults.note(threads(cli)),
     }
 }
 
-/// How many threads read. A capture file is read by one.
-fn threads(cli: &Cli) -> Result<usize, UsageError> {
-    let threads = number("threads", &cli.threads, THREADS)?;
-    if threads > 1 && !cli.read.is_empty() {
-        return Err(wrong("threads", &cli.threads, "a replay is read by one thread (give it with -i)"));
-    }
-    Ok(threads)
+/// Whether to decode tunnels, and the ports of VXLAN.
+pub(super) fn tunnels(cli: &Cli) -> Result<Tunnels, UsageError> {
+    let wrong = || {
+        let cause = format!("not 1 to {} port numbers, separated by commas (4789,8472)", VxlanPorts::MOST);
+        wrong("vxlan-ports", &cli.vxlan_ports, cause)
+    };
+    let ports = cli.vxlan_ports.value.split(',').map(|port| port.trim().parse());
+    let ports: Vec<u16> = ports.collect::<Result<_, _>>().map_err(|_| wrong())?;
+    let ports = VxlanPorts::new(&ports).ok_or_else(wrong)?;
+    Ok(if cli.tunnels { Tunnels::Enter(ports) } else { Tunnels::Skip })
 }
 
 fn replay(files: &[PathBuf]) -> Result<Vec<ReplayInput>, UsageError> {
     let is_stdin = |file: &Path| file == Path::new("-");
     if files.iter().filter(|file| is_stdin(file)).count() > 1 {
-        let stdin = Written::from("-".to_owned());
+        let stdin = Located::from("-".to_owned());
         return Err(wrong("read", &stdin, "standard input can be read only once"));
     }
     let inputs = files
@@ -76,10 +77,10 @@ fn replay(files: &[PathBuf]) -> Result<Vec<ReplayInput>, UsageError> {
     Ok(inputs.collect())
 }
 
-/// The words after the options, joined. What was surely meant as something else is said here, since libpcap would
-/// only say "syntax error".
-pub(super) fn expression(cli: &Cli) -> Result<Option<Written>, UsageError> {
-    /// How capture files are called, which nothing in an expression is.
+/// Joins the words after the options. Words that are probably a mistake are refused here, because libpcap would only
+/// report "syntax error".
+pub(super) fn expression(cli: &Cli) -> Result<Option<Located>, UsageError> {
+    /// Extensions of capture files, which occur in no expression.
     const CAPTURES: [&str; 5] = [".pcap", ".pcapng", ".cap", ".gz", ".zst"];
     for word in &cli.expression {
         if is_option(&word.value) {
@@ -93,5 +94,5 @@ pub(super) fn expression(cli: &Cli) -> Result<Option<Written>, UsageError> {
     let joined = words.join(" ");
     let joined = joined.trim();
     let first = cli.expression.first().filter(|_| !joined.is_empty());
-    Ok(first.map(|first| Written { value: joined.to_owned(), place: first.place.clone() }))
+    Ok(first.map(|first| Located { value: joined.to_owned(), place: first.place.clone() }))
 }

@@ -1,4 +1,4 @@
-//! Where what is found goes.
+//! The settings of outputs.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use super::value::{size, time, wrong, wrong_path};
 use super::{MIB, TIB};
-use crate::cli::{Cli, Written};
+use crate::base::units::Bytes;
+use crate::cli::{Cli, Located};
 use crate::config::{Input, Output, ReplayInput, UsageError, WriteSettings};
-use crate::units::Bytes;
-use crate::watch::Limit;
+use crate::engine::watch::Limit;
 
 const STATS_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
 const WRITE_MAX: RangeInclusive<Bytes> = Bytes(MIB / 16)..=Bytes(16 * TIB);
 
-pub(super) fn json(cli: &Cli) -> Option<Written<Output>> {
-    let Written { value, place } = cli.json.clone()?;
+pub(super) fn json(cli: &Cli) -> Option<Located<Output>> {
+    let Located { value, place } = cli.json.clone()?;
     let output = if value == Path::new("-") { Output::Stdout } else { Output::File(value) };
-    Some(Written { value: output, place })
+    Some(Located { value: output, place })
 }
 
 pub(super) fn stats_interval(cli: &Cli) -> Result<Option<Duration>, UsageError> {
@@ -31,14 +31,14 @@ pub(super) fn stats_interval(cli: &Cli) -> Result<Option<Duration>, UsageError> 
     }
 }
 
-pub(super) fn write(cli: &Cli) -> Result<Option<Written<WriteSettings>>, UsageError> {
+pub(super) fn write(cli: &Cli) -> Result<Option<Located<WriteSettings>>, UsageError> {
     let max = size("write-max", &cli.write_max, WRITE_MAX)?;
     match &cli.write {
         Some(written) if written.value == Path::new("-") => {
             Err(wrong_path("write", written, "standard output is not written to (name a file)"))
         }
-        Some(Written { value, place }) => {
-            Ok(Some(Written { value: WriteSettings { path: value.clone(), max }, place: place.clone() }))
+        Some(Located { value, place }) => {
+            Ok(Some(Located { value: WriteSettings { path: value.clone(), max }, place: place.clone() }))
         }
         None if cli.is_given("write_max") => {
             Err(wrong("write-max", &cli.write_max, "there is no file to hold to it (say which with -w FILE)"))
@@ -47,7 +47,7 @@ pub(super) fn write(cli: &Cli) -> Result<Option<Written<WriteSettings>>, UsageEr
     }
 }
 
-/// The socket of the system's log. Its entries have the time at which they come, which is not that of a capture.
+/// The socket of the system's log. The log uses its own time, which would be wrong for a capture.
 pub(super) fn syslog(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
     let Some(written) = &cli.syslog else { return Ok(None) };
     if !cli.read.is_empty() {
@@ -56,17 +56,17 @@ pub(super) fn syslog(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
     Ok(Some(written.value.clone()))
 }
 
-/// Refuses names that would make one file's contents replace another's. Links that hide this are not followed.
+/// Refuses two outputs with the same file name. Links are not followed.
 pub(super) fn refuse_overwriting(
     input: &Input,
-    json: Option<&Written<Output>>,
-    write: Option<&Written<WriteSettings>>,
+    json: Option<&Located<Output>>,
+    write: Option<&Located<WriteSettings>>,
 ) -> Result<(), UsageError> {
     let json = json.and_then(|json| match &json.value {
-        Output::File(path) => Some(Written { value: path.clone(), place: json.place.clone() }),
+        Output::File(path) => Some(Located { value: path.clone(), place: json.place.clone() }),
         Output::Stdout => None,
     });
-    let write = write.map(|write| Written { value: write.value.path.clone(), place: write.place.clone() });
+    let write = write.map(|write| Located { value: write.value.path.clone(), place: write.place.clone() });
     let is_read = |path: &PathBuf| match input {
         Input::Replay(files) => files.contains(&ReplayInput::File(path.clone())),
         Input::Live(_) | Input::ListInterfaces | Input::Nothing => false,

@@ -1,4 +1,4 @@
-//! What a service is asked to do beside its work.
+//! The settings of a service.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,7 +6,7 @@ use super::value::wrong;
 use crate::cli::Cli;
 use crate::config::UsageError;
 
-/// An address and a port, or a port of this host alone.
+/// An address and a port, or a port on the loopback address.
 pub(super) fn metrics(cli: &Cli) -> Result<Option<SocketAddr>, UsageError> {
     let Some(written) = &cli.metrics else { return Ok(None) };
     if !cli.read.is_empty() {

@@ -1,17 +1,19 @@
-//! What the options become, and what is said when they cannot be followed.
+//! Settings from options, and errors.
 
 use std::io::Write as _;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::nat64::Nat64;
 use crate::config::{Input, LiveSettings, Output, ReplayInput, WatchSettings, WriteSettings};
-use crate::sink::LogFormat;
-use crate::watch::{AllowList, Limits, PortSet};
+use crate::engine::watch::{AllowList, Limits, PortSet};
+use crate::report::LogFormat;
+use crate::wire::decode::{Tunnels, VxlanPorts};
 
 const GIB: u64 = MIB << 10;
 
-/// The settings for a command line, or the first complaint; words are separated by spaces.
+/// The settings for a command line, or the first error; words are separated by spaces.
 fn settings(arguments: &str) -> Result<Settings, String> {
     let words = std::iter::once("synwatch").chain(arguments.split_whitespace());
     let cli = Cli::read(words).map_err(|stop| format!("{stop:?}"))?;
@@ -34,11 +36,10 @@ fn the_defaults_are_those_of_the_help() {
     let expected = Settings {
         input: Input::Live(LiveSettings {
             interfaces: vec!["eth0".to_owned()],
-            snap_length: 512,
+            snap_length: 1600,
             buffer: Bytes(16 * MIB),
             promisc: false,
             read_timeout: Duration::from_millis(15),
-            threads: 1,
         }),
         expression: None,
         watches: vec![WatchSettings {
@@ -54,8 +55,9 @@ fn the_defaults_are_those_of_the_help() {
             quiet_time: Duration::from_secs(60),
         }],
         allow: AllowList::default(),
+        nat64: Nat64::default(),
         allow_self: true,
-        tunnels: false,
+        tunnels: Tunnels::Skip,
         update: Duration::from_secs(60),
         memory: Bytes(64 * MIB),
         suggest: false,
@@ -86,7 +88,7 @@ fn the_defaults_are_those_of_the_help() {
 #[test]
 fn every_option_arrives() {
     let settings = settings(
-        "-r a.pcap -r - --no-allow-self --tunnels --quiet-time 5m --update 30s --memory 1G --max-episodes 7 \
+        "-r a.pcap -r - --no-allow-self --tunnels --vxlan-ports 8472,5000 --quiet-time 5m --update 30s --memory 1G --max-episodes 7 \
          --json - --stats-interval 8s -w out.pcapng --write-max 10M --utc --fail-on-alert -v -p ssh,25 -l 5/1s \
          --prefix4 24 --prefix6 48 --allow 192.0.2.0/24 tcp and not port 443",
     )
@@ -99,7 +101,8 @@ fn every_option_arrives() {
     assert_eq!((settings.watches[0].prefix4, settings.watches[0].prefix6), (24, 48));
     assert!(settings.allow.contains([192, 0, 2, 9].into()));
     assert!(!settings.allow_self);
-    assert!(settings.tunnels && settings.utc && settings.fail_on_alert);
+    assert_eq!(Some(settings.tunnels), VxlanPorts::new(&[8472, 5000]).map(Tunnels::Enter));
+    assert!(settings.utc && settings.fail_on_alert);
     assert_eq!(settings.watches[0].quiet_time, Duration::from_secs(300));
     assert_eq!(settings.update, Duration::from_secs(30));
     assert_eq!(settings.memory, Bytes(GIB));
@@ -109,16 +112,15 @@ fn every_option_arrives() {
     assert_eq!(settings.write, Some(WriteSettings { path: "out.pcapng".into(), max: Bytes(10 * MIB) }));
     assert_eq!(settings.verbosity, LevelFilter::Info);
 
-    let live =
-        live_settings("-i eth0 -i any --promisc --snap-length 96 --buffer 1M --read-timeout 1s --threads 3");
+    let live = live_settings("-i eth0 -i any --promisc --snap-length 96 --buffer 1M --read-timeout 1s");
     assert_eq!(live.interfaces, ["eth0", "any"]);
     assert!(live.promisc);
     assert_eq!((live.snap_length, live.buffer), (96, Bytes(MIB)));
-    assert_eq!((live.read_timeout, live.threads), (Duration::from_secs(1), 3));
+    assert_eq!(live.read_timeout, Duration::from_secs(1));
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_remedy() {
+fn an_error_has_its_remedy() {
     for (arguments, message) in [
         (
             "",
@@ -161,7 +163,6 @@ fn what_is_wrong_is_said_with_its_remedy() {
             "-i eth0 --write-max 1G",
             r#"write-max "1G": there is no file to hold to it (say which with -w FILE)"#,
         ),
-        ("-r a.pcap --threads 2", r#"threads "2": a replay is read by one thread (give it with -i)"#),
         ("-r a.pcap b.pcap", r#"expression "b.pcap": a capture file (give each after an -r of its own)"#),
     ] {
         assert_eq!(settings(arguments), Err(message.to_owned()), "{arguments}");
@@ -180,7 +181,6 @@ fn ranges_end_where_the_help_says() {
         ("update", ["1s", "7d"], ["999ms", "604800001ms"], "1s to 7d"),
         ("stats-interval", ["1s", "7d"], ["999ms", "604800001ms"], "1s to 7d"),
         ("memory", ["1MiB", "1TiB"], ["1023KiB", "1025GiB"], "1MiB to 1TiB"),
-        ("threads", ["1", "64"], ["0", "65"], "1 to 64"),
         ("buffer", ["64KiB", "1GiB"], ["65535B", "1025MiB"], "64KiB to 1GiB"),
         ("write-max", ["64KiB", "16TiB"], ["65535B", "17TiB"], "64KiB to 16TiB"),
     ] {
@@ -332,7 +332,7 @@ fn metrics_are_shown_to_this_host_alone_unless_an_address_is_given() {
 }
 
 #[test]
-fn the_system_log_is_for_what_happens_now() {
+fn the_system_log_is_for_live_runs() {
     let socket = |arguments: &str| settings(arguments).map(|settings| settings.syslog);
     assert_eq!(socket("-i eth0 --syslog"), Ok(Some("/dev/log".into())));
     assert_eq!(socket("-i eth0 --syslog=/run/log tcp"), Ok(Some("/run/log".into())));

@@ -1,4 +1,4 @@
-//! How a value is read, and held to its range.
+//! Parses values and checks their ranges.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::cli::Written;
+use crate::base::units::{Bytes, Span, duration};
+use crate::cli::Located;
 use crate::config::UsageError;
-use crate::units::{Bytes, Span, duration};
 
-/// A time.
+/// A duration.
 pub(super) fn time(
     option: &'static str,
-    text: &Written,
+    text: &Located,
     range: RangeInclusive<Duration>,
 ) -> Result<Duration, UsageError> {
     let value = duration(&text.value).map_err(|cause| wrong(option, text, cause))?;
@@ -23,7 +23,7 @@ pub(super) fn time(
 /// A size in bytes.
 pub(super) fn size(
     option: &'static str,
-    text: &Written,
+    text: &Located,
     range: RangeInclusive<Bytes>,
 ) -> Result<Bytes, UsageError> {
     within(option, text, read(option, text)?, range, |size| size)
@@ -32,7 +32,7 @@ pub(super) fn size(
 /// A whole number.
 pub(super) fn number<N>(
     option: &'static str,
-    text: &Written,
+    text: &Located,
     range: RangeInclusive<N>,
 ) -> Result<N, UsageError>
 where
@@ -46,15 +46,15 @@ where
     value.ok_or_else(|| wrong(option, text, format!("not from {} to {}", range.start(), range.end())))
 }
 
-/// Whatever else can be read from text.
-pub(super) fn read<T: FromStr<Err: Display>>(option: &'static str, text: &Written) -> Result<T, UsageError> {
+/// Any other type that parses from text.
+pub(super) fn read<T: FromStr<Err: Display>>(option: &'static str, text: &Located) -> Result<T, UsageError> {
     text.value.parse().map_err(|cause| wrong(option, text, cause))
 }
 
-/// Holds a value to its range; `shown` is how its ends are displayed.
+/// Checks a range; `shown` displays its ends.
 fn within<T: PartialOrd + Copy, D: Display>(
     option: &'static str,
-    text: &Written,
+    text: &Located,
     value: T,
     range: RangeInclusive<T>,
     shown: impl Fn(T) -> D,
@@ -66,14 +66,14 @@ fn within<T: PartialOrd + Copy, D: Display>(
     Err(wrong(option, text, format!("not from {least} to {most}")))
 }
 
-/// What is said of a wrong value.
-pub(super) fn wrong(option: &'static str, written: &Written, cause: impl Display) -> UsageError {
-    let Written { value, place } = written.clone();
+/// The error about a value.
+pub(super) fn wrong(option: &'static str, written: &Located, cause: impl Display) -> UsageError {
+    let Located { value, place } = written.clone();
     UsageError::Value { option, place, value, cause: cause.to_string() }
 }
 
-/// The same of the name of a file.
-pub(super) fn wrong_path(option: &'static str, written: &Written<PathBuf>, cause: &str) -> UsageError {
+/// The error about a path.
+pub(super) fn wrong_path(option: &'static str, written: &Located<PathBuf>, cause: &str) -> UsageError {
     let value = written.value.to_string_lossy().into_owned();
-    wrong(option, &Written { value, place: written.place.clone() }, cause)
+    wrong(option, &Located { value, place: written.place.clone() }, cause)
 }

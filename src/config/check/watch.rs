@@ -1,31 +1,32 @@
-//! What is counted, and for whom; who is never reported.
+//! The settings of watches and of allowed networks.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::value::{number, read, time, wrong};
-use crate::cli::{Cli, Place, WatchOptions, Written};
+use crate::base::nat64::Nat64;
+use crate::cli::{Cli, Located, Place, WatchOptions};
 use crate::config::file::WrittenWatch;
 use crate::config::files::{SystemServices, allow_file};
 use crate::config::{Refused, UsageError, WatchSettings};
-use crate::watch::{AllowList, Limit, Limits, PortSet, allow, services};
+use crate::engine::watch::{AllowList, Limit, Limits, PortSet, allow, services};
 
 const QUIET_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
 const PREFIX4: RangeInclusive<u8> = 1..=32;
 const PREFIX6: RangeInclusive<u8> = 1..=128;
-/// Each watch costs every attempt to its ports a look into its tables, and takes its part of the memory.
+/// Maximum number of watches: each costs every attempt to its ports a lookup, and takes a share of the memory.
 const MOST_WATCHES: usize = 64;
-/// The longest name of a watch, in characters: it stands in every line of its reports.
+/// Maximum length of a watch's name in characters: it is in each line of its reports.
 const LONGEST_NAME: usize = 64;
 
-/// All watches; no two have the same name.
+/// All watches; their names are unique.
 pub(super) fn watches(written: &[WrittenWatch], faults: &mut Refused) -> Vec<WatchSettings> {
     let others = SystemServices::default();
     let mut watches: Vec<WatchSettings> = Vec::new();
     for watch in written {
         let settings = settings(watch, &others, faults);
         let is_taken = watches.iter().any(|other| other.name == settings.name);
-        // A name that was refused has none in common with anybody.
+        // An invalid name is left empty, which is no duplicate.
         if let Some(name) = watch.name.as_ref().filter(|_| is_taken && !settings.name.is_empty()) {
             faults.add(wrong("name", name, "another watch has this name (give each its own)"));
         }
@@ -43,7 +44,7 @@ fn settings(watch: &WrittenWatch, others: &SystemServices, faults: &mut Refused)
         &watch.options;
     let service = |name: &str| services::well_known(name).or_else(|| others.port(name));
     let read_ports =
-        |ports: &Written| PortSet::parse(&ports.value, service).map_err(|cause| wrong("ports", ports, cause));
+        |ports: &Located| PortSet::parse(&ports.value, service).map_err(|cause| wrong("ports", ports, cause));
     refuse_empty(ports, r#"ports is an empty list (ports = "mail")"#, &watch.place, faults);
     let ports: Vec<_> = ports.iter().map(|ports| faults.note(read_ports(ports))).collect();
     let ports = PortSet::union(&ports);
@@ -66,8 +67,8 @@ fn settings(watch: &WrittenWatch, others: &SystemServices, faults: &mut Refused)
     }
 }
 
-/// A name that can stand in `watch=NAME`.
-fn name(written: &Written) -> Result<String, UsageError> {
+/// A name that is valid in `watch=NAME`.
+fn name(written: &Located) -> Result<String, UsageError> {
     let name = &written.value;
     if name.is_empty() {
         return Err(wrong("name", written, "no name"));
@@ -81,12 +82,12 @@ fn name(written: &Written) -> Result<String, UsageError> {
     Ok(name.clone())
 }
 
-/// The limits of sources, each once, in the order in which they were given.
-fn limits(written: &[Written], place: &Place, faults: &mut Refused) -> Vec<Limit> {
+/// The limits of sources without duplicates, in the given order.
+fn limits(written: &[Located], place: &Place, faults: &mut Refused) -> Vec<Limit> {
     let mut limits = Vec::new();
     for text in written {
         match read("limit", text) {
-            // On a command line, a wrapper may have given its own before.
+            // On the command line duplicates are allowed: a wrapper may add its own options.
             Ok(limit) if limits.contains(&limit) && text.place == Place::CommandLine => {}
             Ok(limit) if limits.contains(&limit) => {
                 faults.add(wrong("limit", text, "given twice (leave one out)"));
@@ -99,15 +100,15 @@ fn limits(written: &[Written], place: &Place, faults: &mut Refused) -> Vec<Limit
     limits
 }
 
-/// Refuses an empty list, which only a file can have.
-fn refuse_empty(written: &[Written], cause: &str, place: &Place, faults: &mut Refused) {
+/// Refuses an empty list, which only a file can contain.
+fn refuse_empty(written: &[Located], cause: &str, place: &Place, faults: &mut Refused) {
     if let (true, Place::File(place)) = (written.is_empty(), place) {
         faults.add(UsageError::Key { place: place.clone(), cause: cause.to_owned() });
     }
 }
 
 /// A limit of attempts, or none.
-fn limit_or_off(option: &'static str, text: &Written) -> Result<Option<Limit>, UsageError> {
+fn limit_or_off(option: &'static str, text: &Located) -> Result<Option<Limit>, UsageError> {
     if text.value == "off" {
         return Ok(None);
     }
@@ -116,6 +117,17 @@ fn limit_or_off(option: &'static str, text: &Written) -> Result<Option<Limit>, U
         None => Ok(Some(limit)),
         Some(_) => Err(wrong(option, text, "counts attempts alone (--limit takes outcomes)")),
     }
+}
+
+/// The prefixes of translators.
+pub(super) fn nat64(cli: &Cli, faults: &mut Refused) -> Nat64 {
+    let mut nat64 = Nat64::default();
+    for text in &cli.nat64 {
+        if let Err(cause) = nat64.add(&text.value) {
+            faults.add(wrong("nat64", text, cause));
+        }
+    }
+    nat64
 }
 
 pub(super) fn allow_list(cli: &Cli, faults: &mut Refused) -> AllowList {

@@ -1,24 +1,25 @@
-//! The file itself: its text, and where in it something stands.
+//! The text of the file, and locations in it.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeTable;
 
+use crate::base::units::Bytes;
 use crate::cli::FilePlace;
 use crate::config::UsageError;
-use crate::units::Bytes;
+use crate::config::encoding::unmarked;
 
-/// The largest file that is read: a device or a wrong file must not fill the memory.
+/// Maximum size of the file: a device or a wrong file must not fill the memory.
 const MOST: Bytes = Bytes(1 << 20);
 
-/// What the parser says of a key that is given twice, without naming it.
+/// The parser's message about a duplicate key, which does not name the key.
 const DUPLICATE: &str = "duplicate key";
 
-/// A configuration file that was read.
+/// A configuration file.
 #[derive(Debug)]
 pub(super) struct Document {
     path: Arc<Path>,
@@ -35,17 +36,19 @@ impl Document {
         if bytes.len() as u64 > MOST.0 {
             return Err(UsageError::ConfigSize { path: path.to_owned(), most: MOST });
         }
-        match String::from_utf8(bytes) {
+        let bytes =
+            unmarked(&bytes).map_err(|cause| failed(io::Error::new(io::ErrorKind::InvalidData, cause)))?;
+        match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Self { path: path.into(), text: text.into() }),
             Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into();
+                let good = error.valid_up_to();
+                let text = String::from_utf8_lossy(&bytes[..good]).into();
                 Err(Self { path: path.into(), text }.fault(good, "", "not UTF-8 (save it as UTF-8)"))
             }
         }
     }
 
-    /// What it holds.
+    /// Parses the file.
     pub(super) fn table(&self) -> Result<Spanned<DeTable<'_>>, UsageError> {
         DeTable::parse(&self.text).map_err(|error| {
             let span = error.span().unwrap_or_default();
@@ -57,18 +60,18 @@ impl Document {
         })
     }
 
-    /// Where a byte of it stands.
+    /// The location of an offset.
     pub(super) fn place(&self, at: usize, key: &str) -> Box<FilePlace> {
         let (path, text) = (Arc::clone(&self.path), Arc::clone(&self.text));
         Box::new(FilePlace { path, text, at, key: key.to_owned() })
     }
 
-    /// What is wrong with what stands there.
+    /// An error at an offset.
     pub(super) fn fault(&self, at: usize, key: &str, cause: impl Into<String>) -> UsageError {
         UsageError::Key { place: self.place(at, key), cause: cause.into() }
     }
 
-    /// A file that it names: from its own folder, as the program may be started anywhere.
+    /// Resolves a path relative to the file's folder, because the program may be started anywhere.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
         match self.path.parent() {
             // Standard output has no folder.

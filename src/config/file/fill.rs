@@ -1,4 +1,4 @@
-//! From the keys of a table to what they stand for.
+//! Fills raw settings from the keys of a table.
 
 use std::path::PathBuf;
 
@@ -7,29 +7,29 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::document::Document;
 use super::keys::{KEYS, Key, Slot, WATCH_KEYS};
-use crate::cli::{FilePlace, Written, is_option};
+use crate::cli::{FilePlace, Located, is_option, why_removed};
 use crate::config::Refused;
 
-/// How alike two keys are for one to be taken for the other, from 0 to 1: above what `read` and `threads` are.
+/// Minimum similarity of two keys for a suggestion, from 0 to 1: higher than between different words.
 const ALIKE: f64 = 0.86;
 
-/// The largest small number: how often `-v` can be given and change something.
+/// Maximum of a small number: further `-v` have no effect.
 const MOST_COUNTED: u8 = 3;
 
-/// What is needed to read the keys of a table.
+/// The context for the keys of a table.
 pub(super) struct Keys<'a> {
     pub(super) document: &'a Document,
-    /// What stands before the keys in messages.
+    /// The prefix of the keys in messages.
     pub(super) prefix: &'static str,
-    /// Keys that there are, but not in this table.
+    /// Keys that exist, but not in this table.
     pub(super) elsewhere: &'a [&'static str],
     pub(super) faults: &'a mut Refused,
-    /// Where the keys stand whose values were put in their places.
+    /// The locations of the keys in use.
     pub(super) places: Vec<FilePlace>,
 }
 
-/// Puts each value of a table where its key says, unless that is taken. Keys that there are not, and values of the
-/// wrong kind, are faults; keys in `besides` are left to others.
+/// Stores each value of a table in its slot, unless an option overrides it. Unknown keys and values of a wrong type are
+/// faults; keys in `besides` are skipped.
 pub(super) fn fill<T>(
     target: &mut T,
     known: &[Key<T>],
@@ -56,11 +56,11 @@ pub(super) fn fill<T>(
     }
 }
 
-/// Puts a value in its place.
+/// Stores a value in its slot.
 type Put<T> = Box<dyn FnOnce(&mut T)>;
 
 impl Keys<'_> {
-    /// Reads a value, and gives what puts it in its place.
+    /// Parses a value and returns the function that stores it.
     fn read<T>(&mut self, key: &Key<T>, value: &Spanned<DeValue<'_>>) -> Option<Put<T>> {
         Some(match key.slot {
             Slot::Flag(slot) => {
@@ -121,14 +121,14 @@ impl Keys<'_> {
         count
     }
 
-    fn string(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Written> {
+    fn string(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Located> {
         match value.get_ref() {
             DeValue::String(text) => Some(self.written(key, value, text.to_string())),
             _ => self.unfit(key, value, "a string"),
         }
     }
 
-    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Written> {
+    fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Located> {
         match value.get_ref() {
             DeValue::String(text) => Some(self.written(key, value, text.to_string())),
             DeValue::Integer(number) => {
@@ -140,7 +140,7 @@ impl Keys<'_> {
         }
     }
 
-    /// One value, or a list of them. All that are wrong in a list are faults.
+    /// One value, or a list of values. Each invalid item is a fault.
     fn list<V>(
         &mut self,
         value: &Spanned<DeValue<'_>>,
@@ -151,12 +151,12 @@ impl Keys<'_> {
         read.into_iter().collect()
     }
 
-    fn written(&self, key: &str, value: &Spanned<DeValue<'_>>, text: String) -> Written {
-        Written::in_file(text, self.document.place(value.span().start, &self.full(key)))
+    fn written(&self, key: &str, value: &Spanned<DeValue<'_>>, text: String) -> Located {
+        Located::in_file(text, self.document.place(value.span().start, &self.full(key)))
     }
 
-    fn path(&self, written: Written) -> Written<PathBuf> {
-        Written { value: self.document.beside(&written.value), place: written.place }
+    fn path(&self, written: Located) -> Located<PathBuf> {
+        Located { value: self.document.beside(&written.value), place: written.place }
     }
 
     fn full(&self, key: &str) -> String {
@@ -172,11 +172,12 @@ impl Keys<'_> {
 
     fn unknown<'k>(&mut self, name: &Spanned<DeString<'_>>, known: impl Iterator<Item = &'k str>) {
         let written = name.get_ref().as_ref();
-        // A key may hold anything in quotes.
+        // A quoted key may contain any character.
         let shown = self.full(&written.escape_debug().to_string());
         let option = written.replace('-', "_");
         let alike = known.map(|key| (strsim::jaro(&option, key), key));
         let alike = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+        let removed = why_removed(&option).map(|why| format!("removed: {why}"));
         let cause = match (self.elsewhere.iter().find(|key| **key == option), alike, self.prefix) {
             (Some(key), _, "") => format!("no such key here ({key} belongs below a line [[watch]])"),
             (Some(key), ..) => format!("no such key here ({key} belongs above the first line [[watch]])"),
@@ -188,18 +189,18 @@ impl Keys<'_> {
                 "no such key (keys are the long names of options, with _ for -: synwatch --help)".to_owned()
             }
         };
-        let fault = self.document.fault(name.span().start, &shown, cause);
+        let fault = self.document.fault(name.span().start, &shown, removed.unwrap_or(cause));
         self.faults.add(fault);
     }
 }
 
-/// Whether it is an option, by its long name with `_` for `-`, that has no key.
+/// Whether it is an option without a key, by its long name with `_` for `-`.
 fn concerns_one_run(option: &str) -> bool {
     let mut with_a_key = KEYS.iter().map(|key| key.option).chain(WATCH_KEYS.iter().map(|key| key.option));
     is_option(&format!("--{}", option.replace('_', "-"))) && with_a_key.all(|key| key != option)
 }
 
-/// What a value is, for messages.
+/// The type of a value, for messages.
 pub(super) fn kind(value: &Spanned<DeValue<'_>>) -> &'static str {
     match value.get_ref() {
         DeValue::String(_) => "a string",

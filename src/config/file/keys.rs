@@ -1,12 +1,12 @@
-//! The keys of the configuration file, and the option that each one stands for.
+//! The keys of the configuration file and their options.
 //!
-//! A key is its option's long name with `_` for `-`; where an option can be repeated, in the plural.
+//! A key is its option's long name with `_` for `-`, in the plural if the option can be repeated.
 
 use std::path::PathBuf;
 
-use crate::cli::{Cli, WatchOptions, Written};
+use crate::cli::{Cli, Located, WatchOptions};
 
-/// A key, and where its value goes.
+/// A key and its slot.
 pub(in crate::config) struct Key<T: 'static> {
     pub(in crate::config) name: &'static str,
     /// The option, by its long name with `_` for `-`.
@@ -14,38 +14,39 @@ pub(in crate::config) struct Key<T: 'static> {
     pub(super) slot: Slot<T>,
 }
 
-/// Where a value goes, and what it may be.
+/// The slot of a value and its type.
 pub(super) enum Slot<T: 'static> {
     /// `true` or `false`.
     Flag(fn(&mut T) -> &mut bool),
     /// A small number.
     Count(fn(&mut T) -> &mut u8),
     /// A string or a number.
-    Text(fn(&mut T) -> &mut Written),
-    /// The same, where an option has no default.
-    Optional(fn(&mut T) -> &mut Option<Written>),
-    /// One, or a list of them.
-    Texts(fn(&mut T) -> &mut Vec<Written>),
+    Text(fn(&mut T) -> &mut Located),
+    /// The same for an option without a default.
+    Optional(fn(&mut T) -> &mut Option<Located>),
+    /// A string or a number, or a list of them.
+    Texts(fn(&mut T) -> &mut Vec<Located>),
     /// A string, or a list of them.
-    Strings(fn(&mut T) -> &mut Vec<Written>),
-    /// The name of a file.
-    Path(fn(&mut T) -> &mut Option<Written<PathBuf>>),
-    /// One, or a list of them.
-    Paths(fn(&mut T) -> &mut Vec<Written<PathBuf>>),
+    Strings(fn(&mut T) -> &mut Vec<Located>),
+    /// A path.
+    Path(fn(&mut T) -> &mut Option<Located<PathBuf>>),
+    /// A path, or a list of them.
+    Paths(fn(&mut T) -> &mut Vec<Located<PathBuf>>),
 }
 
-/// Above the watches.
+/// Keys outside watches.
 pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("interfaces", "interface", Slot::Strings(|cli| &mut cli.interface)),
     key("expression", "expression", Slot::Strings(|cli| &mut cli.expression)),
     key("promisc", "promisc", Slot::Flag(|cli| &mut cli.promisc)),
     key("snap_length", "snap_length", Slot::Text(|cli| &mut cli.snap_length)),
     key("read_timeout", "read_timeout", Slot::Text(|cli| &mut cli.read_timeout)),
-    key("threads", "threads", Slot::Text(|cli| &mut cli.threads)),
     key("allow", "allow", Slot::Strings(|cli| &mut cli.allow)),
     key("allow_files", "allow_file", Slot::Paths(|cli| &mut cli.allow_file)),
     key("no_allow_self", "no_allow_self", Slot::Flag(|cli| &mut cli.no_allow_self)),
+    key("nat64", "nat64", Slot::Strings(|cli| &mut cli.nat64)),
     key("tunnels", "tunnels", Slot::Flag(|cli| &mut cli.tunnels)),
+    key("vxlan_ports", "vxlan_ports", Slot::Text(|cli| &mut cli.vxlan_ports)),
     key("json", "json", Slot::Path(|cli| &mut cli.json)),
     key("stats_interval", "stats_interval", Slot::Optional(|cli| &mut cli.stats_interval)),
     key("write", "write", Slot::Path(|cli| &mut cli.write)),
@@ -65,6 +66,9 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("block", "block", Slot::Optional(|cli| &mut cli.block)),
     key("block_time", "block_time", Slot::Text(|cli| &mut cli.block_time)),
     key("block_unverified", "block_unverified", Slot::Flag(|cli| &mut cli.block_unverified)),
+    key("block_wire", "block_wire", Slot::Flag(|cli| &mut cli.block_wire)),
+    key("block_networks", "block_networks", Slot::Flag(|cli| &mut cli.block_networks)),
+    key("block_scope", "block_scope", Slot::Text(|cli| &mut cli.block_scope)),
     key("max_blocks", "max_blocks", Slot::Text(|cli| &mut cli.max_blocks)),
     key("memory", "memory", Slot::Text(|cli| &mut cli.memory)),
     key("max_episodes", "max_episodes", Slot::Text(|cli| &mut cli.max_episodes)),
@@ -76,7 +80,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("verbose", "verbose", Slot::Count(|cli| &mut cli.verbose)),
 ];
 
-/// In a watch, beside its name.
+/// Keys of a watch, except its name.
 pub(in crate::config) const WATCH_KEYS: &[Key<WatchOptions>] = &[
     key("ports", "ports", Slot::Texts(|watch| &mut watch.ports)),
     key("limits", "limit", Slot::Texts(|watch| &mut watch.limit)),
@@ -89,4 +93,52 @@ pub(in crate::config) const WATCH_KEYS: &[Key<WatchOptions>] = &[
 
 const fn key<T>(name: &'static str, option: &'static str, slot: Slot<T>) -> Key<T> {
     Key { name, option, slot }
+}
+
+/// A key of the configuration file, for its documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileKey {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// The id of its option: the long name with `_` for `-`.
+    pub option: &'static str,
+    /// The type of its value.
+    pub value: FileValue,
+    /// Whether it belongs to a watch.
+    pub is_of_watch: bool,
+    /// Whether a replay ignores it.
+    pub is_live_alone: bool,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileValue {
+    /// `true` or `false`.
+    Flag,
+    /// A small number.
+    Count,
+    /// A string, or a number.
+    One,
+    /// The same, or a list of them.
+    OneOrMany,
+}
+
+/// All keys of the configuration file except `name`, which each watch must have and which has no option.
+#[must_use]
+pub fn file_keys() -> Vec<FileKey> {
+    let whole = KEYS.iter().map(|key| key.described(false));
+    whole.chain(WATCH_KEYS.iter().map(|key| key.described(true))).collect()
+}
+
+impl<T> Key<T> {
+    fn described(&self, is_of_watch: bool) -> FileKey {
+        let value = match self.slot {
+            Slot::Flag(_) => FileValue::Flag,
+            Slot::Count(_) => FileValue::Count,
+            Slot::Text(_) | Slot::Optional(_) | Slot::Path(_) => FileValue::One,
+            Slot::Texts(_) | Slot::Strings(_) | Slot::Paths(_) => FileValue::OneOrMany,
+        };
+        let is_live_alone = super::LIVE_ALONE.contains(&self.option);
+        FileKey { name: self.name, option: self.option, value, is_of_watch, is_live_alone }
+    }
 }

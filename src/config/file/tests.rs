@@ -1,6 +1,5 @@
-//! What a file becomes, and what is said of one that is wrong.
+//! Settings from a file, and errors.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use clap::CommandFactory as _;
@@ -9,7 +8,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::{Input, Output, Settings};
 
-/// Options that have no key, and why.
+mod example;
+mod files;
+
+/// Options without a key, and the reason.
 const WITHOUT_A_KEY: [(&str, &str); 7] = [
     ("read", "what is replayed is of one run"),
     ("list_interfaces", "it asks, and exits"),
@@ -20,7 +22,7 @@ const WITHOUT_A_KEY: [(&str, &str); 7] = [
     ("version", "it asks, and exits"),
 ];
 
-/// The settings for a file of this text and further options; complaints without the file's folder.
+/// The settings for a file with this text and further options; errors without the file's folder.
 fn settings(text: &str, options: &str) -> Result<Settings, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.toml");
@@ -28,17 +30,17 @@ fn settings(text: &str, options: &str) -> Result<Settings, Vec<String>> {
     let words = ["synwatch", "-c", path.to_str().unwrap()].into_iter().chain(options.split_whitespace());
     let said = |line: String| line.replace(&format!("{}/", folder.path().display()), "");
     let settings = Settings::new(Cli::read(words).unwrap());
-    // What it was read from has another name each time.
+    // The file's name differs in each run.
     let settings = settings.map(|settings| Settings { files: Vec::new(), ..settings });
     settings.map_err(|refused| refused.lines().map(said).collect())
 }
 
 #[track_caller]
-fn complains(text: &str, complaints: &[&str]) {
-    assert_eq!(settings(text, "-i eth0").unwrap_err(), complaints, "{text}");
+fn refuses(text: &str, errors: &[&str]) {
+    assert_eq!(settings(text, "-i eth0").unwrap_err(), errors, "{text}");
 }
 
-/// The names of the watches, with their ports and limits.
+/// The names of the watches with ports and limits.
 fn watches(settings: &Settings) -> Vec<String> {
     let shown = |watch: &crate::config::WatchSettings| {
         let limits: Vec<_> = watch.limits.sources.iter().map(ToString::to_string).collect();
@@ -66,18 +68,19 @@ fn every_option_has_its_key_or_a_reason_to_have_none() {
 }
 
 #[test]
-fn what_a_file_says_goes_where_its_option_would() {
+fn a_key_sets_the_same_as_its_option() {
     let text = r#"
         interfaces = ["eth0", "eth1"]
         expression = "not port 2525"
         snap_length = 96
         read_timeout = "1s"
         buffer = "1M"
-        threads = 3
         promisc = true
         allow = "192.0.2.1"
         no_allow_self = true
+        nat64 = ["2001:db8:64::/96", "64:ff9b:1::/48"]
         tunnels = true
+        vxlan_ports = "8472"
         json = "/var/log/eve.json"
         stats_interval = "8s"
         write = "out.pcapng"
@@ -99,14 +102,14 @@ fn what_a_file_says_goes_where_its_option_would() {
         prefix6 = "48"
         quiet_time = "5m"
     "#;
-    let words = "synwatch -i eth0 -i eth1 --snap-length 96 --read-timeout 1s --buffer 1M --threads 3 --promisc --allow 192.0.2.1 \
-                 --no-allow-self --tunnels --json /var/log/eve.json --stats-interval 8s --write-max 10M -w /out.pcapng \
+    let words = "synwatch -i eth0 -i eth1 --snap-length 96 --read-timeout 1s --buffer 1M --promisc --allow 192.0.2.1 \
+                 --no-allow-self --nat64 2001:db8:64::/96 --nat64 64:ff9b:1::/48 --tunnels --vxlan-ports 8472 --json /var/log/eve.json --stats-interval 8s --write-max 10M -w /out.pcapng \
                  --update 30s --utc --fail-on-alert --memory 1G --max-episodes 7 -vv -p mail,2525,8000-8010 -l 5/1s \
                  --network-limit off --destination-limit 100/1s --prefix4 24 --prefix6 48 --quiet-time 5m \
                  not port 2525";
     let mut said = settings(text, "").unwrap();
     let mut wanted = Settings::new(Cli::read(words.split_whitespace()).unwrap()).unwrap();
-    // A place in a file, its folder, and a watch's name are what options cannot say.
+    // Options cannot express locations in a file, its folder or a watch's name.
     let place = said.expression.as_mut().map(|text| std::mem::replace(&mut text.place, Place::CommandLine));
     assert!(matches!(place, Some(Place::File(place)) if place.key == "expression"));
     let written = said.write.take().unwrap();
@@ -117,7 +120,7 @@ fn what_a_file_says_goes_where_its_option_would() {
 }
 
 #[test]
-fn a_file_without_interfaces_is_told_of_them() {
+fn a_file_without_interfaces_is_refused_with_the_key() {
     assert_eq!(
         settings("", "").unwrap_err(),
         [r#"no packets to look at (interfaces = ["IF"] in "x.toml", -i IF, or -r FILE)"#]
@@ -165,7 +168,7 @@ const TWO: &str = r#"
 "#;
 
 #[test]
-fn there_are_as_many_watches_as_are_written_in_their_order() {
+fn the_watches_of_a_file_keep_their_number_and_order() {
     let settings = settings(TWO, "-i eth0").unwrap();
     let mail = "mail 25,110,143,465,587,993,995 20/10s";
     assert_eq!(watches(&settings), [mail, "ssh 22 30/10s 60/1m 32/1m:silent"]);
@@ -182,36 +185,36 @@ fn an_option_wins_in_each_watch_and_ports_make_one_of_their_own() {
 }
 
 #[test]
-fn what_is_wrong_with_a_value_is_said_as_of_its_option_with_its_place() {
-    complains(
+fn an_invalid_value_is_reported_like_that_of_its_option_with_its_location() {
+    refuses(
         "memory = \"64\"\n\n[[watch]]\nname = \"mail\"\nports = \"mail\"\nlimits = [\"30/10s\", \"5000/10s\"]\n",
         &[
             r#"x.toml:1:10: memory: "64": a unit is missing: B, KiB, MiB, GiB, TiB (64MiB)"#,
             r#"x.toml:6:21: watch.limits: "5000/10s": more than 4096 attempts (say it with a shorter window: 2500/5s)"#,
         ],
     );
-    complains("max_episodes = 0\n", &[r#"x.toml:1:16: max_episodes: "0": not from 1 to 1000000"#]);
-    complains("update = 60\n", &[r#"x.toml:1:10: update: "60": a unit is missing: ms, s, m, h, d (60s)"#]);
-    complains(
+    refuses("max_episodes = 0\n", &[r#"x.toml:1:16: max_episodes: "0": not from 1 to 1000000"#]);
+    refuses("update = 60\n", &[r#"x.toml:1:10: update: "60": a unit is missing: ms, s, m, h, d (60s)"#]);
+    refuses(
         "write = \"-\"\n",
         &[r#"x.toml:1:9: write: "-": standard output is not written to (name a file)"#],
     );
-    complains(
+    refuses(
         "stats_interval = \"5s\"\n",
         &[
             r#"x.toml:1:18: stats_interval: "5s": there is no JSON to write it to (say where with --json FILE)"#,
         ],
     );
-    complains(
+    refuses(
         "é = 1; # two bytes, one column\n",
         &["x.toml:1:1: invalid unquoted key, expected letters, numbers, `-`, `_`"],
     );
-    complains("quiet = true\n verbose = 1\n", &["x.toml:2:2: verbose: excludes quiet (leave one out)"]);
-    complains(
+    refuses("quiet = true\n verbose = 1\n", &["x.toml:2:2: verbose: excludes quiet (leave one out)"]);
+    refuses(
         "names = true\nutc = true\nno_names = true",
         &["x.toml:3:1: no_names: excludes names (leave one out)"],
     );
-    complains(
+    refuses(
         "[[watch]]\nname = \"a\"\nports = [25, \"smpt\", 70000, \"9-8\"]\n",
         &[
             r#"x.toml:3:14: watch.ports: "smpt": "smpt" is no number, range or known service (25, 8000-8010, smtp, mail, any)"#,
@@ -219,15 +222,15 @@ fn what_is_wrong_with_a_value_is_said_as_of_its_option_with_its_place() {
             r#"x.toml:3:29: watch.ports: "9-8": 9-8 runs backwards (8-9)"#,
         ],
     );
-    complains(
+    refuses(
         "[[watch]]\nname = \"a\"\nports = 25\nlimits = [\"30/10s\", \"60/60s\", \"30/10000ms\"]\n",
         &[r#"x.toml:4:31: watch.limits: "30/10000ms": given twice (leave one out)"#],
     );
 }
 
 #[test]
-fn keys_that_there_are_not_are_errors_and_near_ones_are_named() {
-    complains(
+fn unknown_keys_are_errors_and_similar_ones_are_suggested() {
+    refuses(
         "interface = \"eth0\"\nquiet-time = \"5s\"\nmax-episodes = 5\nzebra = 1\n\n[[watch]]\nname = \"a\"\n\
          ports = 1\nlimit = \"1/1s\"\nmemory = \"1G\"\n\"a\\nb\" = 1\n",
         &[
@@ -240,23 +243,26 @@ fn keys_that_there_are_not_are_errors_and_near_ones_are_named() {
             "x.toml:11:1: watch.a\\nb: no such key (keys are the long names of options, with _ for -: synwatch --help)",
         ],
     );
-    complains(
-        "ports = 25\n",
-        &["x.toml:1:1: ports: no such key here (ports belongs below a line [[watch]])"],
-    );
-    complains(
+    refuses("ports = 25\n", &["x.toml:1:1: ports: no such key here (ports belongs below a line [[watch]])"]);
+    refuses(
         "read = \"a.pcap\"\nlist-interfaces = true\n",
         &[
             "x.toml:1:1: read: no such key: it concerns one run (give it as an option)",
             "x.toml:2:1: list-interfaces: no such key: it concerns one run (give it as an option)",
         ],
     );
+    refuses(
+        "threads = 4\n",
+        &[
+            "x.toml:1:1: threads: removed: one thread reads (leave it out, or run one synwatch for each interface)",
+        ],
+    );
 }
 
 #[test]
 fn a_key_that_is_given_twice_is_named() {
-    complains("utc = true\n utc = false\n", &["x.toml:2:2: utc: given twice (leave one out)"]);
-    complains(
+    refuses("utc = true\n utc = false\n", &["x.toml:2:2: utc: given twice (leave one out)"]);
+    refuses(
         "[[watch]]\nname = \"a\"\nports = 1\nname = \"b\"\n",
         &["x.toml:4:1: name: given twice (leave one out)"],
     );
@@ -264,7 +270,7 @@ fn a_key_that_is_given_twice_is_named() {
 
 #[test]
 fn values_of_the_wrong_kind_are_errors() {
-    complains(
+    refuses(
         "promisc = \"yes\"\nverbose = 300\nmemory = 1.5\njson = 5\nallow = [\"192.0.2.1\", true, {}]\nwatch = 3\n",
         &[
             "x.toml:1:11: promisc: a string where true or false is wanted",
@@ -276,7 +282,7 @@ fn values_of_the_wrong_kind_are_errors() {
             "x.toml:6:9: watch: a whole number where watches are wanted (each begins with a line [[watch]])",
         ],
     );
-    complains(
+    refuses(
         "interfaces = [1]\nexpression = 5\nverbose = 9\n",
         &[
             "x.toml:1:15: interfaces: a whole number where a string is wanted",
@@ -284,7 +290,7 @@ fn values_of_the_wrong_kind_are_errors() {
             r#"x.toml:3:11: verbose: "9": not from 0 to 3"#,
         ],
     );
-    complains(
+    refuses(
         "[watch]\nname = \"mail\"\n",
         &["x.toml:1:1: watch: a table where watches are wanted (each begins with a line [[watch]])"],
     );
@@ -292,7 +298,7 @@ fn values_of_the_wrong_kind_are_errors() {
 
 #[test]
 fn a_watch_has_a_name_of_its_own_and_ports() {
-    complains(
+    refuses(
         "[[watch]]\nquiet_time = \"1s\"\n[[watch]]\nname = \"a b\"\nports = []\nlimits = []\n\
          [[watch]]\nname = \"a\"\nports = 1\n[[watch]]\nname = \"a\"\nports = 2\n[[watch]]\nname = \"\"\nports = 3\n\
          [[watch]]\nname = \"b c\"\nports = 4\n",
@@ -315,14 +321,14 @@ fn there_are_64_watches_at_most() {
         (0..most).map(|n| format!("[[watch]]\nname = \"{n}\"\nports = {n}\n")).collect()
     };
     assert_eq!(settings(&text(64), "-i eth0").unwrap().watches.len(), 64);
-    complains(&text(65), &["x.toml:193:1: watch: more than 64 watches (a watch can have many ports)"]);
+    refuses(&text(65), &["x.toml:193:1: watch: more than 64 watches (a watch can have many ports)"]);
 }
 
 #[test]
-fn of_a_great_many_faults_a_hundred_are_told() {
+fn a_hundred_faults_are_shown_at_most() {
     let text: String = (0..1000).map(|n| format!("x{n} = 1\n")).collect();
-    let complaints = settings(&text, "-i eth0").unwrap_err();
-    assert_eq!((complaints.len(), complaints[100].as_str()), (101, "and 900 more"));
+    let errors = settings(&text, "-i eth0").unwrap_err();
+    assert_eq!((errors.len(), errors[100].as_str()), (101, "and 900 more"));
 }
 
 #[test]
@@ -343,44 +349,7 @@ fn nesting_without_end_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_says_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    fs::write(file("latin1.toml"), b"utc = true\n# caf\xe9\n").unwrap();
-    for (path, complaint) in [
-        (file("missing"), "cannot read configuration \"X\": no such file or directory"),
-        (folder.path().display().to_string(), "cannot read configuration \"X\": is a directory"),
-        (
-            "/dev/zero".to_owned(),
-            "configuration \"X\": larger than 1MiB (is it a configuration of synwatch?)",
-        ),
-        (file("latin1.toml"), "X:2:6: not UTF-8 (save it as UTF-8)"),
-    ] {
-        let cli = Cli::read(["synwatch", "-i", "eth0", "-c", &path]).unwrap();
-        assert_eq!(Settings::new(cli).unwrap_err().to_string(), complaint.replace('X', &path));
-    }
-}
-
-#[test]
-fn files_that_it_names_are_beside_it() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("x.toml"), "allow_files = [\"mine\", \"broken\"]\n").unwrap();
-    fs::write(folder.path().join("mine"), "192.0.2.1\n").unwrap();
-    fs::write(folder.path().join("broken"), "\nmx1\n").unwrap();
-    let path = folder.path().join("x.toml").display().to_string();
-    let cli = Cli::read(["synwatch", "-i", "eth0", "-c", &path]).unwrap();
-    let broken = folder.path().join("broken").display().to_string();
-    assert_eq!(
-        Settings::new(cli).unwrap_err().to_string(),
-        format!(
-            "{path}:1:24: allow_files: allow-file {broken:?}: line 2: \"mx1\": no address or network \
-             (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)"
-        )
-    );
-}
-
-#[test]
-fn a_log_line_tells_the_first_fault_and_how_many_there_are() {
+fn a_log_line_has_the_first_fault_and_the_number_of_further_ones() {
     let faults: Refused = ["b", "a"]
         .map(|cause| UsageError::Key { place: place(cause), cause: cause.to_owned() })
         .into_iter()
@@ -395,57 +364,6 @@ fn a_log_line_tells_the_first_fault_and_how_many_there_are() {
 fn place(cause: &str) -> Box<FilePlace> {
     let at = if cause == "a" { 0 } else { 1 };
     Box::new(FilePlace { path: std::path::Path::new("x").into(), text: "\n".into(), at, key: "k".to_owned() })
-}
-
-/// Lines of the example that are commented-out keys, with their keys.
-fn example() -> (String, BTreeMap<usize, String>) {
-    let text = include_str!("../../../contrib/synwatch.toml").to_owned();
-    let keys = text.lines().enumerate().filter_map(|(number, line)| {
-        let (key, _) = line.strip_prefix('#')?.split_once(" = ")?;
-        (!key.starts_with(' ')).then(|| (number, key.to_owned()))
-    });
-    let keys = keys.collect();
-    (text, keys)
-}
-
-#[test]
-fn the_example_shows_every_key_and_its_default_is_the_programs() {
-    let (text, commented) = example();
-    let without = Settings::new(Cli::read(["synwatch", "-i", "any"]).unwrap()).unwrap();
-    assert_eq!(settings(&text, ""), Ok(without.clone()), "as it is");
-
-    let command = Cli::command();
-    for (name, option) in KEYS
-        .iter()
-        .map(|key| (key.name, key.option))
-        .chain(WATCH_KEYS.iter().map(|key| (key.name, key.option)))
-    {
-        let shown = commented.iter().find(|(_, key)| *key == name);
-        let Some((number, _)) = shown else {
-            assert!(text.contains(&format!("\n{name} = ")), "contrib/synwatch.toml does not show {name}");
-            continue;
-        };
-        // One needs the other.
-        let needed = if name == "stats_interval" { "json" } else { name };
-        let lines = text.lines().enumerate().map(|(at, line)| match commented.get(&at) {
-            Some(key) if at == *number || key == needed => &line[1..],
-            _ => line,
-        });
-        let mut said =
-            settings(&lines.collect::<Vec<_>>().join("\n"), "").map_err(|complaints| complaints.join("\n"));
-        if name == "allow_files" {
-            assert!(said.unwrap_err().contains("cannot read allow-file"), "there is none beside it");
-            continue;
-        }
-        let option = command.get_arguments().find(|known| known.get_id() == option).unwrap();
-        let has_default = !option.get_default_values().is_empty() || !option.get_action().takes_values();
-        if !has_default {
-            let said = said.as_mut().unwrap();
-            assert_ne!(*said, without, "{name} is an example of what can be said");
-            continue;
-        }
-        assert_eq!(said, Ok(without.clone()), "{name} is shown with its default");
-    }
 }
 
 proptest! {
@@ -465,14 +383,4 @@ proptest! {
         let lines: Vec<_> = lines.into_iter().map(|(key, sign, value)| format!("{key} {sign} {value}")).collect();
         let _ = settings(&format!("{}\n{header}\n{}", lines.join("\n"), lines.join("\n")), "-i eth0");
     }
-}
-
-#[test]
-fn the_files_that_may_be_read_again_are_known() {
-    let folder = tempfile::tempdir().unwrap();
-    let [config, allow] = ["x.toml", "allow.txt"].map(|name| folder.path().join(name));
-    fs::write(&config, "allow_files = \"allow.txt\"").unwrap();
-    fs::write(&allow, "192.0.2.1\n").unwrap();
-    let words = ["synwatch", "-i", "eth0", "-c", config.to_str().unwrap()];
-    assert_eq!(Settings::new(Cli::read(words).unwrap()).unwrap().files, [config, allow]);
 }

@@ -1,0 +1,108 @@
+//! An interface that is watched so that the kernel tells the direction of each packet.
+//!
+//! libpcap tells no direction on a handle of the interface itself: its Ethernet frames carry only what the sender
+//! wrote. On `any` each packet has the kernel's packet type and the index of its interface (Linux cooked capture v2), so
+//! that one interface is had from there by the filter `ifindex N`. The frames' receiver and their VLAN tags are not
+//! told then. Two handles with `inbound` and `outbound` would keep those, but the kernel hands each one's packets over
+//! up to a read time-out later than the other's, and an answer would overtake its SYN or wait for it.
+//!
+//! Not so: promiscuous interfaces (`any` never is), NFLOG, interfaces that are neither Ethernet nor IP, and filter
+//! expressions that need an Ethernet header.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::live::Opening;
+use crate::wire::packet::LinkType;
+
+/// All interfaces.
+pub(super) const ANY: &str = "any";
+/// The index that stands for all interfaces; none has it.
+pub(super) const ALL: u32 = 0;
+
+/// `ARPHRD_` types (linux/if_arp.h) whose packets begin with Ethernet or IP: Ethernet, PPP, raw IP, tunnels of IP,
+/// loopback, SIT, GRE over IPv4 and over IPv6, none (tun, WireGuard).
+const PLAIN: [u32; 10] = [1, 512, 519, 768, 769, 772, 776, 778, 823, 65534];
+
+/// What is known of such an interface.
+#[derive(Debug)]
+pub(super) struct Directed {
+    index: u32,
+    /// What it had dropped when that was last asked.
+    dropped: u64,
+}
+
+impl Directed {
+    /// The interface of this name, if it is there, is up, and can be watched so.
+    pub(super) fn of(name: &str, opening: &Opening) -> Option<Self> {
+        if name == ANY {
+            let is_told = opening.filter.text(LinkType::LINUX_SLL2).is_ok();
+            return is_told.then_some(Self { index: ALL, dropped: 0 });
+        }
+        let is_up = number(name, "flags").is_some_and(|flags| flags & 1 != 0);
+        let is_plain = number(name, "type").is_some_and(|kind| PLAIN.contains(&kind));
+        if opening.promisc || !is_up || !is_plain {
+            return None;
+        }
+        if opening.filter.text(LinkType::LINUX_SLL2).is_err() {
+            // One that makes no sense there either is refused when the interface is opened.
+            if opening.filter.text(LinkType::ETHERNET).is_ok() {
+                log::warn!(
+                    "the filter expression needs the link-layer header of interface {name:?}: the kernel tells no \
+                     directions there, and verified=wire is the most that is said"
+                );
+            }
+            return None;
+        }
+        Some(Self { index: number(name, "ifindex")?, dropped: drops(name) })
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Whether the interface of this name is still that one.
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.index == ALL || number(name, "ifindex") == Some(self.index)
+    }
+
+    /// How many packets the interface has dropped since this was asked last.
+    pub(super) fn dropped(&mut self, name: &str) -> u64 {
+        let before = std::mem::replace(&mut self.dropped, drops(name));
+        self.dropped.saturating_sub(before)
+    }
+}
+
+/// Whether the packets of the interface of this name begin with an Ethernet header where it is opened by itself.
+#[must_use]
+pub(crate) fn is_ethernet(name: &str) -> bool {
+    const ETHERNET: [u32; 2] = [1, 772];
+    number(name, "type").is_some_and(|kind| ETHERNET.contains(&kind))
+}
+
+/// What an interface or its driver dropped, as libpcap counts it.
+fn drops(name: &str) -> u64 {
+    ["statistics/rx_missed_errors", "statistics/rx_fifo_errors"]
+        .iter()
+        .filter_map(|what| read(name, what)?.parse::<u64>().ok())
+        .sum()
+}
+
+/// A number that the system tells of an interface, decimal or hexadecimal.
+pub(super) fn number(name: &str, what: &str) -> Option<u32> {
+    let text = read(name, what)?;
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// What the system tells of an interface.
+pub(super) fn read(name: &str, what: &str) -> Option<String> {
+    // A name with a slash is no interface's.
+    if name.contains('/') || name == "." || name == ".." {
+        return None;
+    }
+    let path: PathBuf = ["/sys/class/net", name, what].iter().collect();
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}

@@ -1,0 +1,80 @@
+//! Whether the machine's clock has been set back: nobody tells, but it falls behind one that is never set.
+//!
+//! Packets tell by their times. Where none come, the time that idle interfaces tell would be waited for, for as long as
+//! the clock was set back: no episode would end, no report be due.
+
+use std::time::{Duration, Instant};
+
+use crate::base::time::Timestamp;
+
+/// What is set back by less is mere disorder, as packets' times have it.
+const STEP: i64 = 1_000_000_000;
+
+/// The machine's clock, beside one that is never set.
+#[derive(Debug)]
+pub(super) struct WallClock {
+    started: Instant,
+    /// What it would have shown when the other one started, in nanoseconds, had it not been set since.
+    origin: i64,
+    set_back_at: Option<Instant>,
+}
+
+impl WallClock {
+    /// As it stands.
+    pub(super) fn new(shown: Timestamp, now: Instant) -> Self {
+        Self { started: now, origin: shown.nanos(), set_back_at: None }
+    }
+
+    /// Whether it was set back, at least so long ago: it is said once.
+    pub(super) fn was_set_back(&mut self, shown: Timestamp, now: Instant, ago: Duration) -> bool {
+        let elapsed =
+            i64::try_from(now.saturating_duration_since(self.started).as_nanos()).unwrap_or(i64::MAX);
+        let origin = shown.nanos().saturating_sub(elapsed);
+        if self.origin.saturating_sub(origin) > STEP {
+            self.set_back_at = Some(now);
+        }
+        // It may be slewed for as long as it likes.
+        self.origin = origin;
+        self.set_back_at.take_if(|at| now.saturating_duration_since(*at) >= ago).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGO: Duration = Duration::from_millis(30);
+
+    /// When it is said that a clock was set back, that shows these milliseconds after so many have passed.
+    fn said(shows: &[(u64, i64)]) -> Vec<u64> {
+        let (now, shown) = (Instant::now(), 1_700_000_000_000);
+        let at = |millis: i64| Timestamp::from_nanos((shown + millis) * 1_000_000);
+        let mut clock = WallClock::new(at(0), now);
+        let said = |&&(passed, shows): &&(u64, i64)| {
+            clock.was_set_back(at(shows), now + Duration::from_millis(passed), AGO)
+        };
+        shows.iter().filter(said).map(|(passed, _)| *passed).collect()
+    }
+
+    #[test]
+    fn a_clock_that_runs_was_not_set() {
+        assert_eq!(said(&[(10, 10), (1_000, 1_000), (9_000, 9_000)]), [0; 0]);
+    }
+
+    #[test]
+    fn one_that_is_set_back_by_more_than_a_second_was_and_it_is_said_once_and_late_enough() {
+        assert_eq!(said(&[(10, -990), (50, -950), (90, -910)]), [0; 0], "exactly a second");
+        assert_eq!(said(&[(10, -991), (39, -962), (40, -961), (90, -911)]), [40]);
+        assert_eq!(
+            said(&[(10, -3_600_000), (5_000, -3_595_000), (6_000, -7_000_000), (7_000, -6_999_000)]),
+            [5_000, 7_000]
+        );
+    }
+
+    #[test]
+    fn one_that_is_set_forward_or_slewed_was_not_set_back() {
+        assert_eq!(said(&[(10, 60_000), (90, 60_080)]), [0; 0]);
+        let slewed: Vec<_> = (1..100).map(|second| (second * 1_000, second as i64 * 950)).collect();
+        assert_eq!(said(&slewed), [0; 0]);
+    }
+}

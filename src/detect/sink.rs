@@ -1,0 +1,111 @@
+//! Where alerts go: what the detector drives.
+
+use crate::base::time::Timestamp;
+use crate::detect::alert::Alert;
+use crate::engine::attempt::{Before, Logged};
+use crate::engine::stats::{Beat, Stats};
+
+/// A destination of reports. The default of each method does nothing.
+pub trait Sink: Send {
+    /// Handles one report.
+    fn alert(&mut self, alert: &Alert);
+
+    /// Handles the opening of an episode: its first report, and, if recorded, the attempts of the window that met the
+    /// limit. Attempts that the episode gets later follow.
+    fn opening(&mut self, _alert: &Alert, _before: &[Before]) {}
+
+    /// Handles an attempt of an open episode that the counting thread recorded before it learned of the episode.
+    fn late(&mut self, _episode: u64, _attempt: Logged) {}
+
+    /// Handles an open episode whose source has become verified since its last report.
+    fn verified(&mut self, _alert: &Alert) {}
+
+    /// Records the counters at `now`.
+    fn stats(&mut self, _now: Timestamp, _stats: &Stats) {}
+
+    /// Shows the counters on request.
+    fn show(&mut self, _stats: &Stats) {}
+
+    /// Flushes: everything before the second of `now` has been reported.
+    fn tick(&mut self, _now: Timestamp) {}
+
+    /// Handles the heartbeat, which has passed all stages from the source on. In live runs it comes once a second.
+    fn beat(&mut self, _beat: &Beat) {}
+
+    /// Reopens the file under the same name: log rotation has moved the old one away.
+    fn reopen(&mut self) {}
+
+    /// Flushes everything at the end of the run.
+    fn finish(&mut self, _now: Timestamp) {}
+
+    /// The number of reports held back by a rate limit.
+    fn held_back(&self) -> u64 {
+        0
+    }
+
+    /// The number of reports that could not be written.
+    fn lost(&self) -> u64 {
+        0
+    }
+}
+
+/// Several sinks, called in order.
+#[derive(Default)]
+pub(crate) struct Sinks(Vec<Box<dyn Sink>>);
+
+impl Sinks {
+    /// Adds a sink.
+    pub(crate) fn push(&mut self, sink: impl Sink + 'static) {
+        self.0.push(Box::new(sink));
+    }
+}
+
+impl Sink for Sinks {
+    fn alert(&mut self, alert: &Alert) {
+        self.0.iter_mut().for_each(|sink| sink.alert(alert));
+    }
+
+    fn opening(&mut self, alert: &Alert, before: &[Before]) {
+        self.0.iter_mut().for_each(|sink| sink.opening(alert, before));
+    }
+
+    fn late(&mut self, episode: u64, attempt: Logged) {
+        self.0.iter_mut().for_each(|sink| sink.late(episode, attempt));
+    }
+
+    fn verified(&mut self, alert: &Alert) {
+        self.0.iter_mut().for_each(|sink| sink.verified(alert));
+    }
+
+    fn stats(&mut self, now: Timestamp, stats: &Stats) {
+        self.0.iter_mut().for_each(|sink| sink.stats(now, stats));
+    }
+
+    fn show(&mut self, stats: &Stats) {
+        self.0.iter_mut().for_each(|sink| sink.show(stats));
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.0.iter_mut().for_each(|sink| sink.tick(now));
+    }
+
+    fn beat(&mut self, beat: &Beat) {
+        self.0.iter_mut().for_each(|sink| sink.beat(beat));
+    }
+
+    fn reopen(&mut self) {
+        self.0.iter_mut().for_each(|sink| sink.reopen());
+    }
+
+    fn finish(&mut self, now: Timestamp) {
+        self.0.iter_mut().for_each(|sink| sink.finish(now));
+    }
+
+    fn held_back(&self) -> u64 {
+        self.0.iter().map(|sink| sink.held_back()).sum()
+    }
+
+    fn lost(&self) -> u64 {
+        self.0.iter().map(|sink| sink.lost()).sum()
+    }
+}

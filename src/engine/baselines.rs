@@ -1,0 +1,47 @@
+//! Attempts as the limits count them, for a baseline: the same ones, at the same times, for the same sources.
+
+use crate::engine::baseline::{Baseline, Party};
+use crate::engine::clock::Ticks;
+use crate::engine::event::Key;
+use crate::engine::outcome::Outcome;
+
+use super::batch::Pending;
+use super::counter_stage::CounterStage;
+use super::groups::{Row, Watching};
+
+impl CounterStage {
+    /// Takes note of an attempt that a tally has recorded.
+    #[inline]
+    pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
+        // Nearly always there is none.
+        if self.baseline.is_none() {
+            return;
+        }
+        let Row { watch, tally, by, .. } = *row;
+        let key = by.key(&self.watches[watch], &pending.parties, tag);
+        self.note_in(watch, key, pending.now.ticks, |watching| {
+            watching.tallies[tally].counter.baseline.as_mut()
+        });
+    }
+
+    /// Takes note of an attempt that became something, when that is settled.
+    pub(super) fn note_outcome(&mut self, watch: usize, outcome: Outcome, key: Key, time: Ticks) {
+        self.note_in(watch, key, time, |watching| {
+            let counter = watching.outcomes.iter_mut().find(|(of, _)| *of == outcome);
+            counter.and_then(|(_, counter)| counter.baseline.as_mut())
+        });
+    }
+
+    fn note_in(
+        &mut self,
+        watch: usize,
+        key: Key,
+        time: Ticks,
+        baseline: impl FnOnce(&mut Watching) -> Option<&mut Baseline>,
+    ) {
+        let Some(budget) = &mut self.baseline else { return };
+        if let Some(baseline) = baseline(&mut self.watches[watch]) {
+            baseline.count(Party::new(key.kind, key.source), time, budget);
+        }
+    }
+}

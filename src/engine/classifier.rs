@@ -1,0 +1,176 @@
+//! What a packet says, and whom it concerns: from its bytes to a segment in a batch.
+
+use std::net::IpAddr;
+
+use super::batch::{Batch, Now, Pending};
+use super::parties::{self, Hasher};
+use crate::base::hash;
+use crate::capture::{Expression, MOST_PAYLOAD};
+use crate::engine::clock::Reading;
+use crate::engine::watch::PortSet;
+use crate::wire::decode::{Decoder, Hidden, Plain, Skip, Tunnels};
+use crate::wire::packet::Packet;
+use crate::wire::packet_copy::PacketCopy;
+use crate::wire::segment::{Flags, Gist, Place, Segment};
+
+/// Sorts out the segments that are looked at further.
+#[derive(Debug)]
+pub(super) struct Classifier {
+    decoder: Decoder,
+    expression: Option<Expression>,
+    /// The ports of all watches.
+    ports: PortSet,
+    own: Vec<IpAddr>,
+    hasher: Hasher,
+    keeps: bool,
+}
+
+/// What a segment is to the watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// An attempt at a watched port.
+    Attempt,
+    /// No attempt, and came from a server that opens or refuses a connection. It may go to one as well.
+    Answer { to_server: bool },
+    /// It tells something else of an attempt.
+    More { to_server: bool },
+}
+
+impl Classifier {
+    /// `keeps` says whether packets are kept beside their segments.
+    pub(super) fn new(
+        tunnels: Tunnels,
+        expression: Option<Expression>,
+        ports: PortSet,
+        key: hash::Key,
+        keeps: bool,
+    ) -> Self {
+        let (decoder, hasher) = (Decoder::new(tunnels, key), Hasher::new(key));
+        Self { decoder, expression, ports, own: Vec::new(), hasher, keeps }
+    }
+
+    /// An empty batch for what this sorts out.
+    pub(super) fn batch(&self, room: usize) -> Batch {
+        Batch::new(room, self.keeps)
+    }
+
+    /// Watches other ports from now on.
+    pub(super) fn watch(&mut self, ports: PortSet, tunnels: Tunnels) {
+        self.ports = ports;
+        self.decoder.set_tunnels(tunnels);
+    }
+
+    pub(super) fn set_own(&mut self, own: Vec<IpAddr>) {
+        self.own = own;
+    }
+
+    #[inline]
+    fn is_own(&self, address: &IpAddr) -> bool {
+        !self.own.is_empty() && self.own.contains(address)
+    }
+
+    /// Has what a packet says wait in the batch, or says why it does not count.
+    #[inline]
+    pub(super) fn sift(
+        &mut self,
+        packet: &Packet<'_>,
+        clock: &Reading,
+        batch: &mut Batch,
+    ) -> Result<(), Skip> {
+        if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
+            return Err(Skip::Filtered);
+        }
+        // Most of what passes is told by ports and flags alone, and no more of it is read.
+        let (role, segment) = match Plain::of(packet) {
+            Some(plain) => {
+                self.decoder.pass();
+                (self.role(plain.gist())?, plain.segment(packet))
+            }
+            None => {
+                let read = self.decoder.read(packet, &mut batch.skipped);
+                if let Some(hidden) = self.decoder.hidden() {
+                    self.take_hidden(packet, hidden, clock, batch);
+                }
+                let segment = read?;
+                (self.role(segment.gist())?, segment)
+            }
+        };
+        self.take(packet, segment, role, clock, batch);
+        if role == Role::Attempt { Ok(()) } else { Err(Skip::OtherFlags) }
+    }
+
+    /// What a segment is to the watches, or why it is nothing: attempts at the watched ports; of what came of them
+    /// SYN-ACK, FIN and RST, empty ACKs, and what the client sends with PSH or few bytes: some clients never send an
+    /// empty ACK. The kernel's filter passes no others, so that live and replay say the same.
+    #[inline]
+    fn role(&self, gist: Gist) -> Result<Role, Skip> {
+        let Gist { flags, src_port, dst_port, payload } = gist;
+        let to_server = self.ports.contains(dst_port);
+        if flags.is_attempt() {
+            return if to_server { Ok(Role::Attempt) } else { Err(Skip::PortNotWatched) };
+        }
+        let from_server = || self.ports.contains(src_port);
+        let says_more = if flags.0 & (Flags::SYN.0 | Flags::RST.0) != 0 {
+            if from_server() {
+                return Ok(Role::Answer { to_server });
+            }
+            to_server
+        } else if flags.has(Flags::FIN) {
+            to_server || from_server()
+        } else {
+            let is_small = |most: u32| payload.is_some_and(|payload| payload <= most);
+            flags.has(Flags::ACK)
+                && (to_server && (flags.has(Flags::PSH) || is_small(MOST_PAYLOAD))
+                    || from_server() && is_small(0))
+        };
+        if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
+    }
+
+    /// Has a segment wait in the batch.
+    #[inline]
+    fn take(
+        &mut self,
+        packet: &Packet<'_>,
+        segment: Segment,
+        role: Role,
+        clock: &Reading,
+        batch: &mut Batch,
+    ) {
+        let (to_server, is_answer) = match role {
+            Role::Attempt => (true, false),
+            Role::Answer { to_server } => (to_server, true),
+            Role::More { to_server } => (to_server, false),
+        };
+        let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
+        let (client, server) = parties::ends(&segment, to_server);
+        let is_own = self.is_own(&client.0);
+        let parties = self.hasher.parties(client, server, is_own);
+        let connection = parties.connection();
+        batch.push(|| Pending { segment, now, parties, connection, to_server, is_answer, is_hidden: false });
+        if self.keeps {
+            batch.kept.push(PacketCopy::new(packet));
+        }
+    }
+
+    /// Has it wait in the batch that a packet could not be read: it may have been the SYN of an answer that follows.
+    #[cold]
+    fn take_hidden(&mut self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, batch: &mut Batch) {
+        let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
+        let place = Place { interface: packet.interface, ..Place::default() };
+        let segment = Segment::hidden(hidden.src, hidden.dst, place);
+        let parties = self.hasher.parties((hidden.src, 0), (hidden.dst, 0), false);
+        let connection = parties.connection();
+        batch.push(|| Pending {
+            segment,
+            now,
+            parties,
+            connection,
+            to_server: true,
+            is_answer: false,
+            is_hidden: true,
+        });
+        if self.keeps {
+            batch.kept.push(PacketCopy::new(packet));
+        }
+    }
+}

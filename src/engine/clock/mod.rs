@@ -1,0 +1,256 @@
+//! From capture time to the ticks that the tables compare.
+//!
+//! A tick is 0.1 ms of capture time, rounded down since the first packet. Ticks never run backwards and never wrap,
+//! whatever the capture's times do:
+//!
+//! - A jump forward by more than the tables look back is shortened to just more than that: nothing before it counts
+//!   any more either way, and damaged times cannot use up the range.
+//! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
+//!   the step counts: the rings are as good as empty, without a word being written.
+//! - When the range is used up (636 days of capture time, or of such jumps) it starts anew, and so does all counting, as
+//!   after a step back.
+//!
+//! With several lanes (interfaces, each with a clock of its own) now is the smallest of them, but for those that are out
+//! of reach.
+
+use std::time::Duration;
+
+use crate::base::time::Timestamp;
+
+mod ticks;
+
+use ticks::{END, START};
+
+pub(crate) use ticks::Reading;
+pub use ticks::Ticks;
+
+/// A step back of more than this is no mere disorder.
+pub(crate) const DISORDER: Duration = Duration::from_secs(1);
+/// How far the interfaces of a capture file may be behind one another: dumpcap writes what each has in turn.
+pub(crate) const REACH: Duration = Duration::from_secs(10);
+
+/// The capture's clock.
+#[derive(Debug)]
+pub struct Clock {
+    lanes: Box<[Option<Timestamp>]>,
+    /// The newest time of a packet on each: a lane's time may have gone on without any.
+    packets: Box<[Option<Timestamp>]>,
+    reading: Reading,
+    /// The lane that alone has told a time, and where the second of now ends then.
+    alone: usize,
+    until: Timestamp,
+    /// A lane that is this much behind the newest is not waited for.
+    reach: Duration,
+    /// How far back the tables look, in ticks.
+    longest: u64,
+}
+
+/// What a packet's time did to the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The second of now is the same.
+    SameSecond,
+    /// The second of now has changed.
+    NewSecond,
+    /// The lane's time stepped back by more than a second; now is the packet's time.
+    SteppedBack,
+}
+
+impl Clock {
+    /// A clock for so many lanes, and for tables that look back as far as `longest`.
+    #[must_use]
+    pub fn new(lanes: usize, longest: Duration) -> Self {
+        Self {
+            lanes: vec![None; lanes.max(1)].into(),
+            packets: vec![None; lanes.max(1)].into(),
+            reading: Reading::default(),
+            alone: 0,
+            until: Timestamp::MIN,
+            reach: Duration::MAX,
+            longest: Ticks::in_window(longest),
+        }
+    }
+
+    /// Has lanes waited for as far as this.
+    pub(crate) fn set_reach(&mut self, reach: Duration) {
+        self.reach = reach;
+    }
+
+    /// Has tables look back as far as this from now on. What they hold is not older than they looked back before.
+    pub(crate) fn look_back(&mut self, longest: Duration) {
+        self.longest = Ticks::in_window(longest);
+    }
+
+    /// As it stands.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The time: see `Reading::now`.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        self.reading.now
+    }
+
+    /// The tick of a time: see `Reading::ticks`.
+    #[must_use]
+    #[inline]
+    pub fn ticks(&self, time: Timestamp) -> Ticks {
+        self.reading.ticks(time)
+    }
+
+    /// The newest time of a lane; `None` before its first.
+    #[must_use]
+    pub fn newest(&self, lane: usize) -> Option<Timestamp> {
+        self.lanes[lane]
+    }
+
+    /// Records a packet's time on a lane if it is later than the one before in the same second, and the lane is alone:
+    /// nearly all times are.
+    #[inline]
+    pub(crate) fn goes_on(&mut self, lane: usize, time: Timestamp) -> bool {
+        let goes_on = lane == self.alone && time < self.until && Some(time) >= self.reading.now;
+        if goes_on {
+            self.lanes[lane] = Some(time);
+            self.packets[lane] = Some(time);
+            self.reading.now = Some(time);
+        }
+        goes_on
+    }
+
+    /// Records a packet's time on a lane.
+    pub(crate) fn observe(&mut self, lane: usize, time: Timestamp) -> Seen {
+        if self.goes_on(lane, time) {
+            return Seen::SameSecond;
+        }
+        if self.is_behind(lane, time) {
+            return self.set_back(lane, time);
+        }
+        self.packets[lane] = self.packets[lane].max(Some(time));
+        self.pass(lane, time)
+    }
+
+    /// Records a time on a lane that has come without a packet. Packets may be older than that.
+    pub fn pass(&mut self, lane: usize, time: Timestamp) -> Seen {
+        let seen = match self.lanes[lane] {
+            None => self.start_lane(lane, time),
+            Some(newest) if time > newest => {
+                self.lanes[lane] = Some(time);
+                self.advance()
+            }
+            Some(_) => Seen::SameSecond,
+        };
+        self.set_until();
+        seen
+    }
+
+    /// Records that a lane's clock was set back to this time. A second or less is disorder.
+    pub fn set_back(&mut self, lane: usize, time: Timestamp) -> Seen {
+        if self.lanes[lane].is_none_or(|newest| newest.since(time) <= DISORDER) {
+            return Seen::SameSecond;
+        }
+        self.step_back(time);
+        self.set_until();
+        Seen::SteppedBack
+    }
+
+    /// Whether a packet's time is so far behind those of the packets before it that it would be a step back.
+    #[must_use]
+    #[inline]
+    pub(crate) fn is_behind(&self, lane: usize, time: Timestamp) -> bool {
+        self.is_behind_by(lane, time, DISORDER)
+    }
+
+    /// Whether it is by more than this.
+    #[must_use]
+    #[inline]
+    pub(crate) fn is_behind_by(&self, lane: usize, time: Timestamp, behind: Duration) -> bool {
+        self.packets[lane].is_some_and(|newest| newest.since(time) > behind)
+    }
+
+    /// All lanes are over but the first, which goes on where the newest of them was.
+    pub(crate) fn end_lanes(&mut self) -> Seen {
+        let Some(newest) = self.lanes.iter().copied().flatten().max() else { return Seen::SameSecond };
+        self.lanes.fill(None);
+        self.packets.fill(None);
+        self.lanes[0] = Some(newest);
+        let seen = self.advance();
+        self.set_until();
+        seen
+    }
+
+    fn set_until(&mut self) {
+        let mut told = self.lanes.iter().enumerate().filter(|(_, time)| time.is_some());
+        self.until = match (told.next(), told.next(), self.reading.now) {
+            (Some((lane, _)), None, Some(now)) => {
+                self.alone = lane;
+                Timestamp::new(now.second().saturating_add(1), 0)
+            }
+            _ => Timestamp::MIN,
+        };
+    }
+
+    /// Whether the range of ticks is used up, but for the longest step that the clock may take next.
+    #[must_use]
+    pub(crate) fn is_used_up(&self) -> bool {
+        let room = self.longest.saturating_add(4 * START);
+        self.now().is_some_and(|now| self.ticks(now).0.saturating_add(room) >= END)
+    }
+
+    /// Starts the range of ticks anew. What holds ticks of before has to forget them.
+    pub fn restart(&mut self) {
+        let origin = self.reading.floor(self.reading.now.unwrap_or_default());
+        self.reading = Reading { origin, offset: START, left: (origin, Ticks(START)), ..self.reading };
+    }
+
+    fn start_lane(&mut self, lane: usize, time: Timestamp) -> Seen {
+        self.lanes[lane] = Some(time);
+        if self.now().is_none() {
+            self.reading.origin = time;
+            self.reading.now = Some(time);
+            return Seen::NewSecond;
+        }
+        Seen::SameSecond
+    }
+
+    fn advance(&mut self) -> Seen {
+        let told = || self.lanes.iter().copied().flatten();
+        let newest = told().max().unwrap_or_default();
+        let smallest = told().filter(|time| newest.since(*time) <= self.reach).min();
+        let (Some(before), Some(smallest)) = (self.now(), smallest) else {
+            return Seen::SameSecond;
+        };
+        // A lane that starts late does not take now back.
+        let now = smallest.max(before);
+        if now.second() == before.second() {
+            self.reading.now = Some(now);
+            return Seen::SameSecond;
+        }
+        self.reading.left = (self.reading.floor(before), self.ticks(before));
+        let jump = self.ticks(now).since(self.ticks(before));
+        if jump > self.longest.saturating_add(START) {
+            self.begin_stretch(now, before);
+        }
+        self.reading.now = Some(now);
+        Seen::NewSecond
+    }
+
+    fn step_back(&mut self, time: Timestamp) {
+        if let Some(before) = self.lanes.iter().copied().flatten().max() {
+            self.begin_stretch(time, before);
+        }
+        self.lanes.iter_mut().chain(&mut self.packets).flatten().for_each(|lane| *lane = time);
+        self.reading.now = Some(time);
+    }
+
+    /// Ticks at `time` go on so far after those at `before` that nothing before counts.
+    fn begin_stretch(&mut self, time: Timestamp, before: Timestamp) {
+        let after = self.ticks(before).0.saturating_add(self.longest).saturating_add(2 * START);
+        self.reading.origin = self.reading.floor(time);
+        self.reading.offset = after.min(END);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! What segments that follow a SYN add to its entry: facts by their numbers, and by the path of answers.
+
+use super::arrival::Following;
+use super::facts::Answer;
+use super::path::{self, Path};
+use super::set::{Entry, NO_PATH, NO_SYN};
+use crate::wire::links::Links;
+use crate::wire::segment::Flags;
+
+impl Entry {
+    /// Adds what a segment of the client says. Gives whether its numbers fit, and whether it shows that a SYN which was
+    /// taken for a repeat was an attempt.
+    pub(super) fn client(&mut self, arrival: &Following<'_>, links: &Links) -> (bool, bool) {
+        let (segment, path) = (arrival.segment, &arrival.path);
+        if self.facts.has_two_legs() && !path.is_that_of(&self.path) {
+            return (true, false);
+        }
+        let was_ended = self.facts.is_ended_one_way();
+        let (fits, is_renewed) = self.facts.client(segment);
+        if !was_ended && self.facts.is_ended_one_way() {
+            self.ended = self.since_start(arrival.time);
+        }
+        if self.marks & (NO_SYN | NO_PATH) != 0 && self.facts.is_known() {
+            // The SYN was not seen: its path is that of what acknowledges the answer.
+            self.path = *path;
+            self.marks &= !NO_PATH;
+            let shown = path::judge(path, &[path.link], &self.answer_path(), true, links);
+            self.facts.show(shown);
+        }
+        (fits, is_renewed)
+    }
+
+    /// Adds what a segment of the server says; the same.
+    pub(super) fn server(&mut self, arrival: &Following<'_>, links: &Links) -> (bool, bool) {
+        let (segment, path) = (arrival.segment, &arrival.path);
+        let first = self.answer_path();
+        if !segment.flags.has(Flags::SYN) {
+            if self.facts.has_two_legs() && !path.is_that_of(&first) {
+                return (true, false);
+            }
+            return (self.facts.server(segment, path.is_that_of(&first)), false);
+        }
+        let on_first_path = path.is_that_of(&first);
+        let answer = self.facts.answer(segment, on_first_path);
+        match answer {
+            Answer::No => {}
+            // The client knows the server's own number.
+            Answer::Elsewhere if self.facts.is_known() => {}
+            Answer::Elsewhere => {
+                // Forged where the SYN came in, it may be forwarded to where the server's own answer went.
+                let shown = path::judge(&self.path, &self.links(), path, false, links);
+                self.facts.show(shown & (path::SAME | path::MAC_SAME));
+            }
+            Answer::First => (self.answer_link, self.answer_from) = (path.link, path.from),
+            Answer::Again => {}
+            Answer::Renewal => return (true, true),
+        }
+        if matches!(answer, Answer::First | Answer::Again) && self.marks & (NO_SYN | NO_PATH) == 0 {
+            let shown = path::judge(&self.path, &self.links(), path, answer == Answer::First, links);
+            self.facts.show(shown);
+        }
+        (true, false)
+    }
+
+    /// The first answer's path, as far as it is remembered.
+    pub(super) fn answer_path(&self) -> Path {
+        Path { link: self.answer_link, from: self.answer_from, ..Path::default() }
+    }
+}

@@ -1,0 +1,113 @@
+//! SYNs: the look-up of their identity, and the room for a new attempt.
+
+use super::arrival::{Opening, Origin};
+use super::events::{Ends, Place, Syn, SynVerdict};
+use super::nat::Endpoints;
+use super::repeats;
+use super::set::{BEHIND_NAT, Entry, PORTS_USED_AGAIN};
+use super::timers::Timer;
+use super::{Conntrack, moved};
+use crate::engine::clock::Ticks;
+use crate::wire::segment::Segment;
+
+impl Conntrack {
+    /// Says what a SYN is, and remembers it.
+    pub fn syn(&mut self, connection: u64, ends: Endpoints, time: Ticks, segment: &Segment) -> SynVerdict {
+        let origin = Origin { recent: self.recent.at(ends, segment.seq), source: ends.source };
+        let syn = &self.arrival(connection.max(1), origin, time, segment);
+        let Some(place) = self.find_latest(syn.tag, syn.from_lower) else {
+            let explained = self.translated(syn).or_else(|| self.second_leg(None, syn));
+            return explained.unwrap_or_else(|| {
+                let place = self.room(syn.tag, time);
+                self.attempt(place, syn, None)
+            });
+        };
+        let entry = self.entry(place);
+        if entry.marks & BEHIND_NAT != 0 {
+            return self.translated_again(place, syn);
+        }
+        if entry.facts.client_isn == segment.seq {
+            return self.syn_again(place, syn);
+        }
+        // The ports are used again: by this SYN, or by one that came between it and the one that it repeats.
+        if entry.marks & PORTS_USED_AGAIN != 0 {
+            if let Some(earlier) = self.find_moved(syn.tag, syn.from_lower, segment.seq) {
+                if self.entry(earlier).marks & BEHIND_NAT == 0 {
+                    return self.syn_again(earlier, syn);
+                }
+                if let Some(judged) = self.copy_of_second_leg(earlier, syn) {
+                    return judged;
+                }
+            }
+        }
+        if let Some(judged) = self.second_leg(Some(place), syn) {
+            return judged;
+        }
+        let moved = self.move_aside(place, time);
+        self.attempt(place, syn, moved)
+    }
+
+    /// A SYN of the identity of this entry.
+    pub(super) fn syn_again(&mut self, place: Place, syn: &Opening<'_>) -> SynVerdict {
+        let (judged, entry) = repeats::judge(self.entry(place), syn, &self.links);
+        self.put(place, entry);
+        if judged == Syn::Attempt {
+            self.remember_for_nat(place, syn);
+        }
+        let waits = judged != Syn::Copy && self.wait(place, syn);
+        SynVerdict { syn: judged, place, moved: None, waits }
+    }
+
+    /// Remembers an attempt at a place that is free for it.
+    pub(super) fn attempt(&mut self, place: Place, syn: &Opening<'_>, moved: Option<Place>) -> SynVerdict {
+        let mut entry = Entry::attempt(syn.tag, syn.time, syn);
+        // A place that was given up has a set of its own for what was there, found by the mark alone.
+        let old = self.entry(place);
+        if moved.is_some() || old.tag == entry.tag {
+            entry.takes_the_place_of(old);
+        }
+        self.put(place, entry);
+        self.remember_for_nat(place, syn);
+        SynVerdict { syn: Syn::Attempt, place, moved, waits: self.wait(place, syn) }
+    }
+
+    /// Remembers where an attempt is whose SYN may be seen translated.
+    fn remember_for_nat(&mut self, place: Place, syn: &Opening<'_>) {
+        if let Some(at) = syn.hashes.recent.filter(|_| !syn.path.link.is_out()) {
+            self.recent.add(at, place);
+        }
+    }
+
+    /// Waits for an answer to a SYN, and says whether there was room for that.
+    fn wait(&mut self, place: Place, syn: &Opening<'_>) -> bool {
+        let entry = self.entry(place);
+        let (newest, age, ends) = (entry.newest.time(), entry.age, Ends::of(syn.segment, true));
+        self.timers.push(Timer {
+            connection: syn.tag,
+            client_isn: syn.segment.seq,
+            syn: newest,
+            age,
+            place,
+            ends,
+        })
+    }
+
+    /// A place for what is new: the oldest entry of its set gives way.
+    pub(super) fn room(&mut self, tag: u64, time: Ticks) -> Place {
+        let place = self.oldest(tag);
+        self.counts.evicted += u64::from(self.entry(place).is_of_use(time));
+        place
+    }
+
+    /// Moves an entry that is still of use to the set of its own number.
+    pub(super) fn move_aside(&mut self, place: Place, time: Ticks) -> Option<Place> {
+        let entry = *self.entry(place);
+        if !entry.is_of_use(time) {
+            return None;
+        }
+        let tag = moved(entry.tag, entry.facts.client_isn);
+        let room = self.room(tag, time);
+        self.put(room, Entry { tag, ..entry });
+        Some(room)
+    }
+}

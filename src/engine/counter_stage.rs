@@ -1,0 +1,325 @@
+//! Findings in, counts and limit hits out: what an attempt, and what became of one, means to the tables and the
+//! detector.
+//!
+//! The last stage of counting. It owns the tables. A second boundary goes to the detector as a tick, after all that
+//! happened before it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::batch::{Batch, Now, Pending, Turn};
+use super::conntrack_stage::Vain;
+use super::findings::{Finding, Findings, Verdict};
+use super::groups::{self, By, Row, Watching};
+use super::handoff::{Handoff, Open};
+use super::lookahead::Concerns;
+use super::noted::{Memo, Memos, Reported, ReportedIn};
+use super::parties::Hasher;
+use super::provers::Provers;
+use super::volumes::Volumes;
+use crate::base::hash;
+use crate::capture::Received;
+use crate::engine::baseline::{Baseline, Budget};
+use crate::engine::clock::{Reading, Ticks};
+use crate::engine::conntrack::{self, Counts, Inferred, Syn};
+use crate::engine::copies::AttemptSink;
+use crate::engine::copies::CaptureHandle;
+use crate::engine::counters::{Claim, Hint, Recorded, Taken, Ties};
+use crate::engine::episodes::{Episodes, Recent};
+use crate::engine::event::Event;
+use crate::engine::stats::{Beat, Stats};
+use crate::engine::watch::AllowList;
+use crate::wire::packet::InterfaceId;
+use crate::wire::segment::Flags;
+
+/// The last stage of counting.
+#[derive(Debug)]
+pub(super) struct CounterStage {
+    pub(super) clock: Reading,
+    /// What is remembered of attempts that may still be told of.
+    pub(super) reported: ReportedIn,
+    pub(super) memos: Memos,
+    pub(super) volumes: Volumes,
+    pub(super) provers: Provers,
+    pub(super) tells_pairs: bool,
+    pub(super) watches: Vec<Watching>,
+    /// Every tally, in order.
+    pub(super) rows: Arc<[Row]>,
+    pub(super) allow: AllowList,
+    pub(super) own: Vec<IpAddr>,
+    pub(super) hasher: Hasher,
+    pub(super) ties: Ties,
+    /// The memory that is left for baselines, where they are taken.
+    pub(super) baseline: Option<Budget>,
+    pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Box<dyn AttemptSink>>,
+    pub(super) handoff: Handoff,
+    pub(super) open: Open,
+    pub(super) recent: Recent,
+    /// What the findings of a batch count for.
+    pub(super) concerns: Concerns,
+    pub(super) stats: Stats,
+}
+
+/// What a [`CounterStage`] is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// How many attempts the connections have room for, and how many SYNs they wait for.
+    pub(super) places: usize,
+    pub(super) waiting: usize,
+    pub(super) volumes: Volumes,
+    pub(super) provers: Provers,
+    pub(super) tells_pairs: bool,
+    pub(super) watches: Vec<Watching>,
+    pub(super) allow: AllowList,
+    pub(super) baseline: Option<Budget>,
+    pub(super) key: hash::Key,
+    pub(super) writer: Option<CaptureHandle>,
+    pub(super) evidence: Option<Box<dyn AttemptSink>>,
+    pub(super) handoff: Handoff,
+    pub(super) episodes: Arc<Episodes>,
+}
+
+impl CounterStage {
+    pub(super) fn new(mut parts: Parts) -> Self {
+        parts.volumes.look_back(groups::longest_window(&parts.watches));
+        let rows = groups::rows(&parts.watches);
+        let slots = groups::slots(&parts.watches);
+        let concerns = Concerns::new(rows.len());
+        Self {
+            clock: Reading::default(),
+            reported: ReportedIn::new(parts.places),
+            memos: Memos::new(parts.waiting),
+            volumes: parts.volumes,
+            provers: parts.provers,
+            tells_pairs: parts.tells_pairs,
+            rows,
+            watches: parts.watches,
+            allow: parts.allow,
+            own: Vec::new(),
+            ties: Ties::new(parts.key.address(IpAddr::from([0; 4]))),
+            hasher: Hasher::new(parts.key),
+            baseline: parts.baseline,
+            writer: parts.writer,
+            evidence: parts.evidence,
+            handoff: parts.handoff,
+            open: Open::new(parts.episodes),
+            recent: Recent::default(),
+            concerns,
+            stats: Stats { slots, ..Stats::default() },
+        }
+    }
+
+    /// Takes note of what conntrack has counted, and how many SYNs it does not wait for, in all.
+    pub(super) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
+        self.stats.connections_evicted = counts.evicted;
+        self.stats.wrong_numbers = counts.wrong_numbers;
+        self.stats.wrong_checksums = counts.wrong_checksums;
+        self.stats.second_legs = counts.second_legs;
+        self.stats.one_sided = counts.one_sided;
+        self.stats.unseen_evicted = counts.unseen_evicted;
+        self.stats.untimed = untimed;
+    }
+
+    /// Takes note of what the source says it received and lost.
+    pub(super) fn note(&mut self, received: Received) {
+        self.stats.kernel_packets = received.packets;
+        self.stats.losses.kernel = received.kernel_drops;
+        self.stats.losses.interface = received.interface_drops;
+    }
+
+    /// Counts what was found of a batch. The clock reads so after it.
+    pub(super) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
+        self.stats.packets += batch.packets;
+        self.stats.skipped += batch.skipped;
+        self.stats.answers += findings.answers;
+        let last = batch.all().iter().rev().find(|pending| !pending.is_hidden);
+        self.stats.last_watched = last.map(|last| last.now.time).or(self.stats.last_watched);
+        let mut concerns = std::mem::take(&mut self.concerns);
+        self.look_ahead(batch, findings, &mut concerns);
+        let rows = Arc::clone(&self.rows);
+        for (index, finding) in findings.all.iter().enumerate() {
+            self.count(&rows, batch, findings, finding, |row| concerns.get(row, index));
+        }
+        self.concerns = concerns;
+        self.volumes.settle();
+        self.clock = *reading;
+    }
+
+    /// Counts what became of SYNs that were waited for in vain, and leaves none.
+    pub(super) fn give_up(&mut self, all: &mut Vec<Vain>) {
+        self.prefetch_given_up(all);
+        for vain in all.drain(..) {
+            let memo = self.memos.get(vain.number);
+            self.tell(&vain.news, &vain.now, |row| memo.place(row));
+        }
+    }
+
+    /// Tells the detector of a second boundary. No SYN of a lower number is waited for any more.
+    pub(super) fn turn(&mut self, turn: &Turn, waiting_from: u32) {
+        self.memos.drop_before(waiting_from);
+        let now = turn.now;
+        if let Some(before) = turn.stepped_from {
+            self.stats.clock_steps += 1;
+            self.handoff.deliver(Event::Step(before, now));
+        } else {
+            self.volumes.settle();
+            self.handoff.tick(Event::Tick(now, self.counted()));
+        }
+        if turn.starts_anew {
+            self.volumes.clear();
+            self.provers.clear();
+            for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
+                counter.table.clear();
+                counter.proven.iter().for_each(|proven| proven.clear());
+                counter.baseline.iter_mut().for_each(Baseline::restart);
+            }
+        }
+        self.clock = turn.after;
+    }
+
+    /// Tells the detector that this is the end, and gives the baselines of each watch, where they were taken.
+    pub(super) fn finish(self) -> Vec<Vec<Baseline>> {
+        self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+        self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
+    }
+
+    /// In replay, waits until the detector has dealt with all that it was told.
+    pub(super) fn settle(&self) {
+        self.handoff.wait();
+    }
+
+    /// Tells that a second has passed, if there is room to tell it.
+    pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
+        let watches = self.watches.iter().map(Watching::counted).collect();
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
+    }
+
+    /// Has log files opened again.
+    pub(super) fn reopen(&self) {
+        if let Some(writer) = &self.writer {
+            writer.reopen();
+        }
+        self.handoff.deliver(Event::Reopen);
+    }
+
+    /// Has the statistics shown.
+    pub(super) fn show(&self) {
+        self.handoff.deliver(Event::Show(self.counted()));
+    }
+
+    fn counted(&self) -> Stats {
+        Stats {
+            volumes_evicted: self.volumes.evicted(),
+            not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
+            not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
+            ..self.stats
+        }
+    }
+
+    /// Counts a finding; `concern` gives what it counts for in a counter group.
+    #[inline]
+    fn count(
+        &mut self,
+        rows: &[Row],
+        batch: &Batch,
+        findings: &Findings,
+        finding: &Finding,
+        concern: impl Fn(usize) -> Option<(u64, Hint)>,
+    ) {
+        let segment = finding.segment as usize;
+        let pending = &batch.all()[segment];
+        match finding.verdict {
+            Verdict::OutcomeUpdate(news) => self.tell_of(&findings.news[news as usize], pending, concern),
+            Verdict::Attempt { place, moved, waits } => {
+                let counted = self.count_attempt(rows, pending, batch.kept.get(segment), concern);
+                self.remember(counted, place, moved, waits);
+            }
+            Verdict::Inferred(inferred) => {
+                self.count_inferred(rows, pending, &findings.inferred[inferred as usize]);
+            }
+            Verdict::Copy => {
+                self.stats.copies += 1;
+                self.count_repeat(pending, concern, Syn::Copy);
+            }
+            Verdict::Retransmission { waits } => {
+                self.stats.retransmissions += 1;
+                self.count_repeat(pending, concern, Syn::Retransmission);
+                if waits {
+                    self.memos.push(Memo::default());
+                }
+            }
+        }
+    }
+
+    /// Remembers where an attempt was counted, for what becomes of it.
+    fn remember(
+        &mut self,
+        (reported, memo): (Reported, Memo),
+        place: conntrack::Place,
+        moved: Option<conntrack::Place>,
+        waits: bool,
+    ) {
+        if let Some(moved) = moved {
+            self.reported.set(moved, self.reported.get(place));
+        }
+        self.reported.set(place, reported);
+        if waits {
+            self.memos.push(memo);
+        }
+    }
+
+    /// Counts an attempt that an answer made known, at the time of its SYN. Its endpoints are those that conntrack
+    /// knows: where both ports are watched, the segment alone does not tell them.
+    #[inline(never)]
+    fn count_inferred(&mut self, rows: &[Row], pending: &Pending, inferred: &Inferred) {
+        let Inferred { ends, started, place, moved, waits } = *inferred;
+        let parties = self.hasher.parties(ends.client, ends.server, self.own.contains(&ends.client.0));
+        let since = Ticks::span(pending.now.ticks.since(started));
+        let now = Now { time: pending.now.time.before(since), ticks: started };
+        let mut pending = Pending { now, parties, ..*pending };
+        (pending.segment.flags, pending.segment.place.interface) = (Flags::SYN, ends.interface);
+        let tags: SmallVec<[_; 8]> =
+            rows.iter().map(|row| self.watches[row.watch].tag(row.by, &self.hasher, &parties)).collect();
+        self.stats.inferred += 1;
+        let concern = |row: usize| tags[row].map(|tag| (tag, Hint::default()));
+        let counted = self.count_attempt(rows, &pending, None, concern);
+        self.remember(counted, place, moved, waits);
+    }
+
+    /// Takes note of how a place was come by. Networks and destinations that gave way are no sources lost.
+    #[inline]
+    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) {
+        let claimed = match taken {
+            Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => return,
+            Taken::Waits { evicted: true, .. } => None,
+            Taken::Recorded(Recorded { claimed, .. }) => *claimed,
+        };
+        self.stats.slots_claimed += u64::from(claimed.is_some());
+        self.watches[watch].stats.slots_claimed += u64::from(claimed.is_some());
+        self.note_evictions(watch, u64::from(claimed != Some(Claim::Free)), by);
+    }
+
+    /// Takes note of so many that were forgotten although they were live.
+    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: By) {
+        let stats = &mut self.watches[watch].stats;
+        match by {
+            By::Source => {
+                self.stats.losses.evictions += evicted;
+                stats.evictions += evicted;
+            }
+            By::Network | By::Destination => {
+                self.stats.groups_evicted += evicted;
+                stats.groups_evicted += evicted;
+            }
+        }
+    }
+
+    /// Takes note of what the detector has no time for.
+    pub(super) fn note_dropped(&mut self, watch: usize) {
+        self.stats.losses.crossings += 1;
+        self.watches[watch].stats.crossings += 1;
+    }
+}

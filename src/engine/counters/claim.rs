@@ -1,0 +1,111 @@
+//! Who gives way in a full set.
+//!
+//! An empty slot is taken first, then an idle one, then the one with the lowest priority, ties broken at random. Among
+//! the idle and among the rest, a source that has an episode gives way last: an episode may outlast the windows, and
+//! its attempts are counted by way of its slot. The newcomer inherits the victim's priority, and each attempt adds one
+//! (the Space-Saving algorithm of Metwally, Agrawal and El Abbadi, within a set): hosts that keep coming rise above
+//! one-off sources, even when each of these sends twice. Priorities of a set are halved before they reach their top,
+//! so that the difference survives a flood of any length.
+//!
+//! A claim has three steps: the tag is cleared, so that no reader finds the slot; the word goes to the next generation,
+//! so that no reader that found it before takes the entries of the next owner for those of the last one; the tag becomes
+//! the newcomer's.
+
+use super::Claim;
+use super::slot::{EMPTY, Set, TOP_PRIORITY, WAYS, Word, publish};
+use crate::base::sync::Ordering;
+
+/// Claims this slot for a source that has none.
+pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u64) -> Claim {
+    let old = set.tags[way].load(Ordering::Relaxed);
+    let word = Word(set.words[way].load(Ordering::Relaxed));
+    let (claimed, how) = next_claim(old, word, second, idle_after);
+    // The word publishes it. Partner: the `Acquire` of the word in `Table::find`.
+    set.tags[way].store(EMPTY, Ordering::Relaxed);
+    publish(&set.words[way], claimed);
+    // Publishes the word of this claim. Partner: the `Acquire` in `Set::find`.
+    set.tags[way].store(tag, Ordering::Release);
+    if word.priority() > TOP_PRIORITY / 2 {
+        halve(set);
+    }
+    how
+}
+
+/// The word of the claim that follows, and how the slot was come by.
+fn next_claim(tag: u64, word: Word, second: u64, idle_after: u64) -> (Word, Claim) {
+    if tag == EMPTY || is_idle(word, second, idle_after) {
+        (word.after_claim(0, second), Claim::Free)
+    } else {
+        (word.after_claim(word.priority(), second), Claim::Evicted)
+    }
+}
+
+/// The slot that gives way, the one of the lowest rank.
+pub(super) fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
+    let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
+    let mut lowest = u64::MAX;
+    for way in 0..WAYS {
+        let word = Word(set.words[way].load(Ordering::Relaxed));
+        lowest = lowest.min(rank(word, way, random, live_from));
+    }
+    (lowest & WAY) as usize
+}
+
+const WAY: u64 = 0b111;
+const TIE_SHIFT: u32 = 3;
+const CLAIMED: u64 = 1 << 11;
+const FLAGGED: u64 = 1 << 12;
+const LIVE: u64 = 1 << 13;
+
+/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; the live ones by
+/// priority, then at random. Free slots are taken in order.
+///
+/// ```text
+///          63 62      47          13      12        11       10   3 2   0
+///         ┌──┬──────────┬───────┬──────┬─────────┬─────────┬───────┬─────┐
+///   live  │F │ priority │       │  1   │         │         │  tie  │ way │
+///   else  │  │          │       │  0   │  flag   │ claimed │       │ way │
+///         └──┴──────────┴───────┴──────┴─────────┴─────────┴───────┴─────┘
+/// ```
+#[inline]
+fn rank(word: Word, way: usize, random: u64, live_from: Word) -> u64 {
+    let way = way as u64;
+    if word.is_since(live_from) {
+        let tie = (random >> (8 * way) & 0xff) << TIE_SHIFT;
+        return word.standing() | LIVE | tie | way;
+    }
+    let claimed = if word == Word(0) { 0 } else { CLAIMED };
+    let flagged = if word.is_flagged() { FLAGGED } else { 0 };
+    flagged | claimed | way
+}
+
+pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
+    second.saturating_sub(word.second()) > idle_after
+}
+
+fn halve(set: &Set) {
+    for cell in &set.words {
+        let word = Word(cell.load(Ordering::Relaxed));
+        publish(cell, word.halved());
+    }
+}
+
+/// Breaks ties at random: xorshift64 (Marsaglia 2003). It needs to be cheap and even, not secret.
+#[derive(Debug, Clone)]
+pub struct Ties(u64);
+
+impl Ties {
+    /// A sequence of its own for each seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// The next 64 bits.
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}

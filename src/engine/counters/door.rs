@@ -1,0 +1,225 @@
+//! Who comes for the first time waits at the door: a source gets a slot with its second attempt.
+//!
+//! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
+//! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
+//! its first attempt goes there before the second one. Nothing is lost on the way. (TinyLFU has such a doorkeeper
+//! before its cache: Einziger, Friedman and Manes, 2017. That one only knows that somebody was there; this one must
+//! know when.)
+//!
+//! ```text
+//!   a set, one cache line   ┌ tags  t0 t1 t2 t3 │ entries e0 e1 e2 e3 ┐
+//! ```
+//!
+//! In a full set the oldest attempt gives way. So a flood of sources that come once pushes out others like them, and
+//! nobody who has a slot.
+
+use prefetch_index::prefetch_index;
+
+use super::Attempt;
+use super::marks::Marks;
+use super::ring::Entry;
+use crate::base::hash;
+use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::engine::clock::Ticks;
+
+/// Places of a set: as many as fit a cache line.
+const WAYS: usize = 4;
+
+/// First attempts. One thread alone writes and reads: all is `Relaxed`.
+#[derive(Debug)]
+pub(super) struct Door {
+    /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed
+    /// by writing to it, and so be resident from the start.
+    cells: Box<[AtomicU64]>,
+    /// Where they begin.
+    first: usize,
+    sets: usize,
+    /// Whose attempts they are, where that is asked for.
+    marks: Marks,
+    /// How long a second attempt is waited for, in ticks: the longest window.
+    patience: u64,
+}
+
+/// The cells of a set: first whose attempts they are, 0 where there is none, then these, as in a ring, but of no
+/// generation. Their time stands on top, so that the oldest is the least, and none before any.
+#[derive(Debug, Clone, Copy)]
+struct Set<'a>(&'a [AtomicU64]);
+
+/// Cells of a set.
+const CELLS: usize = 2 * WAYS;
+/// The bytes of a cache line, which is a set.
+const LINE: usize = CELLS * size_of::<u64>();
+
+/// What is done with an attempt of a source that has no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// It waits here.
+    Waits {
+        /// Where: the number of the place.
+        place: usize,
+        /// Whether another source's attempt had to give way although it was still waited for.
+        evicted: bool,
+    },
+    /// The source gets a slot. It made this attempt before.
+    Enters(Attempt),
+}
+
+impl Door {
+    /// Takes at most `memory` bytes, and has one set at least.
+    pub(super) fn new(memory: usize, marks: bool, patience: u64) -> Result<Self, OutOfMemory> {
+        let mark = if marks { size_of::<crate::base::estimate::Mark>() } else { 0 };
+        let sets = (memory / (LINE + WAYS * mark)).max(1);
+        // One more, so that as many whole lines are among them wherever they begin.
+        let cells: Box<[AtomicU64]> = zeroed((sets + 1) * CELLS)?;
+        let first = cells.as_ptr().align_offset(LINE).min(CELLS);
+        Ok(Self { cells, first, sets, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
+    }
+
+    /// What it takes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let marks = if self.marks.are_kept() {
+            self.sets * WAYS * size_of::<crate::base::estimate::Mark>()
+        } else {
+            0
+        };
+        size_of_val(&*self.cells) + marks
+    }
+
+    /// Has a set brought into the cache.
+    #[inline]
+    pub(super) fn prefetch(&self, set: usize) {
+        prefetch_index(&self.cells, self.first + set * CELLS);
+    }
+
+    /// Has the set of a place brought into the cache.
+    #[inline]
+    pub(super) fn prefetch_place(&self, place: usize) {
+        self.prefetch(place / WAYS);
+    }
+
+    /// Keeps the first attempt of a source, or lets the source in at its second one.
+    #[inline]
+    pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admitted {
+        let at = self.set_of(tag);
+        let set = self.set(at);
+        let way = match set.find(tag) {
+            Some(way) => {
+                if self.is_waited_for(set.entry(way), attempt.time) {
+                    return Admitted::Enters(self.take(at, way));
+                }
+                way
+            }
+            None => set.oldest(),
+        };
+        let evicted = self.is_waited_for(set.entry(way), attempt.time) && set.tag(way) != tag;
+        self.put(at, way, tag, attempt);
+        Admitted::Waits { place: at * WAYS + way, evicted }
+    }
+
+    /// Notes what became of the first attempt of a source, if it is kept as `before`, and says whether it is.
+    pub(super) fn settle(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
+        let at = self.set_of(tag);
+        self.set(at).find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
+    }
+
+    /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the
+    /// other.
+    #[inline]
+    pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
+        let (at, way) = (place / WAYS, place % WAYS);
+        let is_there = at < self.sets && self.set(at).entry(way) == Entry::of_attempt(before, 0);
+        if is_there {
+            self.set(at).put_entry(way, Entry::of_attempt(after, 0));
+        }
+        is_there
+    }
+
+    /// The attempt that a source waits with, which waits no more.
+    pub(super) fn let_in(&self, tag: u64) -> Option<Attempt> {
+        let at = self.set_of(tag);
+        let way = self.set(at).find(tag)?;
+        Some(self.take(at, way))
+    }
+
+    /// Has an attempt of this time and port wait no more.
+    pub(super) fn withdraw(&self, tag: u64, time: Ticks, port: u16) {
+        let at = self.set_of(tag);
+        let is_it = |way: &usize| {
+            let entry = self.set(at).entry(*way);
+            entry.time() == time && entry.port() == port
+        };
+        if let Some(way) = self.set(at).find(tag).filter(is_it) {
+            self.take(at, way);
+        }
+    }
+
+    fn take(&self, at: usize, way: usize) -> Attempt {
+        let attempt = self.attempt(at, way, self.set(at).entry(way));
+        self.set(at).put(way, 0, Entry::NONE);
+        attempt
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        super::clear(self.cells.iter());
+    }
+
+    #[inline]
+    fn set(&self, at: usize) -> Set<'_> {
+        let first = self.first + at * CELLS;
+        Set(&self.cells[first..first + CELLS])
+    }
+
+    /// Whether an attempt still waits for the next one of its source at this time.
+    fn is_waited_for(&self, entry: Entry, now: Ticks) -> bool {
+        entry != Entry::NONE && now.since(entry.time()) <= self.patience
+    }
+
+    fn attempt(&self, at: usize, way: usize, entry: Entry) -> Attempt {
+        let mark = self.marks.get(at * WAYS + way);
+        Attempt { time: entry.time(), port: entry.port(), code: entry.code(), mark }
+    }
+
+    fn put(&self, at: usize, way: usize, tag: u64, attempt: &Attempt) {
+        self.set(at).put(way, tag, Entry::of_attempt(attempt, 0));
+        self.marks.set(at * WAYS + way, attempt.mark);
+    }
+
+    /// The set of a source.
+    #[inline]
+    pub(super) fn set_of(&self, tag: u64) -> usize {
+        hash::set_of(tag, self.sets)
+    }
+}
+
+impl Set<'_> {
+    fn tag(self, way: usize) -> u64 {
+        self.0[way].load(Ordering::Relaxed)
+    }
+
+    fn entry(self, way: usize) -> Entry {
+        Entry(self.0[WAYS + way].load(Ordering::Relaxed))
+    }
+
+    fn find(self, tag: u64) -> Option<usize> {
+        (0..WAYS).find(|way| self.tag(*way) == tag)
+    }
+
+    /// An empty place, or that of the oldest attempt.
+    fn oldest(self) -> usize {
+        // The lowest bits of an entry are its generation, and here none: so each can carry its place, and the least one
+        // tells it without a branch, which would be guessed wrong as often as not.
+        let placed = |way: usize| self.entry(way).0 | way as u64;
+        (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS
+    }
+
+    fn put(self, way: usize, tag: u64, entry: Entry) {
+        self.0[way].store(tag, Ordering::Relaxed);
+        self.put_entry(way, entry);
+    }
+
+    fn put_entry(self, way: usize, entry: Entry) {
+        self.0[WAYS + way].store(entry.0, Ordering::Relaxed);
+    }
+}

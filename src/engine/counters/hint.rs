@@ -1,0 +1,77 @@
+//! What was seen of a set when it was brought into the cache, for the one who records there soon after.
+
+use super::slot::Set;
+use crate::base::sync::Ordering;
+
+/// In which place of its set a tag was found and whether that was flagged, or that it was not found. It may have gone
+/// since, or come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint(u8);
+
+impl Default for Hint {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+impl Hint {
+    /// The bits of a place. Those that are none have 13 to 15 here, of which a set has no place.
+    const PLACE: u8 = 0x0f;
+    const FLAGGED: u8 = 0x10;
+    const UNKNOWN: Self = Self(u8::MAX);
+    /// The tag does not stand in its set.
+    pub(super) const ABSENT: Self = Self(u8::MAX - 1);
+    /// The tag may stand in its set, which is to be looked at.
+    pub(super) const IN_SET: Self = Self(u8::MAX - 2);
+
+    /// The tag stands at this place.
+    #[inline]
+    pub(super) fn found(way: usize, is_flagged: bool) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a set has eight places")]
+        Self(way as u8 | if is_flagged { Self::FLAGGED } else { 0 })
+    }
+
+    /// Whether the tag was found, and its slot flagged.
+    #[must_use]
+    #[inline]
+    pub fn is_flagged(self) -> bool {
+        self.0 & !Self::PLACE == Self::FLAGGED
+    }
+
+    /// The place, if the tag is still there.
+    #[inline]
+    pub(super) fn place(self, set: &Set, tag: u64) -> Option<usize> {
+        let way = usize::from(self.0 & Self::PLACE);
+        let is_there = set.tags.get(way)?.load(Ordering::Acquire) == tag;
+        is_there.then_some(way)
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use zerocopy::FromZeros as _;
+
+    use super::super::slot::WAYS;
+    use super::*;
+
+    #[test]
+    fn a_hint_tells_the_place_while_the_tag_is_there_and_whether_it_was_flagged() {
+        let set = Set::new_zeroed();
+        for way in 0..WAYS {
+            set.tags[way].store(7 + way as u64, Ordering::Relaxed);
+        }
+        for way in 0..WAYS {
+            for is_flagged in [false, true] {
+                let hint = Hint::found(way, is_flagged);
+                assert_eq!(hint.place(&set, 7 + way as u64), Some(way));
+                assert_eq!(hint.place(&set, 99), None, "another one stands there");
+                assert_eq!(hint.is_flagged(), is_flagged);
+            }
+        }
+        for hint in [Hint::default(), Hint::ABSENT, Hint::IN_SET] {
+            assert!((0..WAYS).all(|way| hint.place(&set, 7 + way as u64).is_none()));
+            assert!(!hint.is_flagged());
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Whose attempts a ring holds, where a slot is shared by many sources: a mark beside each entry.
+//!
+//! A mark is 16 bits of the hash of an attempt's source, as [`HyperLogLog`](crate::base::estimate::HyperLogLog) takes them. It is
+//! not part of the entry, which is full.
+
+use prefetch_index::prefetch_index;
+
+use crate::base::estimate::Mark;
+use crate::base::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
+
+/// The marks of all rings; none where nobody asks.
+#[derive(Debug)]
+pub(super) struct Marks {
+    /// Written and read by the thread that records. `Relaxed`: a mark publishes nothing.
+    marks: Box<[AtomicU16]>,
+}
+
+impl Marks {
+    pub(super) fn new(entries: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self { marks: zeroed(entries)? })
+    }
+
+    /// Sets the mark beside an entry.
+    #[inline]
+    pub(super) fn set(&self, entry: usize, mark: Mark) {
+        if let Some(cell) = self.marks.get(entry) {
+            cell.store(mark.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Has the mark beside an entry brought into the cache, if they are kept.
+    #[inline]
+    pub(super) fn prefetch(&self, entry: usize) {
+        if self.are_kept() {
+            prefetch_index(&self.marks, entry);
+        }
+    }
+
+    /// The mark beside an entry.
+    pub(super) fn get(&self, entry: usize) -> Mark {
+        self.marks.get(entry).map_or(Mark::default(), |cell| Mark(cell.load(Ordering::Relaxed)))
+    }
+
+    /// Whether they are kept.
+    pub(super) fn are_kept(&self) -> bool {
+        !self.marks.is_empty()
+    }
+}

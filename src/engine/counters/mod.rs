@@ -1,0 +1,345 @@
+//! The counters: a lock-free table of fixed size, because it is what a flood attacks.
+//!
+//! Each source owns one **slot**, found by the keyed hash of the source (its *tag*): its set of eight by the hash's
+//! size, its place in the set by comparing eight tags that share a cache line.
+//!
+//! ```text
+//!   sets   ┌ tags  t0 t1 t2 t3 t4 t5 t6 t7 ┐      rings  ┌ slot 0:  N-1 entries ┐
+//!          │ words w0 w1 w2 w3 w4 w5 w6 w7 │ × many      │ slot 1:  N-1 entries │ × 8 × many
+//!          └───────────────────────────────┘             └──────────────────────┘
+//! ```
+//!
+//! # Recording an attempt
+//!
+//! One thread records. It writes the new entry to the next place in the ring, then the slot's word, which counts it.
+//! The ring holds N-1 entries, N being the largest limit of the watch, so the entry that is replaced is exactly attempt
+//! i-N+1: whether N attempts lie within W is one subtraction, without a scan. A smaller limit loads its own entry.
+//!
+//! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources
+//! that come once each takes no slot from anybody. That such a source has no slot is told by a byte of its tag
+//! (`fingerprints.rs`), so that an attempt of it costs one cache line, that at the door.
+//!
+//! # What it promises
+//!
+//! - It never invents a limit hit and never misses one: every entry that is compared was written under the present claim
+//!   of the slot, and is the time of an attempt of its source.
+//! - Any number of threads may read meanwhile ([`Table::find`], [`Table::last`], [`Table::is_flagged`]). A reader takes
+//!   no lock and the writer does not wait for it. What it gets is of the source that it asked for: the generation of the
+//!   claim tells, in the slot's word and in each entry. A source that the reader does not find may have a slot by now.
+//! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
+//! - A source that waits at the door loses its first attempt when that has to give way, and nothing else.
+//! - Times that run backwards by a little count at the newest time of their source.
+//!
+//! Totals can lag; a look at a slot is not an instant.
+
+mod claim;
+mod door;
+mod fingerprints;
+mod hint;
+mod marks;
+mod place;
+mod prefetch;
+mod record;
+mod ring;
+mod settle;
+mod slot;
+mod sorted;
+mod window;
+
+use std::time::Duration;
+
+pub use claim::Ties;
+pub use hint::Hint;
+pub use place::{Found, Place};
+pub(crate) use record::{Recorded, Taken};
+
+use crate::base::estimate::Mark;
+use crate::base::hash;
+use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
+use crate::engine::clock::Ticks;
+use crate::engine::outcome::Code;
+use crate::engine::watch::Limit;
+use door::Door;
+use fingerprints::Fingerprints;
+use marks::Marks;
+use ring::{Entry, position};
+use slot::{Set, WAYS, Word};
+
+/// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one
+/// that has a slot.
+const DOOR_SHARE: usize = 16;
+
+/// The counters of one watch.
+#[derive(Debug)]
+pub struct Table {
+    sets: Box<[Set]>,
+    /// Written by the thread that records, before the word that counts the entry; read by any. `Relaxed`: the word
+    /// publishes it.
+    rings: Box<[AtomicU64]>,
+    /// Whose attempts the entries of the rings are, where that is asked for.
+    marks: Marks,
+    /// Where sources wait for their second attempt.
+    door: Option<Door>,
+    /// Who has no slot, where sources that have none wait at the door: else nearly all have one.
+    fingerprints: Fingerprints,
+    /// Entries of a ring: N-1 of the largest limit, and at least one; N where it is whole.
+    ring: u32,
+    /// Each limit's N-1 and W.
+    limits: Box<[(u32, u64)]>,
+    /// The least of the N-1.
+    fewest: u32,
+    /// A slot whose last attempt is more seconds ago is idle: no limit can be met with what its ring holds.
+    idle_after: u64,
+}
+
+/// How a table is made, beside its limits and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Make {
+    /// Whether it remembers the mark of each attempt's source.
+    pub marks: bool,
+    /// Whether a source gets a slot with its second attempt only. Not where a limit is met by the first one.
+    pub door: bool,
+    /// Whether a ring holds all N attempts of the largest limit, and not only the N-1 before the newest: so that what
+    /// the newest ones meet can be asked later.
+    pub whole: bool,
+}
+
+/// A slot, as it was when an attempt was recorded or looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    set: u32,
+    way: u8,
+    generation: u8,
+}
+
+impl Slot {
+    /// The slot at this place of this set, under its present claim.
+    #[inline]
+    fn new(set: usize, way: usize, word: Word) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "so many sets, eight places, 4 bits")]
+        Self { set: set as u32, way: way as u8, generation: word.generation() as u8 }
+    }
+
+    fn set(self) -> usize {
+        self.set as usize
+    }
+
+    fn way(self) -> usize {
+        self.way.into()
+    }
+
+    fn generation(self) -> u64 {
+        self.generation.into()
+    }
+}
+
+/// How a slot was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It was empty or idle.
+    Free,
+    /// A live source gave way, and is forgotten.
+    Evicted,
+}
+
+/// One attempt, as a ring holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Attempt {
+    /// When it was.
+    pub time: Ticks,
+    /// Its destination port.
+    pub port: u16,
+    /// What became of it, as far as is known.
+    pub code: Code,
+    /// The mark of its source's hash, where one slot counts for many sources.
+    pub mark: Mark,
+}
+
+impl Table {
+    /// A table for these limits, without marks and without a door, that takes at most `memory` bytes; it has
+    /// one set at least.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        Self::made(Make { marks: false, door: false, whole: false }, limits, memory)
+    }
+
+    /// The same, made otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn made(make: Make, limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
+        let mark = if make.marks { size_of::<Mark>() } else { 0 };
+        let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
+        let ring = ring_of(most, make.whole);
+        let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
+        let has_door = make.door && limits.iter().all(|limit| limit.attempts > 1);
+        let (at_the_door, fingerprint) =
+            if has_door { (memory / DOOR_SHARE, fingerprints::EACH) } else { (0, 0) };
+        let each = Self::set_size(ring, mark) + fingerprint;
+        let sets = ((memory - at_the_door) / each).clamp(1, u32::MAX as usize);
+        let fingerprints = if has_door { sets } else { 0 };
+        let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
+        let entries = sets * WAYS * ring as usize;
+        Ok(Self {
+            sets: zeroed(sets)?,
+            rings: zeroed(entries)?,
+            marks: Marks::new(if make.marks { entries } else { 0 })?,
+            door: door.transpose()?,
+            fingerprints: Fingerprints::new(fingerprints)?,
+            ring,
+            fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
+            limits: limits
+                .iter()
+                .map(|limit| (u32::from(limit.attempts).saturating_sub(1), Ticks::in_window(limit.window)))
+                .collect(),
+            // Two more: one for the second that has begun, one because the second of the last attempt is rounded down.
+            idle_after: longest.as_secs() + 2,
+        })
+    }
+
+    /// The bytes that a table without marks and with room for so many sources takes, when its largest limit is N.
+    #[must_use]
+    pub fn memory_for(sources: usize, attempts: u16) -> usize {
+        sources.div_ceil(WAYS) * Self::set_size(ring_of(attempts, false), 0)
+    }
+
+    fn set_size(ring: u32, mark: usize) -> usize {
+        size_of::<Set>() + WAYS * ring as usize * (size_of::<AtomicU64>() + mark)
+    }
+
+    /// The bytes of a set, with its part of the door, and how many sources it has room for.
+    #[must_use]
+    pub fn set(&self) -> (usize, usize) {
+        let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
+        let mut bytes = Self::set_size(self.ring, mark);
+        if self.door.is_some() {
+            bytes += fingerprints::EACH;
+            bytes += bytes.div_ceil(DOOR_SHARE - 1);
+        }
+        (bytes, WAYS)
+    }
+
+    /// The largest N of its limits.
+    #[must_use]
+    pub fn largest(&self) -> u16 {
+        u16::try_from(self.limits.iter().map(|(back, _)| back + 1).max().unwrap_or(1)).unwrap_or(u16::MAX)
+    }
+
+    /// The longest W of its limits, in ticks.
+    #[must_use]
+    pub fn longest_window(&self) -> u64 {
+        self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
+    }
+
+    /// How many sources it has room for, but for those at the door.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.sets.len() * WAYS
+    }
+
+    /// The place of the source with this tag in its set, if it has a slot.
+    #[inline]
+    fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
+        self.fingerprints.may_have(at, tag).then(|| self.sets[at].find(tag))?
+    }
+
+    /// The slot of a source that has one, and whether it is flagged. Any thread may ask.
+    #[must_use]
+    #[inline]
+    pub fn find(&self, tag: u64) -> Option<(Slot, bool)> {
+        let at = self.set_of(tag);
+        let tag = nonzero(tag);
+        let way = self.way_of(at, tag)?;
+        let set = &self.sets[at];
+        let word = Word(set.words[way].load(Ordering::Acquire));
+        // The word may be of a later claim than the tag that was found: then the tag has changed by now. Where the
+        // source has claimed the slot anew meanwhile, the generation has changed instead.
+        let is_still_there = set.tags[way].load(Ordering::Acquire) == tag
+            && Word(set.words[way].load(Ordering::Relaxed)).generation() == word.generation();
+        is_still_there.then(|| (Slot::new(at, way, word), word.is_flagged()))
+    }
+
+    /// The time of the newest attempt of a slot's source, if the slot is still under the same claim. Any thread may ask.
+    #[must_use]
+    pub fn last(&self, slot: Slot) -> Option<Ticks> {
+        let word = Word(self.word_of(slot).load(Ordering::Acquire));
+        self.newest(slot, word.count())
+    }
+
+    /// Whether a slot is flagged, if it is still under the same claim. Any thread may ask.
+    #[must_use]
+    pub fn is_flagged(&self, slot: Slot) -> bool {
+        let word = Word(self.word_of(slot).load(Ordering::Relaxed));
+        word.generation() == slot.generation() && word.is_flagged()
+    }
+
+    /// Sets or clears the flag of a slot, if it is still under the same claim.
+    pub fn flag(&self, slot: Slot, flag: bool) {
+        let cell = self.word_of(slot);
+        let word = Word(cell.load(Ordering::Relaxed));
+        if word.generation() == slot.generation() {
+            slot::publish(cell, word.with_flag(flag));
+        }
+    }
+
+    /// Forgets all. Memory that was never written is only read.
+    pub fn clear(&self) {
+        let of_sets = self.sets.iter().flat_map(|set| set.tags.iter().chain(&set.words));
+        clear(of_sets.chain(&self.rings));
+        self.door.iter().for_each(Door::clear);
+        self.fingerprints.clear();
+    }
+
+    /// The time of the attempt before the one that goes to `count`.
+    fn newest(&self, slot: Slot, count: u32) -> Option<Ticks> {
+        if count == 0 {
+            None
+        } else {
+            self.attempt(slot, position(count, 1, self.ring)).map(|entry| entry.time())
+        }
+    }
+
+    fn attempt(&self, slot: Slot, position: usize) -> Option<Entry> {
+        Entry(self.entry(slot.set(), slot.way(), position).load(Ordering::Relaxed)).of(slot.generation())
+    }
+
+    fn word_of(&self, slot: Slot) -> &AtomicU64 {
+        &self.sets[slot.set()].words[slot.way()]
+    }
+
+    fn entry(&self, set: usize, way: usize, position: usize) -> &AtomicU64 {
+        &self.rings[self.index(set, way, position)]
+    }
+
+    fn index(&self, set: usize, way: usize, position: usize) -> usize {
+        (set * WAYS + way) * self.ring as usize + position
+    }
+
+    fn set_of(&self, tag: u64) -> usize {
+        hash::set_of(tag, self.sets.len())
+    }
+}
+
+/// Sets to 0 what is not.
+fn clear<'a>(cells: impl Iterator<Item = &'a AtomicU64>) {
+    cells.filter(|cell| cell.load(Ordering::Relaxed) != 0).for_each(|cell| cell.store(0, Ordering::Relaxed));
+}
+
+/// The length of a ring, when N is that of the largest limit.
+fn ring_of(attempts: u16, is_whole: bool) -> u32 {
+    let attempts = u32::from(attempts);
+    if is_whole { attempts } else { attempts.saturating_sub(1) }.max(1)
+}
+
+/// A tag that is not that of an empty slot.
+fn nonzero(tag: u64) -> u64 {
+    tag.max(slot::EMPTY + 1)
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

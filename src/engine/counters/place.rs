@@ -1,0 +1,125 @@
+//! Where an attempt was recorded, for who learns later what became of it: so that it need not be searched for.
+//!
+//! A place is a number that fits where memory is short. It does not say whose attempt was there; what is found there is
+//! compared with what was recorded, and who finds something else searches.
+
+use prefetch_index::prefetch_index;
+
+use super::Table;
+use super::ring::Entry;
+use super::slot::{WAYS, Word};
+use super::{Attempt, Slot};
+use crate::base::sync::Ordering;
+
+/// A place in the rings or at the door of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u32);
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
+impl Place {
+    /// It is not known, or beyond what a place can tell: the first 16 GiB of rings.
+    pub(crate) const UNKNOWN: Self = Self(u32::MAX);
+    const AT_THE_DOOR: u32 = 1 << 31;
+
+    pub(super) fn in_ring(index: usize) -> Self {
+        Self::below_the_bit(index).map_or(Self::UNKNOWN, Self)
+    }
+
+    pub(super) fn at_the_door(index: usize) -> Self {
+        Self::below_the_bit(index).map_or(Self::UNKNOWN, |index| Self(index | Self::AT_THE_DOOR))
+    }
+
+    /// One less, so that the highest is not taken for an unknown one.
+    fn below_the_bit(index: usize) -> Option<u32> {
+        u32::try_from(index).ok().filter(|index| *index < Self::AT_THE_DOOR - 1)
+    }
+
+    /// As a number, for who keeps it without knowing what it is.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The place of this number.
+    #[must_use]
+    pub(crate) fn of_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    fn at(self) -> At {
+        let index = (self.0 & !Self::AT_THE_DOOR) as usize;
+        match self {
+            Self::UNKNOWN => At::Nowhere,
+            _ if self.0 & Self::AT_THE_DOOR == 0 => At::Ring(index),
+            _ => At::Door(index),
+        }
+    }
+}
+
+enum At {
+    Ring(usize),
+    Door(usize),
+    Nowhere,
+}
+
+/// Where something was noted of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// In a slot, which is flagged or not.
+    Slot(Slot, bool),
+    /// At the door.
+    Waiting,
+}
+
+impl Table {
+    /// Has what [`Table::settle_at`] needs brought into the cache.
+    #[inline]
+    pub(crate) fn prefetch_place(&self, place: Place) {
+        match place.at() {
+            At::Ring(index) => {
+                prefetch_index(&self.rings, index);
+                let (set, _) = self.slot_at(index);
+                if let Some(set) = self.sets.get(set) {
+                    prefetch_index(&set.words, 0);
+                }
+            }
+            At::Door(index) => self.door.iter().for_each(|door| door.prefetch_place(index)),
+            At::Nowhere => (),
+        }
+    }
+
+    /// Notes that an attempt that was recorded at this place became something, if it is still there as it was, and says
+    /// where. It is no more than what [`Table::settle`] and [`Table::settle_first`] would do after a search.
+    #[inline]
+    pub(crate) fn settle_at(&self, place: Place, before: &Attempt, after: &Attempt) -> Option<Found> {
+        match place.at() {
+            At::Ring(index) => {
+                let cell = self.rings.get(index)?;
+                let (set, way) = self.slot_at(index);
+                let word = Word(self.sets.get(set)?.words[way].load(Ordering::Relaxed));
+                let generation = word.generation();
+                let [before, after] = [before, after].map(|attempt| Entry::of_attempt(attempt, generation));
+                let is_there = cell.load(Ordering::Relaxed) == before.0;
+                if is_there {
+                    cell.store(after.0, Ordering::Relaxed);
+                }
+                is_there.then(|| Found::Slot(Slot::new(set, way, word), word.is_flagged()))
+            }
+            At::Door(index) => self.door.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting),
+            At::Nowhere => None,
+        }
+    }
+
+    /// The set and the way of the slot whose ring has this entry.
+    #[inline]
+    fn slot_at(&self, entry: usize) -> (usize, usize) {
+        // A place is below 2^31. To divide by fewer bits takes less time.
+        let slot = (entry as u32 / self.ring) as usize;
+        (slot / WAYS, slot % WAYS)
+    }
+}

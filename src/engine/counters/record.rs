@@ -1,0 +1,182 @@
+//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt
+//! of a source waits at the door, where there is one.
+
+use super::claim::{self, Ties};
+use super::door::Admitted;
+use super::ring::{Entry, position};
+use super::slot::{Word, publish};
+use super::{Attempt, Claim, Hint, Place, Slot, Table, nonzero};
+use crate::base::estimate::Mark;
+use crate::base::sync::Ordering;
+use crate::engine::clock::Ticks;
+use crate::engine::outcome::Code;
+
+/// What recording an attempt found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// The source's slot.
+    pub slot: Slot,
+    /// The attempt's time, moved up to that of the source's newest attempt.
+    pub time: Ticks,
+    /// The attempt's destination port.
+    pub port: u16,
+    /// What is known of it.
+    pub code: Code,
+    /// The mark of its source, where marks are kept.
+    pub mark: Mark,
+    /// Whether the source was flagged as having an episode.
+    pub flagged: bool,
+    /// Whether a slot was claimed for this attempt.
+    pub claimed: Option<Claim>,
+    /// Where it is.
+    pub place: Place,
+    /// The slot's count before this attempt.
+    pub(super) count: u32,
+    /// The entry that this attempt's replaced in the ring, and the mark beside it.
+    pub(super) replaced: (Entry, Mark),
+}
+
+/// Where an attempt was taken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Into the slot of its source.
+    Recorded(Recorded),
+    /// To the door: it is the first one of its source. No limit can be met, and nobody has flagged it.
+    Waits {
+        /// Where.
+        place: Place,
+        /// Whether another source, that waited there, is forgotten for that.
+        evicted: bool,
+    },
+}
+
+impl Taken {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Recorded(recorded) => recorded.place,
+            Self::Waits { place, .. } => *place,
+        }
+    }
+
+    /// What recording it found, if it has got into a slot.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&Recorded> {
+        match self {
+            Self::Recorded(recorded) => Some(recorded),
+            Self::Waits { .. } => None,
+        }
+    }
+}
+
+impl Recorded {
+    fn new(
+        slot: Slot,
+        attempt: &Attempt,
+        word: Word,
+        claimed: Option<Claim>,
+        index: usize,
+        replaced: (Entry, Mark),
+    ) -> Self {
+        let Attempt { time, port, code, mark } = *attempt;
+        let (flagged, count) = (word.is_flagged(), word.count());
+        let place = Place::in_ring(index);
+        Self { slot, time, port, code, mark, flagged, claimed, place, count, replaced }
+    }
+
+    /// What recording a slot's newest attempt would have found, when nothing had to give way for it.
+    pub(super) fn again(slot: Slot, attempt: &Attempt, flagged: bool, count: u32, index: usize) -> Self {
+        let Attempt { time, port, code, mark } = *attempt;
+        let (place, replaced) = (Place::in_ring(index), (Entry::NONE, mark));
+        Self { slot, time, port, code, mark, flagged, claimed: None, place, count, replaced }
+    }
+
+    pub(super) fn entry(&self) -> Entry {
+        let Self { slot, time, port, code, mark, .. } = *self;
+        Entry::of_attempt(&Attempt { time, port, code, mark }, slot.generation())
+    }
+}
+
+impl Table {
+    /// Records an attempt of the source with this hash, of which nothing is known yet, in a slot of its own, whether it
+    /// is the first one or not.
+    pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
+        let (tag, attempt) = (nonzero(tag), Attempt { time, port, ..Attempt::default() });
+        let at = self.set_of(tag);
+        let found = self.way_of(at, tag).map(|way| (way, None));
+        let (way, claimed) = found.unwrap_or_else(|| {
+            let (way, how) = self.claim_for((at, tag), time.second(), ties);
+            (way, Some(how))
+        });
+        self.add(at, way, &attempt, claimed)
+    }
+
+    /// Records an attempt of the source, or of the group of sources, with this hash; at the door, if it is the first
+    /// one and there is one.
+    #[inline]
+    pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Taken {
+        let tag = nonzero(tag);
+        let at = self.set_of(tag);
+        if let Some(way) = hint.place(&self.sets[at], tag).or_else(|| self.way_of(at, tag)) {
+            return Taken::Recorded(self.add(at, way, attempt, None));
+        }
+        let second = attempt.time.second();
+        let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
+        Taken::Recorded(match admitted {
+            Some(Admitted::Waits { place, evicted }) => {
+                return Taken::Waits { place: Place::at_the_door(place), evicted };
+            }
+            Some(Admitted::Enters(first)) => {
+                let (way, how) = self.claim_for((at, tag), second, ties);
+                self.add(at, way, &first, None);
+                self.add(at, way, attempt, Some(how))
+            }
+            None => {
+                let (way, how) = self.claim_for((at, tag), second, ties);
+                self.add(at, way, attempt, Some(how))
+            }
+        })
+    }
+
+    /// Gives a source a slot that waits at the door, although it has not come again.
+    pub(crate) fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<Slot> {
+        let tag = nonzero(tag);
+        let first = self.door.as_ref()?.let_in(tag)?;
+        let at = self.set_of(tag);
+        let (way, how) = self.claim_for((at, tag), now.second(), ties);
+        Some(self.add(at, way, &first, Some(how)).slot)
+    }
+
+    /// Claims a slot in this set for a source that has none.
+    #[inline(never)]
+    pub(super) fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
+        let set = &self.sets[at];
+        let way = claim::choose(set, second, self.idle_after, ties);
+        self.fingerprints.set(at, way, tag);
+        (way, claim::claim(set, way, tag, second, self.idle_after))
+    }
+
+    /// Adds an attempt to those of a slot.
+    #[inline]
+    fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
+        let set = &self.sets[at];
+        let second = attempt.time.second();
+        let word = Word(set.words[way].load(Ordering::Relaxed));
+        let slot = Slot::new(at, way, word);
+        let mut attempt = *attempt;
+        attempt.time =
+            self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
+        let index = self.index(at, way, position(word.count(), 0, self.ring));
+        let entry = Entry::of_attempt(&attempt, slot.generation());
+        // Until the ring is full, what is there is of an earlier claim, and not waited for.
+        let mut replaced = (Entry::NONE, attempt.mark);
+        if word.count() >= self.ring {
+            replaced = (Entry(self.rings[index].load(Ordering::Relaxed)), self.marks.get(index));
+        }
+        self.rings[index].store(entry.0, Ordering::Relaxed);
+        self.marks.set(index, attempt.mark);
+        publish(&set.words[way], word.after_attempt(self.ring, second));
+        Recorded::new(slot, &attempt, word, claimed, index, replaced)
+    }
+}

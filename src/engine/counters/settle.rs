@@ -1,0 +1,60 @@
+//! What became of an attempt is noted where it was recorded.
+//!
+//! Here it is searched for, by its time and port; where its place is known, `place.rs` asks there first.
+
+use super::ring::{Entry, position};
+use super::slot::Word;
+use super::{Attempt, Slot, Table, nonzero};
+use crate::base::estimate::Mark;
+use crate::base::sync::Ordering;
+use crate::engine::clock::Ticks;
+use crate::engine::outcome::Code;
+
+/// How many attempts within one tick are told apart when one of them is settled.
+const MOST_IN_A_TICK: usize = 64;
+
+impl Table {
+    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether
+    /// it does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
+    /// another.
+    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
+        let count = Word(self.word_of(slot).load(Ordering::Relaxed)).count();
+        let held = count.min(self.ring);
+        let place = |back: u32| self.entry(slot.set(), slot.way(), position(count, back, self.ring));
+        let entry = |back: u32| Entry(place(back).load(Ordering::Relaxed)).of(slot.generation());
+        // Of a flood, what is settled by time has often left the ring by then. The oldest entry is beside the newest.
+        if held == self.ring && entry(held).is_some_and(|oldest| oldest.time() > time) {
+            return false;
+        }
+        // Times fall with the distance from the newest: find the newest that is not after `time`, from the near end in
+        // steps that double, since most news is of late attempts.
+        let (mut near, mut far) = (1, 1);
+        while far <= held && entry(far).is_some_and(|entry| entry.time() > time) {
+            (near, far) = (far + 1, far * 2);
+        }
+        far = far.min(held + 1);
+        while near < far {
+            let middle = near.midpoint(far);
+            if entry(middle).is_some_and(|entry| entry.time() > time) {
+                near = middle + 1;
+            } else {
+                far = middle;
+            }
+        }
+        let same = (near..=held)
+            .map_while(|back| entry(back).filter(|entry| entry.time() == time).map(|e| (back, e)));
+        let found =
+            same.take(MOST_IN_A_TICK).find(|(_, entry)| entry.port() == port && entry.code() == before);
+        if let Some((back, found)) = found {
+            place(back).store(found.with_code(after).0, Ordering::Relaxed);
+        }
+        found.is_some()
+    }
+
+    /// The same of a source that has no slot: its first attempt may wait at the door.
+    pub(crate) fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
+        let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
+        let door = self.door.as_ref();
+        door.is_some_and(|door| door.settle(nonzero(tag), &attempt(before), &attempt(after)))
+    }
+}

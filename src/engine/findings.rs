@@ -1,0 +1,95 @@
+//! What conntrack found of the segments of a batch. What tells nothing new is not among it.
+
+use crate::engine::conntrack::{Inferred, OutcomeUpdate, Place};
+
+/// A segment that is to be counted, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finding {
+    /// Its number in the batch.
+    pub(super) segment: u32,
+    pub(super) verdict: Verdict,
+}
+
+/// What a segment is to the connections.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verdict {
+    /// An attempt.
+    Attempt {
+        /// Where it is remembered.
+        place: Place,
+        /// Where the one before it at that place is remembered now, if it is.
+        moved: Option<Place>,
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// A SYN that was seen already.
+    Copy,
+    /// A SYN that was sent again.
+    Retransmission {
+        /// Whether it is waited for.
+        waits: bool,
+    },
+    /// It tells of what became of an attempt: the number among the news.
+    OutcomeUpdate(u32),
+    /// It makes an attempt known: the number among the inferred ones.
+    Inferred(u32),
+}
+
+/// What was found, in the order of the segments.
+#[derive(Debug)]
+pub(super) struct Findings {
+    pub(super) all: Vec<Finding>,
+    pub(super) news: Vec<OutcomeUpdate>,
+    pub(super) inferred: Vec<Inferred>,
+    /// How many segments came from servers that open or refuse a connection.
+    pub(super) answers: u64,
+}
+
+impl Findings {
+    /// How many a batch of so many segments has at most: one may make an attempt known and tell of it.
+    pub(super) const fn room(segments: usize) -> usize {
+        2 * segments
+    }
+
+    /// For batches of so many segments.
+    pub(super) fn new(segments: usize) -> Self {
+        Self {
+            all: Vec::with_capacity(Self::room(segments)),
+            news: Vec::with_capacity(segments),
+            inferred: Vec::with_capacity(segments),
+            answers: 0,
+        }
+    }
+
+    /// Adds that a segment tells of an attempt.
+    pub(super) fn push_news(&mut self, segment: usize, news: OutcomeUpdate) {
+        let verdict = Verdict::OutcomeUpdate(number(self.news.len()));
+        self.news.push(news);
+        self.push(segment, verdict);
+    }
+
+    /// Adds an attempt that a segment makes known.
+    pub(super) fn push_inferred(&mut self, segment: usize, attempt: Inferred) {
+        let verdict = Verdict::Inferred(number(self.inferred.len()));
+        self.inferred.push(attempt);
+        self.push(segment, verdict);
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, segment: usize, verdict: Verdict) {
+        self.all.push(Finding { segment: number(segment), verdict });
+    }
+
+    /// Empties it.
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.news.clear();
+        self.inferred.clear();
+        self.answers = 0;
+    }
+}
+
+/// A number in a batch, which has few segments.
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

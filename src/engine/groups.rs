@@ -1,0 +1,344 @@
+//! What attempts are counted for: their source, the network of that, their destination.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::base::sync::OutOfMemory;
+use crate::engine::baseline::{Baseline, Of};
+use crate::engine::counters::{Make, Table};
+use crate::engine::event::Key;
+use crate::engine::outcome::Outcome;
+use crate::engine::stats::WatchStats;
+use crate::engine::subject::{Kind, Source};
+use crate::engine::watch::{Grouping, Limit, Limits, PortSet};
+
+use super::limit_hit::Counted;
+use super::parties::{Hasher, Parties};
+
+/// Proven attempts get so much less than all: nothing forged comes there.
+const PROVEN_SHARE: usize = 16;
+
+/// What is counted for a watch.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Its number in the keys of episodes, which no other watch of the run has had.
+    pub number: u16,
+    /// Its name, by which its statistics go on when another of that name takes its place.
+    pub name: Arc<str>,
+    /// The destination ports that count.
+    pub ports: PortSet,
+    /// How sources are grouped.
+    pub grouping: Grouping,
+}
+
+/// One watch, as it is counted for.
+#[derive(Debug)]
+pub struct Watching {
+    pub(super) watch: Watch,
+    /// What was counted for it, but for the number of its slots.
+    pub(super) stats: WatchStats,
+    /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
+    /// is settled.
+    pub(super) outcomes: Vec<(Outcome, Counter)>,
+    /// The counters of attempts: first those of sources, which are always there.
+    pub(super) tallies: Vec<Tally>,
+}
+
+/// Counters of attempts that have something in common.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) by: By,
+    pub(super) counter: Counter,
+}
+
+/// How many things some counters have room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Whether each is the slot of many sources, a network or a destination, or that of one.
+    pub of_many: bool,
+    /// What they are, in the plural: `sources`, `networks`, `destinations`.
+    pub of: &'static str,
+    /// The largest N of their limits, on which it depends.
+    pub attempts: u16,
+    /// How many there is room for.
+    pub places: usize,
+    /// The memory that these counters were given, in bytes.
+    pub memory: usize,
+    /// What they would need for other numbers of places: so many bytes for so many places.
+    pub set: (usize, usize),
+}
+
+impl Room {
+    /// The memory of all tables together in which there is room for so many here, when it was `all` for this one: what
+    /// each gets is a fixed part of the whole.
+    #[must_use]
+    pub(crate) fn enough(&self, places: usize, all: u64) -> u64 {
+        let (bytes, in_a_set) = self.set;
+        let needed = (places.div_ceil(in_a_set) * bytes) as u128;
+        let enough = (needed * u128::from(all)).div_ceil(self.memory.max(1) as u128);
+        u64::try_from(enough).unwrap_or(u64::MAX)
+    }
+}
+
+/// What they have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Source,
+    Network,
+    Destination,
+}
+
+/// The counters for some of a watch's limits.
+#[derive(Debug)]
+pub(super) struct Counter {
+    /// The counters themselves.
+    pub(super) table: Arc<Table>,
+    /// Those of them that were proven, where there is a limit: see `proofs.rs`.
+    pub(super) proven: Option<Arc<Table>>,
+    /// Which limits they are for, by their places among the watch's limits.
+    pub(super) limits: Vec<usize>,
+    /// What they were given, in bytes.
+    memory: usize,
+    /// Where limits are to be chosen: what each of those that are counted makes at most.
+    pub(super) baseline: Option<Baseline>,
+}
+
+impl Watching {
+    /// So much memory in all leaves so much for [`Watching::new`].
+    #[must_use]
+    pub(crate) fn without_proven(memory: usize) -> usize {
+        memory - memory.div_ceil(PROVEN_SHARE + 1)
+    }
+
+    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
+    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
+    /// many times that of others; all for the attempts where there is nothing else. It takes a sixteenth more than that,
+    /// for proven attempts.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(watch: Watch, limits: &Limits, memory: usize) -> Result<Self, OutOfMemory> {
+        let mut counted: Vec<_> = limits.sources.iter().filter_map(|limit| limit.outcome).collect();
+        counted.sort_unstable_by_key(|outcome| *outcome as u8);
+        counted.dedup();
+        let others = counted.len()
+            + usize::from(limits.networks.is_some())
+            + 2 * usize::from(limits.destinations.is_some());
+        let share = (memory / 2).checked_div(others).unwrap_or(0);
+        let outcomes = counted.into_iter().map(|outcome| {
+            let places = places(&limits.sources, Some(outcome));
+            Ok((
+                outcome,
+                Counter::new(
+                    places,
+                    &limits.sources,
+                    share,
+                    Make { marks: false, door: true, whole: false },
+                )?,
+            ))
+        });
+        let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
+        let places = places(&limits.sources, None);
+        let make = Make { marks: false, door: true, whole: false };
+        let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
+        let mut tallies = vec![Tally { by: By::Source, counter: sources }];
+        let all: Vec<_> = limits.iter().collect();
+        let mut place = limits.sources.len();
+        let groups =
+            [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
+        for (by, limit, memory) in groups {
+            if limit.is_some() {
+                let make = Make { marks: true, door: true, whole: false };
+                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
+                place += 1;
+            }
+        }
+        Ok(Self { watch, stats: WatchStats::default(), outcomes, tallies })
+    }
+
+    /// The tag of an attempt for one of its tallies, if it counts the attempt.
+    #[inline]
+    pub(super) fn tag(&self, by: By, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+        let is_concerned = self.watch.ports.contains(parties.server.1);
+        if is_concerned { by.tag(&self.watch.grouping, hasher, parties) } else { None }
+    }
+
+    /// Has a baseline taken, for these limits that it counts by.
+    pub(crate) fn take_census(&mut self, limits: &Limits) {
+        let all: Vec<_> = limits.iter().collect();
+        let take = |of: Of, counter: &mut Counter| {
+            let own = counter.limits.iter().map(|place| all[*place]).collect();
+            // Sources have no limit of attempts where all count outcomes.
+            counter.baseline = (!counter.limits.is_empty()).then(|| Baseline::new(of, own));
+        };
+        for Tally { by, counter } in &mut self.tallies {
+            let of = match by {
+                By::Source => Of::Sources,
+                By::Network => Of::Networks,
+                By::Destination => Of::Destinations,
+            };
+            take(of, counter);
+        }
+        self.outcomes.iter_mut().for_each(|(_, counter)| take(Of::Sources, counter));
+    }
+
+    /// The baselines, if they were taken.
+    pub(super) fn into_censuses(self) -> impl Iterator<Item = Baseline> {
+        let tallies = self.tallies.into_iter().map(|tally| tally.counter);
+        let counters = tallies.chain(self.outcomes.into_iter().map(|(_, counter)| counter));
+        counters.filter_map(|counter| counter.baseline)
+    }
+
+    /// What its counters have room for.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = Room> {
+        let room = |by: By, counter: &Counter| {
+            let (of_many, of) = match by {
+                By::Source => (false, "sources"),
+                By::Network => (true, "networks"),
+                By::Destination => (true, "destinations"),
+            };
+            let Counter { table, memory, .. } = counter;
+            let (attempts, places) = (table.largest(), table.slots());
+            Room { of_many, of, attempts, places, memory: *memory, set: table.set() }
+        };
+        let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
+        tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
+    }
+
+    /// What was counted for it.
+    pub(super) fn counted(&self) -> (Arc<str>, WatchStats) {
+        (Arc::clone(&self.watch.name), WatchStats { slots: self.slots(), ..self.stats })
+    }
+
+    /// How many slots its tables have.
+    pub(super) fn slots(&self) -> u64 {
+        self.counters().map(|counter| counter.table.slots() as u64).sum()
+    }
+
+    pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
+        self.tallies
+            .iter()
+            .map(|tally| &tally.counter)
+            .chain(self.outcomes.iter().map(|(_, counter)| counter))
+    }
+
+    /// What counts this.
+    pub(super) fn counter(&self, counted: Counted) -> Option<&Counter> {
+        match counted {
+            Counted::Attempts(tally) => self.tallies.get(tally).map(|tally| &tally.counter),
+            Counted::Outcome(outcome) => self.outcome(outcome),
+        }
+    }
+
+    pub(super) fn outcome(&self, outcome: Outcome) -> Option<&Counter> {
+        self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter)
+    }
+
+    pub(super) fn counters_mut(&mut self) -> impl Iterator<Item = &mut Counter> {
+        self.tallies
+            .iter_mut()
+            .map(|tally| &mut tally.counter)
+            .chain(self.outcomes.iter_mut().map(|(_, counter)| counter))
+    }
+}
+
+/// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take the
+/// network that it lies in over a limit.
+fn source(grouping: &Grouping, parties: &Parties) -> Source {
+    let grouping = if parties.is_own { &Grouping::HOSTS } else { grouping };
+    Source(grouping.group(parties.client.0))
+}
+
+impl By {
+    /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
+    /// itself.
+    #[inline]
+    pub(super) fn tag(self, grouping: &Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+        match self {
+            Self::Source if parties.is_own || grouping.is_host(parties.client.0) => Some(parties.client_hash),
+            Self::Source => Some(hasher.group(grouping, &parties.client.0, parties.network_hash)),
+            _ if parties.is_own => None,
+            Self::Network => Some(parties.network_hash),
+            Self::Destination => Some(parties.end_hash),
+        }
+    }
+
+    /// Whether this is what a key of that kind counts for.
+    #[inline]
+    pub(super) fn is(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Source => self == Self::Source,
+            Kind::Network => self == Self::Network,
+            Kind::Destination(_) => self == Self::Destination,
+        }
+    }
+
+    /// What an attempt counts for, with its tag.
+    pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
+        let (kind, source) = match self {
+            Self::Source => (Kind::Source, source(&watching.watch.grouping, parties)),
+            Self::Network => (Kind::Network, Source(watching.watch.grouping.network(parties.client.0))),
+            Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
+        };
+        Key { watch: watching.watch.number, kind, source, tag }
+    }
+}
+
+/// A tally of a watch, as each attempt needs it.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The watch's place.
+    pub(super) watch: usize,
+    /// The tally's among those of the watch.
+    pub(super) tally: usize,
+    pub(super) by: By,
+    pub(super) table: Arc<Table>,
+}
+
+/// Every tally, in order.
+pub(super) fn rows(watches: &[Watching]) -> Arc<[Row]> {
+    let of_watch = |(watch, watching): (usize, &Watching)| {
+        let row = |(tally, of): (usize, &Tally)| Row {
+            watch,
+            tally,
+            by: of.by,
+            table: Arc::clone(&of.counter.table),
+        };
+        watching.tallies.iter().enumerate().map(row).collect::<Vec<_>>()
+    };
+    watches.iter().enumerate().flat_map(of_watch).collect()
+}
+
+/// The ports of all of them.
+pub(super) fn ports(watches: &[Watching]) -> PortSet {
+    PortSet::union(watches.iter().map(|watching| &watching.watch.ports))
+}
+
+/// How many slots there are in all tables.
+pub(super) fn slots(watches: &[Watching]) -> u64 {
+    watches.iter().map(Watching::slots).sum()
+}
+
+/// The longest window of all limits, in ticks.
+pub(super) fn longest_window(watches: &[Watching]) -> u64 {
+    let windows = watches.iter().flat_map(Watching::counters).map(|counter| counter.table.longest_window());
+    windows.max().unwrap_or_default()
+}
+
+/// The places of the limits that count this outcome, or all attempts.
+fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
+    (0..limits.len()).filter(|limit| limits[*limit].outcome == outcome).collect()
+}
+
+impl Counter {
+    /// The counters for the limits at these places, in a table of this make.
+    fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
+        let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
+        let table = Arc::new(Table::made(make, &own, memory)?);
+        let make = Make { marks: true, whole: true, ..make };
+        let proven = (!own.is_empty()).then(|| Table::made(make, &own, memory / PROVEN_SHARE).map(Arc::new));
+        Ok(Self { table, proven: proven.transpose()?, limits: places, memory, baseline: None })
+    }
+}

@@ -1,0 +1,87 @@
+//! What a batch is counted for, and what that needs, brought into the cache before it is counted.
+//!
+//! One attempt alone waits for memory several times over; the attempts of a batch wait together, and mostly not at all.
+
+use super::batch::Batch;
+use super::counter_stage::CounterStage;
+use super::findings::{Finding, Findings, Verdict};
+use super::groups::Row;
+use crate::engine::conntrack;
+use crate::engine::counters::Hint;
+
+/// How many segments are looked at together: enough for what the next ones need to come while these are counted.
+pub(super) const SIZE: usize = conntrack::AT_ONCE;
+/// How many findings there are at most.
+const ROOM: usize = Findings::room(SIZE);
+/// The tag of what is not concerned. No other tag has this value.
+const NONE: u64 = 0;
+
+/// For each counter group a column: what each finding counts for there.
+#[derive(Debug, Default)]
+pub(super) struct Concerns(Vec<Concern>);
+
+/// What a finding counts for in a counter group: the tag, and where that was found.
+#[derive(Debug, Clone, Copy, Default)]
+struct Concern {
+    tag: u64,
+    hint: Hint,
+}
+
+impl Concerns {
+    /// For so many counter groups.
+    pub(super) fn new(rows: usize) -> Self {
+        Self(vec![Concern::default(); rows * ROOM])
+    }
+
+    /// What a finding counts for in a counter group, if it does.
+    #[inline]
+    pub(super) fn get(&self, row: usize, finding: usize) -> Option<(u64, Hint)> {
+        let Concern { tag, hint } = self.0[row * ROOM + finding];
+        (tag != NONE).then_some((tag, hint))
+    }
+
+    /// The column of a counter group.
+    #[inline]
+    fn of(&mut self, row: usize, findings: &[Finding]) -> &mut [Concern] {
+        &mut self.0[row * ROOM..][..findings.len()]
+    }
+}
+
+impl CounterStage {
+    /// Finds out what these count for, and has what that needs brought into the cache.
+    pub(super) fn look_ahead(&self, batch: &Batch, findings: &Findings, concerns: &mut Concerns) {
+        let all = &findings.all;
+        for finding in all {
+            if let Verdict::Attempt { place, .. } = finding.verdict {
+                self.reported.prefetch(place);
+            }
+        }
+        // One counter group after the other: where its table is, is then known from one to the next.
+        for (row, Row { watch, by, table, .. }) in self.rows.iter().enumerate() {
+            let watching = &self.watches[*watch];
+            for (finding, concern) in all.iter().zip(concerns.of(row, all)) {
+                let parties = &batch.all()[finding.segment as usize].parties;
+                *concern = match watching.tag(*by, &self.hasher, parties).map(|tag| tag.max(NONE + 1)) {
+                    Some(tag) => Concern { tag, hint: table.prefetch(tag) },
+                    None => Concern::default(),
+                };
+            }
+        }
+        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+            for (finding, Concern { tag, hint }) in all.iter().zip(concerns.of(row, all)) {
+                if let Verdict::OutcomeUpdate(_) = finding.verdict {
+                    table.prefetch_newest(*tag, hint);
+                } else {
+                    table.prefetch_attempt(*tag, hint);
+                }
+                if hint.is_flagged() {
+                    self.recent.prefetch(*tag);
+                }
+            }
+        }
+        for row in 0..self.rows.len() {
+            let flagged = concerns.of(row, all).iter().filter(|concern| concern.hint.is_flagged());
+            flagged.for_each(|concern| self.recent.prefetch_episode(concern.tag));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What the counter stage remembers of attempts for the time at which something becomes known of them.
+//!
+//! It stands beside what the connections remember, and is found by what they tell: the place of an attempt, or the
+//! number of a SYN that is waited for.
+
+use std::collections::VecDeque;
+
+use prefetch_index::prefetch_index;
+
+use crate::engine::conntrack::{NOTED, Place};
+use crate::engine::counters;
+
+/// In which watches attempts came while their source had an episode.
+#[derive(Debug)]
+pub(super) struct ReportedIn(Vec<u8>);
+
+/// Such watches of one attempt. The first seven are told apart, the others are not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reported(u8);
+
+impl Reported {
+    const LAST: usize = 7;
+
+    /// Whether it did in this watch.
+    pub(super) fn is_in(self, watch: usize) -> bool {
+        self.0 & Self::bit(watch) != 0
+    }
+
+    pub(super) fn add(&mut self, watch: usize) {
+        self.0 |= Self::bit(watch);
+    }
+
+    fn bit(watch: usize) -> u8 {
+        1 << watch.min(Self::LAST)
+    }
+}
+
+impl ReportedIn {
+    /// For so many places of connections.
+    pub(super) fn new(places: usize) -> Self {
+        // Bytes, since zeroed memory of bytes is resident only where it is written.
+        Self(vec![0; places])
+    }
+
+    /// Has what is known of this place brought into the cache.
+    #[inline]
+    pub(super) fn prefetch(&self, place: Place) {
+        prefetch_index(&self.0, place.number());
+    }
+
+    /// Takes note of the attempt that is remembered at this place from now on.
+    #[inline]
+    pub(super) fn set(&mut self, place: Place, reported: Reported) {
+        if let Some(cell) = self.0.get_mut(place.number()) {
+            *cell = reported.0;
+        }
+    }
+
+    /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first
+    /// seven are not told apart here either.
+    pub(super) fn renumber(&mut self, before: &[Option<usize>]) {
+        if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
+            return;
+        }
+        let renumbered = |was: Reported| {
+            let mut is = Reported::default();
+            for (now, before) in before.iter().enumerate() {
+                if before.is_some_and(|watch| was.is_in(watch)) {
+                    is.add(now);
+                }
+            }
+            is
+        };
+        // There may be millions of places, and packets wait.
+        let all: Vec<_> = (0..=u8::MAX).map(|was| renumbered(Reported(was))).collect();
+        // Memory that was never written is only read.
+        for cell in self.0.iter_mut().filter(|cell| **cell != 0) {
+            *cell = all[usize::from(*cell)].0;
+        }
+    }
+
+    /// What is known of the attempt at this place.
+    #[inline]
+    pub(super) fn get(&self, place: Place) -> Reported {
+        Reported(self.0.get(place.number()).copied().unwrap_or_default())
+    }
+}
+
+/// Where an attempt was recorded in the tables of the first tallies: see [`counters::Place::number`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Memo([u32; Memo::ROOM]);
+
+const _: () = assert!(size_of::<Memo>() == NOTED, "it takes what is set aside for it");
+
+impl Memo {
+    /// How many tallies: those that a watch has by default.
+    pub(super) const ROOM: usize = 3;
+
+    #[inline]
+    pub(super) fn set(&mut self, row: usize, place: counters::Place) {
+        if let Some(number) = self.0.get_mut(row) {
+            *number = place.number();
+        }
+    }
+
+    /// Where a tally recorded the attempt, if that was noted.
+    #[inline]
+    pub(super) fn place(self, row: usize) -> counters::Place {
+        self.0.get(row).map_or(counters::Place::UNKNOWN, |number| counters::Place::of_number(*number))
+    }
+}
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self([counters::Place::UNKNOWN.number(); Self::ROOM])
+    }
+}
+
+/// Where the attempts of SYNs that are waited for were recorded, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Memos {
+    queue: VecDeque<Memo>,
+    /// The number of the first one.
+    first: u32,
+}
+
+impl Memos {
+    /// For so many SYNs that are waited for.
+    pub(super) fn new(room: usize) -> Self {
+        Self { queue: VecDeque::with_capacity(room), first: 0 }
+    }
+
+    /// Takes note of the next SYN that is waited for. A retransmission says nothing of where its attempt was recorded.
+    #[inline]
+    pub(super) fn push(&mut self, memo: Memo) {
+        self.queue.push_back(memo);
+    }
+
+    /// What was noted of this one.
+    #[inline]
+    pub(super) fn get(&self, number: u32) -> Memo {
+        let index = number.wrapping_sub(self.first) as usize;
+        self.queue.get(index).copied().unwrap_or_default()
+    }
+
+    /// Drops those before this one: they are not waited for any more.
+    pub(super) fn drop_before(&mut self, number: u32) {
+        let count = (number.wrapping_sub(self.first) as usize).min(self.queue.len());
+        self.queue.drain(..count);
+        self.first = number;
+    }
+
+    /// Forgets what was noted: the tables are others.
+    pub(super) fn forget(&mut self) {
+        self.queue.iter_mut().for_each(|memo| *memo = Memo::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memo(number: u32) -> Memo {
+        let mut memo = Memo::default();
+        memo.set(0, counters::Place::of_number(number));
+        memo.set(Memo::ROOM, counters::Place::of_number(99));
+        memo
+    }
+
+    #[test]
+    fn what_was_noted_is_found_by_its_number_until_it_is_dropped() {
+        let mut memos = Memos::new(10);
+        memos.first = u32::MAX - 2;
+        for number in 0..10 {
+            memos.push(memo(number));
+        }
+        let number = |n: u32| (u32::MAX - 2).wrapping_add(n);
+        assert_eq!([0, 4, 9].map(|n| memos.get(number(n))), [0, 4, 9].map(memo));
+        assert_eq!(memos.get(number(10)), Memo::default(), "of what is not there nothing is known");
+        memos.drop_before(number(4));
+        assert_eq!([4, 9].map(|n| memos.get(number(n))), [4, 9].map(memo));
+        assert_eq!(memos.get(number(3)), Memo::default());
+        memos.forget();
+        assert_eq!(memos.get(number(4)), Memo::default());
+        memos.push(memo(10));
+        assert_eq!(memos.get(number(10)), memo(10));
+        memos.drop_before(number(11));
+        memos.push(memo(11));
+        assert_eq!(memos.get(number(11)), memo(11), "numbers go on");
+    }
+
+    #[test]
+    fn a_place_is_told_for_the_first_tallies_and_not_known_for_others() {
+        let memo = memo(7);
+        assert_eq!(memo.place(0).number(), 7);
+        assert_eq!([1, Memo::ROOM].map(|row| memo.place(row)), [counters::Place::UNKNOWN; 2]);
+    }
+
+    #[test]
+    fn watches_that_stand_elsewhere_are_known_by_their_new_numbers() {
+        let place = Place::default();
+        let after = |watches: &[usize], before: &[Option<usize>]| {
+            let mut reported = Reported::default();
+            watches.iter().for_each(|watch| reported.add(*watch));
+            let mut all = ReportedIn::new(1);
+            all.set(place, reported);
+            all.renumber(before);
+            (0..before.len()).filter(|watch| all.get(place).is_in(*watch)).collect::<Vec<_>>()
+        };
+        assert_eq!(after(&[0, 2], &[Some(0), Some(1), Some(2)]), [0, 2]);
+        assert_eq!(after(&[0, 2], &[Some(2), Some(0), Some(1)]), [0, 1]);
+        assert_eq!(after(&[0, 2], &[None, Some(2)]), [1], "the first one is new, and that of before gone");
+        assert!(after(&[0, 2], &[Some(1)]).is_empty());
+        assert_eq!(after(&[8], &[Some(8), Some(0)]), [0]);
+    }
+
+    #[test]
+    fn the_first_seven_watches_are_told_apart() {
+        let mut reported = Reported::default();
+        reported.add(1);
+        assert_eq!([0, 1, 2].map(|watch| reported.is_in(watch)), [false, true, false]);
+        assert_eq!(Reported::bit(7), Reported::bit(77), "the last ones share a bit");
+        assert_ne!(Reported::bit(6), Reported::bit(7));
+    }
+}

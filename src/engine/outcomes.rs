@@ -1,0 +1,304 @@
+//! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
+//! outcome.
+
+use crate::engine::conntrack::{Ends, OutcomeUpdate};
+use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
+use crate::engine::event::{Change, Event, Key};
+use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
+
+use super::batch::{Now, Pending};
+use super::conntrack_stage::Vain;
+use super::counter_stage::CounterStage;
+use super::groups::{By, Row, Watching};
+use super::limit_hit::{Counted, Met};
+use super::noted::Memo;
+use super::parties::Parties;
+use super::volumes::Owner;
+
+impl CounterStage {
+    /// Has what is needed for these brought into the cache.
+    pub(super) fn prefetch_given_up(&self, given_up: &[Vain]) {
+        for vain in given_up {
+            let memo = self.memos.get(vain.number);
+            for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Memo::ROOM) {
+                table.prefetch_place(memo.place(row));
+            }
+            if let Some(place) = vain.news.place {
+                self.reported.prefetch(place);
+            }
+        }
+    }
+
+    /// Takes note of what a segment tells of an attempt.
+    pub(super) fn tell_of(
+        &mut self,
+        news: &OutcomeUpdate,
+        pending: &Pending,
+        concern: impl Fn(usize) -> Option<(u64, Hint)>,
+    ) {
+        let Pending { parties, now, .. } = pending;
+        if (parties.client, parties.server) == (news.ends.client, news.ends.server) {
+            self.count_outcome(news);
+            if !self.allow.contains(news.ends.client.0) {
+                let proven = self.proven(news, parties);
+                for row in 0..self.rows.len() {
+                    if let Some((tag, _)) = concern(row).filter(|_| self.is_counted(row, news)) {
+                        self.tell_tally(row, tag, parties, news, now);
+                        if let Some(proven) = &proven {
+                            self.note_proof(row, tag, parties, proven, news, now);
+                        }
+                    }
+                }
+            }
+        } else {
+            // Both ports are watched, and it came the other way than it seemed.
+            self.tell(news, now, |_| Place::UNKNOWN);
+        }
+    }
+
+    /// Takes note of what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
+    /// stands there may be known; whose it is, is worked out where it is not, or somebody has to know.
+    pub(super) fn tell(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
+        self.count_outcome(news);
+        let Ends { client, server, .. } = news.ends;
+        if self.allow.contains(client.0) {
+            return;
+        }
+        let mut known = None;
+        let mut proven = None;
+        let is_proof = news.before.is_some_and(|before| before.proof != news.after.proof);
+        for row in 0..self.rows.len() {
+            if !self.is_counted(row, news) {
+                continue;
+            }
+            let found = self.settle_at(row, place(row), news);
+            if found.is_some_and(|found| !is_proof && self.is_nobodys_concern(row, found, news)) {
+                continue;
+            }
+            let parties = *known
+                .get_or_insert_with(|| self.hasher.parties(client, server, self.own.contains(&client.0)));
+            let Row { watch, by, .. } = self.rows[row];
+            let Some(tag) = self.watches[watch].tag(by, &self.hasher, &parties) else { continue };
+            match found {
+                Some(Found::Slot(slot, flag)) => {
+                    self.tell_found(row, tag, &parties, (Some((slot, flag)), true), news, now);
+                }
+                Some(Found::Waiting) => self.tell_found(row, tag, &parties, (None, true), news, now),
+                None => self.tell_tally(row, tag, &parties, news, now),
+            }
+            if is_proof && proven.is_none() {
+                proven = self.proven(news, &parties);
+            }
+            if let Some(proven) = &proven {
+                self.note_proof(row, tag, &parties, proven, news, now);
+            }
+        }
+    }
+
+    /// What came while its source had an episode was not counted for the network.
+    fn is_counted(&self, row: usize, news: &OutcomeUpdate) -> bool {
+        let Row { watch, by, .. } = self.rows[row];
+        let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
+        by != By::Network || !is_reported()
+    }
+
+    /// Notes it at the place where a tally recorded the attempt, if it is still there. What has been forgotten is still
+    /// pending if that says so.
+    #[inline]
+    fn settle_at(&self, row: usize, place: Place, news: &OutcomeUpdate) -> Option<Found> {
+        let attempt = |life: ConnSummary| counters::Attempt {
+            time: news.started,
+            port: news.ends.server.1,
+            code: Code::from(life),
+            ..Default::default()
+        };
+        let before = news.before.unwrap_or_default();
+        self.rows[row].table.settle_at(place, &attempt(before), &attempt(news.after))
+    }
+
+    /// Whether nobody has to know of what was noted there: no episode, no limit, and no bytes.
+    fn is_nobodys_concern(&self, row: usize, found: Found, news: &OutcomeUpdate) -> bool {
+        let is_flagged = matches!(found, Found::Slot(_, true));
+        let bytes = |life: ConnSummary| (life.sent, life.received);
+        let has_bytes = bytes(news.before.unwrap_or_default()) != bytes(news.after);
+        !is_flagged && !has_bytes && !self.is_settled_in(row, news)
+    }
+
+    /// Whether a limit of sources counts what an attempt has become now.
+    fn is_settled_in(&self, row: usize, news: &OutcomeUpdate) -> bool {
+        let Row { watch, by, .. } = self.rows[row];
+        let before = news.before.unwrap_or_default().outcome;
+        by == By::Source
+            && self.watches[watch].outcome(news.after.outcome).is_some()
+            && is_settled_by(before, news.after.outcome)
+    }
+
+    /// Counts an attempt for what it became, if that is settled now.
+    fn count_outcome(&mut self, news: &OutcomeUpdate) {
+        let before = news.before.map(|life| life.outcome);
+        let is_settled = before.is_some_and(|before| is_settled_by(before, news.after.outcome));
+        let has_proof = |life: ConnSummary| life.proof != Proof::None;
+        let is_proven = news.before.is_some_and(|before| !has_proof(before) && has_proof(news.after));
+        let is_completed =
+            before.is_some_and(|before| !before.is_completed()) && news.after.outcome.is_completed();
+        self.stats.handshakes.add(news.ends.interface, is_completed, is_proven);
+        if is_settled || is_proven {
+            let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
+            for watching in self.watches.iter_mut().filter(concerned) {
+                watching.stats.proven += u64::from(is_proven);
+                if is_settled {
+                    watching.stats.became.add(Code::from(news.after));
+                }
+            }
+        }
+    }
+
+    /// Notes it where a tally holds the attempt, and tells its episode.
+    fn tell_tally(&mut self, row: usize, tag: u64, parties: &Parties, news: &OutcomeUpdate, now: &Now) {
+        let table = &self.rows[row].table;
+        let found = table.find(tag);
+        // What has been forgotten is still pending if its ring entry says so.
+        let before = news.before.unwrap_or_default();
+        let (from, to) = (Code::from(before), Code::from(news.after));
+        let port = parties.server.1;
+        let noted = match found {
+            Some((slot, _)) => table.settle(slot, news.started, port, from, to),
+            None => table.settle_first(tag, news.started, port, from, to),
+        };
+        self.tell_found(row, tag, parties, (found, noted), news, now);
+    }
+
+    /// Notes the bytes of an attempt, if it was noted where a tally holds it; tells the episode of the slot that was
+    /// found, and counts the attempt for the limits by outcome.
+    fn tell_found(
+        &mut self,
+        row: usize,
+        tag: u64,
+        parties: &Parties,
+        (found, noted): (Option<(Slot, bool)>, bool),
+        news: &OutcomeUpdate,
+        now: &Now,
+    ) {
+        if news.before.is_none() && !noted {
+            return;
+        }
+        let Row { watch, by, .. } = self.rows[row];
+        if noted {
+            let owner = Owner::tally(self.watches[watch].watch.number, by, tag);
+            let (before, attempt) = (news.before.unwrap_or_default(), (news.started, parties.server.1));
+            self.volumes.note(owner, attempt, before, news.after, now.ticks);
+        }
+        let is_settled = self.is_settled_in(row, news);
+        let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
+        // Mostly nobody has to know, so that whose it is need not be put together.
+        if !is_settled && !is_flagged {
+            return;
+        }
+        if is_flagged {
+            self.tell_episode(row, tag, parties, news, now);
+        }
+        if is_settled {
+            let key = by.key(&self.watches[watch], parties, tag);
+            self.record_outcome(watch, key, parties, found, news, now);
+        }
+    }
+
+    /// Tells the episode of what is flagged, if there is one or one is on its way.
+    fn tell_episode(&mut self, row: usize, tag: u64, parties: &Parties, news: &OutcomeUpdate, now: &Now) {
+        let Row { watch, by, .. } = self.rows[row];
+        let watching = &self.watches[watch];
+        let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
+        let key = || by.key(watching, parties, tag);
+        let (started, before) = (news.started, news.before.unwrap_or_default());
+        // Asked before the look: whoever sees that a limit hit was dealt with finds its episode.
+        let episodes = self.open.now(&self.handoff);
+        let are_settled = episodes.are_settled();
+        if let Some(episode) = self.recent.get(episodes, tag, is_it, key) {
+            if episode.lasts_at(now.time) {
+                episode.change(started, before, news.after);
+            }
+            return;
+        }
+        if !are_settled {
+            let change = Change { key: key(), started, before, after: news.after };
+            episodes.count_sent();
+            if !self.handoff.offer(Event::Became(change)) {
+                episodes.count_handled();
+                self.note_dropped(watch);
+            }
+        }
+    }
+
+    /// Counts an attempt for the limits by its outcome.
+    fn record_outcome(
+        &mut self,
+        watch: usize,
+        key: Key,
+        parties: &Parties,
+        found: Option<(Slot, bool)>,
+        news: &OutcomeUpdate,
+        now: &Now,
+    ) {
+        let outcome = news.after.outcome;
+        self.note_proven_outcome(watch, &key, parties, news.after, now);
+        let Some(counter) = self.watches[watch].outcome(outcome) else { return };
+        let code = Code::from(news.after);
+        let settled =
+            counters::Attempt { time: now.ticks, port: news.ends.server.1, code, ..Default::default() };
+        let taken = counter.table.record_attempt(key.tag, Hint::default(), &settled, &mut self.ties);
+        let recorded = taken.recorded();
+        let met = recorded.and_then(|recorded| counter.table.met(recorded));
+        let owner = Owner::outcome(key.watch, outcome, key.tag);
+        let time = recorded.map_or(now.ticks, |recorded| recorded.time);
+        self.volumes.note(owner, (time, settled.port), ConnSummary::default(), news.after, now.ticks);
+        self.note_taken(watch, &taken, By::Source);
+        self.note_outcome(watch, outcome, key, now.ticks);
+        // Of a source that has no slot, nothing is known.
+        if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
+            return;
+        }
+        // Its attempts may be too far apart for each other, and its outcomes not: a slot can be flagged.
+        let slot = |table: &Table, ties: &mut Ties| {
+            found.map(|(slot, _)| slot).or_else(|| table.let_in(key.tag, now.ticks, ties))
+        };
+        let watching = &self.watches[watch];
+        let Some(counter) = watching.outcome(outcome) else { return };
+        let table = &watching.tallies[0].counter.table;
+        let attempt = parties.attempt(key, news.ends.interface, now.time);
+        let is_open = {
+            let open = self.open.now(&self.handoff).get(&attempt.key);
+            let open = open.filter(|episode| episode.lasts_at(now.time));
+            if let Some(episode) = &open {
+                let own = counter.limits.iter().position(|limit| *limit == episode.limit());
+                let span =
+                    own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
+                if own.is_some() && !episode.has(news.started) {
+                    // Made before the episode began, and now what its limit counts.
+                    episode.count(&attempt.sight(), span, met.is_some());
+                    episode.settle(news.after);
+                } else if met.is_some() {
+                    episode.meet(now.time, span);
+                }
+                // A source that had been forgotten has no flag in its new slot.
+                if let Some(slot) = slot(table, &mut self.ties) {
+                    table.flag(slot, true);
+                }
+            }
+            open.is_some()
+        };
+        if is_open {
+            self.verify(watch, Counted::Outcome(outcome), &key, news.after.proof, now);
+            return;
+        }
+        if let Some((limit, recorded)) = met.zip(recorded.copied()) {
+            let slot = slot(table, &mut self.ties);
+            let met = Met { watch, counted: Counted::Outcome(outcome), recorded, limit };
+            self.cross(&met, slot, attempt, now);
+        }
+    }
+}
+
+/// Whether this is when a limit counts an outcome: once it is final, or known after all.
+fn is_settled_by(before: Outcome, after: Outcome) -> bool {
+    after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
+}

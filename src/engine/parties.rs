@@ -1,0 +1,162 @@
+//! Who takes part in an attempt, and the hashes of that: worked out once for each segment.
+
+use std::net::IpAddr;
+
+use crate::base::hash::{self, Key};
+use crate::base::time::Timestamp;
+use crate::engine::event;
+use crate::engine::event::Attempt;
+use crate::engine::watch::Grouping;
+use crate::wire::packet::InterfaceId;
+use crate::wire::segment::Segment;
+
+/// An address or an end of a connection, with its port.
+pub(super) type End = (IpAddr, u16);
+
+/// The client and the server of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parties {
+    pub(super) client: End,
+    pub(super) server: End,
+    /// The hash of the client's address.
+    pub(super) client_hash: u64,
+    /// The hash of the network that it is in.
+    pub(super) network_hash: u64,
+    /// The hash of the server's address.
+    pub(super) server_hash: u64,
+    /// The hash of that and its port.
+    pub(super) end_hash: u64,
+    /// Whether the client's is an own address.
+    pub(super) is_own: bool,
+}
+
+impl Parties {
+    /// The hash of the client's address and port.
+    #[inline]
+    pub(super) fn client_end(&self) -> u64 {
+        hash::end(self.client_hash, self.client.1)
+    }
+
+    /// The hash of the connection, in either direction.
+    #[inline]
+    pub(super) fn connection(&self) -> u64 {
+        hash::connection(self.client_end(), self.end_hash)
+    }
+
+    /// An attempt between them, as the detector is told of it.
+    pub(super) fn attempt(&self, key: event::Key, interface: InterfaceId, time: Timestamp) -> Attempt {
+        Attempt {
+            key,
+            time,
+            src_hash: self.client_hash,
+            dst_hash: self.server_hash,
+            src: self.client.0,
+            src_port: self.client.1,
+            dst: self.server.0,
+            dst_port: self.server.1,
+            interface,
+        }
+    }
+}
+
+/// The client's end and the server's of a segment that goes to a server, or comes from one.
+#[inline]
+pub(super) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
+    let (src, dst) = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
+    if to_server { (src, dst) } else { (dst, src) }
+}
+
+/// Hashes addresses, and remembers the hashes of some servers: nearly all segments are from or to one of a few.
+#[derive(Debug, Clone)]
+pub(super) struct Hasher {
+    key: Key,
+    servers: [(IpAddr, u64); SERVERS],
+}
+
+/// How many servers are remembered, each at the place that the last bits of its address say: a power of two.
+const SERVERS: usize = 16;
+
+impl Hasher {
+    pub(super) fn new(key: Key) -> Self {
+        let none = IpAddr::from([0; 4]);
+        Self { key, servers: [(none, key.address(none)); SERVERS] }
+    }
+
+    /// The hash of the group that an address is in, by that of its network.
+    #[inline(never)]
+    pub(super) fn group(&self, grouping: &Grouping, address: &IpAddr, network: u64) -> u64 {
+        let group = grouping.group(*address).addr();
+        if grouping.prefix4 >= hash::PREFIX4 && grouping.prefix6 >= hash::PREFIX6 {
+            // It is a part of the network.
+            return hash::in_network(network, group);
+        }
+        self.key.group(group)
+    }
+
+    /// The parties to an attempt.
+    #[inline]
+    pub(super) fn parties(&mut self, client: End, server: End, is_own: bool) -> Parties {
+        let network_hash = self.key.network(client.0);
+        let client_hash = hash::in_network(network_hash, client.0);
+        let server_hash = self.server(server.0);
+        let end_hash = hash::end(server_hash, server.1);
+        Parties { client, server, client_hash, network_hash, server_hash, end_hash, is_own }
+    }
+
+    #[inline]
+    fn server(&mut self, address: IpAddr) -> u64 {
+        let last = match address {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(v6) => v6.octets()[15],
+        };
+        let known = &mut self.servers[usize::from(last) % SERVERS];
+        if known.0 != address {
+            *known = (address, self.key.address(address));
+        }
+        known.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(hasher: &mut Hasher, client: End, server: End) -> u64 {
+        hasher.parties(client, server, false).connection()
+    }
+
+    #[test]
+    fn both_directions_of_a_connection_have_one_hash_whichever_end_is_remembered() {
+        let mut hasher = Hasher::new(Key::fixed());
+        let ends: Vec<End> = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "0.0.0.0"]
+            .iter()
+            .flat_map(|address| [25, 40_000].map(|port| (address.parse().unwrap(), port)))
+            .collect();
+        let mut seen = Vec::new();
+        for (i, one) in ends.iter().enumerate() {
+            for other in &ends[..i] {
+                let there = connection(&mut hasher, *one, *other);
+                assert_eq!(connection(&mut hasher, *other, *one), there);
+                assert!(!seen.contains(&there), "{one:?} and {other:?} have the hash of others");
+                seen.push(there);
+            }
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_group_is_that_of_its_first_address_whatever_its_size() {
+        let mut hasher = Hasher::new(Key::fixed());
+        for client in ["198.51.100.77", "2001:db8:1:2:3:4:5:6"].map(|client| client.parse().unwrap()) {
+            let parties = hasher.parties((client, 1), ("192.0.2.2".parse().unwrap(), 25), false);
+            for (prefix4, prefix6) in [(32, 128), (25, 64), (24, 48), (23, 64), (25, 47), (16, 32), (0, 0)] {
+                let grouping = Grouping::new(prefix4, prefix6);
+                let expected = Key::fixed().address(grouping.group(client).addr());
+                assert_eq!(
+                    hasher.group(&grouping, &client, parties.network_hash),
+                    expected,
+                    "{client}: {grouping:?}"
+                );
+            }
+        }
+    }
+}

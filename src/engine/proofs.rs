@@ -1,0 +1,242 @@
+//! Whether proven attempts alone meet a limit: then what they are counted for is verified.
+//!
+//! Beside each table of attempts there is one of those that were proven, with the same limits, in the order of the
+//! attempts' times. Nobody writes there who has not completed a handshake, so forged attempts neither push out what is
+//! there nor dilute it. Attempts whose proof rests on link-layer addresses have rings of their own in the same table.
+
+use crate::base::estimate::Mark;
+use crate::base::hash;
+use crate::engine::attempt::Prover;
+use crate::engine::clock::Ticks;
+use crate::engine::conntrack::OutcomeUpdate;
+use crate::engine::counters::{self, Recorded, Table};
+use crate::engine::event::{Event, Key, Verified};
+use crate::engine::outcome::{Code, ConnSummary, Proof};
+use crate::engine::subject::Kind;
+
+use super::batch::Now;
+use super::counter_stage::CounterStage;
+use super::groups::{By, Counter, Row};
+use super::limit_hit::Counted;
+use super::parties::Parties;
+
+/// What verifies a source, in the order in which it is asked: the best first.
+const LEVELS: [Proof; 2] = [Proof::Yes, Proof::Wire];
+
+/// An attempt whose proof has changed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proven {
+    started: Ticks,
+    port: u16,
+    before: Proof,
+    after: ConnSummary,
+    /// Where its addresses are.
+    mark: Mark,
+}
+
+/// Proven attempts that alone meet a limit.
+struct MetByProven {
+    newest: Recorded,
+    /// The limit, by its place among those of the counters.
+    limit: usize,
+}
+
+impl Proven {
+    fn has(&self, proof: Proof) -> bool {
+        self.after.proof == proof && self.before != proof
+    }
+
+    fn has_lost(&self, proof: Proof) -> bool {
+        self.before == proof && self.after.proof != proof
+    }
+}
+
+impl CounterStage {
+    /// What news tells of proof, if it tells anything.
+    pub(super) fn proven(&mut self, news: &OutcomeUpdate, parties: &Parties) -> Option<Proven> {
+        let (before, after) = (news.before?.proof, news.after);
+        let started = news.started;
+        (before != after.proof).then(|| {
+            let mark = match after.proof {
+                Proof::None => Mark::default(),
+                Proof::Wire | Proof::Yes => self.provers.add(parties, started),
+            };
+            Proven { started, port: parties.server.1, before, after, mark }
+        })
+    }
+
+    /// Takes note of an attempt whose proof has changed, for what it is counted for in a tally.
+    pub(super) fn note_proof(
+        &mut self,
+        row: usize,
+        tag: u64,
+        parties: &Parties,
+        proven: &Proven,
+        news: &OutcomeUpdate,
+        now: &Now,
+    ) {
+        let Row { watch, tally, by, .. } = self.rows[row];
+        let of_attempts = (Counted::Attempts(tally), proven.started, proven.mark);
+        // What it became was settled before: that limit has counted it, and could not know.
+        let was_settled = |life: ConnSummary| life.outcome == news.after.outcome && life.outcome.is_settled();
+        let is_late = by == By::Source && news.before.is_some_and(was_settled);
+        let of_outcome = is_late.then(|| {
+            let mark = self.provers.add(parties, now.ticks);
+            (Counted::Outcome(news.after.outcome), now.ticks, mark)
+        });
+        for (counted, time, mark) in [Some(of_attempts), of_outcome].into_iter().flatten() {
+            self.keep_proof(watch, counted, tag, &Proven { started: time, mark, ..*proven });
+            if proven.after.proof != Proof::None {
+                let key = by.key(&self.watches[watch], parties, tag);
+                self.verify(watch, counted, &key, proven.after.proof, now);
+            }
+        }
+    }
+
+    /// Takes note of an attempt that a limit by outcome counts at this time, if it is proven.
+    pub(super) fn note_proven_outcome(
+        &mut self,
+        watch: usize,
+        key: &Key,
+        parties: &Parties,
+        after: ConnSummary,
+        now: &Now,
+    ) {
+        if after.proof != Proof::None {
+            let mark = self.provers.add(parties, now.ticks);
+            let (before, port) = (Proof::None, parties.server.1);
+            let proven = Proven { started: now.ticks, port, before, after, mark };
+            self.keep_proof(watch, Counted::Outcome(after.outcome), key.tag, &proven);
+        }
+    }
+
+    fn keep_proof(&mut self, watch: usize, counted: Counted, tag: u64, proven: &Proven) {
+        let Some(table) = self.watches[watch].counter(counted).and_then(|counter| counter.proven.as_ref())
+        else {
+            return;
+        };
+        let Proven { started: time, port, after, mark, .. } = *proven;
+        let mut evicted = 0;
+        for proof in LEVELS {
+            if proven.has_lost(proof) {
+                table.withdraw(tag_of(tag, proof), time, port);
+            } else if proven.has(proof) {
+                let attempt = counters::Attempt { time, port, code: Code::from(after), mark };
+                evicted += u64::from(table.insert(tag_of(tag, proof), &attempt, &mut self.ties));
+            }
+        }
+        self.stats.proofs_evicted += evicted;
+    }
+
+    /// Tells the episode of a source, if it has one, when proven attempts alone meet a limit by now.
+    pub(super) fn verify(&mut self, watch: usize, counted: Counted, key: &Key, proof: Proof, now: &Now) {
+        let Some(counter) = self.watches[watch].counter(counted) else { return };
+        let Some(met) = met_by_proven(counter, key.tag, proof, None) else { return };
+        let newest = match counted {
+            Counted::Attempts(_) => met.newest.time,
+            // Of these the attempts were before, and the episode is not asked.
+            Counted::Outcome(_) => now.ticks,
+        };
+        let episodes = self.open.now(&self.handoff);
+        let are_settled = episodes.are_settled();
+        let is_it = |other: &Key| other == key;
+        let is_wanted = match self.recent.get(episodes, key.tag, is_it, || *key) {
+            Some(episode) => {
+                let is_its_own = episode.lasts_at(now.time) && episode.has(newest);
+                let has_several = self.tells_pairs || key.has_several_hosts();
+                let is_due = || has_several && episode.tells_provers(now.time);
+                is_its_own && (episode.verify(proof) || is_due())
+            }
+            // It may be on its way.
+            None => !are_settled,
+        };
+        if !is_wanted {
+            return;
+        }
+        let provers = self.provers_of(counter, &met, key, now);
+        let verified = Verified { key: *key, proof, time: now.time, provers };
+        episodes.count_sent();
+        if !self.handoff.offer(Event::Verified(verified)) {
+            // The episode knows it, and is asked at the next tick.
+            self.open.now(&self.handoff).count_handled();
+        }
+    }
+
+    /// Whether what this counts has a proven attempt: at one look, since it is asked for each attempt beyond the limit while
+    /// there is no room for an episode.
+    pub(super) fn has_proof(&self, watch: usize, counted: Counted, tag: u64) -> bool {
+        let proven = self.watches[watch].counter(counted).and_then(|counter| counter.proven.as_ref());
+        proven.is_some_and(|table| LEVELS.iter().any(|&proof| table.newest_of(tag_of(tag, proof)).is_some()))
+    }
+
+    /// How far an episode that begins now is verified from the start, and by whom.
+    pub(super) fn verified_by_now(
+        &self,
+        watch: usize,
+        counted: Counted,
+        key: &Key,
+        now: &Now,
+        time: Ticks,
+    ) -> (Proof, Box<[Prover]>) {
+        let watching = &self.watches[watch];
+        // Any limit of a source will do.
+        let tally = match counted {
+            Counted::Attempts(tally) => tally,
+            Counted::Outcome(_) => 0,
+        };
+        let of_outcomes = watching.outcomes.iter().map(|(_, counter)| counter);
+        let of_outcomes = of_outcomes.filter(|_| key.kind == Kind::Source);
+        let all = watching.tallies.get(tally).map(|tally| &tally.counter).into_iter().chain(of_outcomes);
+        for proof in LEVELS {
+            let met = all.clone().find_map(|counter| {
+                met_by_proven(counter, key.tag, proof, Some(time)).map(|met| (counter, met))
+            });
+            if let Some((counter, met)) = met {
+                return (proof, self.provers_of(counter, &met, key, now));
+            }
+        }
+        (Proof::None, Box::default())
+    }
+
+    /// Who made the attempts that met a limit: each pair of a client and a server once, with its newest attempt.
+    fn provers_of(&self, counter: &Counter, met: &MetByProven, key: &Key, now: &Now) -> Box<[Prover]> {
+        let Some(table) = &counter.proven else { return Box::default() };
+        if matches!(key.kind, Kind::Destination(_)) {
+            return Box::default();
+        }
+        let mut provers: Vec<Prover> = table
+            .window(&met.newest, met.limit)
+            .filter_map(|attempt| {
+                let (src, dst) = self.provers.get(attempt.mark, attempt.time, attempt.port)?;
+                let time = now.time.before(Ticks::span(now.ticks.since(attempt.time)));
+                key.source.0.contains(&src).then_some(Prover { src, dst, time, attempts: 1 })
+            })
+            .collect();
+        provers.sort_unstable_by_key(|prover| (prover.src, prover.dst, std::cmp::Reverse(prover.time)));
+        provers.dedup_by(|older, newer| {
+            let is_same = (older.src, older.dst) == (newer.src, newer.dst);
+            newer.attempts += u32::from(is_same);
+            is_same
+        });
+        provers.into()
+    }
+}
+
+/// Attempts of a source that were proven so, if they alone meet a limit; where a time is given, one that ends then.
+fn met_by_proven(counter: &Counter, tag: u64, proof: Proof, until: Option<Ticks>) -> Option<MetByProven> {
+    let table: &Table = counter.proven.as_ref()?;
+    let newest = table.newest_of(tag_of(tag, proof))?;
+    let limit = match until {
+        None => table.met(&newest),
+        Some(until) => table.still_met(&newest, until),
+    }?;
+    Some(MetByProven { newest, limit })
+}
+
+/// The tag of a source's ring of attempts that were proven so.
+fn tag_of(tag: u64, proof: Proof) -> u64 {
+    match proof {
+        Proof::None | Proof::Yes => tag,
+        Proof::Wire => hash::with_number(tag, 1),
+    }
+}

@@ -1,0 +1,32 @@
+//! Sinks: turn alerts into bytes.
+//!
+//! The detector's thread calls the sinks and passes the time. A sink formats an alert and adds nothing. A failed write
+//! (the disk is full, the reader has gone) is warned of once and counted; the run continues.
+
+pub mod capture;
+pub mod console;
+mod escape;
+pub mod enrich;
+mod eve;
+pub(crate) mod exporter;
+mod rate_limiter;
+mod journal;
+mod lines;
+mod metrics;
+mod record;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod summary;
+mod syslog;
+pub(crate) mod text;
+
+pub(crate) use capture::CaptureWriter;
+pub(crate) use console::Console;
+pub(crate) use escape::Escaped;
+pub(crate) use eve::{Eve, record_of};
+pub(crate) use journal::{LogFormat, Priority};
+pub use lines::Lines;
+pub use metrics::{Metrics, Page};
+pub(crate) use syslog::Syslog;
+pub use text::Text;
+pub(crate) use text::{Elapsed, Rate};

@@ -1,0 +1,348 @@
+//! The threads of a run: this module starts, stops and joins all of them.
+//!
+//! ```text
+//!   read-ahead ──Piece──▶ capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
+//!      (replay)            │                                      └── metrics (with --metrics): serves what a sink left
+//!                          ├────────Kept──▶ writer (with -w)
+//!                          └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
+//! ```
+//!
+//! Everything that can fail is opened before the first thread starts, and privileges are dropped before that, too, so
+//! that no thread has them. The main thread then waits for the end, or reloads the configuration
+//! (`threads/reload.rs`).
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use self::actions::Actions;
+use self::counting::{Capturing, Heeds};
+use self::memory::{memory, recent_attempts, tables};
+use self::outputs::{advice, exporter, sinks, suggestions};
+use self::reload::{Identities, Identity};
+use crate::act::Scope;
+use crate::base::hash::Key;
+use crate::base::zone::Zone;
+use crate::capture::{self, Expression, Filter, LANES, Live, Opening, Progress, Replay};
+use crate::config::{Input, LiveSettings, Refused, ReplayInput, Settings};
+use crate::detect::Detector;
+use crate::detect::{Sink, Sinks};
+use crate::engine::baseline::Budget;
+use crate::engine::conntrack;
+use crate::engine::episodes::Episodes;
+use crate::engine::event::{Rules, Watched};
+use crate::engine::stats::Stats;
+use crate::engine::watch::PortSet;
+use crate::engine::{Counting, Handoff, Parts};
+use crate::error::Error;
+use crate::os::privileges::{self, Plan};
+use crate::os::service::{self, Watchdog};
+use crate::os::signals::Signals;
+use crate::report::{CaptureWriter, Console, Metrics, Page, Priority};
+use crate::suggest::Suggestion;
+use crate::suggest::SuggestionInput;
+use crate::suggest::enrich;
+use crate::wire::packet::Interfaces;
+
+mod actions;
+mod counting;
+mod memory;
+mod outputs;
+mod reload;
+
+/// Maximum number of events in the detector's channel.
+const CHANNEL: usize = 4096;
+/// The first signature id: watches have consecutive ranges in their order. The number is in Suricata's range for local
+/// rules (1,000,000 to 1,999,999).
+const FIRST_SIGNATURE: u32 = 1_000_025;
+/// Signature ids for each watch: one for each kind of episode, and a reserve.
+const SIGNATURES: u32 = 10;
+
+/// The result of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The counters.
+    pub stats: Stats,
+    /// The number of inputs that could not be read completely.
+    pub failures: u64,
+}
+
+/// Parses the current options and files again.
+pub(crate) type Again<'a> = &'a dyn Fn() -> Result<Settings, Refused>;
+
+/// Runs until the capture files end, or until it is stopped. In a live run SIGHUP reloads the settings with `again`, if
+/// given.
+///
+/// # Errors
+///
+/// Something cannot be opened, or memory is missing. Later errors are never fatal.
+pub(crate) fn run(
+    settings: &Settings,
+    again: Option<Again<'_>>,
+    console: &Console,
+    signals: &Signals,
+) -> Result<Outcome, Error> {
+    let interfaces = Interfaces::default();
+    // Before anything is open that commands would inherit.
+    let user = privileges::user(settings)?;
+    let actions = Actions::open(settings, user.as_deref(), &signals.stop())?;
+    match &settings.input {
+        Input::Live(live) => {
+            let source = Live::open(&live.interfaces, opening(live, settings), &interfaces, signals.stop())?;
+            let run = Run {
+                lanes: live.interfaces.len(),
+                is_live: true,
+                expression: None,
+                key: Key::random().with_nat64(settings.nat64),
+                user,
+                actions,
+            };
+            run.run(Packets::Live(Box::new(source)), settings, again, console, signals, interfaces)
+        }
+        Input::Replay(files) => {
+            let expression =
+                settings.expression.as_ref().map(|text| Expression::new(&text.value)).transpose()?;
+            let progress = Progress::stderr();
+            console.attach(progress.bar());
+            let files: Vec<_> = files.iter().map(input).collect();
+            let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
+            let key = source.key().with_nat64(settings.nat64);
+            let run = Run { lanes: LANES, is_live: false, expression, key, user, actions };
+            let outcome =
+                run.run(Packets::Replay(Box::new(source)), settings, again, console, signals, interfaces);
+            console.detach();
+            outcome
+        }
+        Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
+    }
+}
+
+/// The source of packets.
+enum Packets {
+    Live(Box<Live>),
+    Replay(Box<Replay>),
+}
+
+/// Differences between live and replay, except the source.
+struct Run {
+    lanes: usize,
+    is_live: bool,
+    expression: Option<Expression>,
+    key: Key,
+    /// The user to become, if any.
+    user: Option<String>,
+    actions: Actions,
+}
+
+impl Run {
+    fn run(
+        self,
+        packets: Packets,
+        settings: &Settings,
+        again: Option<Again<'_>>,
+        console: &Console,
+        signals: &Signals,
+        interfaces: Interfaces,
+    ) -> Result<Outcome, Error> {
+        let zone = if settings.utc { Zone::utc() } else { Zone::local() };
+        let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
+        // Everything that needs privileges is open. Report files are opened without privileges, because rotation opens
+        // them again that way.
+        let held = privileges::drop(&Plan { user: self.user, ..Plan::new(settings) })?;
+        // Reports make no sense while limits are still to be chosen.
+        let opened = match settings.suggest {
+            true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
+            false => sinks(settings, console, zone.clone()).map(|sinks| (None, sinks)),
+        };
+        let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
+        let allowed = self.actions.allowed();
+        let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
+        let metrics = exporter.map(|exporter| {
+            let metrics =
+                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
+            let page = metrics.page();
+            sinks.push(metrics);
+            (exporter, page)
+        });
+        // The last sink: a hang in any other one stops the watchdog's messages.
+        if let Some(watchdog) = Watchdog::from_environment() {
+            sinks.push(watchdog);
+        }
+        let advice = advice.map(|advice| (advice, actions.take_names()));
+        let sinks = actions.name(sinks, self.is_live);
+        let writer = match &settings.write {
+            Some(write) => Some(
+                CaptureWriter::create(&write.path, write.max.0, interfaces.clone())
+                    .map_err(|error| held.explain(error))?,
+            ),
+            None => None,
+        };
+        let (writer, handle) = writer.unzip();
+        let identities = Identities::first(&settings.watches);
+        let evidence = actions.take_tap().map(|tap| Box::new(tap) as _);
+        let (connections, volumes, provers) = recent_attempts(settings)?;
+        let watches = tables(settings, &identities.all)?;
+        if self.is_live && settings.summary {
+            // A service's log shows its protection at any verbosity.
+            console.line(Priority::Info, &format!("synwatch: privileges: {held}"));
+            for interface in interfaces.all() {
+                console.line(Priority::Info, &format!("synwatch: capturing on {interface}"));
+            }
+        } else {
+            log::info!("privileges: {held}");
+        }
+
+        let (events, receiver) = bounded(CHANNEL);
+        let (acknowledge, turns) = bounded(1);
+        let handoff = if self.is_live { Handoff::live(events) } else { Handoff::in_turns(events, turns) };
+        let episodes = Arc::new(Episodes::default());
+        let detector = Detector::new(
+            rules(settings),
+            watched(settings, &identities.all),
+            interfaces.clone(),
+            Arc::clone(&episodes),
+            sinks,
+        );
+        let counting = Counting::new(Parts {
+            lanes: self.lanes,
+            looks_back: looks_back(settings),
+            tunnels: settings.tunnels,
+            expression: self.expression,
+            connections,
+            volumes,
+            provers,
+            tells_pairs: settings
+                .block
+                .as_ref()
+                .is_some_and(|block| block.bounds.scope == Scope::Destinations),
+            watches,
+            allow: settings.allow.clone(),
+            baseline: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
+            key: self.key,
+            writer: handle.clone(),
+            evidence,
+            handoff,
+            episodes,
+        });
+
+        let actions = actions.start()?;
+        let metrics = metrics.map(|(exporter, page)| {
+            let stop = exporter.stop();
+            let serve = move || exporter.run(Page::MEDIA_TYPE, || page.text());
+            spawn("metrics", serve).map(|thread| (thread, stop))
+        });
+        let metrics = metrics.transpose()?;
+        let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
+        let is_live = self.is_live;
+        let detector =
+            spawn("detector", move || detector.run(&receiver, (!is_live).then_some(&acknowledge)))?;
+        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
+        let heeds = Heeds { signals: signals.clone(), changes, allow_self: settings.allow_self };
+        let capturing = match packets {
+            Packets::Live(source) => Capturing::live(*source, counting, heeds)?,
+            Packets::Replay(source) => Capturing::replay(*source, counting, heeds)?,
+        };
+
+        if let Input::Live(live) = &settings.input {
+            service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        }
+        if let Some(again) = again.filter(|_| self.is_live) {
+            reloader.serve(again, console);
+        }
+        let (failures, baselines) = capturing.join();
+        if is_live {
+            service::stopping();
+        }
+        let (mut stats, sinks) = join(detector);
+        drop(handle);
+        if let Some(writer) = writer {
+            stats.not_written = join(writer);
+        }
+        actions.finish();
+        stats.reports_lost = sinks.lost();
+        if let Some((thread, stop)) = metrics {
+            stop.stop();
+            join(thread);
+        }
+        if let Some((advice, (names, databases))) = advice {
+            // The progress bar must not draw over the output.
+            console.detach();
+            let mut suggestions = suggestions(settings, &baselines);
+            let tops = suggestions.iter_mut().flat_map(Suggestion::tops_mut);
+            enrich(tops, names.as_ref(), &databases, stats.last_watched.unwrap_or_default());
+            stats.reports_lost += advice.give(&SuggestionInput {
+                suggestions: &suggestions,
+                stats: &stats,
+                memory: settings.memory,
+            });
+        }
+        Ok(Outcome { stats, failures })
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+}
+
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn looks_back(settings: &Settings) -> Duration {
+    let windows = settings.watches.iter().flat_map(|watch| watch.limits.iter()).map(|limit| limit.window);
+    windows.max().unwrap_or_default().max(conntrack::LOOKS_BACK)
+}
+
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        update: settings.update,
+        max_episodes: settings.max_episodes,
+        stats_interval: settings.stats_interval,
+        is_live: matches!(settings.input, Input::Live(_)),
+    }
+}
+
+fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
+    let watches = settings.watches.iter().zip(identities);
+    watches
+        .map(|(watch, identity)| Watched {
+            number: identity.number,
+            name: Arc::clone(&watch.name),
+            signature: FIRST_SIGNATURE + SIGNATURES * identity.signature,
+            limits: watch.limits.iter().collect(),
+            quiet_time: watch.quiet_time,
+        })
+        .collect()
+}
+
+fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
+    Opening {
+        snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
+        buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),
+        promisc: live.promisc,
+        read_timeout: live.read_timeout,
+        filter: filter(settings),
+    }
+}
+
+/// The packets that any of the watches may count.
+fn filter(settings: &Settings) -> Filter {
+    let ports = PortSet::union(settings.watches.iter().map(|watch| &watch.ports));
+    Filter {
+        ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
+        tunnels: settings.tunnels.udp_ports(),
+        expression: settings.expression.as_ref().map(|text| text.value.clone()),
+    }
+}
+
+fn input(file: &ReplayInput) -> capture::Input {
+    match file {
+        ReplayInput::Stdin => capture::Input::Stdin,
+        ReplayInput::File(path) => capture::Input::Path(path.clone()),
+    }
+}

@@ -1,0 +1,187 @@
+//! Enrichment and actions, each on its own threads.
+//!
+//! There are separate steps because each has its time: helpers start first, before anything is open that they could
+//! inherit; queues are made before the detector; threads start last.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+
+use super::{join, spawn};
+use crate::act::{Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Tap, Webhook};
+use crate::base::zone::Zone;
+use crate::capture;
+use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
+use crate::detect::Sinks;
+use crate::error::Error;
+use crate::report::enrich::{self, Databases, Mark, Named, Names, Resolver};
+
+/// Number of simultaneous lookups of names: a lookup may take half a minute.
+const RESOLVERS: usize = 4;
+
+/// Number of simultaneous lookups of abuse contacts, if evidence is kept.
+const CONTACT_RESOLVERS: usize = 2;
+
+/// Resources that must be opened before all others.
+#[derive(Default)]
+pub(super) struct Actions {
+    helper: Option<Helper>,
+    webhook: Option<Webhook>,
+    block: Option<(Bounds, Option<Guard>, Protected)>,
+    allowed: Allowed,
+    databases: Databases,
+    looks_up_names: bool,
+    report: Option<(PathBuf, Option<Reporter>)>,
+}
+
+/// Actions that are ready, without their threads.
+pub(super) struct Ready {
+    threads: Vec<Body>,
+    resolvers: Vec<Resolver>,
+    names: Option<Names>,
+    databases: Databases,
+    mark: Option<Mark>,
+    tap: Option<Tap>,
+}
+
+/// The name and the body of a thread.
+type Body = (&'static str, Box<dyn FnOnce() + Send>);
+
+/// Actions whose end is waited for.
+pub(super) struct Running(Vec<JoinHandle<()>>);
+
+impl Actions {
+    /// Starts the helpers for commands and blocking, which run as `user`, and reads databases and CA certificates. It
+    /// stops waiting for nft once `stop` is set.
+    pub(super) fn open(settings: &Settings, user: Option<&str>, stop: &AtomicBool) -> Result<Self, Error> {
+        if settings.suggest {
+            // `--suggest` reports no sources, but enriches the top ones.
+            return Ok(Self {
+                databases: databases(settings)?,
+                looks_up_names: settings.names,
+                ..Self::default()
+            });
+        }
+        let user = user.map(str::to_owned);
+        let helper_user = user.clone();
+        let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, helper_user);
+        let allowed = Allowed::default();
+        allowed.set(settings.allow.clone());
+        Ok(Self {
+            block: settings
+                .block
+                .as_ref()
+                .map(|block| guard(block, settings, user, allowed.clone(), stop))
+                .transpose()?,
+            allowed,
+            helper: settings.exec.as_ref().map(start).transpose()?,
+            webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
+            databases: databases(settings)?,
+            looks_up_names: settings.names,
+            report: settings.report_dir.clone().map(|dir| (dir, settings.report_from.clone())),
+        })
+    }
+
+    /// The allow list of the blocker.
+    pub(super) fn allowed(&self) -> Allowed {
+        self.allowed.clone()
+    }
+
+    /// Creates the actions and adds their sinks.
+    pub(super) fn attach(self, sinks: &mut Sinks, is_live: bool, zone: &Zone) -> Ready {
+        let (names, resolvers) = self.looks_up_names.then(|| Names::new(RESOLVERS, enrich::system())).unzip();
+        let mut resolvers: Vec<Resolver> = resolvers.unwrap_or_default();
+        let mut threads: Vec<Body> = Vec::new();
+        if let Some(helper) = self.helper {
+            let (sender, exec, replies) = helper.exec(is_live, zone.clone(), names.clone());
+            sinks.push(sender);
+            threads.push(("commands", Box::new(move || exec.run())));
+            threads.push(("replies", Box::new(move || replies.run())));
+        }
+        if let Some(webhook) = self.webhook {
+            let (sender, post) = webhook.post(is_live, zone.clone(), names.clone());
+            sinks.push(sender);
+            threads.push(("webhook", Box::new(move || post.run())));
+        }
+        let mut mark: Option<Mark> = None;
+        if let Some((bounds, guard, protected)) = self.block {
+            let (sender, blocker) = match guard {
+                Some(guard) => Blocker::guarding(guard, bounds, protected, capture::now()),
+                None => Blocker::printing(bounds, protected, is_live),
+            };
+            let blocks = blocker.blocks();
+            mark = Some(Box::new(move |alert| blocks.mark(alert)));
+            sinks.push(sender);
+            threads.push(("blocker", Box::new(move || blocker.run())));
+        }
+        let mut tap = None;
+        if let Some((dir, reporter)) = self.report {
+            let contacts = self.looks_up_names.then(|| {
+                let (contacts, more) = Names::new(CONTACT_RESOLVERS, enrich::contacts());
+                resolvers.extend(more);
+                contacts
+            });
+            let (zone, names) = (zone.clone(), names.clone());
+            let evidence = Evidence { dir, reporter, is_live, zone, names, contacts };
+            let parts = evidence.split();
+            tap = Some(parts.tap);
+            sinks.push(parts.sender);
+            threads.push(("collector", Box::new(move || parts.collector.run())));
+            threads.push(("filer", Box::new(move || parts.filer.run())));
+        }
+        Ready { threads, resolvers, names, databases: self.databases, mark, tap }
+    }
+}
+
+impl Ready {
+    /// Wraps these sinks so that reports are enriched first.
+    pub(super) fn name(&mut self, sinks: Sinks, is_live: bool) -> Named<Sinks> {
+        let databases = std::mem::take(&mut self.databases);
+        Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
+    }
+
+    /// Takes the names and databases for use without reports.
+    pub(super) fn take_names(&mut self) -> (Option<Names>, Databases) {
+        (self.names.take(), std::mem::take(&mut self.databases))
+    }
+
+    /// Takes the sender of attempts, if evidence is kept.
+    pub(super) fn take_tap(&mut self) -> Option<Tap> {
+        self.tap.take()
+    }
+
+    /// Starts the threads.
+    pub(super) fn start(self) -> Result<Running, Error> {
+        for resolver in self.resolvers {
+            // Not joined at the end: a lookup may take long.
+            spawn("names", move || resolver.run())?;
+        }
+        self.threads.into_iter().map(|(name, body)| spawn(name, body)).collect::<Result<_, _>>().map(Running)
+    }
+}
+
+impl Running {
+    /// Waits until all reports are handled, or their time is up.
+    pub(super) fn finish(self) {
+        self.0.into_iter().for_each(join);
+    }
+}
+
+fn databases(settings: &Settings) -> Result<Databases, Error> {
+    Databases::open(settings.databases.iter().map(|written| written.value.as_path()))
+}
+
+/// The parts of blocking: its bounds, the guard if there is one, and the protected networks.
+fn guard(
+    block: &BlockSettings,
+    settings: &Settings,
+    user: Option<String>,
+    allowed: Allowed,
+    stop: &AtomicBool,
+) -> Result<(Bounds, Option<Guard>, Protected), Error> {
+    let guard = match block.by {
+        Firewall::Nft => Some(Guard::start(user, block.bounds.most, settings.allow.clone(), stop)?),
+        Firewall::Print => None,
+    };
+    Ok((block.bounds, guard, Protected::of_this_host(allowed)))
+}

@@ -1,0 +1,96 @@
+//! The body of the capture thread.
+//!
+//! It reads and counts, live and in a replay; in a replay further threads read its files ahead.
+
+use std::thread::JoinHandle;
+
+use super::reload::Changes;
+use super::{join, spawn};
+use crate::capture::{Live, Replay, Source, Step, links};
+use crate::engine::Counting;
+use crate::engine::baseline::Baseline;
+use crate::error::Error;
+use crate::os::signals::Signals;
+
+/// The thread that reads and counts, and what reads ahead of it.
+pub(super) struct Capturing {
+    counter: JoinHandle<(u64, Vec<Vec<Baseline>>)>,
+    /// In replay, the threads that read files ahead.
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What the counting thread handles beside packets.
+pub(super) struct Heeds {
+    pub(super) signals: Signals,
+    pub(super) changes: Changes,
+    /// Whether own addresses are allowed at the start.
+    pub(super) allow_self: bool,
+}
+
+impl Capturing {
+    /// Starts one thread that reads and counts.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot start a thread.
+    pub(super) fn live(source: Live, counting: Counting, heeds: Heeds) -> Result<Self, Error> {
+        Ok(Self { counter: spawn("capture", || capture(source, counting, heeds))?, readers: Vec::new() })
+    }
+
+    /// Starts the thread that reads and counts, and threads that read the files ahead.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot start a thread.
+    pub(super) fn replay(mut source: Replay, counting: Counting, heeds: Heeds) -> Result<Self, Error> {
+        let streams = source.read_ahead().into_iter();
+        let readers = streams.map(|stream| spawn("read-ahead", || stream.run())).collect::<Result<_, _>>()?;
+        Ok(Self { counter: spawn("capture", || capture(source, counting, heeds))?, readers })
+    }
+
+    /// Waits for their end. Returns the number of inputs that could not be read completely, and the baselines of each
+    /// watch, if any.
+    pub(super) fn join(self) -> (u64, Vec<Vec<Baseline>>) {
+        let counted = join(self.counter);
+        self.readers.into_iter().for_each(join);
+        counted
+    }
+}
+
+/// The thread that reads and counts.
+fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u64, Vec<Vec<Baseline>>) {
+    let Heeds { signals, changes, mut allow_self } = heeds;
+    let mut own = Vec::new();
+    loop {
+        if let Some(changed) = source.own_addresses() {
+            own = changed;
+            counting.set_links(links());
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+        }
+        let step = source.read(&mut counting);
+        counting.note(source.received());
+        if source.is_beat() {
+            counting.beat(source.received_by_interface());
+        }
+        if signals.take_reopen() {
+            counting.reopen();
+            changes.ask();
+        }
+        if let Some(change) = changes.take() {
+            allow_self = change.allow_self;
+            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+            if let Some(filter) = change.filter {
+                source.refilter(filter);
+            }
+            changes.done(counting.reload(change.reload));
+        }
+        if signals.take_show() {
+            counting.show();
+        }
+        if step == Step::End {
+            break;
+        }
+    }
+    let baselines = counting.finish();
+    (source.failures(), baselines)
+}

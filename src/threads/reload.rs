@@ -1,0 +1,185 @@
+//! Reloading of the configuration.
+//!
+//! ```text
+//!   SIGHUP ──flag──▶ capture ──ask──▶ main: reads, checks, makes ready
+//!                       ◀───Change────
+//!                    between two reads: filter, watches ──Event::Reload──▶ detector
+//!                       ───done: what is to be freed──▶ main: says so
+//! ```
+//!
+//! The capture thread never waits: it sends a request, and checks for a change between two reads. A change is made
+//! completely or not at all. A configuration with errors is refused, and so is a change that needs a restart.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use self::differences::needs_restart;
+pub(super) use self::identity::{Identities, Identity};
+use super::memory::watching;
+use super::{Again, filter, looks_back, rules, watched};
+use crate::act::Allowed;
+use crate::capture::{Filter, is_ethernet};
+use crate::config::{Refused, Settings};
+use crate::engine::event;
+use crate::engine::{Coming, Reload, Watching};
+use crate::error::Error;
+use crate::report::{Console, Priority};
+use crate::wire::packet::{Interfaces, LinkType, Origin};
+
+mod differences;
+mod identity;
+
+/// A prepared change for the capture thread.
+pub(super) struct Change {
+    /// The kernel's new filter, if it changes.
+    pub(super) filter: Option<Filter>,
+    /// Whether the own addresses are allowed.
+    pub(super) allow_self: bool,
+    /// The new watches.
+    pub(super) reload: Reload,
+}
+
+/// The capture thread's end.
+pub(super) struct Changes {
+    asks: Sender<()>,
+    ready: Receiver<Box<Change>>,
+    done: Sender<Vec<Watching>>,
+}
+
+impl Changes {
+    /// Requests a reload, unless one is queued.
+    pub(super) fn ask(&self) {
+        let _ = self.asks.try_send(());
+    }
+
+    /// Takes the change that is ready, if any.
+    pub(super) fn take(&self) -> Option<Change> {
+        self.ready.try_recv().ok().map(|change| *change)
+    }
+
+    /// Acknowledges the change, and returns what the main thread is to free.
+    pub(super) fn done(&self, left: Vec<Watching>) {
+        let _ = self.done.send(left);
+    }
+}
+
+/// The main thread's end, with the state of the running configuration.
+pub(super) struct Reloader {
+    asked: Receiver<()>,
+    ready: Sender<Box<Change>>,
+    done: Receiver<Vec<Watching>>,
+    settings: Settings,
+    identities: Identities,
+    interfaces: Interfaces,
+    /// The allow list of the blocker.
+    allowed: Allowed,
+}
+
+/// Creates both ends for a run with these settings.
+pub(super) fn channel(
+    settings: &Settings,
+    identities: Identities,
+    interfaces: Interfaces,
+    allowed: Allowed,
+) -> (Reloader, Changes) {
+    let ((asks, asked), (ready, receiver), (done, heard)) = (bounded(1), bounded(1), bounded(1));
+    let settings = settings.clone();
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowed };
+    (reloader, Changes { asks, ready: receiver, done })
+}
+
+/// Why nothing changes.
+#[derive(Debug, thiserror::Error)]
+enum Unchanged {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("{}: only a restart changes that", .0.join(", "))]
+    Restart(Vec<&'static str>),
+    #[error(transparent)]
+    Memory(#[from] Error),
+    #[error("the watches have changed too often (restart synwatch)")]
+    Numbers,
+}
+
+impl Reloader {
+    /// Serves reload requests until the capture thread has ended.
+    pub(super) fn serve(mut self, again: Again<'_>, console: &Console) {
+        while self.asked.recv().is_ok() {
+            match again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings)) {
+                Ok(()) if self.settings.summary => {
+                    console.line(
+                        Priority::Info,
+                        &format!("synwatch: configuration reloaded: {}", self.settings),
+                    );
+                }
+                Ok(()) => {}
+                // An error, so that it shows even with -q: the user's request failed.
+                Err(why) => log::error!("configuration not reloaded, the old one stays: {why}"),
+            }
+        }
+    }
+
+    /// Sends these settings to the capture thread and waits for the change.
+    fn change_to(&mut self, settings: Settings) -> Result<(), Unchanged> {
+        if settings == self.settings {
+            return Ok(());
+        }
+        let (change, identities) = self.change(&settings)?;
+        self.allowed.set(settings.allow.clone());
+        (self.settings, self.identities) = (settings, identities);
+        // A capture thread that has ended changes nothing. The returned tables are freed here.
+        let _ = self.ready.send(Box::new(change));
+        drop(self.done.recv());
+        Ok(())
+    }
+
+    /// Prepares the change to these settings, with the new identities of the watches.
+    fn change(&self, settings: &Settings) -> Result<(Change, Identities), Unchanged> {
+        let restart = needs_restart(&self.settings, settings);
+        if !restart.is_empty() {
+            return Err(Unchanged::Restart(restart));
+        }
+        let filter = self.filter(settings)?;
+        let (old, new) = (&self.settings.watches, &settings.watches);
+        let identities = self.identities.after(old, new).ok_or(Unchanged::Numbers)?;
+        let mut watches = Vec::new();
+        for (watch, identity) in new.iter().zip(&identities.all) {
+            watches.push(match self.identities.all.iter().position(|old| old.number == identity.number) {
+                Some(place) => Coming::Stays(place),
+                None => Coming::New(Box::new(watching(settings, watch, identity.number)?)),
+            });
+        }
+        let reload = Reload {
+            watches,
+            allow: settings.allow.clone(),
+            looks_back: looks_back(settings),
+            tunnels: settings.tunnels,
+            detector: event::Reload { rules: rules(settings), watches: watched(settings, &identities.all) },
+        };
+        Ok((Change { filter, allow_self: settings.allow_self, reload }, identities))
+    }
+
+    /// The new filter, if it changes and compiles for all interfaces.
+    fn filter(&self, settings: &Settings) -> Result<Option<Filter>, Refused> {
+        let new = filter(settings);
+        if new == filter(&self.settings) {
+            return Ok(None);
+        }
+        for interface in self.interfaces.all() {
+            // An interface read through `any` is opened separately to check filters that need an Ethernet header.
+            let is_ethernet = match &interface.origin {
+                Origin::Interface(name) => interface.link == LinkType::LINUX_SLL2 && is_ethernet(name),
+                Origin::File(_) => false,
+            };
+            let fits = new.text(interface.link).map(drop);
+            let fits = fits.or_else(|error| match new.text(LinkType::ETHERNET) {
+                Ok(_) if is_ethernet => Ok(()),
+                _ => Err(error),
+            });
+            fits.map_err(|cause| settings.wrong_expression(cause))?;
+        }
+        Ok(Some(new))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The TCP checksum (RFC 9293, 3.1; RFC 1071): whether it fits.
+
+use std::net::IpAddr;
+
+use super::ip::Header;
+use crate::wire::segment::Checksum;
+
+/// TCP's number in the pseudo-header.
+const TCP: u32 = 6;
+
+/// Judges the checksum of a segment, of which so much was captured.
+#[inline]
+pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Checksum {
+    match length {
+        Some(length) if length == captured.len() => {
+            if is_right(ip, captured) {
+                Checksum::Right
+            } else {
+                Checksum::Wrong
+            }
+        }
+        _ => Checksum::Unknown,
+    }
+}
+
+/// Whether pseudo-header, header and payload add up to all ones. The one's complement sum holds in any byte order, and in
+/// words of any width (RFC 1071, 2): here in little-endian words of 32 bits.
+fn is_right(ip: &Header, segment: &[u8]) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "an IP header has no room for a longer one")]
+    let length = segment.len() as u32;
+    let (protocol, length) = (u64::from(TCP.swap_bytes()), u64::from(length.swap_bytes()));
+    let sum = address(ip.src) + address(ip.dst) + protocol + length + words(segment);
+    // A sum that is not 0 has all ones in 16 bits where nothing is left over.
+    sum % 0xffff == 0
+}
+
+fn address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(v4) => words(&v4.octets()),
+        IpAddr::V6(v6) => words(&v6.octets()),
+    }
+}
+
+/// The sum of all words; a last one that is not whole ends with zeros.
+fn words(bytes: &[u8]) -> u64 {
+    let words = bytes.chunks_exact(4);
+    let last = words.remainder().iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    last + words.map(|word| u64::from(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::{TcpHeader, ip_number};
+
+    fn whole(src: IpAddr, dst: IpAddr, payload: &[u8]) -> (Header, Vec<u8>) {
+        let mut tcp = TcpHeader::new(40_000, 25, 7, 0xffff);
+        let sum = match (src, dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                tcp.calc_checksum_ipv4_raw(src.octets(), dst.octets(), payload)
+            }
+            (IpAddr::V6(src), IpAddr::V6(dst)) => {
+                tcp.calc_checksum_ipv6_raw(src.octets(), dst.octets(), payload)
+            }
+            _ => unreachable!("of one family"),
+        };
+        tcp.checksum = sum.unwrap();
+        let mut bytes = tcp.to_bytes().to_vec();
+        bytes.extend(payload);
+        (Header { src, dst, protocol: ip_number::TCP, id: None, hop_limit: 64, fragment: None }, bytes)
+    }
+
+    #[test]
+    fn a_checksum_is_right_until_a_bit_changes_and_unknown_where_the_segment_is_cut() {
+        for (src, dst) in [("192.0.2.1", "198.51.100.25"), ("2001:db8::1", "2001:db8::25")] {
+            for payload in [&b""[..], b"x", b"EHLO example.org\r\n"] {
+                let (ip, mut bytes) = whole(src.parse().unwrap(), dst.parse().unwrap(), payload);
+                let length = bytes.len();
+                assert_eq!(judge(&ip, &bytes, Some(length)), Checksum::Right);
+                assert_eq!(judge(&ip, &bytes[..length - 1], Some(length)), Checksum::Unknown);
+                assert_eq!(judge(&ip, &bytes, None), Checksum::Unknown);
+                for at in 0..length {
+                    bytes[at] ^= 1;
+                    assert_eq!(judge(&ip, &bytes, Some(length)), Checksum::Wrong, "byte {at}");
+                    bytes[at] ^= 1;
+                }
+            }
+        }
+    }
+}

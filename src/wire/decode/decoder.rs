@@ -1,0 +1,72 @@
+//! Decode with a memory: of fragments, and of what is not read.
+
+use super::reassembly::{Joined, Reassembly};
+use super::unread::Census;
+use super::{Hidden, Notes, Skip, Skipped, Tunnels, walk};
+use crate::base::hash::Key;
+use crate::wire::packet::Packet;
+use crate::wire::segment::Segment;
+
+/// Reads the packets of one thread: what [`decode`](super::decode) reads, and TCP headers that come in fragments. It
+/// allocates when it is made, and never again.
+#[derive(Debug)]
+pub struct Decoder {
+    tunnels: Tunnels,
+    reassembly: Reassembly,
+    census: Census,
+    hidden: Option<Hidden>,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing. Without the key no sender can aim fragments at each other's room.
+    #[must_use]
+    pub fn new(tunnels: Tunnels, key: Key) -> Self {
+        Self { tunnels, reassembly: Reassembly::new(key), census: Census::default(), hidden: None }
+    }
+
+    /// Enters tunnels, or does not, from now on.
+    pub(crate) fn set_tunnels(&mut self, tunnels: Tunnels) {
+        self.tunnels = tunnels;
+    }
+
+    /// Counts a packet that needs no further look: a plain one.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.census.packet();
+    }
+
+    /// Between whom the packet that was read last may hide a TCP header.
+    #[must_use]
+    pub fn hidden(&self) -> Option<Hidden> {
+        self.hidden
+    }
+
+    /// Reads the segment in a packet that is not plain, or that this packet completes. What else is to be said of it
+    /// is noted in `skipped`; the reason is left to be counted there.
+    ///
+    /// # Errors
+    ///
+    /// See [`decode`](super::decode).
+    pub fn read(&mut self, packet: &Packet<'_>, skipped: &mut Skipped) -> Result<Segment, Skip> {
+        self.census.packet();
+        let mut notes = Notes::default();
+        let found = walk(packet, self.tunnels, &mut notes);
+        self.hidden = None;
+        if found.is_ok() {
+            return found;
+        }
+        if let Some(what) = notes.unread {
+            skipped.note_unread(self.census.note(what));
+        }
+        match notes.part.map(|part| self.reassembly.join(&part, packet.time)) {
+            Some(Joined::Whole(segment)) => Ok(segment),
+            joined => {
+                if joined == Some(Joined::Waits { gave_way: true }) {
+                    skipped.count_fragment_given_up();
+                }
+                self.hidden = notes.hidden;
+                found
+            }
+        }
+    }
+}

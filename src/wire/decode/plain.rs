@@ -1,0 +1,227 @@
+//! What nearly all packets are, read at fixed places: Ethernet, IPv4 without options or IPv6 without extensions, TCP.
+//!
+//! It only saves the work of going from header to header: where it is not sure, it says nothing, and what it reads,
+//! [`walk`](super::walk) reads likewise. Ports and flags can be asked for alone, since they tell of most packets that
+//! these say nothing about an attempt.
+
+use std::net::IpAddr;
+
+use etherparse::ip_number;
+
+use crate::wire::packet::{LinkType, Packet};
+use crate::wire::segment::{Gist, Place, Segment};
+
+use super::ip::Header;
+use super::rest::be16;
+use super::{ether, tcp};
+
+/// The length of an IPv4 header without options.
+const IPV4: usize = 20;
+/// The length of an IPv6 header without extensions.
+const IPV6: usize = 40;
+
+/// A TCP segment in the plainest of packets, captured as far as it is needed.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<'a> {
+    frame: &'a [u8; ether::HEADER],
+    ip: Ip<'a>,
+    tcp: &'a [u8; tcp::NEEDED],
+    /// All of the segment that was captured.
+    captured: &'a [u8],
+    /// The segment's length by the IP header, at least what is needed of it.
+    length: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ip<'a> {
+    Four(&'a [u8; IPV4]),
+    Six(&'a [u8; IPV6]),
+}
+
+impl<'a> Plain<'a> {
+    /// The segment, where the packet surely is that plain.
+    #[must_use]
+    #[inline]
+    pub fn of(packet: &Packet<'a>) -> Option<Self> {
+        if packet.link != LinkType::ETHERNET {
+            return None;
+        }
+        let (frame, rest) = packet.bytes.split_first_chunk()?;
+        match ether::number(frame) {
+            ether::IPV4 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                Self::segment_in(frame, Ip::Four(ip), rest, length_in_v4(ip)?)
+            }
+            ether::IPV6 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                Self::segment_in(frame, Ip::Six(ip), rest, length_in_v6(ip)?)
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn segment_in(frame: &'a [u8; ether::HEADER], ip: Ip<'a>, rest: &'a [u8], length: usize) -> Option<Self> {
+        let captured = rest.get(..length).unwrap_or(rest);
+        Some(Self { frame, ip, tcp: captured.first_chunk()?, captured, length })
+    }
+
+    /// What tells whether the segment matters.
+    #[must_use]
+    #[inline]
+    pub(crate) fn gist(&self) -> Gist {
+        tcp::gist(self.tcp, Some(self.length))
+    }
+
+    /// All of the segment, of the packet that it is in.
+    #[must_use]
+    #[inline]
+    pub fn segment(&self, packet: &Packet<'_>) -> Segment {
+        let (src, dst, id, hop_limit) = match self.ip {
+            Ip::Four(ip) => {
+                (address::<4, IPV4>(ip, 12), address::<4, IPV4>(ip, 16), Some(be16(ip, 4)), ip[8])
+            }
+            Ip::Six(ip) => (address::<16, IPV6>(ip, 8), address::<16, IPV6>(ip, 24), None, ip[7]),
+        };
+        let place = Place { interface: packet.interface, hop: ether::hop(self.frame), ..Place::default() };
+        let header = Header { src, dst, protocol: ip_number::TCP, id, hop_limit, fragment: None };
+        tcp::segment(&header, self.tcp, self.captured, Some(self.length), place)
+    }
+}
+
+/// The length of what an IPv4 header leads to (RFC 791, 3.1), where that is TCP, whole, and not too short.
+#[inline]
+fn length_in_v4(ip: &[u8; IPV4]) -> Option<usize> {
+    const VERSION_AND_LENGTH: usize = 0;
+    const TOTAL_LENGTH: usize = 2;
+    const FRAGMENT: usize = 6;
+    const PROTOCOL: usize = 9;
+    const NO_OPTIONS: u8 = 0x45;
+    /// "More fragments", and the offset. The two bits above are reserved and "don't fragment".
+    const IS_FRAGMENT: u16 = 0x3fff;
+    let is_plain = ip[VERSION_AND_LENGTH] == NO_OPTIONS
+        && ip[PROTOCOL] == ip_number::TCP.0
+        && be16(ip, FRAGMENT) & IS_FRAGMENT == 0;
+    // Segmentation offload leaves a total of 0.
+    let length = usize::from(be16(ip, TOTAL_LENGTH)).checked_sub(IPV4)?;
+    (is_plain && length >= tcp::NEEDED).then_some(length)
+}
+
+/// The length of what an IPv6 header leads to (RFC 8200, 3), where that is TCP, and not too short.
+#[inline]
+fn length_in_v6(ip: &[u8; IPV6]) -> Option<usize> {
+    const VERSION: usize = 0;
+    const PAYLOAD_LENGTH: usize = 4;
+    const NEXT_HEADER: usize = 6;
+    let is_plain = ip[VERSION] >> 4 == 6 && ip[NEXT_HEADER] == ip_number::TCP.0;
+    let length = usize::from(be16(ip, PAYLOAD_LENGTH));
+    (is_plain && length >= tcp::NEEDED).then_some(length)
+}
+
+/// The address of `N` bytes at `at`, which is a constant within the header at every call.
+#[inline]
+fn address<const N: usize, const HEADER: usize>(header: &[u8; HEADER], at: usize) -> IpAddr
+where
+    IpAddr: From<[u8; N]>,
+{
+    let mut octets = [0; N];
+    octets.copy_from_slice(&header[at..at + N]);
+    octets.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::time::Timestamp;
+    use crate::wire::decode::{Notes, Tunnels, walk};
+    use crate::wire::packet::InterfaceId;
+    use crate::wire::segment::Flags;
+
+    fn packet(bytes: &[u8], link: LinkType) -> Packet<'_> {
+        let wire_length = bytes.len() as u32;
+        Packet { time: Timestamp::default(), link, interface: InterfaceId(3), bytes, wire_length }
+    }
+
+    /// A segment with ten bytes of data, behind this IP header.
+    fn frame(number: u16, ip: &[u8]) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..12).collect();
+        bytes.extend(number.to_be_bytes());
+        bytes.extend(ip);
+        bytes.extend([0x80, 0, 0, 25, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([0; 10]);
+        bytes
+    }
+
+    fn v4() -> Vec<u8> {
+        frame(0x0800, &[0x45, 0, 0, 50, 9, 8, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2])
+    }
+
+    fn v6() -> Vec<u8> {
+        let mut ip = [0; 40];
+        ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 30, 6, 64]);
+        ip[8..12].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        ip[24..28].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+        (ip[23], ip[39]) = (1, 2);
+        frame(0x86dd, &ip)
+    }
+
+    #[test]
+    fn a_plain_segment_is_read_and_one_that_is_not_is_left() {
+        let is_read = |mut bytes: Vec<u8>, at: usize, value: u8| {
+            bytes[at] = value;
+            Plain::of(&packet(&bytes, LinkType::ETHERNET)).is_some()
+        };
+        // "Don't fragment" or not, reserved bit set, shorter by the IP header, with options of TCP.
+        for (at, value) in [(20, 0), (20, 0x80), (17, 34), (46, 0x70)] {
+            assert!(is_read(v4(), at, value), "{value:#x} at {at}");
+        }
+        // Another number, options, too short, fragments, UDP.
+        for (at, value) in [(12, 0x86), (14, 0x46), (17, 33), (17, 0), (20, 0x20), (21, 1), (23, 17)] {
+            assert!(!is_read(v4(), at, value), "{value:#x} at {at}");
+        }
+        assert!(is_read(v6(), 19, 14));
+        for (at, value) in [(14, 0x40), (19, 13), (19, 0), (20, 0)] {
+            assert!(!is_read(v6(), at, value), "{value:#x} at {at} of IPv6");
+        }
+        for (bytes, needed) in [(v4(), 14 + 20 + 14), (v6(), 14 + 40 + 14)] {
+            assert!(Plain::of(&packet(&bytes[..needed], LinkType::ETHERNET)).is_some());
+            assert!(Plain::of(&packet(&bytes[..needed - 1], LinkType::ETHERNET)).is_none());
+            assert!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL)).is_none());
+        }
+    }
+
+    #[test]
+    fn the_gist_is_what_the_segment_says() {
+        for bytes in [v4(), v6()] {
+            let packet = packet(&bytes, LinkType::ETHERNET);
+            let plain = Plain::of(&packet).unwrap();
+            let expected = Gist { src_port: 0x8000, dst_port: 25, flags: Flags(0x18), payload: Some(10) };
+            assert_eq!(plain.gist(), expected);
+            assert_eq!(plain.segment(&packet).gist(), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_plain_is_read_as_if_from_header_to_header(
+            is_v4 in any::<bool>(),
+            changes in prop::collection::vec((0..90_usize, any::<u8>()), 0..4),
+            length in 44..90_usize,
+        ) {
+            let mut bytes = if is_v4 { v4() } else { v6() };
+            for (at, value) in changes {
+                bytes.get_mut(at).into_iter().for_each(|byte| *byte = value);
+            }
+            let packet = packet(&bytes[..length.min(bytes.len())], LinkType::ETHERNET);
+            if let Some(plain) = Plain::of(&packet) {
+                let segment = plain.segment(&packet);
+                prop_assert_eq!(Ok(segment), walk(&packet, Tunnels::ENTER, &mut Notes::default()));
+                prop_assert_eq!(plain.gist(), segment.gist());
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The metrics page, checked with Prometheus' own tool, and the dashboard, checked with the page.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::Value;
+use synwatch::capture::Received;
+use synwatch::detect::Sink as _;
+use synwatch::engine::stats::{Beat, WatchStats};
+use synwatch::report::Metrics;
+use synwatch::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
+
+const DASHBOARD: &str = include_str!("../../contrib/grafana-dashboard.json");
+
+/// A page with every metric.
+fn page() -> String {
+    let interfaces = Interfaces::default();
+    interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
+    let watches = [Arc::from("mail"), Arc::from("quotes \" and\nlines")];
+    let mut metrics = Metrics::new(watches.clone(), interfaces);
+    let received = Received { packets: 3, kernel_drops: 2, interface_drops: 1 };
+    let watches = watches.map(|watch| (watch, WatchStats { attempts: 3, ..WatchStats::default() })).into();
+    metrics.beat(&Beat { watches, interfaces: vec![(InterfaceId(0), received)], ..Beat::default() });
+    metrics.page().text()
+}
+
+/// The names of a page's metrics.
+fn names(page: &str) -> BTreeSet<&str> {
+    page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
+}
+
+#[test]
+fn promtool_finds_nothing_wrong() {
+    let Some(mut promtool) = promtool() else { return };
+    promtool.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}\n{}", page());
+}
+
+/// Prometheus' checker, as installed or as .ci/run unpacks it; nothing, and said, where there is none.
+fn promtool() -> Option<std::process::Child> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/promtool");
+    let program = if unpacked.exists() { unpacked } else { "promtool".into() };
+    let mut command = Command::new(program);
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => Some(child),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Not println!: the test harness would keep it to itself.
+            let _ = writeln!(io::stderr(), "not run: there is no promtool");
+            None
+        }
+        Err(error) => panic!("promtool: {error}"),
+    }
+}
+
+#[test]
+fn the_dashboard_queries_existing_metrics_and_all_of_them() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let expressions: Vec<_> = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap())
+        .map(|target| target["expr"].as_str().unwrap())
+        .collect();
+    let asked: BTreeSet<&str> = expressions
+        .iter()
+        .flat_map(|expression| expression.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
+        .filter(|word| word.starts_with("synwatch_"))
+        .collect();
+    assert_eq!(asked, names(&page()), "left: asked for, right: there");
+}
+
+#[test]
+fn the_page_of_docs_lists_every_metric() {
+    let page_of_docs = include_str!("../../docs/metrics.md");
+    let (_, table) = page_of_docs.split_once("| metric | ").expect("the table of metrics");
+    let listed: BTreeSet<&str> = table
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .flat_map(|line| line.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2))
+        .map(|name| name.split('{').next().unwrap())
+        .collect();
+    assert_eq!(listed, names(&page()), "left: listed, right: there");
+}
