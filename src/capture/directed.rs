@@ -39,9 +39,8 @@ impl Directed {
             let is_told = opening.filter.text(LinkType::LINUX_SLL2).is_ok();
             return is_told.then_some(Self { index: ALL, dropped: 0 });
         }
-        let is_up = number(name, "flags").is_some_and(|flags| flags & 1 != 0);
         let is_plain = number(name, "type").is_some_and(|kind| PLAIN.contains(&kind));
-        if opening.promisc || !is_up || !is_plain {
+        if opening.promisc || is_up(name) != Some(true) || !is_plain {
             return None;
         }
         if opening.filter.text(LinkType::LINUX_SLL2).is_err() {
@@ -71,6 +70,12 @@ impl Directed {
         let before = std::mem::replace(&mut self.dropped, drops(name));
         self.dropped.saturating_sub(before)
     }
+}
+
+/// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
+pub(super) fn is_up(name: &str) -> Option<bool> {
+    const IFF_UP: u32 = 1;
+    Some(number(name, "flags")? & IFF_UP != 0)
 }
 
 /// Whether the packets of the interface of this name begin with an Ethernet header where it is opened by itself.

@@ -11,9 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use pcap::{Active, Capture};
 
 use super::directed::ALL;
-use super::lane::{Lane, TURN, Taken};
+use super::lane::{Lane, TURN};
 use super::live::{Opening, said};
-use super::socket;
+use super::socket::{self, Taken};
 use crate::error::Error;
 use crate::wire::packet::{LinkType, Packet};
 
@@ -85,11 +85,14 @@ impl Joint {
             // What was captured of an interface before it left is not its lane's any more.
             let member_of = |index| members.iter().position(|(of, _)| *of == index);
             let Some(member) = member_of(index).or_else(|| member_of(ALL)) else { return };
-            counts[member] += 1;
             let lane = &mut lanes[members[member].1];
-            lane.look_at(packet.data);
+            let time = socket::time_of(packet.header);
+            if !lane.look_at(time, packet.data) {
+                return;
+            }
+            counts[member] += 1;
             receiver.packet(&Packet {
-                time: socket::time_of(packet.header),
+                time,
                 link: LinkType::LINUX_SLL2,
                 interface: lane.id(),
                 bytes: packet.data,

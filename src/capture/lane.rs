@@ -1,18 +1,15 @@
 //! One interface of a live source: opened, read, and opened again when it was away.
 
-use std::fs;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pcap::{Active, Capture};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use super::directed::Directed;
+use super::change_over::Next;
+use super::directed::{Directed, is_up};
 use super::live::{Opening, said};
 use super::mirror::MirrorCheck;
-use super::socket::{self, Handle, open, set_filter};
+use super::socket::{self, Handle, Taken, is_readable, open, set_filter};
 use super::{Received, Receiver};
+use crate::base::time::Timestamp;
 use crate::error::Error;
 use crate::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 
@@ -38,6 +35,12 @@ pub(super) struct Lane {
     is_by_itself: bool,
     /// Whether it was down when its own handle was opened: the kernel may tell directions once it is up.
     was_down: bool,
+    /// The handle that takes over, while it is opened in another way.
+    next: Option<Next>,
+    /// Of its own handle, what was captured before this was handed over by the one before.
+    since: Option<Timestamp>,
+    /// Packets of its own handle that the other one handed over, since libpcap was asked for its counters.
+    skipped: u64,
     /// Since when it was away, until it is said that it is back.
     came_back: Option<Instant>,
 }
@@ -50,15 +53,6 @@ enum State {
         retry_at: Instant,
         delay: Duration,
     },
-}
-
-/// How much of what an interface had was taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Taken {
-    /// All that was there.
-    All,
-    /// As much as one turn allows.
-    Some,
 }
 
 impl Lane {
@@ -82,6 +76,9 @@ impl Lane {
             mirror,
             is_by_itself: false,
             was_down,
+            next: None,
+            since: None,
+            skipped: 0,
             came_back: None,
         })
     }
@@ -98,10 +95,12 @@ impl Lane {
         self.received
     }
 
-    /// Its index, while its packets come from the handle that it shares with others.
+    /// Its index, while packets of it come, or are to come, from the handle that it shares with others.
     pub(super) fn joint_index(&self) -> Option<u32> {
-        match &self.state {
-            State::Open(Handle::Joint(directed)) => Some(directed.index()),
+        match (&self.state, self.next.as_ref().map(|next| &next.handle)) {
+            (State::Open(Handle::Joint(directed)), _) | (_, Some(Handle::Joint(directed))) => {
+                Some(directed.index())
+            }
             _ => None,
         }
     }
@@ -114,10 +113,10 @@ impl Lane {
         }
     }
 
-    /// When it is to be tried again, while it is away.
+    /// When it is to be tried again, while it is away, or to change over.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         match self.state {
-            State::Open(_) => None,
+            State::Open(_) => self.next.as_ref().map(|next| next.ready_at),
             State::Down { retry_at, .. } => Some(retry_at),
         }
     }
@@ -126,8 +125,9 @@ impl Lane {
     pub(super) fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
         let State::Open(Handle::Own(capture)) = &mut self.state else { return Taken::All };
         let is_checked = self.is_by_itself && self.mirror.is_open();
+        let next = self.next.as_ref();
         let mut mirror = is_checked.then_some(&mut self.mirror);
-        let (id, link) = (self.id, self.link);
+        let (id, link, since, skipped) = (self.id, self.link, self.since, &mut self.skipped);
         // There libpcap reads from a socket, a message at a time, and takes it for an error when there is none.
         let is_socket = link == LinkType::NFLOG;
         if is_socket && !is_readable(capture) {
@@ -137,8 +137,13 @@ impl Lane {
             if let Some(mirror) = &mut mirror {
                 mirror.look(link, packet.data);
             }
+            let time = socket::time_of(packet.header);
+            if since.is_some_and(|since| time < since) || next.is_some_and(|next| !next.is_before(time)) {
+                *skipped += 1;
+                return;
+            }
             receiver.packet(&Packet {
-                time: socket::time_of(packet.header),
+                time,
                 link,
                 interface: id,
                 bytes: packet.data,
@@ -148,7 +153,11 @@ impl Lane {
         match taken {
             Ok(TURN) => Taken::Some,
             Ok(_) if is_socket => Taken::Some,
-            Ok(_) => Taken::All,
+            Ok(_) => {
+                // What it had from before has been skipped. A clock that is set back must not hide more.
+                self.since = None;
+                Taken::All
+            }
             Err(error) => {
                 self.lose(&said(&error));
                 Taken::All
@@ -156,11 +165,15 @@ impl Lane {
         }
     }
 
-    /// Looks at a packet of the shared handle, for what tells a mirror port.
+    /// Looks at a packet of the shared handle, for what tells a mirror port, and says whether it is to be handed over.
     #[inline]
-    pub(super) fn look_at(&mut self, bytes: &[u8]) {
+    pub(super) fn look_at(&mut self, time: Timestamp, bytes: &[u8]) -> bool {
         if self.mirror.is_open() {
-            self.mirror.look(self.link, bytes);
+            self.mirror.look(LinkType::LINUX_SLL2, bytes);
+        }
+        match (&self.state, &self.next) {
+            (State::Open(Handle::Joint(_)), next) => next.as_ref().is_none_or(|next| next.is_before(time)),
+            (_, next) => next.as_ref().and_then(|next| next.cut).is_some_and(|cut| time >= cut),
         }
     }
 
@@ -171,9 +184,12 @@ impl Lane {
         self.received.kernel_drops += dropped;
     }
 
-    /// Closes it where it turns out to be a mirror port, or none after all: it is to be opened in the other way.
+    /// Opens it in the other way where it turns out to be a mirror port, or none after all.
     pub(super) fn check_mirror(&mut self, opening: &Opening) {
         let State::Open(handle) = &self.state else { return };
+        if self.next.is_some() {
+            return;
+        }
         let is_mirror = self.mirror.is_mirror();
         let is_due = match (handle, is_mirror) {
             (Handle::Joint(_), true) => opening.filter.text(LinkType::ETHERNET).is_ok(),
@@ -197,7 +213,39 @@ impl Lane {
             );
         }
         self.is_by_itself = is_mirror;
-        self.change();
+        self.open_next(opening);
+    }
+
+    /// Opens it in another way, beside the handle that it has.
+    fn open_next(&mut self, opening: &Opening) {
+        match open(&self.name, opening, &self.mirror) {
+            Ok((handle, link)) => {
+                self.next = Some(Next { handle, link, cut: None, ready_at: Instant::now() });
+            }
+            Err(error) => self.lose(&error.to_string()),
+        }
+    }
+
+    /// Makes the cut once the next handle captures. What came before has been handed over `lag` later.
+    pub(super) fn cut(&mut self, lag: Duration) {
+        if let Some(next) = self.next.as_mut().filter(|next| next.cut.is_none()) {
+            (next.cut, next.ready_at) = (Some(socket::now()), Instant::now() + lag);
+        }
+    }
+
+    /// Changes to the next handle where it is time.
+    pub(super) fn change_over(&mut self, interfaces: &Interfaces) {
+        let is_due = |next: &mut Next| next.cut.is_some() && Instant::now() >= next.ready_at;
+        let Some(next) = self.next.take_if(is_due) else { return };
+        self.ask();
+        self.since = next.cut;
+        self.set_open(next.handle, next.link, interfaces);
+    }
+
+    fn set_open(&mut self, handle: Handle, link: LinkType, interfaces: &Interfaces) {
+        let origin = Origin::Interface(self.name.as_str().into());
+        interfaces.set(self.id, Interface { origin, link });
+        (self.state, self.link, self.stats) = (State::Open(handle), link, None);
     }
 
     /// It went away, or cannot be read any more.
@@ -215,7 +263,7 @@ impl Lane {
     }
 
     fn go_down(&mut self) {
-        self.stats = None;
+        (self.next, self.since) = (None, None);
         let now = Instant::now();
         let since = self.came_back.take().or(self.down_since.take()).unwrap_or(now);
         self.state = State::Down { since: Some(since), retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
@@ -231,10 +279,7 @@ impl Lane {
         match open(&self.name, opening, &self.mirror) {
             Ok((handle, link)) => {
                 self.came_back = since;
-                let origin = Origin::Interface(self.name.as_str().into());
-                interfaces.set(self.id, Interface { origin, link });
-                self.link = link;
-                self.state = State::Open(handle);
+                self.set_open(handle, link, interfaces);
                 self.was_down = is_up(&self.name) == Some(false);
                 true
             }
@@ -247,8 +292,8 @@ impl Lane {
         }
     }
 
-    /// Has the kernel pass what this filter says from now on, by its own handle. Where that needs an Ethernet header, or does no more, the
-    /// interface is opened in the other way.
+    /// Has the kernel pass what this filter says from now on, by its own handle. Where that needs an Ethernet header,
+    /// or does no more, the interface is opened in the other way.
     pub(super) fn refilter(&mut self, opening: &Opening) {
         let State::Open(handle) = &mut self.state else { return };
         let filter = &opening.filter;
@@ -270,7 +315,7 @@ impl Lane {
     /// Closes it, to be opened in another way at once.
     fn change(&mut self) {
         self.ask();
-        self.stats = None;
+        (self.next, self.since) = (None, None);
         self.state = State::Down { since: None, retry_at: Instant::now(), delay: BACK_OFF.0 / 10 };
     }
 
@@ -303,7 +348,7 @@ impl Lane {
             self.was_down = false;
             let is_own = self.joint_index().is_none() && !self.is_by_itself;
             if is_own && Directed::of(&self.name, opening).is_some() {
-                self.change();
+                self.open_next(opening);
             }
         }
     }
@@ -334,24 +379,10 @@ impl Lane {
         let grown = |value: fn(&pcap::Stat) -> u32| {
             u64::from(value(&stats).wrapping_sub(last.as_ref().map_or(0, value)))
         };
-        self.received.packets += grown(|stats| stats.received);
+        let packets = grown(|stats| stats.received);
+        self.received.packets += packets.saturating_sub(std::mem::take(&mut self.skipped));
         self.received.kernel_drops += grown(|stats| stats.dropped);
         // The interface's own counter.
         self.received.interface_drops += grown(|stats| stats.if_dropped);
     }
-}
-
-/// Whether the kernel has something to be read.
-fn is_readable(capture: &Capture<Active>) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))
-        .is_ok_and(|ready| ready > 0)
-}
-
-/// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
-fn is_up(name: &str) -> Option<bool> {
-    const IFF_UP: u32 = 1;
-    let flags = fs::read_to_string(Path::new("/sys/class/net").join(name).join("flags")).ok()?;
-    let flags = u32::from_str_radix(flags.trim().strip_prefix("0x")?, 16).ok()?;
-    Some(flags & IFF_UP != 0)
 }

@@ -18,8 +18,8 @@ use smallvec::SmallVec;
 
 use super::address_watch::AddressWatch;
 use super::joint::Joint;
-use super::lane::{Lane, Taken};
-use super::socket::now;
+use super::lane::Lane;
+use super::socket::{Taken, now};
 use super::wall_clock::WallClock;
 use super::{Received, Receiver, Source, Step};
 use crate::capture::filter::kernel_filter;
@@ -140,7 +140,8 @@ impl Live {
         let until = Instant::now() + self.lag();
         loop {
             let rest = until.saturating_duration_since(Instant::now());
-            self.wait(rest.min(PATIENCE));
+            self.wait(rest.min(self.patience()));
+            self.lanes.iter_mut().for_each(|lane| lane.change_over(&self.interfaces));
             self.joint.take(&mut self.lanes, receiver);
             for lane in &mut self.lanes {
                 lane.take(receiver);
@@ -217,7 +218,12 @@ impl Source for Live {
         }
         let adapted = self.joint.adapt(&mut self.lanes, &self.opening);
         self.lose_joint(adapted);
-        self.lanes.iter_mut().for_each(Lane::say_it_is_back);
+        let lag = self.lag();
+        self.lanes.iter_mut().for_each(|lane| {
+            lane.cut(lag);
+            lane.change_over(&self.interfaces);
+            lane.say_it_is_back();
+        });
         let is_told = self.more || self.wait(self.patience());
         if is_told && self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
             // Packets from a new address must not be taken before it is known.
@@ -231,10 +237,10 @@ impl Source for Live {
         self.more = false;
         let of_joint = self.joint.take(&mut self.lanes, receiver);
         for lane in &mut self.lanes {
-            let taken = if lane.joint_index().is_some() { of_joint } else { lane.take(receiver) };
-            match taken {
-                Taken::All => receiver.idle(lane.id(), horizon),
-                Taken::Some => self.more = true,
+            let is_joint = lane.joint_index().is_some();
+            match lane.take(receiver) {
+                Taken::All if !is_joint || of_joint == Taken::All => receiver.idle(lane.id(), horizon),
+                _ => self.more = true,
             }
             lane.check_mirror(&self.opening);
         }

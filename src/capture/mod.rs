@@ -1,6 +1,7 @@
 //! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
 
 mod address_watch;
+mod change_over;
 mod directed;
 mod filter;
 mod joint;

@@ -1,8 +1,10 @@
 //! A socket on one interface: opened and filtered.
 
+use std::os::fd::AsFd as _;
 use std::time::SystemTime;
 
 use pcap::{Active, Capture, Linktype};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::directed::{ALL, ANY, Directed};
 use super::live::{Filter, Opening, said};
@@ -24,6 +26,15 @@ pub(super) enum Handle {
     Own(Capture<Active>),
     /// The one of all interfaces that are told apart by their index (`joint.rs`).
     Joint(Directed),
+}
+
+/// How much of what an interface had was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All that was there.
+    All,
+    /// As much as one turn allows.
+    Some,
 }
 
 /// The time that packets are stamped with, live.
@@ -121,4 +132,11 @@ pub(super) fn set_filter(
         })?;
     }
     Ok(())
+}
+
+/// Whether the kernel has something to be read.
+pub(super) fn is_readable(capture: &Capture<Active>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))
+        .is_ok_and(|ready| ready > 0)
 }

@@ -2,6 +2,7 @@
 //!
 //! The kernel takes tags off and puts its own filter before the program, so this is not what replay tests.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use pcap::Capture;
 use rustix::process::Signal;
 
 use crate::program::{Ended, Program, value};
-use crate::scene::Scene;
+use crate::scene::{INNOCENT, SERVER, Scene, visit};
 
 #[test]
 fn vlan_tags() {
@@ -58,11 +59,14 @@ fn assert_wire_is_as_file_but(name: &str, unseen: &[&str]) {
     assert_ne!(file.sources("start"), [""; 0], "a capture of floods");
 
     let mut program = Program::watch(&scene.gateway, "-i outer");
+    // A connection of this host's own: without it, the answers among the frames would make a mirror port of the
+    // interface, which is opened in another way then, and fragments are put together on one handle alone.
+    scene.outside.enter(|| visit(INNOCENT, SocketAddr::new(SERVER, 25))).unwrap();
     scene.outside.enter(|| inject(&path));
     // A busy kernel delivers a frame some time after it was sent.
     let hidden = file.reports("end").into_iter().filter(|end| unseen.contains(&value(end, "src")));
     let hidden: usize = hidden.map(|end| value(end, "attempts").parse::<usize>().unwrap()).sum();
-    program.wait_for_attempts_past(file.summary("attempts") - hidden);
+    program.wait_for_attempts_past(file.summary("attempts") - hidden + 1);
     let wire = program.stop(Signal::TERM);
     assert_eq!(counted(&wire, unseen), counted(&file, unseen), "live (left) and replayed (right)");
 }
