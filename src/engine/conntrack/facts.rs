@@ -117,6 +117,9 @@ const MAY_PROVE: u32 = 1 << 28;
 /// The client ended with the acknowledgment that is kept: by a FIN, or by a reset.
 const KEPT_FIN: u32 = 1 << 29;
 const KEPT_RST: u32 = 1 << 30;
+/// The server was seen so far beyond what is known of it, before the client was proven, that this may be another
+/// number's: a new answer to the same SYN that was not seen. How much it sent is not known then.
+const SERVER_JUMPED: u32 = 1 << 31;
 /// What the paths of answers show: the bits of [`path::judge`].
 const SHOWN: u32 = 24;
 

@@ -32,7 +32,7 @@ pub(crate) enum Step {
 
 /// A life, and what the monitor misses of it.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnSummary {
+pub(crate) struct Life {
     client_isn: u32,
     server_isn: u32,
     other_isn: Option<u32>,
@@ -87,14 +87,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Any life; the monitor sees all of it, or misses some.
-pub(crate) fn any_life(misses: bool) -> impl Strategy<Value = ConnSummary> {
+pub(crate) fn any_life(misses: bool) -> impl Strategy<Value = Life> {
     let missed = prop::collection::vec(prop::bool::weighted(0.2), 64);
     // Cookies count minutes in their upper bits.
     let numbers = (isn(), isn(), prop::option::weighted(0.2, 1..250u32));
     let syn_data = prop_oneof![4 => Just(0u32), 1 => 1..1400u32];
     let swaps = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
     (numbers, prop::bool::weighted(0.9), syn_data, handshake_then(), swaps, missed).prop_map(
-        move |((client_isn, server_isn, other_isn), listens, syn_data, steps, swaps, missed)| ConnSummary {
+        move |((client_isn, server_isn, other_isn), listens, syn_data, steps, swaps, missed)| Life {
             client_isn,
             // Not both so near the end that 0, the number of a refusal, seems to be one of the server's own.
             server_isn: if other_isn.is_some() { server_isn & 0x007f_ffff } else { server_isn },
@@ -117,7 +117,7 @@ fn handshake_then() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-impl ConnSummary {
+impl Life {
     pub(crate) fn live(&self) -> Lived {
         let mut world = World {
             client: Endpoint::client(self.client_isn),

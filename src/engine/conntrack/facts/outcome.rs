@@ -2,8 +2,8 @@
 
 use super::{
     ANSWERED, CLIENT_ACK, CLIENT_FIN, CLIENT_KNOWS, CLIENT_MISSED, CLIENT_RST, CLIENT_WENT_ON, EARLY_RESET,
-    EXPIRED, Facts, KEPT, MOST_AHEAD, ONE_WAY, SERVER_ACK, SERVER_FIN, SERVER_GONE, SERVER_RST, SHOWN,
-    SYN_DATA, UNACKNOWLEDGED, UNSEEN_DATA,
+    EXPIRED, Facts, KEPT, MOST_AHEAD, ONE_WAY, SERVER_ACK, SERVER_FIN, SERVER_GONE, SERVER_JUMPED,
+    SERVER_RST, SHOWN, SYN_DATA, UNACKNOWLEDGED, UNSEEN_DATA,
 };
 use crate::engine::conntrack::path;
 use crate::engine::outcome::{ConnSummary, Outcome, Proof};
@@ -150,7 +150,7 @@ impl Facts {
 
     /// Bytes from the server: its own word, or else how far the client acknowledged.
     fn server_bytes(&self) -> Option<u32> {
-        if !self.is_established() {
+        if !self.is_established() || self.has(SERVER_JUMPED) {
             return None;
         }
         let bytes = |end: u32| sensible(end.wrapping_sub(self.server_isn).wrapping_sub(1));

@@ -1,9 +1,9 @@
 //! What segments of the server add.
 
 use super::{
-    ANSWERED, CLIENT_KNOWS, CLIENT_RST, CLIENT_SAID, EARLY_RESET, Facts, KEPT_FIN, KEPT_RST, ONE_WAY,
-    REPEATED, REPEATED_CLOSED, SERVER_ACK, SERVER_FIN, SERVER_GONE, SERVER_RST, SERVER_SUMS, TWO_LEGS,
-    TWO_NUMBERS, UNSEEN_WINDOW, after,
+    ANSWERED, CLIENT_KNOWS, CLIENT_RST, CLIENT_SAID, EARLY_RESET, Facts, KEPT_FIN, KEPT_RST, MOST_AHEAD,
+    ONE_WAY, REPEATED, REPEATED_CLOSED, SERVER_ACK, SERVER_FIN, SERVER_GONE, SERVER_JUMPED, SERVER_RST,
+    SERVER_SUMS, TWO_LEGS, TWO_NUMBERS, UNSEEN_DATA, UNSEEN_WINDOW, after,
 };
 use crate::wire::segment::{Checksum, Flags, Segment};
 
@@ -60,6 +60,13 @@ impl Facts {
         if let Some(payload) = segment.payload.filter(|_| self.has(ANSWERED)) {
             let end = segment.seq.wrapping_add(payload);
             let is_fin = flags.has(Flags::FIN);
+            let ahead = segment.seq.wrapping_sub(self.server_isn);
+            if !self.has(CLIENT_KNOWS)
+                && ahead < MOST_AHEAD
+                && ahead > self.known().saturating_add(UNSEEN_DATA)
+            {
+                self.seen |= SERVER_JUMPED;
+            }
             if !self.has(SERVER_FIN) && (is_fin || after(end, self.server_end)) {
                 self.server_end = end;
             }

@@ -335,3 +335,27 @@ fn what_was_acknowledged_of_a_number_adds_no_bytes_to_another() {
     let told = life(&seen);
     assert_eq!((told.outcome, told.received, told.greeted), (Outcome::Silent, 0, false));
 }
+
+#[test]
+fn how_much_a_server_sent_is_not_told_where_another_number_may_have_gone_by_unseen() {
+    // 1 MiB beyond what is known: its acknowledgments went by unseen. More may be the number of a new answer.
+    let answer = Server(0, 1, S | A, 0);
+    for (end, received) in
+        [(UNSEEN_DATA, UNSEEN_DATA - 1), (UNSEEN_DATA + 1, UNSEEN_DATA), (UNSEEN_DATA + 2, 0)]
+    {
+        let fin = Server(end, 1, F | A, 0);
+        let client = [Client(1, end, A, 1), Client(2, end + 1, F | A, 0)];
+        for seen in [vec![answer, fin, client[0], client[1]], vec![answer, client[0], fin, client[1]]] {
+            let life = life(&seen);
+            assert_eq!(
+                (life.outcome, life.received, life.greeted),
+                (Outcome::Spoke, received, received > 0),
+                "{end}"
+            );
+        }
+    }
+    // Once the client is proven, the number is the server's own.
+    let proven =
+        [Client(1, UNSEEN_DATA + 1, A, 0), Server(UNSEEN_DATA + 2, 1, F | A, 0), Client(1, 1, F | A, 0)];
+    assert_eq!(established(&proven).received, UNSEEN_DATA + 1);
+}
