@@ -246,7 +246,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_stream_is_given_back_when_nobody_is_free_and_the_next_one_read_afterwards() {
+    fn a_stream_is_given_back_when_no_reader_is_free_and_the_next_one_read_afterwards() {
         let (idle, thread) = reader();
         let (send, parts, _) = Parts::new();
         let first = read(&idle, parts);

@@ -1,7 +1,7 @@
 //! Opens what is to be replayed as a stream of capture-file bytes: a path or standard input, plain or compressed.
 //!
 //! What a stream holds is told by its first bytes, never by its name, and nothing is ever sought. A stream that can
-//! keep its reader waiting (a pipe) ends when the run is stopped, or when nobody wants it any more.
+//! keep its reader waiting (a pipe) ends when the run is stopped, or when its packets are not needed any more.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -10,7 +10,7 @@ use super::counter_stage::CounterStage;
 use super::groups::{Row, Watching};
 
 impl CounterStage {
-    /// Takes note of an attempt that a tally has recorded.
+    /// Adds an attempt that a tally has recorded.
     #[inline]
     pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
         // Nearly always there is none.
@@ -24,7 +24,7 @@ impl CounterStage {
         });
     }
 
-    /// Takes note of an attempt that became something, when that is settled.
+    /// Adds an attempt whose outcome is settled.
     pub(super) fn note_outcome(&mut self, watch: usize, outcome: Outcome, key: Key, time: Ticks) {
         self.note_in(watch, key, time, |watching| {
             let counter = watching.outcomes.iter_mut().find(|(of, _)| *of == outcome);

@@ -41,7 +41,7 @@ impl Doubt {
         self.is_open() && self.lane == lane
     }
 
-    /// Takes note of a packet that is behind.
+    /// Adds a packet that is behind.
     pub(super) fn add(&mut self, lane: usize, time: Timestamp) {
         if !self.is_open() {
             (self.lane, self.first) = (lane, time);

@@ -172,7 +172,7 @@ impl Ingest {
         self.pass(self.lane(interface), now, to);
     }
 
-    /// Takes note that no packet older than this will come on a lane.
+    /// Moves the clock of a lane: no packet older than this will come there.
     fn pass(&mut self, lane: usize, now: Timestamp, to: &mut Stages) {
         // A time that a packet was newer than says nothing new, and is no step back.
         let before = self.clock.now();

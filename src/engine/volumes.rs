@@ -5,8 +5,8 @@
 //! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
 //! entry with the sum of their bytes.
 //!
-//! What is noted waits until there is enough of it, or some findings have been counted: its place in the table is cold,
-//! and is brought into the cache meanwhile.
+//! What is added waits until there is enough of it, or some findings have been counted: its place in the table is cold,
+//! and is prefetched meanwhile.
 //!
 //! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
 //! belongs to one thread.
@@ -116,7 +116,7 @@ impl Volumes {
         self.looks_back = longest;
     }
 
-    /// Takes note of the bytes of an attempt that was made at this time to this port; those of `before` were noted
+    /// Adds the bytes of an attempt that was made at this time to this port; those of `before` were noted
     /// then.
     pub(super) fn note(
         &mut self,

@@ -101,7 +101,7 @@ impl Policy {
         if stay.clone().count() >= self.bounds.most {
             return Err(Refusal::Full);
         }
-        // Whoever holds a network can have each of its addresses blocked, and would use up all blocks.
+        // The holder of a network can have each of its addresses blocked, and would use up all blocks.
         let near = neighbourhood(target.network);
         let neighbours = stay.filter(|blocked| neighbourhood(blocked.network) == near).count();
         if neighbours >= (self.bounds.most / NEIGHBOURS_SHARE).max(1) {

@@ -138,13 +138,13 @@ impl Conntrack {
         self.timers.refused()
     }
 
-    /// Has the set of a connection brought into the cache.
+    /// Prefetches the set of a connection.
     #[inline]
     pub fn prefetch(&self, connection: u64) {
         self.sets.prefetch(self.set_of(connection));
     }
 
-    /// Once its set is in the cache, has its entry brought in, or the one that would give way for it now.
+    /// Once its set is in the cache, prefetches its entry, or the one that would give way for it now.
     #[inline]
     pub fn prefetch_entry(&self, connection: u64) {
         let set = &self.sets[self.set_of(connection)];
@@ -169,8 +169,8 @@ impl Conntrack {
         self.timers.first()
     }
 
-    /// Has the entries of SYNs that have been waited for long enough brought into the cache, those of [`AT_ONCE`] that
-    /// come after as many; of these the sets, where the entry is another one by now.
+    /// Prefetches for SYNs whose time is over: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`], and
+    /// the sets of these, where the entry is another one by now.
     pub fn prefetch_due(&self, now: Ticks) {
         for timer in self.timers.due(now).skip(AT_ONCE).take(AT_ONCE) {
             let (at, way) = timer.place.split();

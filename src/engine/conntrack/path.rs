@@ -11,7 +11,7 @@
 //!   sender's word: live, they prove less.
 //! - Neither: nothing is proven.
 //!
-//! Inside a tunnel nothing proves anything: whoever reaches the tunnel can send both directions through it.
+//! Inside a tunnel nothing proves anything: any host that reaches the tunnel can send both directions through it.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

@@ -132,7 +132,7 @@ impl Set {
         &mut self.entries[way]
     }
 
-    /// Has an entry brought into the cache.
+    /// Prefetches an entry.
     #[inline]
     pub(super) fn prefetch(&self, way: usize) {
         prefetch_index(self.entries.as_slice(), way);

@@ -3,7 +3,7 @@
 //! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
 //! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
 //! its first attempt goes there before the second one. Nothing is lost on the way. (TinyLFU has such a doorkeeper
-//! before its cache: Einziger, Friedman and Manes, 2017. That one only knows that somebody was there; this one must
+//! before its cache: Einziger, Friedman and Manes, 2017. That one only knows that a source was there; this one must
 //! know when.)
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! In a full set the oldest attempt gives way. So a flood of sources that come once pushes out others like them, and
-//! nobody who has a slot.
+//! none that has a slot.
 
 use prefetch_index::prefetch_index;
 
@@ -86,13 +86,13 @@ impl Door {
         size_of_val(&*self.cells) + marks
     }
 
-    /// Has a set brought into the cache.
+    /// Prefetches a set.
     #[inline]
     pub(super) fn prefetch(&self, set: usize) {
         prefetch_index(&self.cells, self.first + set * CELLS);
     }
 
-    /// Has the set of a place brought into the cache.
+    /// Prefetches the set of a place.
     #[inline]
     pub(super) fn prefetch_place(&self, place: usize) {
         self.prefetch(place / WAYS);

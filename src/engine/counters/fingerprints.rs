@@ -1,5 +1,4 @@
-//! A byte of each slot's tag, eight to a word: whoever has no slot is mostly told by that, and the tags are not looked
-//! at.
+//! A byte of each slot's tag, eight to a word. It tells most sources that have no slot, without a look at the tags.
 //!
 //! The tags of a set are a cache line, which in a flood of forged sources has left the cache by the time that one more
 //! of them is looked for in vain. All fingerprints together are an eighth of that, and stay. (Cuckoo filters tell so
@@ -16,7 +15,7 @@ pub(super) const EACH: usize = size_of::<AtomicU64>();
 pub(super) struct Fingerprints(Box<[AtomicU64]>);
 
 impl Fingerprints {
-    /// Of slots that nobody has claimed.
+    /// Of empty slots.
     pub(super) fn new(sets: usize) -> Result<Self, OutOfMemory> {
         Ok(Self(zeroed(sets)?))
     }
@@ -44,7 +43,7 @@ impl Fingerprints {
     }
 }
 
-/// The lowest bits: the upper ones choose the set. 0 is nobody's.
+/// The lowest bits: the upper ones choose the set. 0 is an empty slot's.
 #[inline]
 fn of(tag: u64) -> u8 {
     let [lowest, ..] = tag.to_le_bytes();

@@ -1,4 +1,4 @@
-//! What was seen of a set when it was brought into the cache, for the one who records there soon after.
+//! What the prefetch of a set saw of it, for the recording soon after.
 
 use super::slot::Set;
 use crate::base::sync::Ordering;

@@ -8,7 +8,7 @@ use prefetch_index::prefetch_index;
 use crate::base::estimate::Mark;
 use crate::base::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
 
-/// The marks of all rings; none where nobody asks.
+/// The marks of all rings; none where no limit needs them.
 #[derive(Debug)]
 pub(super) struct Marks {
     /// Written and read by the thread that records. `Relaxed`: a mark publishes nothing.
@@ -28,7 +28,7 @@ impl Marks {
         }
     }
 
-    /// Has the mark beside an entry brought into the cache, if they are kept.
+    /// Prefetches the mark beside an entry, if marks are kept.
     #[inline]
     pub(super) fn prefetch(&self, entry: usize) {
         if self.are_kept() {

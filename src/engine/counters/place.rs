@@ -77,7 +77,7 @@ pub enum Found {
 }
 
 impl Table {
-    /// Has what [`Table::settle_at`] needs brought into the cache.
+    /// Prefetches what [`Table::settle_at`] needs.
     #[inline]
     pub(crate) fn prefetch_place(&self, place: Place) {
         match place.at() {

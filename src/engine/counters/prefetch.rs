@@ -1,7 +1,6 @@
-//! What the next attempts of some sources need is brought into the cache, in two steps: the second needs what the first
-//! one brings.
+//! Prefetches what the next attempts of some sources need, in two steps: the second needs what the first has fetched.
 //!
-//! Nobody waits for a prefetch. What is seen meanwhile goes along as a hint for who records ([`Hint`]).
+//! A prefetch waits for nothing. What it sees meanwhile is kept as a [`Hint`] for the recording.
 
 use prefetch_index::prefetch_index;
 
@@ -11,8 +10,8 @@ use super::{Hint, Table, nonzero};
 use crate::base::sync::Ordering;
 
 impl Table {
-    /// Where a source is, as far as that is known without waiting. Has that brought into the cache: its set, if it may
-    /// have a slot there, or else its set at the door.
+    /// Where a source is, as far as that is known without waiting. Prefetches its set, if it may have a slot there, or
+    /// else its set at the door.
     #[must_use]
     #[inline]
     pub fn prefetch(&self, tag: u64) -> Hint {
@@ -36,7 +35,7 @@ impl Table {
         Hint::ABSENT
     }
 
-    /// Once that is in the cache, where the next attempt of a source will be recorded, which is then brought in.
+    /// Once that is in the cache, prefetches the place of a source's next attempt.
     #[inline]
     pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
         if let Some((at, way, count)) = self.look(tag, hint) {

@@ -41,7 +41,7 @@ pub struct Recorded {
 pub enum Taken {
     /// Into the slot of its source.
     Recorded(Recorded),
-    /// To the door: it is the first one of its source. No limit can be met, and nobody has flagged it.
+    /// To the door: it is the first one of its source. It can meet no limit, and is not flagged.
     Waits {
         /// Where.
         place: Place,

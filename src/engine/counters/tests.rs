@@ -219,7 +219,7 @@ fn how_many_sources_a_window_has_is_told_where_marks_are_kept() {
     assert!(plain.sources(&recorded, 0).is_none());
 }
 
-/// Where a source was found when what it needs was brought into the cache.
+/// Where the prefetch found a source.
 fn hint(table: &Table, tag: u64) -> Hint {
     let mut hint = table.prefetch(tag);
     table.prefetch_attempt(tag, &mut hint);
