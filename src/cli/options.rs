@@ -78,8 +78,9 @@ pub struct Cli {
 
     /// Never report this network or address (repeatable)
     ///
-    /// Its attempts are still counted in the summary. A bare address is a network of its own. An IPv4 network holds for
-    /// addresses behind NAT64 too (see --nat64).
+    /// Its attempts are still counted in the summary, and for the limit of their destination: forged ones may have its
+    /// addresses. A bare address is a network of its own. An IPv4 network holds for addresses behind NAT64 too (see
+    /// --nat64).
     #[arg(long, value_name = "CIDR", help_heading = COUNTED)]
     pub allow: Vec<Located>,
 

@@ -47,7 +47,8 @@ impl CounterStage {
                 stats.attempts += 1;
                 stats.allowed += allowed;
             }
-            if is_allowed || by == By::Network && reported_in == Some(watch) {
+            // Forged attempts have the address of an allowed host as easily as any other: their destination counts them.
+            if is_allowed && by != By::Destination || by == By::Network && reported_in == Some(watch) {
                 continue;
             }
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);

@@ -39,14 +39,13 @@ impl CounterStage {
         let Pending { parties, now, .. } = pending;
         if (parties.client, parties.server) == (news.ends.client, news.ends.server) {
             self.count_outcome(news);
-            if !self.allow.contains(news.ends.client.0) {
-                let proven = self.proven(news, parties);
-                for row in 0..self.rows.len() {
-                    if let Some((tag, _)) = concern(row).filter(|_| self.is_counted(row, news)) {
-                        self.tell_tally(row, tag, parties, news, now);
-                        if let Some(proven) = &proven {
-                            self.note_proof(row, tag, parties, proven, news, now);
-                        }
+            let is_allowed = self.allow.contains(news.ends.client.0);
+            let proven = self.proven(news, parties);
+            for row in 0..self.rows.len() {
+                if let Some((tag, _)) = concern(row).filter(|_| self.is_counted(row, news, is_allowed)) {
+                    self.tell_tally(row, tag, parties, news, now);
+                    if let Some(proven) = &proven {
+                        self.note_proof(row, tag, parties, proven, news, now);
                     }
                 }
             }
@@ -61,14 +60,12 @@ impl CounterStage {
     pub(super) fn tell(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
         self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;
-        if self.allow.contains(client.0) {
-            return;
-        }
+        let is_allowed = self.allow.contains(client.0);
         let mut known = None;
         let mut proven = None;
         let is_proof = news.before.is_some_and(|before| before.proof != news.after.proof);
         for row in 0..self.rows.len() {
-            if !self.is_counted(row, news) {
+            if !self.is_counted(row, news, is_allowed) {
                 continue;
             }
             let found = self.settle_at(row, place(row), news);
@@ -95,11 +92,12 @@ impl CounterStage {
         }
     }
 
-    /// What came while its source had an episode was not counted for the network.
-    fn is_counted(&self, row: usize, news: &OutcomeUpdate) -> bool {
+    /// An allowed source's attempts count for their destination alone. What came while its source had an episode was not
+    /// counted for the network.
+    fn is_counted(&self, row: usize, news: &OutcomeUpdate, is_allowed: bool) -> bool {
         let Row { watch, by, .. } = self.rows[row];
         let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
-        by != By::Network || !is_reported()
+        by == By::Destination || !is_allowed && (by == By::Source || !is_reported())
     }
 
     /// Notes it at the place where a tally recorded the attempt, if it is still there. What has been forgotten is still
