@@ -3,8 +3,7 @@
 //! ```text
 //!   read-ahead ──Piece──▶ capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
 //!      (replay)            │                                      └── metrics (with --metrics): serves what a sink left
-//!                          ├────────Kept──▶ writer (with -w)
-//!                          └──Logged, Kept──▶ collector ──Case──▶ filer (with --report-dir)
+//!                          └────────Kept──▶ writer (with -w)      └──Case──▶ filer (with --report-dir)
 //! ```
 //!
 //! Everything that can fail is opened before the first thread starts, and privileges are dropped before that, too, so
@@ -181,7 +180,6 @@ impl Run {
         };
         let (writer, handle) = writer.unzip();
         let identities = Identities::first(&settings.watches);
-        let evidence = actions.take_tap().map(|tap| Box::new(tap) as _);
         let (connections, volumes, provers) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
@@ -195,16 +193,11 @@ impl Run {
         }
 
         let (events, receiver) = bounded(CHANNEL);
-        let (acknowledge, turns) = bounded(1);
-        let handoff = if self.is_live { Handoff::live(events) } else { Handoff::in_turns(events, turns) };
-        let episodes = Arc::new(Episodes::default());
-        let detector = Detector::new(
-            rules(settings),
-            watched(settings, &identities.all),
-            interfaces.clone(),
-            Arc::clone(&episodes),
-            sinks,
-        );
+        let handoff = if self.is_live { Handoff::live(events) } else { Handoff::replay(events) };
+        let (rules, watched) = (rules(settings), watched(settings, &identities.all));
+        let episodes = Episodes::new(rules.clone(), watched.clone());
+        let episodes = episodes.map_err(|_| Error::Memory(settings.memory))?;
+        let detector = Detector::new(rules, watched, interfaces.clone(), sinks);
         let counting = Counting::new(Parts {
             lanes: self.lanes,
             looks_back: looks_back(settings),
@@ -222,7 +215,7 @@ impl Run {
             baseline: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
-            evidence,
+            keeps_evidence: settings.report_dir.is_some() && !settings.suggest,
             handoff,
             episodes,
         });
@@ -236,8 +229,7 @@ impl Run {
         let metrics = metrics.transpose()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
-        let detector =
-            spawn("detector", move || detector.run(&receiver, (!is_live).then_some(&acknowledge)))?;
+        let detector = spawn("detector", move || detector.run(&receiver))?;
         let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
         let heeds = Heeds { signals: signals.clone(), changes, allow_self: settings.allow_self };
         let capturing = match packets {

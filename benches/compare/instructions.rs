@@ -2,7 +2,7 @@
 //! its load changes these figures.
 //!
 //! Callgrind counts the whole program for a capture of a fixed number of packets; what an empty one takes, for start and
-//! end, is subtracted. The threads of a replay take turns, and how often one looks whether it is its turn is left to the
+//! end, is subtracted. How often a thread of a replay looks whether there is something to do is left to the
 //! machine: that moves the figures by some parts in a thousand. The simulated caches are those of no certain processor,
 //! and know neither prefetches nor pages: they tell versions of the program apart, not nanoseconds.
 

@@ -25,7 +25,7 @@ pub(crate) use block::{Allowed, Blocker, Bounds, Guard, NftError, Protected, Sco
 pub use block::{Blocked, Blocks, Nft, Target};
 pub(crate) use channel::{Lost, ReportReceiver, ReportSender};
 pub use evidence::Evidence;
-pub(crate) use evidence::{Reporter, Tap, check_folder};
+pub(crate) use evidence::{Reporter, check_folder};
 pub(crate) use exec::{CommandLine, Helper, serve};
 pub use queue::Reports;
 pub(crate) use webhook::{Webhook, WebhookUrl, proxy_port};

@@ -55,3 +55,10 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
+
+/// The latest of `first`, `first + step`, … that is not after `by`, or `first` itself.
+#[must_use]
+pub(crate) fn latest(first: Timestamp, step: Duration, by: Timestamp) -> Timestamp {
+    let steps = by.since(first).as_nanos() / step.as_nanos().max(1);
+    first.after(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)))
+}

@@ -8,6 +8,7 @@ use crate::base::time::Timestamp;
 use crate::engine::attempt::Prover;
 use crate::engine::clock::Ticks;
 use crate::engine::episodes::{Addresses, Ports};
+pub use crate::engine::event::Ended;
 use crate::engine::outcome::{Outcome, OutcomeCounts, Proof};
 use crate::engine::rank::Rank;
 use crate::engine::stats::Losses;
@@ -192,21 +193,6 @@ impl State {
             Self::End(_) => "end",
         }
     }
-}
-
-/// Why an episode ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The quiet time passed since the last attempt that met a limit.
-    Quiet,
-    /// The capture file ended, or synwatch was stopped.
-    Capture,
-    /// The capture's clock stepped back by more than a second.
-    Clock,
-    /// A reloaded configuration has changed or removed its watch.
-    Reload,
-    /// The maximum number of episodes was open, and this one gave way to one of a higher rank.
-    Room,
 }
 
 impl Ended {

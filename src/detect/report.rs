@@ -2,27 +2,23 @@
 
 use std::sync::Arc;
 
-use super::schedule::EpisodeId;
 use super::{Detector, Open};
 use crate::base::time::Timestamp;
 use crate::detect::Sink;
 use crate::detect::alert::{Alert, Basis, Enrichment, State, Within};
 use crate::engine::attempt::Prover;
 use crate::engine::clock::Ticks;
-use crate::engine::event::Watched;
-use crate::engine::event::{Key, Verified};
+use crate::engine::episodes::Snapshot;
+use crate::engine::event::{Key, Verified, Watched};
 use crate::engine::outcome::Proof;
 use crate::engine::subject::Kind;
 use crate::engine::watch::Limit;
 
 impl<S: Sink> Detector<S> {
-    /// Reports a source as soon as proven attempts alone have met a limit, and forwards new provers.
+    /// Reports a source that has become verified, and forwards new provers of one that is.
     pub(super) fn verify(&mut self, verified: Verified) {
-        let Verified { key, proof, time, provers } = verified;
-        let Some(&id) = self.by_key.get(&key) else { return };
-        let Some(open) = self.open.get_mut(&id) else { return };
-        open.episode.verify(proof);
-        let is_news = open.told < open.episode.verified();
+        let Verified { is_news, provers, snapshot } = verified;
+        let Some(open) = self.open.get_mut(&snapshot.episode) else { return };
         let is_known = |prover: &Prover| {
             let is_it = |known: &&Prover| (known.src, known.dst) == (prover.src, prover.dst);
             open.provers.iter().find(is_it).is_some_and(|known| known.attempts >= prover.attempts)
@@ -30,44 +26,31 @@ impl<S: Sink> Detector<S> {
         let has_others = !provers.iter().all(is_known);
         open.provers = provers.into();
         if is_news {
-            // Earlier events come first; one of them may end the episode.
-            self.advance(time);
-            self.report_open(id, time, State::Update);
+            self.report(&snapshot, State::Update);
         } else if has_others {
-            if let Some(alert) = self.open.get(&id).and_then(|open| self.alert(open, time, State::Update)) {
+            let open = self.open.get(&snapshot.episode);
+            if let Some(alert) = open.and_then(|open| self.alert(open, &snapshot, State::Update)) {
                 self.sink.verified(&alert);
             }
         }
     }
 
-    /// Reports sources that were verified since their last report but whose message found the channel full.
-    pub(super) fn report_verified(&mut self, now: Timestamp) {
-        let is_news = |open: &&Open| open.told < open.episode.verified();
-        let news: Vec<_> = self.open.iter().filter(|(_, open)| is_news(open)).map(|(id, _)| *id).collect();
-        for id in news {
-            self.report_open(id, now, State::Update);
-        }
-    }
-
-    pub(super) fn report_open(&mut self, id: EpisodeId, time: Timestamp, state: State) {
-        if let Some(alert) = self.open.get(&id).and_then(|open| self.alert(open, time, state)) {
-            if let Some(open) = self.open.get_mut(&id) {
-                open.told = alert.verified;
+    pub(super) fn report(&mut self, snapshot: &Snapshot, state: State) {
+        let open = self.open.get(&snapshot.episode);
+        if let Some(alert) = open.and_then(|open| self.alert(open, snapshot, state)) {
+            if matches!(state, State::End(_)) && snapshot.not_logged > 0 {
+                self.sink.not_logged(snapshot.episode, snapshot.not_logged);
             }
             self.sink.alert(&alert);
         }
     }
 
     /// The report of an episode.
-    pub(super) fn alert(&self, open: &Open, time: Timestamp, state: State) -> Option<Alert> {
-        let limit = self.limit(open.key, open.episode.limit())?;
+    pub(super) fn alert(&self, open: &Open, snapshot: &Snapshot, state: State) -> Option<Alert> {
         let watch = self.watch(open.key)?;
-        let episode = &open.episode;
-        let source = open.key.source;
-        let (attempts, outcomes) = episode.attempts();
-        let (sent, received) = episode.bytes();
-        let hosts = episode.hosts();
-        let verified = episode.verified();
+        let limit = *watch.limits.get(open.limit)?;
+        let Snapshot { episode, time, attempts, outcomes, verified, .. } = *snapshot;
+        let (sent, received) = snapshot.bytes;
         let basis = match (verified, outcomes.proofs, outcomes.wire_proofs) {
             (Proof::Wire, ..) => Some(Basis::Mac),
             (Proof::None, _, 1..) => Some(Basis::Mac),
@@ -76,27 +59,27 @@ impl<S: Sink> Detector<S> {
             _ => Some(Basis::Capture),
         };
         Some(Alert {
-            episode: episode.number(),
+            episode,
             time,
             state,
             watch: Arc::clone(&watch.name),
             signature: watch.signature + open.key.kind.number(),
             kind: open.key.kind,
-            source,
+            source: open.key.source,
             about: Enrichment::default(),
             limit,
             trigger: open.trigger.clone(),
             attempts,
-            copies: episode.copies(),
-            retransmissions: episode.retransmissions(),
+            copies: snapshot.copies,
+            retransmissions: snapshot.retransmissions,
             first_seen: open.first_seen,
-            last_seen: episode.last_seen(),
-            peak: rate(limit, episode.shortest()),
-            ports: episode.ports(),
-            destinations: episode.destinations(),
+            last_seen: snapshot.last_seen,
+            peak: rate(limit, snapshot.shortest),
+            ports: snapshot.ports.ports(),
+            destinations: snapshot.destinations.addresses(),
             // At most the number of attempts, whatever the estimate's error.
-            hosts_estimate: hosts.as_ref().map(|(_, estimate)| (*estimate).min(attempts)),
-            hosts: hosts.map(|(hosts, _)| hosts).unwrap_or_default(),
+            hosts_estimate: snapshot.hosts.map(|(_, estimate)| estimate.min(attempts)),
+            hosts: snapshot.hosts.map(|(hosts, _)| hosts.addresses()).unwrap_or_default(),
             within: self.within(open.key),
             outcomes,
             verified,
@@ -105,7 +88,7 @@ impl<S: Sink> Detector<S> {
             sent,
             received,
             blocked: None,
-            losses: self.stats.losses.since(&open.losses),
+            losses: snapshot.losses,
         })
     }
 

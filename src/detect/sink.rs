@@ -4,6 +4,7 @@ use crate::base::time::Timestamp;
 use crate::detect::alert::Alert;
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
+use crate::wire::packet_copy::PacketCopy;
 
 /// A destination of reports. The default of each method does nothing.
 pub trait Sink: Send {
@@ -14,8 +15,11 @@ pub trait Sink: Send {
     /// limit. Attempts that the episode gets later follow.
     fn opening(&mut self, _alert: &Alert, _before: &[Before]) {}
 
-    /// Handles an attempt of an open episode that the counting thread recorded before it learned of the episode.
-    fn late(&mut self, _episode: u64, _attempt: Logged) {}
+    /// Handles an attempt of an open episode, with its packet if that is known, where evidence is kept.
+    fn attempt(&mut self, _episode: u64, _attempt: Logged, _packet: Option<PacketCopy>) {}
+
+    /// Handles that so many attempts of an episode could not be told; its last report follows.
+    fn not_logged(&mut self, _episode: u64, _attempts: u64) {}
 
     /// Handles an open episode whose source has become verified since its last report.
     fn verified(&mut self, _alert: &Alert) {}
@@ -69,8 +73,12 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.opening(alert, before));
     }
 
-    fn late(&mut self, episode: u64, attempt: Logged) {
-        self.0.iter_mut().for_each(|sink| sink.late(episode, attempt));
+    fn attempt(&mut self, episode: u64, attempt: Logged, packet: Option<PacketCopy>) {
+        self.0.iter_mut().for_each(|sink| sink.attempt(episode, attempt, packet));
+    }
+
+    fn not_logged(&mut self, episode: u64, attempts: u64) {
+        self.0.iter_mut().for_each(|sink| sink.not_logged(episode, attempts));
     }
 
     fn verified(&mut self, alert: &Alert) {

@@ -4,9 +4,9 @@ use crate::base::estimate::Mark;
 use crate::base::time::Timestamp;
 use crate::engine::attempt::Logged;
 use crate::engine::conntrack::Syn;
-use crate::engine::counters::{self, Hint, Recorded, Slot, Taken};
-use crate::engine::episodes::{Admission, Episodes};
-use crate::engine::event::{Attempt, Event, Key, Observation};
+use crate::engine::counters::{self, Hint, Recorded, Taken};
+use crate::engine::episodes::Admission;
+use crate::engine::event::{Key, Observation};
 use crate::wire::packet_copy::PacketCopy;
 
 use super::batch::Pending;
@@ -75,7 +75,7 @@ impl CounterStage {
         (reported, memo)
     }
 
-    /// Tells whoever has to know of an attempt, and says whether it belongs to an episode.
+    /// Counts an attempt for its episode, or opens one if it met a limit, and says whether it has one.
     fn report(
         &mut self,
         row: &Row,
@@ -88,12 +88,11 @@ impl CounterStage {
         let Row { watch, tally, .. } = *row;
         let watching = &self.watches[watch];
         let Tally { by, counter } = &watching.tallies[tally];
-        let key = || by.key(watching, parties, tag);
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         if recorded.flagged {
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
-            // One that is over is closed by the detector at its next tick, or by the limit hit below.
-            let episode = self.recent.get(self.open.now(&self.handoff), tag, is_it, key);
+            // One that is over is closed at the next second boundary, or by the limit hit below.
+            let episode = self.episodes.get(tag, is_it);
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                 let span = limit.and_then(|limit| counter.table.span(recorded, limit));
@@ -101,47 +100,25 @@ impl CounterStage {
                 let dst = (parties.server_hash, &parties.server.0);
                 let sight = Observation { time, src, dst, dst_port: parties.server.1 };
                 episode.count(&sight, span, met.is_some());
-                if let (Some(evidence), Some(kept)) = (&self.evidence, kept) {
-                    if *by != By::Destination {
-                        evidence.keep(episode.number(), logged(pending, time), kept.headers(segment.payload));
-                    }
+                if let Some(kept) = kept.filter(|_| self.keeps_evidence && *by != By::Destination) {
+                    let (attempt, packet) = (logged(pending, time), kept.headers(segment.payload));
+                    let is_told = self.handoff.offer_attempt(episode.number(), attempt, Some(packet));
+                    episode.not_logged += u64::from(!is_told);
                 }
                 return true;
             }
         }
-        let attempt = parties.attempt(key(), segment.place.interface, time);
-        match met {
-            Some(limit) => {
-                let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };
-                self.cross(&met, Some(recorded.slot), attempt, now)
-            }
-            None => {
-                self.settle_flag(watch, tally, recorded.slot, attempt);
-                false
-            }
-        }
-    }
-
-    /// An attempt that met no limit, of one that is flagged but has no episode: it may be on its way, or over.
-    fn settle_flag(&mut self, watch: usize, tally: usize, slot: Slot, attempt: Attempt) {
-        // Its limit hit may have been dealt with since it was looked for. Whoever sees that finds it now.
-        let is_over = |episodes: &Episodes| {
-            episodes.get(&attempt.key).is_none_or(|episode| !episode.lasts_at(attempt.time))
-        };
-        let episodes = self.open.now(&self.handoff);
-        if episodes.are_settled() && is_over(episodes) {
+        let Some(limit) = met else {
             // While there is no room for its episode, the flag says that it is counted as refused: what becomes of its
             // attempts may meet a limit again and again, between attempts that meet none.
-            if episodes.admits() == Admission::All {
-                self.watches[watch].tallies[tally].counter.table.flag(slot, false);
+            if self.episodes.admits() == Admission::All {
+                counter.table.flag(recorded.slot, false);
             }
-            return;
-        }
-        episodes.count_sent();
-        if !self.handoff.offer(Event::Late(attempt)) {
-            episodes.count_handled();
-            self.note_dropped(watch);
-        }
+            return false;
+        };
+        let attempt = parties.attempt(by.key(watching, parties, tag), segment.place.interface, time);
+        let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };
+        self.cross(&met, Some(recorded.slot), attempt, now)
     }
 
     /// Counts a copy or a retransmission for the watches and the episodes that its attempt would count for.
@@ -151,7 +128,7 @@ impl CounterStage {
         concern: impl Fn(usize) -> Option<(u64, Hint)>,
         repeat: Syn,
     ) {
-        let Pending { parties, now, .. } = pending;
+        let Pending { now, .. } = pending;
         let mut reported_in = None;
         for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
             let Some((tag, _)) = concern(row) else { continue };
@@ -171,10 +148,7 @@ impl CounterStage {
             }
             let Some((_, true)) = counter.table.find(tag) else { continue };
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
-            let key = || by.key(watching, parties, tag);
-            let Some(episode) = self.recent.get(self.open.now(&self.handoff), tag, is_it, key) else {
-                continue;
-            };
+            let Some(episode) = self.episodes.get(tag, is_it) else { continue };
             if episode.lasts_at(now.time) {
                 if *by == By::Source {
                     reported_in = Some(watch);
@@ -190,7 +164,7 @@ impl CounterStage {
     /// Has the packet of an attempt written.
     fn keep(&self, kept: Option<&PacketCopy>) {
         if let (Some(writer), Some(kept)) = (&self.writer, kept) {
-            if self.handoff.is_in_turns() {
+            if self.handoff.waits() {
                 writer.keep(*kept);
             } else {
                 writer.try_keep(*kept);

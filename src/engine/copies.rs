@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 
-use crate::engine::attempt::Logged;
 use crate::wire::packet_copy::PacketCopy;
 /// The sending end. When all clones are dropped, the writer writes the rest of the queue and ends.
 #[derive(Debug, Clone)]
@@ -68,10 +67,4 @@ impl Shared {
     pub(crate) fn miss(&self, packets: u64) {
         self.not_written.fetch_add(packets, Ordering::Relaxed);
     }
-}
-
-/// Takes the attempts of open episodes: evidence keeps them.
-pub trait AttemptSink: Send + std::fmt::Debug {
-    /// Keeps an attempt of this episode with its packet. Live it never waits.
-    fn keep(&self, episode: u64, attempt: Logged, packet: PacketCopy);
 }

@@ -1,8 +1,8 @@
-//! Findings in, counts and limit hits out: what an attempt, and what became of one, means to the tables and the
-//! detector.
+//! Findings in, counts and reports out: what an attempt, and what became of one, means to the tables and the open
+//! episodes.
 //!
-//! The last stage of counting. It owns the tables. A second boundary goes to the detector as a tick, after all that
-//! happened before it.
+//! The last stage of counting. It owns the tables and the open episodes. A second boundary goes to the detector as a
+//! tick, after all that happened before it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::batch::{Batch, Now, Pending, Turn};
 use super::conntrack_stage::Vain;
 use super::findings::{Finding, Findings, Verdict};
 use super::groups::{self, By, Row, Watching};
-use super::handoff::{Handoff, Open};
+use super::handoff::Handoff;
 use super::lookahead::Concerns;
 use super::noted::{Memo, Memos, Reported, ReportedIn};
 use super::parties::Hasher;
@@ -24,10 +24,9 @@ use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::{self, Counts, Inferred, Syn};
-use crate::engine::copies::AttemptSink;
 use crate::engine::copies::CaptureHandle;
 use crate::engine::counters::{Claim, Hint, Recorded, Taken, Ties};
-use crate::engine::episodes::{Episodes, Recent};
+use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
 use crate::engine::stats::{Beat, Stats};
 use crate::engine::watch::AllowList;
@@ -54,10 +53,9 @@ pub(super) struct CounterStage {
     /// The memory that is left for baselines, where they are taken.
     pub(super) baseline: Option<Budget>,
     pub(super) writer: Option<CaptureHandle>,
-    pub(super) evidence: Option<Box<dyn AttemptSink>>,
+    pub(super) keeps_evidence: bool,
     pub(super) handoff: Handoff,
-    pub(super) open: Open,
-    pub(super) recent: Recent,
+    pub(super) episodes: Episodes,
     /// What the findings of a batch count for.
     pub(super) concerns: Concerns,
     pub(super) stats: Stats,
@@ -77,9 +75,9 @@ pub(super) struct Parts {
     pub(super) baseline: Option<Budget>,
     pub(super) key: hash::Key,
     pub(super) writer: Option<CaptureHandle>,
-    pub(super) evidence: Option<Box<dyn AttemptSink>>,
+    pub(super) keeps_evidence: bool,
     pub(super) handoff: Handoff,
-    pub(super) episodes: Arc<Episodes>,
+    pub(super) episodes: Episodes,
 }
 
 impl CounterStage {
@@ -103,10 +101,9 @@ impl CounterStage {
             hasher: Hasher::new(parts.key),
             baseline: parts.baseline,
             writer: parts.writer,
-            evidence: parts.evidence,
+            keeps_evidence: parts.keeps_evidence,
             handoff: parts.handoff,
-            open: Open::new(parts.episodes),
-            recent: Recent::default(),
+            episodes: parts.episodes,
             concerns,
             stats: Stats { slots, ..Stats::default() },
         }
@@ -157,16 +154,19 @@ impl CounterStage {
         }
     }
 
-    /// Tells the detector of a second boundary. No SYN of a lower number is waited for any more.
+    /// Tells what is due at a second boundary. No SYN of a lower number is waited for any more.
     pub(super) fn turn(&mut self, turn: &Turn, waiting_from: u32) {
         self.memos.drop_before(waiting_from);
         let now = turn.now;
         if let Some(before) = turn.stepped_from {
             self.stats.clock_steps += 1;
             self.handoff.deliver(Event::Step(before, now));
+            self.episodes.step(before, now, &|event| self.handoff.deliver(event));
+            self.handoff.deliver(Event::Restart(now));
         } else {
             self.volumes.settle();
-            self.handoff.tick(Event::Tick(now, self.counted()));
+            self.episodes.tick(now, self.stats.losses, &|event| self.handoff.offer(event));
+            self.handoff.offer(Event::Tick(now, self.counted()));
         }
         if turn.starts_anew {
             self.volumes.clear();
@@ -180,15 +180,17 @@ impl CounterStage {
         self.clock = turn.after;
     }
 
-    /// Tells the detector that this is the end, and gives the baselines of each watch, where they were taken.
-    pub(super) fn finish(self) -> Vec<Vec<Baseline>> {
-        self.handoff.deliver(Event::End(self.clock.now(), self.counted()));
+    /// Ends all episodes, and gives the baselines of each watch, where they were taken.
+    pub(super) fn finish(mut self) -> Vec<Vec<Baseline>> {
+        let send = |event| self.handoff.deliver(event);
+        let now = self.episodes.end(self.clock.now(), self.stats.losses, &send);
+        self.handoff.deliver(Event::End(now, self.counted()));
         self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
     }
 
-    /// In replay, waits until the detector has dealt with all that it was told.
+    /// Waits until the detector has handled all that it was told.
     pub(super) fn settle(&self) {
-        self.handoff.wait();
+        self.handoff.settle();
     }
 
     /// Tells that a second has passed, if there is room to tell it.
@@ -213,6 +215,7 @@ impl CounterStage {
     fn counted(&self) -> Stats {
         Stats {
             volumes_evicted: self.volumes.evicted(),
+            episodes: self.episodes.opened(),
             not_written: self.writer.as_ref().map_or(0, CaptureHandle::not_written),
             not_queued: self.writer.as_ref().map_or(0, CaptureHandle::not_queued),
             ..self.stats

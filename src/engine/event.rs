@@ -1,47 +1,54 @@
 //! What the counting thread tells the detector: small values of fixed size, over one bounded channel.
 
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::estimate::HyperLogLog;
+use crossbeam_channel::Sender;
+
 use crate::base::time::Timestamp;
 use crate::engine::attempt::{Before, Logged, Prover};
-use crate::engine::clock::Ticks;
-use crate::engine::outcome::{ConnSummary, OutcomeCounts, Proof};
+use crate::engine::episodes::Snapshot;
 use crate::engine::stats::{Beat, Stats};
 use crate::engine::subject::{Kind, Source};
 use crate::engine::watch::Limit;
 use crate::wire::packet::InterfaceId;
+use crate::wire::packet_copy::PacketCopy;
 
 /// One message to the detector.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// An attempt met a limit, and its source had no episode that the counting thread knew of.
-    LimitHit(LimitHit),
-    /// An attempt of a source whose limit hit is still on its way: it counts for the episode, if that opens.
-    Late(Attempt),
-    /// A changed outcome of an attempt whose source's limit hit is still on its way: for the episode, if that opens.
-    Became(Change),
-    /// Proven attempts alone meet a limit: their source is verified, or still is by others.
+    /// An episode begins.
+    Opened(Opening),
+    /// An attempt of an open episode of this number, for evidence.
+    Attempt(u64, Logged, Option<PacketCopy>),
+    /// An open episode is to be reported.
+    Updated(Snapshot),
+    /// Proven attempts alone meet a limit.
     Verified(Verified),
+    /// An episode has ended.
+    Ended(Snapshot, Ended),
     /// One of the addresses of the live interfaces themselves is over a limit.
     Own(IpAddr),
-    /// It is now this time: what was due by then is to be done.
+    /// It is now this time: all that was due by then has been sent.
     Tick(Timestamp, Stats),
     /// The counting thread is alive, and tells this: once a second of the machine's own time, live.
     Beat(Box<Beat>),
-    /// The clock stepped back, from the first time to the second.
+    /// The clock stepped back, from the first time to the second. The ends of all episodes follow, and then
+    /// [`Event::Restart`].
     Step(Timestamp, Timestamp),
-    /// From this time on, other watches and rules hold.
-    Reload(Option<Timestamp>, Box<Reload>),
+    /// Time goes on from here.
+    Restart(Timestamp),
+    /// Other watches and rules hold from now on.
+    Reload(Box<Reload>),
     /// Log files are to be opened again.
     Reopen,
     /// The statistics are to be shown.
     Show(Stats),
-    /// There are no more packets; the time of the last one.
-    End(Option<Timestamp>, Stats),
+    /// All before this has to be handled before this is dropped.
+    Barrier(Sender<()>),
+    /// There are no more packets, and no episode is open; the time of the last packet.
+    End(Timestamp, Stats),
 }
 
 /// What holds from now on. Episodes of watches whose number is not among these end.
@@ -71,32 +78,6 @@ impl Key {
     #[must_use]
     pub(crate) fn has_several_hosts(&self) -> bool {
         self.kind != Kind::Source || self.source.is_network()
-    }
-}
-
-impl Hash for Key {
-    /// The tag alone: it is a keyed hash of all the rest but for the watch, and watches are few.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.tag);
-    }
-}
-
-/// Takes a keyed hash as it is.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Keyed(u64);
-
-impl Hasher for Keyed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, tag: u64) {
-        self.0 = tag;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // No key writes anything but its tag; whatever else there might be is mixed in.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
     }
 }
 
@@ -151,103 +132,47 @@ impl Attempt {
     }
 }
 
-/// A changed outcome of an attempt.
+/// Why an episode ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
-    /// Whose it is.
-    pub key: Key,
-    /// When its first SYN came.
-    pub started: Ticks,
-    /// What was known of it before.
-    pub before: ConnSummary,
-    /// What is known of it now.
-    pub after: ConnSummary,
+pub enum Ended {
+    /// The quiet time passed since the last attempt that met a limit.
+    Quiet,
+    /// The capture file ended, or synwatch was stopped.
+    Capture,
+    /// The capture's clock stepped back by more than a second.
+    Clock,
+    /// A reloaded configuration has changed or removed its watch.
+    Reload,
+    /// The maximum number of episodes was open, and this one gave way to one of a higher rank.
+    Room,
 }
 
-/// That proven attempts alone meet a limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    /// Whose they are.
-    pub key: Key,
-    /// What proves them at least.
-    pub proof: Proof,
-    /// When that showed.
-    pub time: Timestamp,
-    /// Who made them.
-    pub provers: Box<[Prover]>,
-}
-
-/// An attempt that met a limit, and the window that it ends.
+/// How an episode begins.
 #[derive(Debug, Clone)]
-pub struct LimitHit {
-    /// The attempt.
+pub struct Opening {
+    /// The attempt that met the limit.
     pub attempt: Attempt,
     /// The limit, by its place among the watch's limits.
     pub limit: u16,
-    /// Whether its source met a limit before, and had its episode or was refused one then.
-    pub is_known: bool,
     /// The window's first attempt.
     pub first: Timestamp,
-    /// The window's length in ticks.
-    pub span: u64,
-    /// The ports of the N attempts in the window.
-    pub ports: WindowPorts,
-    /// Their outcomes so far.
-    pub outcomes: OutcomeCounts,
-    /// Whether proven attempts alone meet a limit at the same time.
-    pub verified: Proof,
-    /// Who made those.
+    /// Who made the proven attempts that alone meet a limit.
     pub provers: Box<[Prover]>,
-    /// The bytes that those of them that closed carried, from their clients and from their servers.
-    pub bytes: (u64, u64),
-    /// How many hosts they came from, where the counters remember it.
-    pub hosts: Option<Arc<HyperLogLog>>,
-    /// The tick of the first attempt whose outcome still concerns the episode.
-    pub since: Ticks,
     /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,
+    /// What was counted.
+    pub snapshot: Snapshot,
 }
 
-/// How often each port occurs in a window. The first [`WindowPorts::KEPT`] are told apart.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WindowPorts {
-    counts: [(u16, u16); Self::KEPT],
-    used: usize,
-    others: u16,
-}
-
-impl WindowPorts {
-    /// How many ports are told apart.
-    pub const KEPT: usize = 16;
-
-    /// Each port with its count, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        self.counts[..self.used].iter().map(|&(port, count)| (port, u64::from(count)))
-    }
-
-    /// Attempts to further ports.
-    #[must_use]
-    pub fn others(&self) -> u64 {
-        u64::from(self.others)
-    }
-}
-
-impl FromIterator<u16> for WindowPorts {
-    fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
-        let mut window = Self::default();
-        for port in ports {
-            let known = window.counts[..window.used].iter_mut().find(|(known, _)| *known == port);
-            match known {
-                Some((_, count)) => *count += 1,
-                None if window.used < Self::KEPT => {
-                    window.counts[window.used] = (port, 1);
-                    window.used += 1;
-                }
-                None => window.others += 1,
-            }
-        }
-        window
-    }
+/// That proven attempts alone meet a limit.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Whether the source was not verified so in the last report.
+    pub is_news: bool,
+    /// Who made them.
+    pub provers: Box<[Prover]>,
+    /// Their episode.
+    pub snapshot: Snapshot,
 }
 
 /// A watch, as far as reports tell of it.

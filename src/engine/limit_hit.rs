@@ -1,13 +1,13 @@
-//! From a limit that was met to the detector.
+//! From a limit that was met to an episode.
 
-use std::sync::Arc;
-
-use crate::engine::attempt::Before;
+use crate::base::estimate::HyperLogLog;
+use crate::base::time::Timestamp;
+use crate::engine::attempt::{Before, Prover};
 use crate::engine::clock::Ticks;
 use crate::engine::counters::{Recorded, Slot, Table};
-use crate::engine::episodes::Admission;
-use crate::engine::event::{Attempt, Event, Key, LimitHit};
-use crate::engine::outcome::{Outcome, OutcomeCounts};
+use crate::engine::episodes::{Admission, Opened, PortCounts};
+use crate::engine::event::{Attempt, Event, Key};
+use crate::engine::outcome::{Outcome, OutcomeCounts, Proof};
 use crate::engine::subject::Kind;
 
 use super::batch::Now;
@@ -24,6 +24,35 @@ pub(super) struct Met {
     pub(super) limit: usize,
 }
 
+/// An attempt that met a limit, and the window that it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct LimitHit {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The limit, by its place among the watch's limits.
+    pub limit: u16,
+    /// The window's first attempt.
+    pub first: Timestamp,
+    /// The window's length in ticks.
+    pub span: u64,
+    /// The ports of the N attempts in the window.
+    pub ports: PortCounts,
+    /// Their outcomes so far.
+    pub outcomes: OutcomeCounts,
+    /// Whether proven attempts alone meet a limit at the same time.
+    pub verified: Proof,
+    /// Who made those.
+    pub provers: Box<[Prover]>,
+    /// The bytes that those of them that closed carried, from their clients and from their servers.
+    pub bytes: (u64, u64),
+    /// How many hosts they came from, where the counters remember it.
+    pub hosts: Option<HyperLogLog>,
+    /// The tick of the first attempt whose outcome still concerns the episode.
+    pub since: Ticks,
+    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    pub before: Box<[Before]>,
+}
+
 /// What counters count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
@@ -34,8 +63,8 @@ pub(super) enum Counted {
 }
 
 impl CounterStage {
-    /// Tells the detector of a limit that was met, unless it could do nothing with it, and says whether it did. The
-    /// slot is that of the attempts: it is flagged. When what became of them shows only later, it may be gone.
+    /// Opens the episode of what met a limit, if there is room, and says whether it has one. The slot is that of the
+    /// attempts: it is flagged. When what became of them shows only later, it may be gone.
     pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
         let tally = match met.counted {
             Counted::Attempts(tally) => tally,
@@ -51,7 +80,7 @@ impl CounterStage {
             return false;
         }
         // From here on the work grows with the limit's N: what would be dropped is not begun.
-        let is_admitted = match self.open.now(&self.handoff).admits() {
+        let is_admitted = match self.episodes.admits() {
             Admission::All | Admission::AnyInstead => true,
             Admission::ProvenInstead => self.has_proof(met.watch, met.counted, attempt.key.tag),
         };
@@ -66,18 +95,41 @@ impl CounterStage {
             return false;
         }
         flag();
-        let Some(limit_hit) = self.limit_hit(met, slot, attempt, now) else { return false };
-        let limit_hit = LimitHit { is_known: is_flagged, ..limit_hit };
-        self.open.now(&self.handoff).count_sent();
-        let is_sent = self.handoff.offer(Event::LimitHit(limit_hit));
-        if !is_sent {
-            self.open.now(&self.handoff).count_handled();
-            self.note_dropped(met.watch);
+        self.episodes.advance(attempt.time, &|event| self.handoff.offer(event));
+        if self.count_unflagged(met, &attempt) {
+            return true;
         }
-        is_sent
+        let Some(limit_hit) = self.limit_hit(met, slot, attempt, now) else { return false };
+        let opened = self.episodes.start(limit_hit, &|event| self.handoff.offer(event));
+        match opened {
+            Opened::Yes => (),
+            Opened::Refused => self.stats.episodes_refused += u64::from(!is_flagged),
+            Opened::Dropped => self.note_dropped(met.watch),
+        }
+        opened == Opened::Yes
     }
 
-    /// What the detector is to know.
+    /// Counts an attempt for the open episode of its source, if there is one: the slot by which that was known gave
+    /// way, and the source has another one by now. One whose outcome changed was counted when it came.
+    fn count_unflagged(&mut self, met: &Met, attempt: &Attempt) -> bool {
+        let Some(episode) = self.episodes.of(&attempt.key) else { return false };
+        let Some(counter) = self.watches[met.watch].counter(met.counted) else { return false };
+        let is_its_own = counter.limits[met.limit] == episode.limit();
+        let span = counter.table.span(&met.recorded, met.limit).filter(|_| is_its_own);
+        match met.counted {
+            Counted::Outcome(_) => episode.meet(attempt.time, span),
+            Counted::Attempts(_) => {
+                episode.count(&attempt.sight(), span, true);
+                if self.keeps_evidence && !matches!(attempt.key.kind, Kind::Destination(_)) {
+                    let is_told = self.handoff.offer_attempt(episode.number(), attempt.logged(), None);
+                    episode.not_logged += u64::from(!is_told);
+                }
+            }
+        }
+        true
+    }
+
+    /// What the episode begins with.
     fn limit_hit(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<LimitHit> {
         let watching = &self.watches[met.watch];
         let Key { watch, tag, .. } = attempt.key;
@@ -108,7 +160,6 @@ impl CounterStage {
         Some(LimitHit {
             attempt,
             limit: limits[*limit] as u16,
-            is_known: false,
             first: now.counted_at(&self.clock, recorded).before(Ticks::span(span)),
             span,
             ports: table.window(recorded, *limit).map(|attempt| attempt.port).collect(),
@@ -116,7 +167,7 @@ impl CounterStage {
             verified,
             provers,
             bytes,
-            hosts: table.sources(recorded, *limit).map(Arc::new),
+            hosts: table.sources(recorded, *limit),
             since,
             before: self.before(table, met, &attempt, now),
         })
@@ -124,7 +175,7 @@ impl CounterStage {
 
     /// The attempts of the window one by one, where evidence is kept of what they belong to.
     fn before(&self, table: &Table, met: &Met, attempt: &Attempt, now: &Now) -> Box<[Before]> {
-        if self.evidence.is_none() || matches!(attempt.key.kind, Kind::Destination(_)) {
+        if !self.keeps_evidence || matches!(attempt.key.kind, Kind::Destination(_)) {
             return Box::default();
         }
         let Met { recorded, limit, .. } = met;

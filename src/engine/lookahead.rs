@@ -75,13 +75,13 @@ impl CounterStage {
                     table.prefetch_attempt(*tag, hint);
                 }
                 if hint.is_flagged() {
-                    self.recent.prefetch(*tag);
+                    self.episodes.prefetch(*tag);
                 }
             }
         }
         for row in 0..self.rows.len() {
             let flagged = concerns.of(row, all).iter().filter(|concern| concern.hint.is_flagged());
-            flagged.for_each(|concern| self.recent.prefetch_episode(concern.tag));
+            flagged.for_each(|concern| self.episodes.prefetch_episode(concern.tag));
         }
     }
 }

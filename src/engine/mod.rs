@@ -4,8 +4,7 @@
 //! conntrack stage finds out what segments are, and the counter stage knows the counters. A batch is small, so that what
 //! it needs is prefetched together.
 //!
-//! Nothing here allocates, locks, formats or asks for the time per packet, but for the one `get` in the map of open
-//! episodes that attempts of a flagged source need. A batch is counted before the clock moves to another second, so that
+//! Nothing here allocates, locks, formats or asks for the time per packet. A batch is counted before the clock moves to another second, so that
 //! a tick comes after all that happened before it.
 
 pub mod attempt;
@@ -44,7 +43,6 @@ mod conntrack_stage;
 mod volumes;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use counter_stage::CounterStage;
@@ -62,7 +60,6 @@ use crate::base::time::Timestamp;
 use crate::capture::{Expression, Received, Receiver};
 use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::conntrack::Conntrack;
-use crate::engine::copies::AttemptSink;
 use crate::engine::copies::CaptureHandle;
 use crate::engine::episodes::Episodes;
 use crate::engine::watch::AllowList;
@@ -108,12 +105,12 @@ pub struct Parts {
     pub key: hash::Key,
     /// Where attempts of sources with an episode are written, if anywhere.
     pub writer: Option<CaptureHandle>,
-    /// Where attempts of sources and networks with an episode are told as evidence, if anywhere.
-    pub evidence: Option<Box<dyn AttemptSink>>,
+    /// Whether attempts of sources and networks with an episode are told as evidence.
+    pub keeps_evidence: bool,
     /// The way to the detector.
     pub handoff: Handoff,
     /// The open episodes.
-    pub episodes: Arc<Episodes>,
+    pub episodes: Episodes,
 }
 
 impl Counting {
@@ -121,9 +118,9 @@ impl Counting {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { connections, volumes, provers, tells_pairs, watches, allow, baseline, key, .. } = parts;
-        let Parts { writer, evidence, handoff, episodes, .. } = parts;
+        let Parts { writer, keeps_evidence, handoff, episodes, .. } = parts;
         let ports = groups::ports(&watches);
-        let keeps = writer.is_some() || evidence.is_some();
+        let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
         let ingest = Ingest::new(parts.lanes, parts.looks_back, classifier, lookahead::SIZE);
         let counters = CounterStage::new(counter_stage::Parts {
@@ -137,7 +134,7 @@ impl Counting {
             baseline,
             key,
             writer,
-            evidence,
+            keeps_evidence,
             handoff,
             episodes,
         });

@@ -3,7 +3,7 @@
 
 use crate::engine::conntrack::{Ends, OutcomeUpdate};
 use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
-use crate::engine::event::{Change, Event, Key};
+use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
 use super::batch::{Now, Pending};
@@ -193,7 +193,7 @@ impl CounterStage {
             return;
         }
         if is_flagged {
-            self.tell_episode(row, tag, parties, news, now);
+            self.tell_episode(row, tag, news, now);
         }
         if is_settled {
             let key = by.key(&self.watches[watch], parties, tag);
@@ -201,29 +201,13 @@ impl CounterStage {
         }
     }
 
-    /// Tells the episode of what is flagged, if there is one or one is on its way.
-    fn tell_episode(&mut self, row: usize, tag: u64, parties: &Parties, news: &OutcomeUpdate, now: &Now) {
+    /// Tells the episode of what is flagged, if there is one.
+    fn tell_episode(&mut self, row: usize, tag: u64, news: &OutcomeUpdate, now: &Now) {
         let Row { watch, by, .. } = self.rows[row];
-        let watching = &self.watches[watch];
-        let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
-        let key = || by.key(watching, parties, tag);
-        let (started, before) = (news.started, news.before.unwrap_or_default());
-        // Asked before the look: whoever sees that a limit hit was dealt with finds its episode.
-        let episodes = self.open.now(&self.handoff);
-        let are_settled = episodes.are_settled();
-        if let Some(episode) = self.recent.get(episodes, tag, is_it, key) {
-            if episode.lasts_at(now.time) {
-                episode.change(started, before, news.after);
-            }
-            return;
-        }
-        if !are_settled {
-            let change = Change { key: key(), started, before, after: news.after };
-            episodes.count_sent();
-            if !self.handoff.offer(Event::Became(change)) {
-                episodes.count_handled();
-                self.note_dropped(watch);
-            }
+        let number = self.watches[watch].watch.number;
+        let episode = self.episodes.get(tag, |key| key.watch == number && by.is(key.kind));
+        if let Some(episode) = episode.filter(|episode| episode.lasts_at(now.time)) {
+            episode.change(news.started, news.before.unwrap_or_default(), news.after);
         }
     }
 
@@ -263,27 +247,23 @@ impl CounterStage {
         let Some(counter) = watching.outcome(outcome) else { return };
         let table = &watching.tallies[0].counter.table;
         let attempt = parties.attempt(key, news.ends.interface, now.time);
-        let is_open = {
-            let open = self.open.now(&self.handoff).get(&attempt.key);
-            let open = open.filter(|episode| episode.lasts_at(now.time));
-            if let Some(episode) = &open {
-                let own = counter.limits.iter().position(|limit| *limit == episode.limit());
-                let span =
-                    own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
-                if own.is_some() && !episode.has(news.started) {
-                    // Made before the episode began, and now what its limit counts.
-                    episode.count(&attempt.sight(), span, met.is_some());
-                    episode.settle(news.after);
-                } else if met.is_some() {
-                    episode.meet(now.time, span);
-                }
-                // A source that had been forgotten has no flag in its new slot.
-                if let Some(slot) = slot(table, &mut self.ties) {
-                    table.flag(slot, true);
-                }
+        let episode = self.episodes.of(&attempt.key).filter(|episode| episode.lasts_at(now.time));
+        let is_open = episode.is_some();
+        if let Some(episode) = episode {
+            let own = counter.limits.iter().position(|limit| *limit == episode.limit());
+            let span = own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
+            if own.is_some() && !episode.has(news.started) {
+                // Made before the episode began, and now what its limit counts.
+                episode.count(&attempt.sight(), span, met.is_some());
+                episode.settle(news.after);
+            } else if met.is_some() {
+                episode.meet(now.time, span);
             }
-            open.is_some()
-        };
+            // A source that had been forgotten has no flag in its new slot.
+            if let Some(slot) = slot(table, &mut self.ties) {
+                table.flag(slot, true);
+            }
+        }
         if is_open {
             self.verify(watch, Counted::Outcome(outcome), &key, news.after.proof, now);
             return;

@@ -10,7 +10,7 @@ use crate::engine::attempt::Prover;
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::OutcomeUpdate;
 use crate::engine::counters::{self, Recorded, Table};
-use crate::engine::event::{Event, Key, Verified};
+use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Proof};
 use crate::engine::subject::Kind;
 
@@ -137,28 +137,14 @@ impl CounterStage {
             // Of these the attempts were before, and the episode is not asked.
             Counted::Outcome(_) => now.ticks,
         };
-        let episodes = self.open.now(&self.handoff);
-        let are_settled = episodes.are_settled();
-        let is_it = |other: &Key| other == key;
-        let is_wanted = match self.recent.get(episodes, key.tag, is_it, || *key) {
-            Some(episode) => {
-                let is_its_own = episode.lasts_at(now.time) && episode.has(newest);
-                let has_several = self.tells_pairs || key.has_several_hosts();
-                let is_due = || has_several && episode.tells_provers(now.time);
-                is_its_own && (episode.verify(proof) || is_due())
-            }
-            // It may be on its way.
-            None => !are_settled,
-        };
-        if !is_wanted {
-            return;
-        }
-        let provers = self.provers_of(counter, &met, key, now);
-        let verified = Verified { key: *key, proof, time: now.time, provers };
-        episodes.count_sent();
-        if !self.handoff.offer(Event::Verified(verified)) {
-            // The episode knows it, and is asked at the next tick.
-            self.open.now(&self.handoff).count_handled();
+        let Some(episode) = self.episodes.of(key) else { return };
+        let is_its_own = episode.lasts_at(now.time) && episode.has(newest);
+        let has_several = self.tells_pairs || key.has_several_hosts();
+        let is_wanted =
+            is_its_own && (episode.verify(proof) || has_several && episode.tells_provers(now.time));
+        if is_wanted {
+            let provers = self.provers_of(counter, &met, key, now);
+            self.episodes.tell_verified(key, now.time, provers, &|event| self.handoff.offer(event));
         }
     }
 

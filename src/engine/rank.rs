@@ -74,9 +74,16 @@ pub(crate) struct Neighbours {
 impl Neighbours {
     /// What these networks hold of so much room.
     pub(crate) fn new(networks: impl IntoIterator<Item = IpNet>, room: usize) -> Self {
-        let mut neighbours = Self { held: HashMap::new(), room };
-        networks.into_iter().for_each(|network| neighbours.add(network));
+        let mut neighbours = Self::default();
+        neighbours.hold(networks, room);
         neighbours
+    }
+
+    /// From now on, what these hold of so much.
+    pub(crate) fn hold(&mut self, networks: impl IntoIterator<Item = IpNet>, room: usize) {
+        self.held.clear();
+        self.room = room;
+        networks.into_iter().for_each(|network| self.add(network));
     }
 
     /// One more.

@@ -1,8 +1,8 @@
 //! Watches that change while packets are counted.
 //!
 //! Another thread makes everything ready; the counting thread only puts it in place, between two reads. An
-//! unchanged watch keeps its tables, and its number, so that its episodes are found. The detector is told in order: what
-//! crossed before comes to the watches of before.
+//! unchanged watch keeps its tables, and its number, so that its episodes are found. The detector is told in order: the
+//! ends of the episodes of watches that are gone come before.
 
 use std::time::Duration;
 
@@ -86,7 +86,9 @@ impl CounterStage {
         self.stats.slots = groups::slots(&self.watches);
         self.volumes.look_back(groups::longest_window(&self.watches));
         self.allow = reload.allow;
-        self.handoff.deliver(Event::Reload(self.clock.now(), Box::new(reload.detector)));
+        let send = |event| self.handoff.deliver(event);
+        self.episodes.reload(self.clock.now(), &reload.detector, &send);
+        send(Event::Reload(Box::new(reload.detector)));
         before.into_iter().flatten().collect()
     }
 }

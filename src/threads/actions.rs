@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use super::{join, spawn};
-use crate::act::{Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Tap, Webhook};
+use crate::act::{Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook};
 use crate::base::zone::Zone;
 use crate::capture;
 use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
@@ -41,7 +41,6 @@ pub(super) struct Ready {
     names: Option<Names>,
     databases: Databases,
     mark: Option<Mark>,
-    tap: Option<Tap>,
 }
 
 /// The name and the body of a thread.
@@ -114,7 +113,6 @@ impl Actions {
             sinks.push(sender);
             threads.push(("blocker", Box::new(move || blocker.run())));
         }
-        let mut tap = None;
         if let Some((dir, reporter)) = self.report {
             let contacts = self.looks_up_names.then(|| {
                 let (contacts, more) = Names::new(CONTACT_RESOLVERS, enrich::contacts());
@@ -123,13 +121,11 @@ impl Actions {
             });
             let (zone, names) = (zone.clone(), names.clone());
             let evidence = Evidence { dir, reporter, is_live, zone, names, contacts };
-            let parts = evidence.split();
-            tap = Some(parts.tap);
-            sinks.push(parts.sender);
-            threads.push(("collector", Box::new(move || parts.collector.run())));
-            threads.push(("filer", Box::new(move || parts.filer.run())));
+            let (collector, filer) = evidence.split();
+            sinks.push(collector);
+            threads.push(("filer", Box::new(move || filer.run())));
         }
-        Ready { threads, resolvers, names, databases: self.databases, mark, tap }
+        Ready { threads, resolvers, names, databases: self.databases, mark }
     }
 }
 
@@ -143,11 +139,6 @@ impl Ready {
     /// Takes the names and databases for use without reports.
     pub(super) fn take_names(&mut self) -> (Option<Names>, Databases) {
         (self.names.take(), std::mem::take(&mut self.databases))
-    }
-
-    /// Takes the sender of attempts, if evidence is kept.
-    pub(super) fn take_tap(&mut self) -> Option<Tap> {
-        self.tap.take()
     }
 
     /// Starts the threads.

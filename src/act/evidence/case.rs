@@ -18,7 +18,7 @@ const PACKETS_KEPT: usize = PACKETS_IN_ALL / 4;
 
 /// The shared room for packets. Clones share it.
 ///
-/// Only the collector takes room; the thread that finishes a case returns it. It publishes nothing.
+/// Only the detector takes room; the thread that finishes a case returns it. It publishes nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Room(Arc<AtomicUsize>);
 
@@ -55,15 +55,15 @@ pub(super) struct Case {
     room: Room,
     /// Whether the newest report of its source has priority.
     pub(super) goes_first: bool,
-    /// Attempts of any episode dropped before this one began; after its end, those dropped while it was open.
-    pub(super) dropped: u64,
+    /// Attempts that came too fast to be told.
+    pub(super) not_logged: u64,
 }
 
 impl Case {
-    pub(super) fn new(start: Alert, before: Box<[Before]>, dropped: u64, room: Room) -> Self {
+    pub(super) fn new(start: Alert, before: Box<[Before]>, room: Room) -> Self {
         let list = || Vec::with_capacity(LISTED + 1);
         let (goes_first, packets) = (start.goes_first(), Vec::new());
-        Self { start, before, first: list(), last: list(), seen: 0, packets, room, goes_first, dropped }
+        Self { start, before, first: list(), last: list(), seen: 0, packets, room, goes_first, not_logged: 0 }
     }
 
     /// Adds an attempt, and its packet if there is room.
@@ -112,7 +112,7 @@ mod tests {
     use crate::report::sample::start;
 
     fn case() -> Case {
-        Case::new(start(), Box::default(), 0, Room::default())
+        Case::new(start(), Box::default(), Room::default())
     }
 
     fn times(list: &[Logged]) -> Vec<i64> {
@@ -151,7 +151,7 @@ mod tests {
     fn packets_are_kept_while_there_is_room_for_any_and_what_goes_makes_room() {
         let room = Room::default();
         let full = || {
-            let mut case = Case::new(start(), Box::default(), 0, room.clone());
+            let mut case = Case::new(start(), Box::default(), room.clone());
             (0..PACKETS as i64).for_each(|n| case.add(attempt(n), Some(packet(b"syn"))));
             case
         };
@@ -167,7 +167,7 @@ mod tests {
         let room = Room::default();
         let forged = Alert { verified: Proof::None, outcomes: OutcomeCounts::default(), ..start() };
         let full = |start: Alert| {
-            let mut case = Case::new(start, Box::default(), 0, room.clone());
+            let mut case = Case::new(start, Box::default(), room.clone());
             (0..PACKETS as i64).for_each(|n| case.add(attempt(n), Some(packet(b"syn"))));
             case
         };

@@ -1,16 +1,14 @@
 //! `--report-dir`: a folder for each episode of a source or a network, with what its provider's abuse desk needs.
 //!
 //! ```text
-//!   counting ─────Logged, Kept───────────▶┐
-//!                                         ├─queue─▶ collector ──Case──▶ filer ──▶ DIR/<time>-<source>-<watch>/
-//!   detector ─opening─▶ EvidenceSender ──▶┤         open cases          │         report.txt xarf.json evidence.pcapng
-//!            ─late, end─▶     ″      ────▶┘                             └── names, contacts
+//!   counting ──Event──▶ detector ──▶ collector ──Case──▶ filer ──▶ DIR/<time>-<source>-<watch>/
+//!                                    open cases            │       report.txt xarf.json evidence.pcapng
+//!                                                          └── names, contacts
 //! ```
 //!
-//! The detector sends the begin of an episode before the counting thread learns of it, and its end after that thread
-//! has counted its attempts. All messages use one queue, so that the collector needs no lock and no reordering. The
-//! collector never waits for a disk or a name; the filer may. Its memory is bounded ([`case`]); the report counts what
-//! found no room. synwatch sends these files nowhere.
+//! The collector is a sink of the detector: the begin of an episode, its attempts and its end come over the one channel
+//! in their order. Live it never waits for a disk or a name; the filer may. Its memory is bounded ([`case`]); the report
+//! counts what found no room. synwatch sends these files nowhere.
 //!
 //! A flood of one destination has no provider to write to, and so no folder.
 
@@ -21,12 +19,13 @@ mod folder;
 mod layout;
 mod report;
 mod reporter;
-mod tap;
 #[cfg(test)]
 mod tests;
 mod xarf;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::bounded;
 
@@ -34,15 +33,12 @@ pub(crate) use collector::Collector;
 pub(crate) use filer::Filer;
 pub(crate) use folder::check as check_folder;
 pub(crate) use reporter::Reporter;
-pub(crate) use tap::{EvidenceSender, Tap};
 
 use self::folder::Folder;
 use super::Lost;
 use crate::base::zone::Zone;
 use crate::report::enrich::Names;
 
-/// Maximum number of messages that wait for the collector.
-const QUEUE: usize = 4096;
 /// Maximum number of cases that wait for the filer. Episodes of a flood from many sources end at the same time, and
 /// each may wait for a name.
 const FILES: usize = 4096;
@@ -66,32 +62,18 @@ pub struct Evidence {
     pub contacts: Option<Names>,
 }
 
-/// The two sending ends, and the tasks of two threads.
-#[derive(Debug)]
-pub struct Parts {
-    /// For the counting stage.
-    pub tap: Tap,
-    /// For the detector.
-    pub sender: EvidenceSender,
-    /// Task of a thread that never waits.
-    pub collector: Collector,
-    /// Task of a thread that may wait.
-    pub filer: Filer,
-}
-
 impl Evidence {
-    /// Creates the parts.
+    /// Creates the sink, and the task of a thread that may wait.
     #[must_use]
-    pub fn split(self) -> Parts {
+    pub fn split(self) -> (Collector, Filer) {
         let Self { dir, reporter, is_live, zone, names, contacts } = self;
         let lost = Lost::default();
-        let (queue, receiver) = bounded(QUEUE);
         let (cases, filed) = bounded(FILES);
-        let (tap, sender, ending) = tap::new(queue, is_live, lost.clone());
+        let ending = Arc::<AtomicBool>::default();
         let asked = (names.clone(), contacts.clone());
-        let collector = Collector::new(receiver, cases, asked, is_live, lost.clone());
+        let collector = Collector::new(cases, Arc::clone(&ending), asked, is_live, lost.clone());
         let folder = Folder::new(dir);
         let filer = Filer { filed, folder, reporter, zone, names, contacts, is_live, ending, lost };
-        Parts { tap, sender, collector, filer }
+        (collector, filer)
     }
 }

@@ -200,17 +200,14 @@ impl Report<'_> {
     }
 
     fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Case { seen, packets, dropped, .. } = self.case;
+        let Case { seen, packets, not_logged, .. } = self.case;
         let mut notes = format!(
             "evidence.pcapng holds the headers of the first {} of the {seen} attempts after the limit was met ({PACKETS} at \
              most), and none before it.",
             packets.len(),
         );
-        if *dropped > 0 {
-            let _ = write!(
-                notes,
-                " {dropped} attempts, of whatever source, came too fast meanwhile to be listed here."
-            );
+        if *not_logged > 0 {
+            let _ = write!(notes, " {not_logged} further attempts came too fast to be listed here.");
         }
         let _ = write!(
             notes,

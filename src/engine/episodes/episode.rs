@@ -1,89 +1,161 @@
-//! What is counted of an open episode.
-//!
-//! The counting thread adds to it, and the detector where an attempt comes late; the detector reads it for reports.
+//! What is counted of an open episode, and the snapshot of it that a report tells.
 
 use std::slice;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use prefetch_index::prefetch_index;
 
-use super::collect::{AddressSet, PortCounts};
-use super::counts::Counts;
-use super::lone::Latest;
-use super::{Addresses, Ports};
+use super::collect::{AddressSet, FirstAddresses, PortCounts};
 use crate::base::estimate::{HyperLogLog, Mark};
 use crate::base::time::Timestamp;
 use crate::engine::clock::Ticks;
-use crate::engine::event::{LimitHit, Observation};
-use crate::engine::outcome::{ConnSummary, Outcome, OutcomeCounts, Proof};
+use crate::engine::event::{Key, Observation, Watched};
+use crate::engine::limit_hit::LimitHit;
+use crate::engine::outcome::{Code, ConnSummary, Outcome, OutcomeCounts, Proof};
 use crate::engine::rank::Rank;
+use crate::engine::stats::Losses;
 use crate::engine::watch::Limit;
 
 /// The shortest interval between two messages that name the provers of an episode, in nanoseconds.
 const PROVERS_PAUSE: i64 = 1_000_000_000;
 
-/// What is counted of an open episode.
+/// What is counted of an open episode. What each attempt changes stands first.
 #[derive(Debug)]
-pub struct Episode {
-    number: u64,
-    limit: u16,
-    /// In nanoseconds.
+#[repr(C, align(64))]
+pub(crate) struct Episode {
+    pub(super) key: Key,
+    /// The time after which it is over, if no further attempt meets a limit; in nanoseconds, as the next two.
+    over_after: i64,
+    /// The last attempt.
+    last_seen: i64,
     quiet_time: i64,
+    /// The shortest span of N attempts, in ticks, N being that of the limit.
+    shortest: u64,
+    limit: u16,
+    /// By what proofs proven attempts alone have met a limit, now and in the last report.
+    verified: Proof,
+    pub(super) told: Proof,
+    /// Whether it has not ended: its place may be that of another one later.
+    pub(super) is_open: bool,
+    number: u64,
+    ports: PortCounts,
+    destinations: AddressSet,
+    /// The hosts that the attempts came from.
+    hosts: AddressSet,
+    /// An estimate of how many hosts that are, where there can be several.
+    hosts_estimate: Option<HyperLogLog>,
+    copies: u64,
+    retransmissions: u64,
     /// The tick from which on attempts are the episode's.
     since: Ticks,
-    /// What the thread that counts has counted.
-    counted: Counts,
-    /// What the detector has: attempts that were on their way to it when the episode began.
-    late: OnceLock<Box<Counts>>,
-    /// What proven attempts alone have met a limit by, as its number: raised by the counting thread and the detector.
-    verified: AtomicU8,
-    /// When the provers were sent last, in nanoseconds. Written by the counting thread.
-    provers_told: Latest,
-    /// How many hosts the attempts came from, where there can be several.
-    hosts_estimate: Option<Arc<HyperLogLog>>,
+    /// Attempts by outcome; those that are pending are the rest.
+    outcomes: [i64; Outcome::ALL.len()],
+    greeted: i64,
+    proofs: i64,
+    wire_proofs: i64,
+    /// Bytes from clients and from servers.
+    bytes: (u64, u64),
+    /// When the provers were sent last, in nanoseconds.
+    provers_told: i64,
+    /// Attempts that evidence has missed.
+    pub(crate) not_logged: u64,
+    /// The losses of the run when it began.
+    losses: Losses,
+}
+
+/// An open episode as a report tells it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Its number, which no other episode of the run has.
+    pub episode: u64,
+    /// When this is told.
+    pub time: Timestamp,
+    /// How many attempts there were, and their outcomes.
+    pub attempts: u64,
+    /// Their outcomes.
+    pub outcomes: OutcomeCounts,
+    /// Copies of them.
+    pub copies: u64,
+    /// Retransmissions of them.
+    pub retransmissions: u64,
+    /// The last one.
+    pub last_seen: Timestamp,
+    /// The shortest span of N attempts, in ticks, N being that of the limit.
+    pub shortest: u64,
+    /// Attempts by port.
+    pub ports: PortCounts,
+    /// Where they went.
+    pub destinations: FirstAddresses,
+    /// The hosts that they came from, where there can be several, and an estimate of how many that were.
+    pub hosts: Option<(FirstAddresses, u64)>,
+    /// How far the source is verified.
+    pub verified: Proof,
+    /// Bytes of closed attempts, from their clients and from their servers.
+    pub bytes: (u64, u64),
+    /// The losses since it began.
+    pub losses: Losses,
+    /// Attempts that evidence has missed.
+    pub not_logged: u64,
 }
 
 impl Episode {
     /// The episode of this number that a limit hit opens: the window's attempts are counted.
     #[must_use]
-    pub fn new(number: u64, limit_hit: &LimitHit, quiet_time: Duration) -> Self {
-        let LimitHit { attempt, limit, .. } = limit_hit;
-        let key = attempt.key;
-        let hosts_estimate = key.has_several_hosts().then(|| limit_hit.hosts.clone().unwrap_or_default());
-        if let Some(estimate) = &hosts_estimate {
-            estimate.add(Mark::of(attempt.src_hash));
-        }
+    pub(super) fn new(number: u64, limit_hit: &mut LimitHit, watch: &Watched, losses: Losses) -> Self {
+        let LimitHit { attempt, limit, outcomes, ports, .. } = limit_hit;
+        let time = attempt.time.nanos();
+        let quiet_time = i64::try_from(watch.quiet_time.as_nanos()).unwrap_or(i64::MAX);
+        let (mut destinations, mut hosts) = (AddressSet::default(), AddressSet::default());
+        destinations.add(attempt.dst_hash, &attempt.dst);
+        hosts.add(attempt.src_hash, &attempt.src);
+        let mut hosts_estimate =
+            attempt.key.has_several_hosts().then(|| limit_hit.hosts.take().unwrap_or_default());
+        hosts_estimate.iter_mut().for_each(|estimate| estimate.add(Mark::of(attempt.src_hash)));
         Self {
-            number,
+            key: attempt.key,
+            over_after: time.saturating_add(quiet_time),
+            last_seen: time,
+            quiet_time,
+            shortest: limit_hit.span,
             limit: *limit,
-            quiet_time: i64::try_from(quiet_time.as_nanos()).unwrap_or(i64::MAX),
-            since: limit_hit.since,
-            counted: Counts::of(limit_hit),
-            late: OnceLock::new(),
-            verified: AtomicU8::new(limit_hit.verified as u8),
-            provers_told: Latest::new(attempt.time.nanos()),
+            verified: limit_hit.verified,
+            told: limit_hit.verified,
+            is_open: true,
+            number,
+            ports: *ports,
+            destinations,
+            hosts,
             hosts_estimate,
+            copies: 0,
+            retransmissions: 0,
+            since: limit_hit.since,
+            outcomes: Outcome::BY_NUMBER.map(|outcome| signed(outcomes.count(outcome))),
+            greeted: signed(outcomes.greeted),
+            proofs: signed(outcomes.proofs),
+            wire_proofs: signed(outcomes.wire_proofs),
+            bytes: limit_hit.bytes,
+            provers_told: time,
+            not_logged: 0,
+            losses,
         }
     }
 
-    /// Prefetches what one more attempt changes.
+    /// Prefetches what one more attempt changes, but for the hosts.
     #[inline]
-    pub(crate) fn prefetch(&self) {
+    pub(super) fn prefetch(&self) {
         prefetch_index(slice::from_ref(self), 0);
-        self.counted.prefetch();
+        prefetch_index(slice::from_ref(&self.number), 0);
+        self.destinations.prefetch();
     }
 
     /// Its number, which no other episode of the run has.
     #[must_use]
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// The limit that opened it, by its place among the watch's limits.
     #[must_use]
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit.into()
     }
 
@@ -91,185 +163,180 @@ impl Episode {
     #[must_use]
     #[inline]
     pub(crate) fn lasts_at(&self, time: Timestamp) -> bool {
-        time <= self.over_after()
+        time.nanos() <= self.over_after
+    }
+
+    /// The time after which it is over, if no further attempt meets a limit.
+    #[must_use]
+    pub(super) fn over_after(&self) -> Timestamp {
+        Timestamp::from_nanos(self.over_after)
     }
 
     /// Whether an attempt whose first SYN came at this tick is the episode's.
     #[must_use]
-    pub fn has(&self, started: Ticks) -> bool {
+    pub(crate) fn has(&self, started: Ticks) -> bool {
         started >= self.since
     }
 
     /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
-    /// a limit. This and what follows is for the one thread that counts.
+    /// a limit.
     #[inline]
-    pub fn count(&self, sight: &Observation<'_>, span: Option<u64>, met: bool) {
-        self.counted.count(sight, span, met, self.hosts_estimate.as_deref());
+    pub(crate) fn count(&mut self, sight: &Observation<'_>, span: Option<u64>, met: bool) {
+        let Observation { time, src, dst, dst_port } = *sight;
+        self.last_seen = self.last_seen.max(time.nanos());
+        if met {
+            self.prolong(time);
+        }
+        self.shorten(span);
+        self.ports.add(dst_port);
+        self.destinations.add(dst.0, dst.1);
+        if let Some(estimate) = &mut self.hosts_estimate {
+            // What is kept has been estimated.
+            if !self.hosts.add(src.0, src.1) {
+                estimate.add(Mark::of(src.0));
+            }
+        }
+    }
+
+    /// Counts a copy of an attempt.
+    pub(crate) fn count_copy(&mut self) {
+        self.copies += 1;
+    }
+
+    /// Counts a retransmission of an attempt.
+    pub(crate) fn count_retransmission(&mut self) {
+        self.retransmissions += 1;
     }
 
     /// Applies a changed outcome of an attempt that began at this tick, if it is the episode's.
-    pub fn change(&self, started: Ticks, before: ConnSummary, after: ConnSummary) {
+    pub(crate) fn change(&mut self, started: Ticks, before: ConnSummary, after: ConnSummary) {
         if self.has(started) {
-            self.counted.change(before, after);
+            self.replace(before, after);
         }
     }
 
     /// Adds what is known of an attempt that counts from now on.
-    pub fn settle(&self, life: ConnSummary) {
-        self.counted.change(ConnSummary::default(), life);
+    pub(crate) fn settle(&mut self, life: ConnSummary) {
+        self.replace(ConnSummary::default(), life);
+    }
+
+    fn replace(&mut self, before: ConnSummary, after: ConnSummary) {
+        if before.outcome != after.outcome {
+            self.outcomes[before.outcome as usize] -= 1;
+            self.outcomes[after.outcome as usize] += 1;
+        }
+        let greeted = |life| i64::from(Code::from(life).life().1);
+        self.greeted += greeted(after) - greeted(before);
+        let is = |life: ConnSummary, proof| i64::from(life.proof == proof);
+        self.proofs += is(after, Proof::Yes) - is(before, Proof::Yes);
+        self.wire_proofs += is(after, Proof::Wire) - is(before, Proof::Wire);
+        // Wrapping is how a smaller number is added.
+        let (sent, received) = &mut self.bytes;
+        *sent = sent.wrapping_add(after.sent.into()).wrapping_sub(before.sent.into());
+        *received = received.wrapping_add(after.received.into()).wrapping_sub(before.received.into());
     }
 
     /// Records that a limit by outcome was met at this time, and in what span if it is the episode's own.
-    pub fn meet(&self, time: Timestamp, span: Option<u64>) {
-        self.counted.meet(time, span);
+    pub(crate) fn meet(&mut self, time: Timestamp, span: Option<u64>) {
+        self.prolong(time);
+        self.shorten(span);
+    }
+
+    fn prolong(&mut self, time: Timestamp) {
+        self.over_after = self.over_after.max(time.nanos().saturating_add(self.quiet_time));
+    }
+
+    fn shorten(&mut self, span: Option<u64>) {
+        self.shortest = self.shortest.min(span.unwrap_or(u64::MAX));
     }
 
     /// Records that proven attempts alone have met a limit, and gives whether that is new.
-    pub fn verify(&self, proof: Proof) -> bool {
-        self.verified.fetch_max(proof as u8, Ordering::Relaxed) < proof as u8
+    pub(crate) fn verify(&mut self, proof: Proof) -> bool {
+        let is_new = self.verified < proof;
+        self.verified = self.verified.max(proof);
+        is_new
     }
 
     /// How far its source is verified.
-    #[must_use]
-    pub fn verified(&self) -> Proof {
-        let number = self.verified.load(Ordering::Relaxed);
-        Proof::ALL.into_iter().rfind(|proof| *proof as u8 <= number).unwrap_or_default()
+    pub(super) fn verified(&self) -> Proof {
+        self.verified
     }
 
-    /// Whether to send the provers now: once a second at most. For the one thread that counts.
-    pub(crate) fn tells_provers(&self, now: Timestamp) -> bool {
-        let is_due = now.nanos().saturating_sub(self.provers_told.get()) >= PROVERS_PAUSE;
+    /// Whether its source has become verified since the last report.
+    pub(super) fn is_news(&self) -> bool {
+        self.told < self.verified
+    }
+
+    /// Whether to send the provers now: once a second at most.
+    pub(crate) fn tells_provers(&mut self, now: Timestamp) -> bool {
+        let is_due = now.nanos().saturating_sub(self.provers_told) >= PROVERS_PAUSE;
         if is_due {
-            self.provers_told.raise(now.nanos());
+            self.provers_told = now.nanos();
         }
         is_due
     }
 
-    /// Counts a copy of an attempt.
-    pub(crate) fn count_copy(&self) {
-        self.counted.copies.add(1);
-    }
-
-    /// Counts a retransmission of an attempt.
-    pub(crate) fn count_retransmission(&self) {
-        self.counted.retransmissions.add(1);
-    }
-
-    /// Counts an attempt, as [`Episode::count`] does. This and the next two are for the detector.
-    pub(crate) fn count_late(&self, sight: &Observation<'_>, span: Option<u64>, met: bool) {
-        self.late().count(sight, span, met, self.hosts_estimate.as_deref());
-    }
-
-    /// The same as [`Episode::change`].
-    pub(crate) fn change_late(&self, started: Ticks, before: ConnSummary, after: ConnSummary) {
-        if self.has(started) {
-            self.late().change(before, after);
-        }
-    }
-
-    /// The same as [`Episode::meet`].
-    pub(crate) fn meet_late(&self, time: Timestamp, span: Option<u64>) {
-        self.late().meet(time, span);
-    }
-
-    fn late(&self) -> &Counts {
-        self.late.get_or_init(Box::default)
-    }
-
-    /// All that was counted, by either thread.
-    #[inline]
-    fn all(&self) -> impl Iterator<Item = &Counts> {
-        std::iter::once(&self.counted).chain(self.late.get().map(|late| &**late))
-    }
-
-    /// The time after which it is over, if no further attempt meets a limit.
-    #[inline]
-    pub(crate) fn over_after(&self) -> Timestamp {
-        let last = self.all().map(Counts::last_over).fold(i64::MIN, i64::max);
-        Timestamp::from_nanos(last.saturating_add(self.quiet_time))
-    }
-
     /// How many attempts there were, and their outcomes.
-    ///
-    /// Live, this goes on while it is read. What comes later in an attempt's life is read first: one that moves on
-    /// meanwhile is missed, and is pending here, rather than counted twice.
-    pub(crate) fn attempts(&self) -> (u64, OutcomeCounts) {
+    fn attempts(&self) -> (u64, OutcomeCounts) {
         // Of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was out
         // of order), one more may have gone than came.
-        let sum = |of: &dyn Fn(&Counts) -> i64| u64::try_from(self.all().map(of).sum::<i64>()).unwrap_or(0);
-        let greeted = sum(&|counts| counts.greeted.get());
-        let (proofs, wire_proofs) =
-            (sum(&|counts| counts.proofs.get()), sum(&|counts| counts.wire_proofs.get()));
-        let mut mix = OutcomeCounts::default();
-        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
-        let counts: Vec<_> = settled
-            .chain([Outcome::Open])
-            .map(|outcome| (outcome, sum(&|counts| counts.outcomes[outcome as usize].get())))
-            .collect();
-        let attempts = self.all().map(|counts| counts.ports.total()).sum();
+        let count = |sum: i64| u64::try_from(sum).unwrap_or(0);
+        let attempts = self.ports.total();
         // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
         // the attempts all the same.
         let mut rest = attempts;
-        for (outcome, count) in counts {
-            let count = count.min(rest);
+        let mut mix = OutcomeCounts::default();
+        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
+        for outcome in settled.chain([Outcome::Open]) {
+            let count = count(self.outcomes[outcome as usize]).min(rest);
             rest -= count;
             mix.set(outcome, count);
         }
         mix.set(Outcome::Pending, rest);
-        mix.greeted = greeted.min(mix.count(Outcome::Silent));
-        mix.proofs = proofs.min(attempts);
-        mix.wire_proofs = wire_proofs.min(attempts - mix.proofs);
+        mix.greeted = count(self.greeted).min(mix.count(Outcome::Silent));
+        mix.proofs = count(self.proofs).min(attempts);
+        mix.wire_proofs = count(self.wire_proofs).min(attempts - mix.proofs);
         (attempts, mix)
     }
 
-    /// Its rank at this time, under its limit. One that has met no limit for as long as a window has no attempts to show.
-    pub(crate) fn rank(&self, limit: Limit, now: Timestamp) -> Rank {
-        let sum = |of: &dyn Fn(&Counts) -> i64| u64::try_from(self.all().map(of).sum::<i64>()).unwrap_or(0);
-        let proven = sum(&|counts| counts.proofs.get() + counts.wire_proofs.get());
-        let last = Timestamp::from_nanos(self.all().map(Counts::last_over).fold(i64::MIN, i64::max));
-        let attempts = match now.since(last) <= limit.window {
-            true => self.all().map(|counts| counts.ports.total()).sum(),
-            false => 0,
-        };
-        Rank::new(self.verified(), proven, attempts, limit.attempts)
+    /// Its rank at this time, under its limit. One that has met no limit for as long as a window has no attempts to
+    /// show.
+    pub(super) fn rank(&self, limit: Limit, now: Timestamp) -> Rank {
+        let proven = u64::try_from(self.proofs + self.wire_proofs).unwrap_or(0);
+        let last_over = Timestamp::from_nanos(self.over_after.saturating_sub(self.quiet_time));
+        let is_over = now.since(last_over) <= limit.window;
+        Rank::new(self.verified, proven, if is_over { self.ports.total() } else { 0 }, limit.attempts)
     }
 
-    pub(crate) fn bytes(&self) -> (u64, u64) {
-        // One that is told late may have been told before as more: that is taken away here.
-        let sum = |of: &dyn Fn(&Counts) -> u64| self.all().map(of).fold(0, u64::wrapping_add);
-        (sum(&|counts| counts.sent.get()), sum(&|counts| counts.received.get()))
+    /// What a report tells of it at this time, when the run has had such losses.
+    pub(super) fn snapshot(&self, time: Timestamp, losses: &Losses) -> Snapshot {
+        let (attempts, outcomes) = self.attempts();
+        Snapshot {
+            episode: self.number,
+            time,
+            attempts,
+            outcomes,
+            copies: self.copies,
+            retransmissions: self.retransmissions,
+            last_seen: Timestamp::from_nanos(self.last_seen),
+            shortest: self.shortest,
+            ports: self.ports,
+            destinations: self.destinations.first,
+            hosts: self.hosts_estimate.as_ref().map(|estimate| (self.hosts.first, estimate.count())),
+            verified: self.verified,
+            bytes: self.bytes,
+            losses: losses.since(&self.losses),
+            not_logged: self.not_logged,
+        }
     }
 
-    pub(crate) fn copies(&self) -> u64 {
-        self.all().map(|counts| counts.copies.get()).sum()
+    /// Gives back what it holds beside its place.
+    pub(super) fn close(&mut self) {
+        self.is_open = false;
+        self.hosts_estimate = None;
     }
+}
 
-    pub(crate) fn retransmissions(&self) -> u64 {
-        self.all().map(|counts| counts.retransmissions.get()).sum()
-    }
-
-    pub(crate) fn last_seen(&self) -> Timestamp {
-        Timestamp::from_nanos(self.all().map(Counts::last_seen).fold(i64::MIN, i64::max))
-    }
-
-    /// The shortest span of N attempts, in ticks, N being that of the limit.
-    pub(crate) fn shortest(&self) -> u64 {
-        self.all().map(|counts| counts.shortest.get()).fold(u64::MAX, u64::min)
-    }
-
-    /// Attempts by port.
-    pub(crate) fn ports(&self) -> Ports {
-        PortCounts::ports(self.all().map(|counts| &counts.ports))
-    }
-
-    /// Where they went.
-    pub(crate) fn destinations(&self) -> Addresses {
-        AddressSet::addresses(self.all().map(|counts| &counts.destinations))
-    }
-
-    /// The hosts that they came from, where there can be several, and an estimate of how many that were.
-    pub(crate) fn hosts(&self) -> Option<(Addresses, u64)> {
-        let estimate = self.hosts_estimate.as_deref()?;
-        Some((AddressSet::addresses(self.all().map(|counts| &counts.hosts)), estimate.count()))
-    }
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

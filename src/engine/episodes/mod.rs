@@ -1,26 +1,36 @@
-//! The open episodes, as the counting thread sees them.
+//! The open episodes: opened, added to, updated and closed by the counting thread alone.
 //!
-//! This is the one lock that the counting thread takes, and only for a source whose slot is flagged: a `get` in the
-//! map, held while a few counters are added to. The detector opens and closes episodes; it holds no guard while it
-//! formats or sends.
+//! They stand in one array of fixed size. An attempt of a source that has an episode finds it by the tag of the source
+//! and adds to plain memory. The detector gets snapshots ([`Snapshot`]): one at the start, at each update and at the end.
+//!
+//! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed since the
+//! last limit hit. What is due by a moment is done in order of due time, before anything else is told of that moment.
 
 mod collect;
-mod counts;
 mod episode;
-mod lone;
+mod index;
+mod room;
+mod schedule;
+#[cfg(test)]
+mod tests;
 
-pub use self::collect::{Addresses, Ports};
-pub use self::episode::Episode;
+pub use self::collect::{Addresses, FirstAddresses, PortCounts, Ports};
+pub(crate) use self::episode::Episode;
+pub use self::episode::Snapshot;
 
-use std::hash::BuildHasherDefault;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use self::index::Index;
+use self::room::Room;
+use self::schedule::{Due, EpisodeId, Schedule, What};
+use crate::base::sync::OutOfMemory;
+use crate::base::time::{Timestamp, latest};
+use crate::engine::attempt::Prover;
+use crate::engine::event::{Ended, Event, Key, Opening, Reload, Rules, Verified, Watched};
+use crate::engine::limit_hit::LimitHit;
+use crate::engine::stats::Losses;
+use crate::engine::watch::Limit;
 
-use dashmap::DashMap;
-use dashmap::mapref::one::Ref;
-use prefetch_index::prefetch_index;
-
-use crate::engine::event::{Key, Keyed};
+/// Takes an event to the detector, and says whether it could.
+pub(super) type Send<'a> = &'a dyn Fn(Event) -> bool;
 
 /// Which sources can have an episode opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,137 +43,325 @@ pub(crate) enum Admission {
     ProvenInstead,
 }
 
+/// What has become of a limit hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// An episode is open.
+    Yes,
+    /// There is no room, and none of a lower rank.
+    Refused,
+    /// The detector is behind.
+    Dropped,
+}
+
 /// The open episodes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Episodes {
-    open: DashMap<Key, Arc<Episode>, BuildHasherDefault<Keyed>>,
-    /// Written by the detector, read by the counting thread: who can have an episode opened, as [`Admission`] numbers it. It
-    /// publishes nothing.
-    admits: AtomicU8,
-    /// How often an episode was opened or closed. `Release`, partner: the `Acquire` in [`Recent::get`].
-    changes: AtomicU64,
-    /// How many limit hits, late attempts and late changes the counting thread has sent; `Relaxed`, it is compared with
-    /// the next only.
-    sent: AtomicU64,
-    /// How many of them the detector has dealt with. `Release`, partner: the `Acquire` in [`Episodes::are_settled`].
-    /// A thread that sees a limit hit counted here finds its episode.
-    handled: AtomicU64,
+    rules: Rules,
+    watches: Vec<Watched>,
+    /// Those that are open, and places of those that were.
+    all: Vec<Episode>,
+    free: Vec<usize>,
+    index: Index,
+    schedule: Schedule,
+    room: Room,
+    next_number: u64,
+    /// The time of the newest second boundary, and the losses by then.
+    now: Option<Timestamp>,
+    losses: Losses,
+    /// Whether the detector was not told of one that has become verified.
+    owes_news: bool,
 }
 
 impl Episodes {
-    /// The open episode of a source. Other threads cannot open or close some episodes while it is held.
-    #[must_use]
-    pub fn get(&self, key: &Key) -> Option<Ref<'_, Key, Arc<Episode>>> {
-        self.open.get(key)
+    /// None is open yet. Room for all that may be is there from the start, and resident once it is used.
+    ///
+    /// # Errors
+    ///
+    /// When there is not that much memory.
+    pub fn new(rules: Rules, watches: Vec<Watched>) -> Result<Self, OutOfMemory> {
+        let mut episodes = Self {
+            all: Vec::new(),
+            free: Vec::new(),
+            index: Index::new(rules.max_episodes),
+            schedule: Schedule::default(),
+            room: Room::default(),
+            next_number: 0,
+            now: None,
+            losses: Losses::default(),
+            owes_news: false,
+            rules,
+            watches,
+        };
+        episodes.reserve()?;
+        Ok(episodes)
+    }
+
+    fn reserve(&mut self) -> Result<(), OutOfMemory> {
+        let most = self.rules.max_episodes;
+        let reserve = |reserved: Result<(), _>| reserved.map_err(|_| OutOfMemory);
+        reserve(self.all.try_reserve_exact(most.saturating_sub(self.all.len())))?;
+        reserve(self.free.try_reserve_exact(most.saturating_sub(self.free.len())))?;
+        self.schedule.reserve(most);
+        self.room.reserve(most);
+        Ok(())
+    }
+
+    /// How many episodes there were.
+    pub(super) fn opened(&self) -> u64 {
+        self.next_number
+    }
+
+    fn open(&self) -> usize {
+        self.all.len() - self.free.len()
     }
 
     /// Which sources can have an episode opened.
     #[must_use]
-    pub(crate) fn admits(&self) -> Admission {
-        const ALL: u8 = Admission::All as u8;
-        const ANY: u8 = Admission::AnyInstead as u8;
-        match self.admits.load(Ordering::Relaxed) {
-            ALL => Admission::All,
-            ANY => Admission::AnyInstead,
-            _ => Admission::ProvenInstead,
+    pub(super) fn admits(&self) -> Admission {
+        match () {
+            () if self.open() < self.rules.max_episodes => Admission::All,
+            () if self.now.is_some_and(|now| self.room.is_closed(now)) => Admission::ProvenInstead,
+            () => Admission::AnyInstead,
         }
     }
 
-    /// Whether nothing that was sent still has to be dealt with.
-    #[must_use]
-    pub(crate) fn are_settled(&self) -> bool {
-        let handled = self.handled.load(Ordering::Acquire);
-        handled == self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Counts a limit hit, a late attempt or a late change that is about to be sent.
-    pub(crate) fn count_sent(&self) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts one that was dealt with, or could not be sent.
-    pub(crate) fn count_handled(&self) {
-        self.handled.fetch_add(1, Ordering::Release);
-    }
-
-    pub(crate) fn open(&self, key: Key, episode: Arc<Episode>) {
-        self.open.insert(key, episode);
-        self.changes.fetch_add(1, Ordering::Release);
-    }
-
-    pub(crate) fn close(&self, key: &Key) {
-        self.open.remove(key);
-        self.changes.fetch_add(1, Ordering::Release);
-    }
-
-    pub(crate) fn admit(&self, admits: Admission) {
-        self.admits.store(admits as u8, Ordering::Relaxed);
-    }
-}
-
-/// Episodes that the counting thread has asked for lately: as long as none is opened or closed, it need not ask again,
-/// which costs a lock.
-#[derive(Debug)]
-pub(crate) struct Recent(Box<[Option<Seen>]>);
-
-/// An episode that was open, or `None` where there was none, after so many changes: in one cache line.
-#[derive(Debug, Clone)]
-#[repr(align(64))]
-struct Seen {
-    key: Key,
-    changes: u64,
-    episode: Option<Arc<Episode>>,
-}
-
-impl Recent {
-    /// How many are remembered, a power of two: as many as there may be by default.
-    const ROOM: usize = 4096;
-
-    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant,
-    /// and `key` puts that together. Most of the time it need not.
+    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant.
     #[inline]
-    pub(crate) fn get(
-        &mut self,
-        episodes: &Episodes,
-        tag: u64,
-        is_it: impl FnOnce(&Key) -> bool,
-        key: impl FnOnce() -> Key,
-    ) -> Option<&Episode> {
-        let changes = episodes.changes.load(Ordering::Acquire);
-        let place = &mut self.0[Self::place(tag)];
-        let is_known = |seen: &Seen| seen.changes == changes && seen.key.tag == tag && is_it(&seen.key);
-        if !place.as_ref().is_some_and(is_known) {
-            let key = key();
-            let episode = episodes.get(&key).map(|episode| Arc::clone(&episode));
-            *place = Some(Seen { key, changes, episode });
-        }
-        place.as_ref()?.episode.as_deref()
+    pub(super) fn get(&mut self, tag: u64, is_it: impl Fn(&Key) -> bool) -> Option<&mut Episode> {
+        let place = self.find(tag, is_it)?;
+        self.all.get_mut(place)
     }
 
-    /// Prefetches what is remembered of this tag.
-    #[inline]
-    pub(crate) fn prefetch(&self, tag: u64) {
-        prefetch_index(&self.0, Self::place(tag));
+    /// The open episode of this source.
+    pub(super) fn of(&mut self, key: &Key) -> Option<&mut Episode> {
+        self.get(key.tag, |other| other == key)
     }
 
-    /// Prefetches the episode that is remembered of this tag.
     #[inline]
-    pub(crate) fn prefetch_episode(&self, tag: u64) {
-        let seen = self.0[Self::place(tag)].as_ref().filter(|seen| seen.key.tag == tag);
-        if let Some(episode) = seen.and_then(|seen| seen.episode.as_ref()) {
+    fn find(&self, tag: u64, is_it: impl Fn(&Key) -> bool) -> Option<usize> {
+        let is_it = |place: usize| self.all.get(place).is_some_and(|it| it.key.tag == tag && is_it(&it.key));
+        self.index.find(tag, is_it)
+    }
+
+    /// Prefetches where the episode of this tag is found.
+    #[inline]
+    pub(super) fn prefetch(&self, tag: u64) {
+        self.index.prefetch(tag);
+    }
+
+    /// Prefetches the episode of this tag, once that is in the cache.
+    #[inline]
+    pub(super) fn prefetch_episode(&self, tag: u64) {
+        if let Some(episode) = self.index.find(tag, |_| true).and_then(|place| self.all.get(place)) {
             episode.prefetch();
         }
     }
 
-    fn place(tag: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "its lower bits are wanted")]
-        let tag = tag as usize;
-        tag % Self::ROOM
+    /// Opens the episode of a source that has none. What was due by then is told before.
+    pub(super) fn start(&mut self, mut limit_hit: LimitHit, send: Send<'_>) -> Opened {
+        let attempt = limit_hit.attempt;
+        if self.open() >= self.rules.max_episodes {
+            match self.make_room(&limit_hit, send) {
+                Opened::Yes => (),
+                refused => return refused,
+            }
+        }
+        let Some(watch) = self.watch(attempt.key) else { return Opened::Refused };
+        let episode = Episode::new(self.next_number, &mut limit_hit, watch, self.losses);
+        let LimitHit { limit, first, provers, before, .. } = limit_hit;
+        let snapshot = episode.snapshot(attempt.time, &self.losses);
+        if !send(Event::Opened(Opening { attempt, limit, first, provers, before, snapshot })) {
+            return Opened::Dropped;
+        }
+        let id = EpisodeId(self.next_number);
+        self.next_number += 1;
+        let over_after = episode.over_after();
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.all[place] = episode;
+                place
+            }
+            None => {
+                self.all.push(episode);
+                self.all.len() - 1
+            }
+        };
+        self.index.insert(attempt.key.tag, place);
+        self.schedule.push(Due { time: over_after, what: What::End, episode: id, place });
+        self.schedule_update(id, place, attempt.time);
+        let all = &self.all;
+        self.schedule.tidy(self.all.len() - self.free.len(), |due| is_open(all, due.place, due.episode));
+        Opened::Yes
+    }
+
+    /// Tells what is due at a second boundary.
+    pub(super) fn tick(&mut self, now: Timestamp, losses: Losses, send: Send<'_>) {
+        self.losses = losses;
+        self.advance(now, send);
+        self.now = Some(now);
+        if std::mem::take(&mut self.owes_news) {
+            for place in self.places(Episode::is_news) {
+                self.owes_news |= !self.report(place, now, send);
+            }
+        }
+    }
+
+    /// Tells everything due by `now`. What finds the channel full is due again the next time.
+    pub(super) fn advance(&mut self, now: Timestamp, send: Send<'_>) {
+        while let Some(due) = self.schedule.pop(now) {
+            if !is_open(&self.all, due.place, due.episode) {
+                continue;
+            }
+            let over_after = self.all[due.place].over_after();
+            // An event that was moved to a later time is handled then, so that reports stay in order of time.
+            let is_done = match due.what {
+                What::End if due.time < over_after => {
+                    self.schedule.push(Due { time: over_after, ..due });
+                    true
+                }
+                What::End => self.close(due.place, over_after, Ended::Quiet, send),
+                What::Update => {
+                    let latest = latest(due.time, self.rules.update, now.min(over_after));
+                    if due.time < latest {
+                        self.schedule.push(Due { time: latest, ..due });
+                        continue;
+                    }
+                    // An update at the time of the end would repeat the end.
+                    let is_told = latest >= over_after || self.report(due.place, latest, send);
+                    if is_told {
+                        self.schedule_update(due.episode, due.place, latest);
+                    }
+                    is_told
+                }
+            };
+            if !is_done {
+                return self.schedule.push(due);
+            }
+        }
+    }
+
+    /// Schedules the next update. A damaged file may contain the largest possible time; then there is no later time,
+    /// and an update would be due again forever.
+    fn schedule_update(&mut self, episode: EpisodeId, place: usize, last: Timestamp) {
+        let time = last.after(self.rules.update);
+        if time > last {
+            self.schedule.push(Due { time, what: What::Update, episode, place });
+        }
+    }
+
+    fn report(&mut self, place: usize, time: Timestamp, send: Send<'_>) -> bool {
+        let episode = &mut self.all[place];
+        let is_sent = send(Event::Updated(episode.snapshot(time, &self.losses)));
+        if is_sent {
+            episode.told = episode.verified();
+        }
+        is_sent
+    }
+
+    /// Tells that the source of an open episode is verified, as soon as it is, or by whose attempts it still is.
+    pub(super) fn tell_verified(
+        &mut self,
+        key: &Key,
+        time: Timestamp,
+        provers: Box<[Prover]>,
+        send: Send<'_>,
+    ) {
+        let is_news = self.of(key).is_some_and(|episode| episode.is_news());
+        if is_news {
+            // Earlier events come first; one of them may end the episode.
+            self.advance(time, send);
+        }
+        let losses = self.losses;
+        let Some(episode) = self.of(key) else { return };
+        let snapshot = episode.snapshot(time, &losses);
+        if send(Event::Verified(Verified { is_news, provers, snapshot })) {
+            episode.told = episode.verified();
+        } else {
+            self.owes_news = true;
+        }
+    }
+
+    /// The clock steps: all end.
+    pub(super) fn step(&mut self, from: Timestamp, to: Timestamp, send: Send<'_>) {
+        self.advance(from, send);
+        self.close_all(from, Ended::Clock, send);
+        self.now = Some(to);
+    }
+
+    /// Replaces the rules. Everything due by `now` follows the old ones, and episodes of removed watches end.
+    pub(super) fn reload(&mut self, now: Option<Timestamp>, reload: &Reload, send: Send<'_>) {
+        let now = now.or(self.now).unwrap_or_default();
+        self.advance(now, send);
+        let stays = |key: Key| reload.watches.iter().any(|watch| watch.number == key.watch);
+        for place in self.places(|episode| !stays(episode.key)) {
+            self.close(place, now, Ended::Reload, send);
+        }
+        let before = self.rules.max_episodes;
+        (self.rules, self.watches) = (reload.rules.clone(), reload.watches.clone());
+        if self.rules.max_episodes > before {
+            self.grow(before);
+        }
+    }
+
+    /// Makes room for more episodes than before.
+    fn grow(&mut self, before: usize) {
+        if self.reserve().is_err() {
+            log::warn!("not enough memory for so many episodes: --max-episodes stays {before}");
+            self.rules.max_episodes = before;
+            return;
+        }
+        self.index = Index::new(self.rules.max_episodes);
+        let open = self.all.iter().enumerate().filter(|(_, episode)| episode.is_open);
+        open.for_each(|(place, episode)| self.index.insert(episode.key.tag, place));
+    }
+
+    /// The packets end, and all episodes with them. Gives the time of the end.
+    pub(super) fn end(&mut self, now: Option<Timestamp>, losses: Losses, send: Send<'_>) -> Timestamp {
+        self.losses = losses;
+        let now = now.or(self.now).unwrap_or_default();
+        self.advance(now, send);
+        self.close_all(now, Ended::Capture, send);
+        now
+    }
+
+    fn close_all(&mut self, now: Timestamp, ended: Ended, send: Send<'_>) {
+        for place in self.places(|_| true) {
+            self.close(place, now, ended, send);
+        }
+        self.schedule.clear();
+    }
+
+    /// Ends an episode, unless the detector cannot be told.
+    fn close(&mut self, place: usize, time: Timestamp, ended: Ended, send: Send<'_>) -> bool {
+        let episode = &mut self.all[place];
+        if !send(Event::Ended(episode.snapshot(time, &self.losses), ended)) {
+            return false;
+        }
+        episode.close();
+        self.index.remove(episode.key.tag, place);
+        self.free.push(place);
+        true
+    }
+
+    /// The places of such open episodes, in the order in which they began.
+    fn places(&self, is_wanted: impl Fn(&Episode) -> bool) -> Vec<usize> {
+        let is_wanted = |place: &usize| self.all[*place].is_open && is_wanted(&self.all[*place]);
+        let mut places: Vec<_> = (0..self.all.len()).filter(is_wanted).collect();
+        places.sort_unstable_by_key(|place| self.all[*place].number());
+        places
+    }
+
+    fn limit(&self, key: Key, limit: usize) -> Option<Limit> {
+        self.watch(key)?.limits.get(limit).copied()
+    }
+
+    fn watch(&self, key: Key) -> Option<&Watched> {
+        self.watches.iter().find(|watch| watch.number == key.watch)
     }
 }
 
-impl Default for Recent {
-    fn default() -> Self {
-        Self(vec![None; Self::ROOM].into())
-    }
+/// Whether this place still is that of the episode, and that is open.
+fn is_open(all: &[Episode], place: usize, id: EpisodeId) -> bool {
+    all.get(place).is_some_and(|episode| episode.is_open && episode.number() == id.0)
 }

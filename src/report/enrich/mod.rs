@@ -32,6 +32,7 @@ use crate::detect::alert::Alert;
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
 use crate::engine::subject::Kind;
+use crate::wire::packet_copy::PacketCopy;
 
 /// How long a replay waits for a name.
 const REPLAY_WAITS: Duration = Duration::from_secs(5);
@@ -88,8 +89,12 @@ impl<S: Sink> Sink for Named<S> {
         self.sink.opening(alert, before);
     }
 
-    fn late(&mut self, episode: u64, attempt: Logged) {
-        self.sink.late(episode, attempt);
+    fn attempt(&mut self, episode: u64, attempt: Logged, packet: Option<PacketCopy>) {
+        self.sink.attempt(episode, attempt, packet);
+    }
+
+    fn not_logged(&mut self, episode: u64, attempts: u64) {
+        self.sink.not_logged(episode, attempts);
     }
 
     fn verified(&mut self, alert: &Alert) {

@@ -132,20 +132,11 @@ impl Setup {
         for name in ["one", "two"] {
             interfaces.add(Interface { origin: Origin::Interface(name.into()), link: LinkType::RAW });
         }
-        let episodes = Arc::new(Episodes::default());
         let (events, receiver) = bounded(64);
-        let (acknowledge, turns) = bounded(1);
-        let detector = Detector::new(
-            self.rules.clone(),
-            self.watches
-                .iter()
-                .zip(1..)
-                .map(|(watch, number)| watch.watched(number, self.quiet_time))
-                .collect(),
-            interfaces,
-            Arc::clone(&episodes),
-            Collect::default(),
-        );
+        let watches = self.watches.iter().zip(1..);
+        let watches: Vec<_> = watches.map(|(watch, number)| watch.watched(number, self.quiet_time)).collect();
+        let episodes = Episodes::new(self.rules.clone(), watches.clone()).expect("memory for the episodes");
+        let detector = Detector::new(self.rules.clone(), watches, interfaces, Collect::default());
         let mut counting = Counting::new(Parts {
             lanes: 1,
             looks_back: self.longest_window().max(conntrack::LOOKS_BACK),
@@ -165,12 +156,12 @@ impl Setup {
             baseline: None,
             key: Key::fixed(),
             writer: None,
-            evidence: None,
-            handoff: Handoff::in_turns(events, turns),
+            keeps_evidence: false,
+            handoff: Handoff::replay(events),
             episodes,
         });
         counting.set_own(self.own.clone());
-        let detector = thread::spawn(move || detector.run(&receiver, Some(&acknowledge)));
+        let detector = thread::spawn(move || detector.run(&receiver));
         Run { counting, detector, number: 0 }
     }
 

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 use crate::base::time::Timestamp;
 
@@ -19,6 +18,8 @@ pub(super) struct Due {
     pub(super) time: Timestamp,
     pub(super) what: What,
     pub(super) episode: EpisodeId,
+    /// Where that stands.
+    pub(super) place: usize,
 }
 
 /// The kind of event.
@@ -35,6 +36,11 @@ pub(super) enum What {
 pub(super) struct EpisodeId(pub(super) u64);
 
 impl Schedule {
+    /// Makes room for what so many open episodes need.
+    pub(super) fn reserve(&mut self, most: usize) {
+        self.0.reserve(LEFT_BEHIND + 4 * most);
+    }
+
     pub(super) fn push(&mut self, due: Due) {
         self.0.push(Reverse(due));
     }
@@ -52,21 +58,15 @@ impl Schedule {
 
     /// Removes events of ended episodes when they are the majority: an update may be due in a week, and many episodes
     /// may begin and end in that time.
-    pub(super) fn tidy(&mut self, open: usize, is_open: impl Fn(EpisodeId) -> bool) {
+    pub(super) fn tidy(&mut self, open: usize, is_open: impl Fn(&Due) -> bool) {
         if self.0.len() > LEFT_BEHIND + 4 * open {
-            self.0.retain(|Reverse(due)| is_open(due.episode));
+            self.0.retain(|Reverse(due)| is_open(due));
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
-}
-
-/// The latest of `first`, `first + step`, … that is not after `by`, or `first` itself.
-pub(super) fn latest(first: Timestamp, step: Duration, by: Timestamp) -> Timestamp {
-    let steps = by.since(first).as_nanos() / step.as_nanos().max(1);
-    first.after(step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX)))
 }
 
 #[cfg(test)]
@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn an_update_is_due_at_its_time_and_an_end_after_it() {
         let mut schedule = Schedule::default();
-        let update = Due { time: at(10), what: What::Update, episode: EpisodeId(1) };
-        let end = Due { time: at(10), what: What::End, episode: EpisodeId(0) };
+        let update = Due { time: at(10), what: What::Update, episode: EpisodeId(1), place: 0 };
+        let end = Due { time: at(10), what: What::End, episode: EpisodeId(0), place: 0 };
         schedule.push(end);
         schedule.push(update);
         assert_eq!(schedule.pop(at(9)), None);
@@ -95,8 +95,13 @@ mod tests {
     fn entries_of_ended_episodes_are_bounded() {
         let mut schedule = Schedule::default();
         for episode in 0..10_000 {
-            schedule.push(Due { time: at(1_000_000), what: What::Update, episode: EpisodeId(episode) });
-            schedule.tidy(1, |open| open.0 == episode);
+            schedule.push(Due {
+                time: at(1_000_000),
+                what: What::Update,
+                episode: EpisodeId(episode),
+                place: 0,
+            });
+            schedule.tidy(1, |due| due.episode.0 == episode);
             assert!(schedule.0.len() <= LEFT_BEHIND + 4);
         }
         let last = std::iter::from_fn(|| schedule.pop(at(1_000_000))).last();
@@ -107,7 +112,7 @@ mod tests {
     fn what_is_due_comes_in_order_of_time_then_of_starts() {
         let mut schedule = Schedule::default();
         for (time, episode) in [(3, 1), (1, 2), (2, 9), (2, 4)] {
-            schedule.push(Due { time: at(time), what: What::Update, episode: EpisodeId(episode) });
+            schedule.push(Due { time: at(time), what: What::Update, episode: EpisodeId(episode), place: 0 });
         }
         let order: Vec<_> = std::iter::from_fn(|| schedule.pop(at(5))).map(|due| due.episode.0).collect();
         assert_eq!(order, [2, 4, 9, 1]);

@@ -7,11 +7,10 @@
 use ipnet::IpNet;
 
 use super::schedule::EpisodeId;
-use super::{Detector, Open};
+use super::{Episode, Episodes, Opened, Send, is_open};
 use crate::base::time::Timestamp;
-use crate::detect::Sink;
-use crate::detect::alert::Ended;
-use crate::engine::event::{Attempt, LimitHit};
+use crate::engine::event::{Attempt, Ended};
+use crate::engine::limit_hit::LimitHit;
 use crate::engine::outcome::OutcomeCounts;
 use crate::engine::rank::{Neighbours, Rank};
 
@@ -22,6 +21,8 @@ const SHARE: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     pub(super) id: EpisodeId,
+    /// Where it stands.
+    pub(super) place: usize,
     pub(super) network: IpNet,
     pub(super) rank: Rank,
 }
@@ -38,29 +39,34 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Makes room for the ranking of so many episodes.
+    pub(super) fn reserve(&mut self, most: usize) {
+        self.ranked.reserve_exact(most);
+    }
+
     /// Whether this second has no place left for sources without proven attempts.
     pub(super) fn is_closed(&self, now: Timestamp) -> bool {
         self.second.is_some_and(|newest| now.second() <= newest) && self.unproven == 0
     }
 
-    /// The episode that gives way to one of this network and rank. `held` returns all open episodes.
+    /// The episode that gives way to one of this network and rank, among all that are open.
     pub(super) fn instead_of(
         &mut self,
         (network, rank): (IpNet, Rank),
         now: Timestamp,
-        held: impl FnOnce() -> Vec<Held>,
-        rank_now: impl Fn(EpisodeId) -> Option<Rank>,
-    ) -> Option<EpisodeId> {
+        held: impl Iterator<Item = Held>,
+        rank_now: impl Fn(&Held) -> Option<Rank>,
+    ) -> Option<Held> {
         // A second is ranked once, even if time jitters between two seconds.
         if self.second.is_none_or(|newest| now.second() > newest || now.second() < newest - 1) {
-            self.rank(held());
+            self.rank(held);
             self.second = Some(now.second());
         }
         if !rank.has_proof() && self.unproven == 0 {
             return None;
         }
         while let Some(weakest) = self.ranked.last().copied() {
-            let its = rank_now(weakest.id);
+            let its = rank_now(&weakest);
             if its.is_none_or(|its| its > weakest.rank) {
                 // The episode has ended, or its rank has risen.
                 self.ranked.pop();
@@ -73,7 +79,7 @@ impl Room {
             self.neighbours.remove(weakest.network);
             self.neighbours.add(network);
             self.unproven -= usize::from(!rank.has_proof());
-            return Some(weakest.id);
+            return Some(weakest);
         }
         if !rank.has_proof() {
             self.unproven = 0;
@@ -81,8 +87,11 @@ impl Room {
         None
     }
 
-    fn rank(&mut self, mut held: Vec<Held>) {
-        self.neighbours = Neighbours::new(held.iter().map(|held| held.network), held.len());
+    fn rank(&mut self, all: impl Iterator<Item = Held>) {
+        let held = &mut self.ranked;
+        held.clear();
+        held.extend(all);
+        self.neighbours.hold(held.iter().map(|held| held.network), held.len());
         // Among equals the youngest is the weakest.
         let worth = |held: &Held| {
             (
@@ -94,37 +103,36 @@ impl Room {
         };
         held.sort_unstable_by_key(|held| std::cmp::Reverse(worth(held)));
         self.unproven = (held.len() / SHARE).max(1);
-        self.ranked = held;
     }
 }
 
-impl<S: Sink> Detector<S> {
+impl Episodes {
     /// Ends an episode of a lower rank, if there is one.
-    pub(super) fn make_room(&mut self, limit_hit: &LimitHit) -> bool {
+    pub(super) fn make_room(&mut self, limit_hit: &LimitHit, send: Send<'_>) -> Opened {
         let Attempt { key, time, .. } = limit_hit.attempt;
-        let Some(limit) = self.limit(key, limit_hit.limit.into()) else { return false };
+        let Some(limit) = self.limit(key, limit_hit.limit.into()) else { return Opened::Refused };
         let OutcomeCounts { proofs, wire_proofs, .. } = limit_hit.outcomes;
         let attempts = limit.attempts;
         let rank = Rank::new(limit_hit.verified, proofs + wire_proofs, attempts.into(), attempts);
         let mut room = std::mem::take(&mut self.room);
-        let rank_of = |open: &Open| {
-            let limit = self.limit(open.key, open.episode.limit());
-            limit.map(|limit| open.episode.rank(limit, time))
+        let rank_of = |episode: &Episode| {
+            let limit = self.limit(episode.key, episode.limit());
+            limit.map(|limit| episode.rank(limit, time))
         };
-        let held = |(&id, open): (&EpisodeId, &Open)| {
-            rank_of(open).map(|rank| Held { id, network: open.key.source.0, rank })
+        let held = |(place, episode): (usize, &Episode)| {
+            let (id, network) = (EpisodeId(episode.number()), episode.key.source.0);
+            rank_of(episode).map(|rank| Held { id, place, network, rank })
         };
-        let weakest = room.instead_of(
-            (key.source.0, rank),
-            time,
-            || self.open.iter().filter_map(held).collect(),
-            |id| self.open.get(&id).and_then(rank_of),
-        );
+        let open = self.all.iter().enumerate().filter(|(_, episode)| episode.is_open);
+        let rank_now =
+            |held: &Held| is_open(&self.all, held.place, held.id).then(|| rank_of(&self.all[held.place]))?;
+        let weakest = room.instead_of((key.source.0, rank), time, open.filter_map(held), rank_now);
         self.room = room;
-        if let Some(weakest) = weakest {
-            self.close(weakest, time, Ended::Room);
+        match weakest {
+            None => Opened::Refused,
+            Some(weakest) if self.close(weakest.place, time, Ended::Room, send) => Opened::Yes,
+            Some(_) => Opened::Dropped,
         }
-        weakest.is_some()
     }
 }
 
@@ -153,10 +161,9 @@ mod tests {
         comes: (IpNet, Rank),
         second: i64,
     ) -> Option<u64> {
-        let held =
-            || all.iter().map(|&(id, network, rank)| Held { id: EpisodeId(id), network, rank }).collect();
-        let now = |id: EpisodeId| all.iter().find(|(other, ..)| *other == id.0).map(|(.., rank)| *rank);
-        room.instead_of(comes, at(second), held, now).map(|id| id.0)
+        let held = all.iter().map(|&(id, network, rank)| Held { id: EpisodeId(id), place: 0, network, rank });
+        let now = |held: &Held| all.iter().find(|(other, ..)| *other == held.id.0).map(|(.., rank)| *rank);
+        room.instead_of(comes, at(second), held, now).map(|held| held.id.0)
     }
 
     #[test]
