@@ -96,8 +96,17 @@ impl CounterStage {
         }
         flag();
         self.episodes.advance(attempt.time, &|event| self.handoff.offer(event));
-        if self.count_unflagged(met, &attempt) {
-            return true;
+        match self.episodes.of(&attempt.key).map(|episode| episode.lasts_at(attempt.time)) {
+            Some(true) => {
+                self.count_unflagged(met, &attempt);
+                return true;
+            }
+            // Its end still has to be told.
+            Some(false) => {
+                self.note_dropped(met.watch);
+                return false;
+            }
+            None => (),
         }
         let Some(limit_hit) = self.limit_hit(met, slot, attempt, now) else { return false };
         let opened = self.episodes.start(limit_hit, &|event| self.handoff.offer(event));
@@ -109,11 +118,11 @@ impl CounterStage {
         opened == Opened::Yes
     }
 
-    /// Counts an attempt for the open episode of its source, if there is one: the slot by which that was known gave
-    /// way, and the source has another one by now. One whose outcome changed was counted when it came.
-    fn count_unflagged(&mut self, met: &Met, attempt: &Attempt) -> bool {
-        let Some(episode) = self.episodes.of(&attempt.key) else { return false };
-        let Some(counter) = self.watches[met.watch].counter(met.counted) else { return false };
+    /// Counts an attempt for the open episode of its source: the slot by which that was known gave way, and the source
+    /// has another one by now. One whose outcome changed was counted when it came.
+    fn count_unflagged(&mut self, met: &Met, attempt: &Attempt) {
+        let Some(episode) = self.episodes.of(&attempt.key) else { return };
+        let Some(counter) = self.watches[met.watch].counter(met.counted) else { return };
         let is_its_own = counter.limits[met.limit] == episode.limit();
         let span = counter.table.span(&met.recorded, met.limit).filter(|_| is_its_own);
         match met.counted {
@@ -126,7 +135,6 @@ impl CounterStage {
                 }
             }
         }
-        true
     }
 
     /// What the episode begins with.

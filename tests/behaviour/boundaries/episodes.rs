@@ -1,8 +1,8 @@
 //! Episodes: when they end, how often they are reported, how many there may be.
 
 use super::{HOST, OTHER, THIRD};
-use crate::rig::Setup;
 use crate::rig::syn::{Syn, every, merged, syn};
+use crate::rig::{Setup, Watch};
 
 /// Two attempts 0.1 s apart, the second at this second: they meet 2/1s.
 fn pair(second: f64, src: &str) -> [Syn; 2] {
@@ -103,6 +103,15 @@ fn as_many_episodes_as_allowed_are_open_and_the_rest_is_counted() {
         assert_eq!(found.stats.episodes_refused, refused, "{most} episodes at most");
         assert_eq!(found.stats.episodes, 3 - refused);
     }
+}
+
+#[test]
+fn a_source_that_finds_no_room_counts_for_its_network() {
+    let syns = pair(0.5, OTHER).into_iter().chain(every(0.1, 3, 0.6, HOST));
+    let mut setup = Setup::with(&["2/1s"]).max_episodes(1);
+    setup.watches = vec![Watch::with(&["2/1s"]).networks("3/10s")];
+    let found = setup.run(syns);
+    assert_eq!((found.stats.episodes, found.stats.episodes_refused), (1, 2), "HOST, and its network");
 }
 
 #[test]
