@@ -10,12 +10,14 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches as _};
 
 mod usage;
+mod client;
 mod firewall;
 mod help;
 mod options;
 mod watch_options;
 mod located;
 
+pub(crate) use client::Client;
 pub(crate) use firewall::Firewall;
 pub use located::Place;
 pub(crate) use located::{FilePlace, Located};

@@ -83,6 +83,8 @@ pub struct Settings {
     pub files: Vec<PathBuf>,
     /// The address of the metrics page, if any; live only.
     pub metrics: Option<SocketAddr>,
+    /// The control socket, if any; live only.
+    pub control: Option<PathBuf>,
     /// The prefix of lines on standard error.
     pub log_format: LogFormat,
     /// Whether to show times in UTC.

@@ -47,6 +47,7 @@ impl From<&Error> for ExitCode {
             | Error::Command { .. }
             | Error::WriteAs { .. }
             | Error::Listen { .. }
+            | Error::Control { .. }
             | Error::Authorities { .. }
             | Error::Database { .. }
             | Error::Firewall(_)
@@ -157,6 +158,7 @@ mod tests {
                 },
                 ExitCode::Failure,
             ),
+            (Error::Control { path: path(), why: text() }, ExitCode::Failure),
             (Error::Privileges(PrivilegeError::NoUser(text())), ExitCode::Failure),
             (Error::Privileges(PrivilegeError::NotRoot(text())), ExitCode::Usage),
             (

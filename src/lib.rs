@@ -4,8 +4,8 @@
 //! **capfile**, and hands it over as bytes. **wire** decodes the TCP segment in it. The **engine** asks conntrack whether
 //! it is a connection attempt or the repeat of one, and records attempts in the counters of each watch. An attempt that
 //! meets a limit is a limit hit: the **detect** thread opens, updates and closes episodes. What it sends is an alert, which
-//! **report** enriches and writes, and on which **act** acts. **suggest** proposes limits from a whole capture, and
-//! **threads** starts and joins all of them.
+//! **report** enriches and writes, and on which **act** acts. **suggest** proposes limits from a whole capture,
+//! **control** tells clients how a live run stands, and **threads** starts and joins all of them.
 //!
 //! A room imports from those above it in this list, never from those below.
 
@@ -22,6 +22,7 @@ pub mod detect;
 pub mod report;
 pub mod act;
 mod suggest;
+pub mod control;
 
 // What holds it together.
 pub mod cli;

@@ -1,14 +1,14 @@
 //! The program from its arguments to its exit code: parse, open, run, report.
 //!
-//! The first argument decides whether this process is the monitor, one of its helpers (`run/helpers.rs`) or a command
-//! about the firewall (`run/firewall.rs`).
+//! The first argument decides whether this process is the monitor, one of its helpers (`run/helpers.rs`), a command
+//! about the firewall (`run/firewall.rs`) or one that asks the running service (`run/client.rs`).
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use crate::capture;
-use crate::cli::{Cli, Firewall, Stop};
+use crate::cli::{Cli, Client, Firewall, Stop};
 use crate::config::{Input, Refused, Settings, UsageError};
 use crate::error::{Error, PrivilegeError};
 use crate::exit_code::ExitCode;
@@ -18,6 +18,7 @@ use crate::report::enrich::Databases;
 use crate::report::{Console, LogFormat, Priority, summary};
 use crate::threads::{self, Again, Outcome};
 
+mod client;
 mod firewall;
 mod helpers;
 
@@ -30,6 +31,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match Firewall::read(arguments.iter().cloned()) {
         Ok(None) => {}
         Ok(Some(command)) => return run_firewall(&command),
+        Err(stop) => return show(&stop),
+    }
+    match Client::read(arguments.iter().cloned()) {
+        Ok(None) => {}
+        Ok(Some(command)) => return run_client(&command),
         Err(stop) => return show(&stop),
     }
     match Cli::read(arguments) {
@@ -97,6 +103,22 @@ fn run_firewall(command: &Firewall) -> ExitCode {
     match firewall::run(command) {
         Ok(lines) => print(&lines),
         Err(error) => fail(&Console::stderr(LogFormat::Auto), &error, ExitCode::Failure),
+    }
+}
+
+fn run_client(command: &Client) -> ExitCode {
+    let console = Console::stderr(LogFormat::Auto);
+    let shown = client::run(command, |shown| {
+        let is_read = io::stdout().write_all(shown.text.as_bytes()).is_ok();
+        shown.note.iter().for_each(|note| {
+            console.line(Priority::Info, &format!("synwatch: {note}"));
+        });
+        is_read
+    });
+    match shown {
+        // A closed stream is no failure.
+        Ok(()) => ExitCode::Done,
+        Err(error) => fail(&console, &error, ExitCode::Failure),
     }
 }
 

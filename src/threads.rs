@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   read-ahead ──Piece──▶ capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
-//!      (replay)            │                                      └── metrics (with --metrics): serves what a sink left
+//!      (replay)            │                                      ├── metrics (with --metrics): serves what a sink left
+//!                          │                                      ├── control (live, with --control): likewise
 //!                          └────────Kept──▶ writer (with -w)      └──Case──▶ filer (with --report-dir)
 //! ```
 //!
@@ -19,13 +20,14 @@ use crossbeam_channel::bounded;
 use self::actions::Actions;
 use self::counting::{Capturing, Heeds};
 use self::memory::{memory, recent_attempts, tables};
-use self::outputs::{advice, exporter, sinks, suggestions};
+use self::outputs::{advice, control, exporter, sinks, suggestions};
 use self::reload::{Identities, Identity};
 use crate::act::Scope;
 use crate::base::hash::Key;
 use crate::base::zone::Zone;
 use crate::capture::{self, Expression, Filter, LANES, Live, Opening, Progress, Replay};
 use crate::config::{Input, LiveSettings, Refused, ReplayInput, Settings};
+use crate::control::{Server, Socket, State};
 use crate::detect::Detector;
 use crate::detect::{Sink, Sinks};
 use crate::engine::baseline::Budget;
@@ -37,7 +39,7 @@ use crate::engine::watch::PortSet;
 use crate::engine::{Counting, Handoff, Parts};
 use crate::error::Error;
 use crate::os::privileges::{self, Plan};
-use crate::os::service::{self, Watchdog};
+use crate::os::service::{self, StatusText, Watchdog};
 use crate::os::signals::Signals;
 use crate::report::{CaptureWriter, Console, Metrics, Page, Priority};
 use crate::suggest::Suggestion;
@@ -147,6 +149,7 @@ impl Run {
     ) -> Result<Outcome, Error> {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
         let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
+        let socket = settings.control.as_deref().map(control).transpose()?.flatten();
         // Everything that needs privileges is open. Report files are opened without privileges, because rotation opens
         // them again that way.
         let held = privileges::drop(&Plan { user: self.user, ..Plan::new(settings) })?;
@@ -165,6 +168,15 @@ impl Run {
             sinks.push(metrics);
             (exporter, page)
         });
+        let state = State::new(interfaces.clone(), actions.blocks(), socket.as_ref().map(Socket::wake));
+        let subject = format!("capturing on {}", interface_names(settings));
+        if self.is_live {
+            sinks.push(state.feed());
+            // After the feed, whose state it shows.
+            if let Some(status) = StatusText::from_environment(subject.clone(), state.clone()) {
+                sinks.push(status);
+            }
+        }
         // The last sink: a hang in any other one stops the watchdog's messages.
         if let Some(watchdog) = Watchdog::from_environment() {
             sinks.push(watchdog);
@@ -227,21 +239,32 @@ impl Run {
             spawn("metrics", serve).map(|thread| (thread, stop))
         });
         let metrics = metrics.transpose()?;
+        let control = socket.map(|socket| {
+            let server = Server::new(socket, state.clone(), zone);
+            let stop = server.stop();
+            spawn("control", move || server.run()).map(|thread| (thread, stop))
+        });
+        let control = control.transpose()?;
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&receiver))?;
         let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
-        let heeds = Heeds { signals: signals.clone(), changes, allow_self: settings.allow_self };
+        let heeds = Heeds {
+            signals: signals.clone(),
+            changes,
+            state: state.clone(),
+            allow_self: settings.allow_self,
+        };
         let capturing = match packets {
             Packets::Live(source) => Capturing::live(*source, counting, heeds)?,
             Packets::Replay(source) => Capturing::replay(*source, counting, heeds)?,
         };
 
-        if let Input::Live(live) = &settings.input {
-            service::ready(&format!("capturing on {}", live.interfaces.join(", ")));
+        if is_live {
+            service::ready(&subject, &state);
         }
-        if let Some(again) = again.filter(|_| self.is_live) {
-            reloader.serve(again, console);
+        if let Some(again) = again.filter(|_| is_live) {
+            reloader.serve(again, console, &state);
         }
         let (failures, baselines) = capturing.join();
         if is_live {
@@ -255,6 +278,10 @@ impl Run {
         actions.finish();
         stats.reports_lost = sinks.lost();
         if let Some((thread, stop)) = metrics {
+            stop.stop();
+            join(thread);
+        }
+        if let Some((thread, stop)) = control {
             stop.stop();
             join(thread);
         }
@@ -288,6 +315,13 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 fn looks_back(settings: &Settings) -> Duration {
     let windows = settings.watches.iter().flat_map(|watch| watch.limits.iter()).map(|limit| limit.window);
     windows.max().unwrap_or_default().max(conntrack::LOOKS_BACK)
+}
+
+fn interface_names(settings: &Settings) -> String {
+    match &settings.input {
+        Input::Live(live) => live.interfaces.join(", "),
+        Input::Replay(_) | Input::ListInterfaces | Input::Nothing => String::new(),
+    }
 }
 
 fn rules(settings: &Settings) -> Rules {

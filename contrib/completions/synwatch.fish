@@ -35,6 +35,7 @@ complete -c synwatch -l buffer -d 'The kernel\'s buffer for each interface' -r
 complete -c synwatch -s c -l config -d 'Read this configuration file (TOML), too' -r -F
 complete -c synwatch -l user -d 'Go on as this user, once all is open that needs root' -r
 complete -c synwatch -l metrics -d 'Show the counters to Prometheus at this address' -r
+complete -c synwatch -l control -d 'Socket that tells clients how the service stands, or "off"' -r
 complete -c synwatch -l log-format -d 'Begin lines of the log with their priority: auto, plain, journald' -r
 complete -c synwatch -s D -l list-interfaces -d 'List the interfaces that can be watched, and exit'
 complete -c synwatch -l promisc -d 'See what is addressed to other hosts, too (promiscuous mode)'

@@ -5,6 +5,7 @@ pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
        synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
        synwatch [OPTIONS] -c <FILE>
        synwatch -D
+       synwatch status|episodes [--socket <PATH>] [--json] [--watch]
        synwatch blocked
        synwatch unblock <ADDR>|--all";
 
@@ -52,6 +53,9 @@ Examples:
       synwatch -i eth0 --block nft
       synwatch blocked
       synwatch unblock 192.0.2.1
+  See how the running service stands, and which episodes are open:
+      synwatch status
+      synwatch episodes --json
   Keep evidence of each episode, for the provider of its source:
       synwatch -i eth0 --report-dir /var/lib/synwatch --report-from abuse@example.org
   List the sources and their attempts by means of jq:

@@ -326,6 +326,13 @@ pub struct Cli {
     #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
     pub metrics: Option<Located>,
 
+    /// Socket that tells clients how the service stands, or "off"
+    ///
+    /// For synwatch status and synwatch episodes. Root and members of the group synwatch can connect; a client can read
+    /// and change nothing. By default there is none where its folder is not there: systemd makes it. Live only.
+    #[arg(long, value_name = "PATH", default_value = crate::control::PATH, help_heading = SERVICE, hide_short_help = true)]
+    pub control: Located,
+
     /// Begin lines of the log with their priority: auto, plain, journald
     ///
     /// "journald" puts a priority as <4> before each line on standard error, which systemd's journal takes for its own:

@@ -63,10 +63,11 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// Keys for live runs, further outputs and actions: `-r` ignores them.
-const LIVE_ALONE: [&str; 18] = [
+const LIVE_ALONE: [&str; 19] = [
     "interface",
     "json",
     "metrics",
+    "control",
     "stats_interval",
     "write",
     "write_max",

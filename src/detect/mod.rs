@@ -5,6 +5,7 @@
 //! packets and reads no clock: ticks on the same channel carry the time.
 
 pub mod alert;
+mod open;
 mod report;
 mod sink;
 mod visibility;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 
+pub use open::OpenEpisodes;
 pub use sink::Sink;
 pub(crate) use sink::Sinks;
 
@@ -103,6 +105,9 @@ impl<S: Sink> Detector<S> {
                 self.sink.beat(&beat);
             }
             Event::Step(from, to) => self.step(from, to),
+            Event::Listed(snapshots, others) => {
+                self.sink.open(&Arc::new(self.listed(&snapshots, others)));
+            }
             Event::Restart(now) => {
                 self.stats_due = None;
                 self.sink.tick(now);

@@ -1,6 +1,9 @@
 //! Where alerts go: what the detector drives.
 
+use std::sync::Arc;
+
 use crate::base::time::Timestamp;
+use crate::detect::OpenEpisodes;
 use crate::detect::alert::Alert;
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
@@ -35,6 +38,9 @@ pub trait Sink: Send {
 
     /// Handles the heartbeat, which has passed all stages from the source on. In live runs it comes once a second.
     fn beat(&mut self, _beat: &Beat) {}
+
+    /// Handles the open episodes as they stand.
+    fn open(&mut self, _open: &Arc<OpenEpisodes>) {}
 
     /// Reopens the file under the same name: log rotation has moved the old one away.
     fn reopen(&mut self) {}
@@ -99,6 +105,10 @@ impl Sink for Sinks {
 
     fn beat(&mut self, beat: &Beat) {
         self.0.iter_mut().for_each(|sink| sink.beat(beat));
+    }
+
+    fn open(&mut self, open: &Arc<OpenEpisodes>) {
+        self.0.iter_mut().for_each(|sink| sink.open(open));
     }
 
     fn reopen(&mut self) {

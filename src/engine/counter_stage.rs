@@ -199,6 +199,12 @@ impl CounterStage {
         self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
     }
 
+    /// Lists open episodes, at most so many, if there is room to tell it. Says whether there was.
+    pub(super) fn list_episodes(&self, most: usize) -> bool {
+        let (listed, others) = self.episodes.list(most);
+        self.handoff.offer(Event::Listed(listed, others))
+    }
+
     /// Has log files opened again.
     pub(super) fn reopen(&self) {
         if let Some(writer) = &self.writer {

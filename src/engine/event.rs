@@ -34,6 +34,8 @@ pub enum Event {
     Tick(Timestamp, Stats),
     /// The counting thread is alive, and tells this: once a second of the machine's own time, live.
     Beat(Box<Beat>),
+    /// These episodes are open, in the order in which they began, and so many others. A client has asked.
+    Listed(Vec<Snapshot>, usize),
     /// The clock stepped back, from the first time to the second. The ends of all episodes follow, and then
     /// [`Event::Restart`].
     Step(Timestamp, Timestamp),

@@ -172,6 +172,13 @@ impl Counting {
         self.engine.counters.beat(interfaces);
     }
 
+    /// Lists open episodes for the detector, at most so many. Says whether it could: it is left out where the detector
+    /// is behind.
+    pub fn list_episodes(&mut self, most: usize) -> bool {
+        self.flush();
+        self.engine.counters.list_episodes(most)
+    }
+
     /// Has the statistics shown.
     pub fn show(&mut self) {
         self.flush();

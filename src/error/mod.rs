@@ -76,6 +76,14 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The control socket cannot be made.
+    #[error("cannot listen at {path:?} for --control: {why}")]
+    Control {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Rights cannot be given up.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),

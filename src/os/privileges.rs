@@ -45,6 +45,8 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// Folders in which folders with files may be created.
     pub fill: Vec<PathBuf>,
+    /// Folders in which files may be removed.
+    pub remove: Vec<PathBuf>,
     /// TCP ports that may be connected to; `None`: all.
     pub connect: Option<Vec<u16>>,
     /// Whether abstract Unix sockets of other processes may be connected to.

@@ -9,19 +9,55 @@ use std::io;
 
 use sd_notify::NotifyState;
 
+use crate::control::State;
 use crate::detect::Sink;
 use crate::detect::alert::Alert;
 use crate::engine::stats::Beat;
 use crate::error::Cause;
 
 /// Reports that the start is complete, with a status of what is watched.
-pub(crate) fn ready(status: &str) {
-    warn_of(sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]));
+pub(crate) fn ready(capturing: &str, state: &State) {
+    warn_of(sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&text(capturing, state))]));
 }
 
 /// Reports that the run ends.
 pub(crate) fn stopping() {
     warn_of(sd_notify::notify(&[NotifyState::Stopping]));
+}
+
+/// Keeps the service manager's status text up to date: what is captured on, and [`State::line`]. It is sent once a
+/// second at most, and only when it has changed.
+pub(crate) struct StatusText {
+    capturing: String,
+    state: State,
+    sent: String,
+}
+
+impl StatusText {
+    /// `None` if no service manager asks for messages (`$NOTIFY_SOCKET`).
+    pub(crate) fn from_environment(capturing: String, state: State) -> Option<Self> {
+        std::env::var_os("NOTIFY_SOCKET")?;
+        let sent = text(&capturing, &state);
+        Some(Self { capturing, state, sent })
+    }
+}
+
+impl Sink for StatusText {
+    fn alert(&mut self, _: &Alert) {}
+
+    fn beat(&mut self, _: &Beat) {
+        let text = text(&self.capturing, &self.state);
+        if text == self.sent {
+            return;
+        }
+        // A service manager that has gone is warned of with the messages that matter.
+        let _ = sd_notify::notify(&[NotifyState::Status(&text)]);
+        self.sent = text;
+    }
+}
+
+fn text(capturing: &str, state: &State) -> String {
+    format!("{capturing}; {}", state.line())
 }
 
 /// Feeds the service manager's watchdog. It must be the last sink.

@@ -27,6 +27,7 @@ pub(crate) use eve::{Eve, record_of};
 pub(crate) use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub use metrics::{Metrics, Page};
+pub(crate) use record::{AlertRecord, Counted};
 pub(crate) use syslog::Syslog;
 pub use text::Text;
-pub(crate) use text::{Elapsed, Rate};
+pub(crate) use text::{Elapsed, Rate, line_of};

@@ -32,7 +32,7 @@ const CATEGORY: &str = "Attempted Denial of Service";
 
 /// `event_type: alert`.
 #[derive(Serialize)]
-pub(super) struct AlertRecord<'a> {
+pub(crate) struct AlertRecord<'a> {
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_iface: Option<&'a str>,
@@ -120,7 +120,7 @@ struct Episode<'a> {
 }
 
 impl<'a> AlertRecord<'a> {
-    pub(super) fn new(alert: &'a Alert, zone: &Zone) -> Self {
+    pub(crate) fn new(alert: &'a Alert, zone: &Zone) -> Self {
         let (in_iface, pcap_filename) = match &alert.trigger.origin {
             Origin::Interface(name) => (Some(&**name), None),
             Origin::File(name) => (None, Some(&**name)),
@@ -213,11 +213,12 @@ impl<'a> Episode<'a> {
 pub(super) struct StatsRecord {
     timestamp: String,
     event_type: &'static str,
-    stats: Sections,
+    stats: Counted,
 }
 
+/// The counters, as a record of statistics has them.
 #[derive(Serialize)]
-struct Sections {
+pub(crate) struct Counted {
     capture: Capture,
     synwatch: Counters,
 }
@@ -264,6 +265,12 @@ struct Counters {
 
 impl StatsRecord {
     pub(super) fn new(now: Timestamp, stats: &Stats, zone: &Zone) -> Self {
+        Self { timestamp: zone.eve(now).to_string(), event_type: "stats", stats: Counted::new(stats) }
+    }
+}
+
+impl Counted {
+    pub(crate) fn new(stats: &Stats) -> Self {
         let capture = Capture {
             kernel_packets: stats.kernel_packets,
             kernel_drops: stats.losses.kernel,
@@ -297,8 +304,7 @@ impl StatsRecord {
             clock_steps: stats.clock_steps,
             losses: LossCounts::from(stats.losses),
         };
-        let timestamp = zone.eve(now).to_string();
-        Self { timestamp, event_type: "stats", stats: Sections { capture, synwatch } }
+        Self { capture, synwatch }
     }
 }
 

@@ -69,6 +69,11 @@ impl LineSink for Text {
     }
 }
 
+/// The line of a report, without colours.
+pub(crate) fn line_of(alert: &Alert, zone: &Zone) -> String {
+    Line { alert, zone, colour: false }.to_string()
+}
+
 /// The line of one report.
 struct Line<'a> {
     alert: &'a Alert,

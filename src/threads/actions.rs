@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use super::{join, spawn};
-use crate::act::{Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook};
+use crate::act::{Allowed, Blocker, Blocks, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook};
 use crate::base::zone::Zone;
 use crate::capture;
 use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
@@ -41,6 +41,8 @@ pub(super) struct Ready {
     names: Option<Names>,
     databases: Databases,
     mark: Option<Mark>,
+    /// The blocks in force, if sources are blocked rather than printed.
+    blocks: Option<Blocks>,
 }
 
 /// The name and the body of a thread.
@@ -103,12 +105,15 @@ impl Actions {
             threads.push(("webhook", Box::new(move || post.run())));
         }
         let mut mark: Option<Mark> = None;
+        let mut in_force = None;
         if let Some((bounds, guard, protected)) = self.block {
+            let is_in_force = guard.is_some();
             let (sender, blocker) = match guard {
                 Some(guard) => Blocker::guarding(guard, bounds, protected, capture::now()),
                 None => Blocker::printing(bounds, protected, is_live),
             };
             let blocks = blocker.blocks();
+            in_force = is_in_force.then(|| blocks.clone());
             mark = Some(Box::new(move |alert| blocks.mark(alert)));
             sinks.push(sender);
             threads.push(("blocker", Box::new(move || blocker.run())));
@@ -125,7 +130,7 @@ impl Actions {
             sinks.push(collector);
             threads.push(("filer", Box::new(move || filer.run())));
         }
-        Ready { threads, resolvers, names, databases: self.databases, mark }
+        Ready { threads, resolvers, names, databases: self.databases, mark, blocks: in_force }
     }
 }
 
@@ -134,6 +139,11 @@ impl Ready {
     pub(super) fn name(&mut self, sinks: Sinks, is_live: bool) -> Named<Sinks> {
         let databases = std::mem::take(&mut self.databases);
         Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
+    }
+
+    /// The blocks in force, if sources are blocked.
+    pub(super) fn blocks(&self) -> Option<Blocks> {
+        self.blocks.clone()
     }
 
     /// Takes the names and databases for use without reports.

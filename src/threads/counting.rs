@@ -7,6 +7,8 @@ use std::thread::JoinHandle;
 use super::reload::Changes;
 use super::{join, spawn};
 use crate::capture::{Live, Replay, Source, Step, links};
+use crate::control::State;
+use crate::detect::OpenEpisodes;
 use crate::engine::Counting;
 use crate::engine::baseline::Baseline;
 use crate::error::Error;
@@ -23,6 +25,7 @@ pub(super) struct Capturing {
 pub(super) struct Heeds {
     pub(super) signals: Signals,
     pub(super) changes: Changes,
+    pub(super) state: State,
     /// Whether own addresses are allowed at the start.
     pub(super) allow_self: bool,
 }
@@ -59,7 +62,7 @@ impl Capturing {
 
 /// The thread that reads and counts.
 fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u64, Vec<Vec<Baseline>>) {
-    let Heeds { signals, changes, mut allow_self } = heeds;
+    let Heeds { signals, changes, state, mut allow_self } = heeds;
     let mut own = Vec::new();
     loop {
         if let Some(changed) = source.own_addresses() {
@@ -71,6 +74,7 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
         counting.note(source.received());
         if source.is_beat() {
             counting.beat(source.received_by_interface());
+            state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
         }
         if signals.take_reopen() {
             counting.reopen();

@@ -1,12 +1,14 @@
 //! Creates the outputs: reports, metrics and suggestions.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::memory::grouping;
 use crate::act;
 use crate::base::zone::Zone;
 use crate::config::{Output, Settings, WatchSettings};
+use crate::control::{self, Socket, Unbound};
 use crate::detect::Sinks;
 use crate::engine::baseline::Baseline;
 use crate::error::{Error, OpenError};
@@ -23,6 +25,25 @@ pub(super) fn exporter(address: SocketAddr, console: &Console) -> Result<Exporte
         _ => log::info!("metrics at {}", exporter.url()),
     }
     Ok(exporter)
+}
+
+/// The control socket, if there is one: without systemd nobody may have made the folder of the default one.
+pub(super) fn control(path: &Path) -> Result<Option<Socket>, Error> {
+    match Socket::bind(path) {
+        Ok(socket) => {
+            log::info!("control socket at {path:?}");
+            Ok(Some(socket))
+        }
+        Err(Unbound::Taken) => {
+            log::warn!("no control socket: another synwatch listens at {path:?} (--control)");
+            Ok(None)
+        }
+        Err(why) if path == Path::new(control::PATH) => {
+            log::info!("no control socket at {path:?}: {why}");
+            Ok(None)
+        }
+        Err(why) => Err(Error::Control { path: path.to_owned(), why: why.to_string() }),
+    }
 }
 
 pub(super) fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {

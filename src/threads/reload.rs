@@ -19,6 +19,7 @@ use super::{Again, filter, looks_back, rules, watched};
 use crate::act::Allowed;
 use crate::capture::{Filter, is_ethernet};
 use crate::config::{Refused, Settings};
+use crate::control::State;
 use crate::engine::event;
 use crate::engine::{Coming, Reload, Watching};
 use crate::error::Error;
@@ -102,9 +103,14 @@ enum Unchanged {
 
 impl Reloader {
     /// Serves reload requests until the capture thread has ended.
-    pub(super) fn serve(mut self, again: Again<'_>, console: &Console) {
+    pub(super) fn serve(mut self, again: Again<'_>, console: &Console, state: &State) {
         while self.asked.recv().is_ok() {
-            match again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings)) {
+            let changed = again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings));
+            state.reloaded(match &changed {
+                Ok(()) => Ok(self.settings.to_string()),
+                Err(why) => Err(why.to_string()),
+            });
+            match changed {
                 Ok(()) if self.settings.summary => {
                     console.line(
                         Priority::Info,

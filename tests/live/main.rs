@@ -23,6 +23,7 @@ mod actions;
 mod attacks;
 mod block;
 mod captures;
+mod control;
 mod crowd;
 mod devices;
 mod evidence;

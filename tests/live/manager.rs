@@ -21,11 +21,12 @@ fn the_service_manager_learns_of_start_life_and_end() {
     let mut command = synwatch(&scene.gateway, "-v -i outer -i inner -l 30/1h --user nobody");
     command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env("WATCHDOG_USEC", "30000000");
     let mut program = Program::start(command);
-    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer, inner\n");
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer, inner; open episodes: 0, losses: 0\n");
     program.err.wait_for_several("capturing on", 2);
     // The heartbeat needs no packets, and packets do not delay it.
     assert_eq!(manager.hear(), "WATCHDOG=1\n");
     scene.flood(&[ATTACKER], 35, 1000);
+    assert_eq!(manager.hear_status(), "STATUS=capturing on outer, inner; open episodes: 1, losses: 0\n");
     assert_eq!(manager.hear(), "WATCHDOG=1\n");
 
     program.signal(Signal::TERM);
@@ -44,7 +45,7 @@ fn without_a_watchdog_only_start_and_end_are_sent() {
     let mut command = synwatch(&scene.gateway, "-v -i outer -l 5/1h --stats-interval 1s --json -");
     command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env_remove("WATCHDOG_USEC");
     let mut program = Program::start(command);
-    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer\n");
+    assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer; open episodes: 0, losses: 0\n");
     // Seconds have passed by then, in which a watchdog would have been fed.
     program.out.wait_for_several(r#""event_type":"stats""#, 3);
     program.signal(Signal::TERM);
@@ -78,7 +79,7 @@ fn a_thread_that_hangs_stops_the_watchdog_messages() {
         command.env("NOTIFY_SOCKET", manager.path().as_os_str()).env("WATCHDOG_USEC", "30000000");
         command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let program = Program::adopt(command.spawn().unwrap());
-        assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer\n");
+        assert_eq!(manager.hear(), "READY=1\nSTATUS=capturing on outer; open episodes: 0, losses: 0\n");
         program
     };
     let (manager, other) = (Manager::listen(), Manager::listen());
@@ -102,6 +103,9 @@ fn a_thread_that_hangs_stops_the_watchdog_messages() {
     let ended = program.stop(Signal::TERM);
     assert_eq!((ended.code, ended.sources("end")), (Some(0), vec!["198.51.100.66"]), "{ended:#?}");
 }
+
+/// How a change of the status text begins.
+const STATUS: &str = "STATUS=";
 
 /// A pipe filled to its capacity.
 struct FullPipe {
@@ -162,7 +166,7 @@ impl Manager {
         self.hear_all().is_empty()
     }
 
-    /// All messages since the last call.
+    /// All messages since the last call, except changes of the status text.
     fn hear_all(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
         let mut told = [0; 1024];
@@ -170,13 +174,23 @@ impl Manager {
             let length = self.socket.recv(&mut told).ok()?;
             Some(String::from_utf8(told[..length].to_vec()).unwrap())
         })
+        .filter(|told| !told.starts_with(STATUS))
         .collect();
         self.socket.set_nonblocking(false).unwrap();
         all
     }
 
-    /// The next message.
+    /// The next message that is no change of the status text.
     fn hear(&self) -> String {
+        std::iter::repeat_with(|| self.receive()).find(|told| !told.starts_with(STATUS)).unwrap()
+    }
+
+    /// The next change of the status text.
+    fn hear_status(&self) -> String {
+        std::iter::repeat_with(|| self.receive()).find(|told| told.starts_with(STATUS)).unwrap()
+    }
+
+    fn receive(&self) -> String {
         let mut told = [0; 1024];
         let length = loop {
             match self.socket.recv(&mut told) {

@@ -66,6 +66,13 @@ impl Blocks {
         alert.blocked = around.find(|(_, (_, until))| *until > alert.time).map(|(_, (time, _))| *time);
     }
 
+    /// The number of networks that are blocked at this time.
+    #[must_use]
+    pub(crate) fn in_force(&self, now: Timestamp) -> usize {
+        let blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        blocks.values().filter(|(_, until)| *until > now).count()
+    }
+
     fn add(&self, network: IpNet, time: Duration, left: Duration, now: Timestamp) {
         let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         blocks.retain(|blocked, (_, until)| *until > now && !network.contains(blocked));

@@ -1,6 +1,8 @@
 //! The settings of a service.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::SocketAddr as UnixAddr;
+use std::path::PathBuf;
 
 use super::value::wrong;
 use crate::cli::Cli;
@@ -20,5 +22,25 @@ pub(super) fn metrics(cli: &Cli) -> Result<Option<SocketAddr>, UsageError> {
             let cause = "not a port, nor an address with one (9925, 127.0.0.1:9925, [::1]:9925)";
             Err(wrong("metrics", written, cause))
         }
+    }
+}
+
+/// The path of the control socket. It is absolute, since clients have a folder of their own.
+pub(super) fn control(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
+    let written = &cli.control;
+    if !cli.read.is_empty() {
+        return match cli.is_given("control") {
+            true => Err(wrong("control", written, "a replay has none (give it with -i)")),
+            false => Ok(None),
+        };
+    }
+    let path = PathBuf::from(&written.value);
+    match () {
+        () if written.value == "off" => Ok(None),
+        () if !path.is_absolute() => Err(wrong("control", written, "not an absolute path, nor off")),
+        () if UnixAddr::from_pathname(&path).is_err() => {
+            Err(wrong("control", written, "too long for a socket (107 bytes at most)"))
+        }
+        () => Ok(Some(path)),
     }
 }

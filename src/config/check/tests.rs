@@ -75,6 +75,7 @@ fn the_defaults_are_those_of_the_help() {
         block: None,
         user: None,
         metrics: None,
+        control: Some("/run/synwatch/control".into()),
         log_format: LogFormat::Auto,
         files: Vec::new(),
         utc: false,
@@ -339,4 +340,20 @@ fn the_system_log_is_for_live_runs() {
     assert_eq!(socket("-i eth0"), Ok(None));
     let error = socket("-r a.pcap --syslog").unwrap_err();
     assert_eq!(error, r#"syslog "/dev/log": a replay has none (pipe its reports to logger)"#);
+}
+
+#[test]
+fn the_control_socket_is_an_absolute_path_or_off() {
+    let control = |arguments: &str| settings(arguments).map(|settings| settings.control);
+    assert_eq!(control("-i eth0 --control off"), Ok(None));
+    assert_eq!(control("-i eth0 --control /srv/x"), Ok(Some("/srv/x".into())));
+    assert_eq!(control("-r a.pcap"), Ok(None), "a replay has none");
+    let longest = format!("/{}", "x".repeat(106));
+    assert_eq!(control(&format!("-i eth0 --control {longest}")), Ok(Some(longest.clone().into())));
+    for wrong in
+        ["-i eth0 --control here", &format!("-i eth0 --control {longest}x"), "-r a.pcap --control /srv/x"]
+    {
+        let error = settings(wrong).unwrap_err();
+        assert!(error.contains("control"), "{wrong}: {error:?}");
+    }
 }

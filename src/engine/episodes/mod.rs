@@ -344,6 +344,16 @@ impl Episodes {
         true
     }
 
+    /// Open episodes, at most so many, in the order in which they began, and the number of all others.
+    pub(super) fn list(&self, most: usize) -> (Vec<Snapshot>, usize) {
+        let now = self.now.unwrap_or_default();
+        let open = self.all.iter().filter(|episode| episode.is_open).take(most);
+        let mut listed: Vec<_> = open.map(|episode| episode.snapshot(now, &self.losses)).collect();
+        listed.sort_unstable_by_key(|snapshot| snapshot.episode);
+        let others = self.open() - listed.len();
+        (listed, others)
+    }
+
     /// The places of such open episodes, in the order in which they began.
     fn places(&self, is_wanted: impl Fn(&Episode) -> bool) -> Vec<usize> {
         let is_wanted = |place: &usize| self.all[*place].is_open && is_wanted(&self.all[*place]);

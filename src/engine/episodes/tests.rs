@@ -267,3 +267,25 @@ fn a_flood_from_43_000_forged_sources_leaves_every_report_of_a_real_one_in_place
     assert_eq!(of(REAL), [Told::Start, Told::Update, Told::End(Ended::Capture)]);
     assert_eq!(of(HALF_OPEN), [Told::Start, Told::End(Ended::Capture)]);
 }
+
+#[test]
+fn open_episodes_are_listed_in_the_order_in_which_they_began_and_the_rest_counted() {
+    let (reports, mut episodes) = (Reports::default(), episodes("1/1s", 8));
+    let at = |second| Timestamp::default().after(Duration::from_secs(second));
+    let send = |event| reports.take(event);
+    for number in 0..4_u8 {
+        let mut limit_hit = limit_hit(at(u64::from(number) * 30));
+        limit_hit.attempt.key.source = Source(IpAddr::from([192, 0, 2, number]).into());
+        limit_hit.attempt.key.tag = number.into();
+        assert_eq!(episodes.start(limit_hit, &send), Opened::Yes);
+        episodes.tick(at(u64::from(number) * 30 + 1), Losses::default(), &send);
+    }
+    // The first two have ended by then, and the last one has the place of the first.
+    let listed = |most| {
+        let (listed, others) = episodes.list(most);
+        (listed.iter().map(|snapshot| (snapshot.episode, snapshot.time)).collect::<Vec<_>>(), others)
+    };
+    assert_eq!(listed(8), ([2, 3].map(|episode| (episode, at(91))).to_vec(), 0));
+    assert_eq!((listed(1).0.len(), listed(1).1), (1, 1));
+    assert_eq!(listed(0), (Vec::new(), 2));
+}

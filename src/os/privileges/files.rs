@@ -1,8 +1,9 @@
 //! Landlock: restricts files, TCP ports and signals (landlock(7)).
 //!
 //! Only files named here can be opened from then on; open files stay open. Execution, links, devices and removal of
-//! files are denied everywhere; folders can only be created for evidence. Listening at TCP ports is denied. Signals and
-//! connections to abstract Unix sockets only reach processes with the same restrictions.
+//! folders are denied everywhere; folders can only be created for evidence, and files only be removed in the folder of
+//! the control socket. Listening at TCP ports is denied. Signals and connections to abstract Unix sockets only reach
+//! processes with the same restrictions.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ fn confinement(status: &RestrictionStatus) -> Confinement {
 }
 
 fn rules(plan: &Plan) -> Result<RulesetCreated, RulesetError> {
-    let Plan { read, write, fill, connect, .. } = plan;
+    let Plan { read, write, fill, remove, connect, .. } = plan;
     let mut tcp = BitFlags::from(AccessNet::BindTcp);
     let mut scopes = BitFlags::from(Scope::Signal);
     if connect.is_some() {
@@ -98,7 +99,8 @@ fn rules(plan: &Plan) -> Result<RulesetCreated, RulesetError> {
     let makes = make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg});
     let writes = write.iter().flat_map(|path| written_at(path)).map(|path| (path, makes));
     let fills = fill.iter().map(|path| (path.clone(), makes | AccessFs::MakeDir));
-    for (path, access) in reads.chain(writes).chain(fills) {
+    let removes = remove.iter().map(|path| (path.clone(), AccessFs::RemoveFile.into()));
+    for (path, access) in reads.chain(writes).chain(fills).chain(removes) {
         if let Some(rule) = beneath(&path, access) {
             ruleset = ruleset.add_rule(rule)?;
         }

@@ -52,6 +52,7 @@ impl Plan {
             read: NAMES.map(PathBuf::from).to_vec(),
             write: Vec::new(),
             fill: settings.report_dir.iter().cloned().collect(),
+            remove: settings.control.iter().map(|socket| folder(socket)).collect(),
             connect: ports(settings),
             abstract_sockets: needs_abstract_sockets(),
         };

@@ -24,11 +24,12 @@ pub use database::Databases;
 pub use resolver::system;
 pub(crate) use resolver::{LookUp, Resolver};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::time::Timestamp;
-use crate::detect::Sink;
 use crate::detect::alert::Alert;
+use crate::detect::{OpenEpisodes, Sink};
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
 use crate::engine::subject::Kind;
@@ -115,6 +116,11 @@ impl<S: Sink> Sink for Named<S> {
 
     fn beat(&mut self, beat: &Beat) {
         self.sink.beat(beat);
+    }
+
+    fn open(&mut self, open: &Arc<OpenEpisodes>) {
+        let reports = open.reports.iter().map(|alert| self.completed(alert)).collect();
+        self.sink.open(&Arc::new(OpenEpisodes { reports, others: open.others }));
     }
 
     fn reopen(&mut self) {

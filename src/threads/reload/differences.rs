@@ -32,6 +32,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         verbosity,
         user: _,
         metrics,
+        control,
         log_format,
         files: _,
         expression: _,
@@ -71,6 +72,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         ("fail_on_alert", *fail_on_alert != new.fail_on_alert),
         ("user", old.user() != new.user()),
         ("metrics", *metrics != new.metrics),
+        ("control", *control != new.control),
         ("log_format", *log_format != new.log_format),
         ("quiet or verbose", (*summary, *verbosity) != (new.summary, new.verbosity)),
     ] {

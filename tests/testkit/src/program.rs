@@ -30,6 +30,10 @@ pub fn synwatch(namespace: &Namespace, arguments: &str) -> Command {
     if words.contains(&"-i") && !words.contains(&"--user") {
         command.args(["--user", "root"]);
     }
+    // The service of this machine may have the default socket.
+    if words.contains(&"-i") && !words.contains(&"--control") {
+        command.args(["--control", "off"]);
+    }
     command.args(words).env_remove("RUST_LOG");
     command
 }

@@ -20,10 +20,11 @@ const FROM_REPORTS: [(&str, &str); 4] = [
 ];
 
 /// Files that the program reads or writes without being told their names, and those of its service.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/services", "names of services beyond the usual ones, for --ports"),
     ("/etc/localtime, /usr/share/zoneinfo", "the local time zone, unless --utc is given; TZ names another"),
     ("/etc/synwatch/synwatch.toml", "the service's configuration"),
+    ("/run/synwatch/control", "the socket of the service, where synwatch status and synwatch episodes ask"),
     ("/var/log/synwatch", "what the service writes; it belongs to the user synwatch"),
     (
         "/var/lib/synwatch",

@@ -1,0 +1,207 @@
+//! One connection: a request is read, answered, and the answer written, without ever waiting for the other end.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use super::answer;
+use super::request::{Form, MOST_BYTES, Refusal, Request, Topic};
+use super::state::State;
+use super::status::Status;
+use crate::base::zone::Zone;
+
+/// How long a client may take to end a line that it has begun, or to read its answer, and the detector to give its
+/// part of it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client's rest after each answer: one that asks without end takes no processor from the packets.
+const REST: Duration = Duration::from_millis(50);
+
+/// Maximum size of one read, in bytes.
+const CHUNK: usize = 8 * 1024;
+
+/// What answers are made of.
+pub(super) struct Sources {
+    pub(super) state: State,
+    pub(super) zone: Zone,
+}
+
+/// A connected client.
+pub(super) struct Client {
+    stream: UnixStream,
+    /// What it has sent and was not answered yet: less than a request and a chunk.
+    input: Vec<u8>,
+    /// The answer that it reads, and how far it has.
+    output: Vec<u8>,
+    written: usize,
+    /// An answer that waits for the detector.
+    waiting: Option<Waiting>,
+    /// When the line or answer that has begun must be done.
+    deadline: Option<Instant>,
+    rests_until: Instant,
+    /// Whether it sends nothing more.
+    has_ended: bool,
+}
+
+struct Waiting {
+    form: Form,
+    /// The number of pictures when it asked.
+    pictures: u64,
+}
+
+/// The connection is over.
+struct Gone;
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Client {
+    /// A client whose stream does not block.
+    pub(super) fn new(stream: UnixStream, now: Instant) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            waiting: None,
+            deadline: None,
+            rests_until: now,
+            has_ended: false,
+        }
+    }
+
+    /// What to wait for: nothing more is read from a client before it has read its answer.
+    pub(super) fn events(&self, now: Instant) -> PollFlags {
+        match () {
+            () if !self.output.is_empty() => PollFlags::OUT,
+            () if self.waiting.is_some() || self.rests_until > now || self.has_ended => PollFlags::empty(),
+            () => PollFlags::IN,
+        }
+    }
+
+    /// When to look at it although nothing happens.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let rested = Some(self.rests_until).filter(|until| *until > now);
+        self.deadline.into_iter().chain(rested).min()
+    }
+
+    /// Does what can be done now. Returns whether the client stays.
+    pub(super) fn attend(&mut self, happened: PollFlags, now: Instant, sources: &Sources) -> bool {
+        self.go_on(happened, now, sources).is_ok()
+    }
+
+    fn go_on(&mut self, happened: PollFlags, now: Instant, sources: &Sources) -> Result<(), Gone> {
+        let awaited = self.events(now);
+        if awaited.contains(PollFlags::IN) && !happened.is_empty() {
+            self.read(now)?;
+        } else if awaited.is_empty() && happened.intersects(PollFlags::HUP | PollFlags::ERR) {
+            return Err(Gone);
+        }
+        self.answer_waiting(now, sources);
+        if self.output.is_empty() && self.waiting.is_none() && self.rests_until <= now {
+            self.answer_next(now, sources);
+        }
+        if !self.output.is_empty() {
+            self.write(now)?;
+        }
+        let is_idle = self.output.is_empty() && self.waiting.is_none();
+        let is_done = self.has_ended && is_idle && self.input.is_empty();
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+        if is_done || is_late { Err(Gone) } else { Ok(()) }
+    }
+
+    fn read(&mut self, now: Instant) -> Result<(), Gone> {
+        let mut chunk = [0; CHUNK];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => {
+                self.has_ended = true;
+                // The last line may lack its end.
+                if !self.input.is_empty() {
+                    self.input.push(b'\n');
+                }
+            }
+            Ok(length) => self.input.extend_from_slice(&chunk[..length]),
+            Err(error) if is_for_later(&error) => {}
+            Err(_) => return Err(Gone),
+        }
+        self.expect_line(now);
+        Ok(())
+    }
+
+    /// Answers the first line of what was read, if it is whole.
+    fn answer_next(&mut self, now: Instant, sources: &Sources) {
+        let request = match self.input.iter().take(MOST_BYTES).position(|byte| *byte == b'\n') {
+            Some(end) => {
+                let line: Vec<u8> = self.input.drain(..=end).collect();
+                Request::parse(&line)
+            }
+            None if self.input.len() >= MOST_BYTES => {
+                // What follows is the rest of that line.
+                self.input.clear();
+                self.has_ended = true;
+                Err(Refusal::too_long())
+            }
+            None => return,
+        };
+        self.deadline = Some(now + PATIENCE);
+        match request {
+            Ok(Request { topic: Topic::Status, form }) => {
+                let Sources { state, zone } = sources;
+                self.output = answer::status(&Status::new(state, zone, now), form);
+            }
+            Ok(Request { topic: Topic::Episodes, form }) => {
+                self.waiting = Some(Waiting { form, pictures: sources.state.ask_for_episodes() });
+            }
+            Err(refusal) => self.output = answer::refusal(&refusal),
+        }
+    }
+
+    /// Answers the request that waits, if the detector has given its part or has taken too long.
+    fn answer_waiting(&mut self, now: Instant, Sources { state, zone }: &Sources) {
+        let Some(Waiting { form, pictures }) = &self.waiting else { return };
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+        self.output = match state.episodes_after(*pictures) {
+            Some(open) => answer::episodes(&open, *form, zone),
+            None if is_late => {
+                let seconds = PATIENCE.as_secs();
+                let error = format!("the detector has not answered for {seconds} s");
+                answer::refusal(&Refusal { code: "timeout", error })
+            }
+            None => return,
+        };
+        self.waiting = None;
+        self.deadline = Some(now + PATIENCE);
+    }
+
+    fn write(&mut self, now: Instant) -> Result<(), Gone> {
+        match self.stream.write(&self.output[self.written..]) {
+            Ok(length) => self.written += length,
+            Err(error) if is_for_later(&error) => {}
+            Err(_) => return Err(Gone),
+        }
+        if self.written == self.output.len() {
+            // Its memory is given back: an answer may be large.
+            (self.output, self.written, self.deadline) = (Vec::new(), 0, None);
+            self.rests_until = now + REST;
+            self.expect_line(now);
+        }
+        Ok(())
+    }
+
+    /// A line that has begun must end in time.
+    fn expect_line(&mut self, now: Instant) {
+        if !self.input.is_empty() && self.deadline.is_none() {
+            self.deadline = Some(now + PATIENCE);
+        }
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

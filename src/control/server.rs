@@ -1,0 +1,143 @@
+//! The control thread: waits in poll(2) for clients, for the detector's part of an answer, and for its own end.
+
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::answer;
+use super::client::{Client, Sources};
+use super::request::Refusal;
+use super::socket::Socket;
+use super::state::State;
+use crate::base::zone::Zone;
+
+/// Maximum number of clients. Another one is told so and sent away.
+pub(super) const MOST_CLIENTS: usize = 8;
+
+/// The shortest time between two connections: a client that connects without end takes no processor from the packets.
+const ACCEPT_REST: Duration = Duration::from_millis(10);
+
+/// Delay after the system had no resources for another connection.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Serves the clients of a socket.
+pub(crate) struct Server {
+    socket: Socket,
+    sources: Sources,
+    clients: Vec<Client>,
+    accepts_from: Instant,
+    stopped: Arc<AtomicBool>,
+}
+
+/// Ends a server. Dropping it does nothing.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    wake: Arc<OwnedFd>,
+    /// Written here, read by the server; it publishes nothing.
+    stopped: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Serves what is left in `state`, with times in `zone`.
+    pub(crate) fn new(socket: Socket, state: State, zone: Zone) -> Self {
+        Self {
+            socket,
+            sources: Sources { state, zone },
+            clients: Vec::new(),
+            accepts_from: Instant::now(),
+            stopped: Arc::default(),
+        }
+    }
+
+    /// Ends [`Server::run`].
+    pub(crate) fn stop(&self) -> Stop {
+        Stop { wake: self.socket.wake(), stopped: Arc::clone(&self.stopped) }
+    }
+
+    /// Serves until it is stopped, then removes the socket. Clients that are still connected read an end.
+    pub(crate) fn run(mut self) {
+        while !self.stopped.load(Ordering::Relaxed) {
+            if let Err(error) = self.turn() {
+                log::error!("the control socket is given up: {error}");
+                break;
+            }
+        }
+        self.socket.remove();
+    }
+
+    /// Waits until there is something to do, and does it.
+    fn turn(&mut self) -> io::Result<()> {
+        let happened = self.wait(Instant::now())?;
+        let now = Instant::now();
+        let [woken, arrived, of_clients @ ..] = &*happened else { return Ok(()) };
+        if !woken.is_empty() {
+            // Clears the count, whatever it is. Each client that waits looks for the detector's part below.
+            let _ = rustix::io::read(&*self.socket.wake, &mut [0; 8]);
+        }
+        let mut of_clients = of_clients.iter().copied();
+        self.clients.retain_mut(|client| {
+            client.attend(of_clients.next().unwrap_or(PollFlags::empty()), now, &self.sources)
+        });
+        if !arrived.is_empty() {
+            self.accept(now);
+        }
+        Ok(())
+    }
+
+    /// What happens first: to the wake, the listener, and each client.
+    fn wait(&self, now: Instant) -> io::Result<Vec<PollFlags>> {
+        let accepting = Some(self.accepts_from).filter(|from| *from > now);
+        let arrivals = if accepting.is_some() { PollFlags::empty() } else { PollFlags::IN };
+        let mut events = vec![
+            PollFd::new(&*self.socket.wake, PollFlags::IN),
+            PollFd::new(&self.socket.listener, arrivals),
+        ];
+        events.extend(self.clients.iter().map(|client| PollFd::new(client, client.events(now))));
+        let due = self.clients.iter().filter_map(|client| client.due(now)).chain(accepting).min();
+        let left = due.map(|due| Timespec::try_from(due.saturating_duration_since(now)).unwrap_or_default());
+        match poll(&mut events, left.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(events.iter().map(PollFd::revents).collect()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        match self.socket.listener.accept().and_then(|(stream, _)| {
+            stream.set_nonblocking(true)?;
+            Ok(stream)
+        }) {
+            Ok(mut stream) => {
+                self.accepts_from = now + ACCEPT_REST;
+                if self.clients.len() < MOST_CLIENTS {
+                    self.clients.push(Client::new(stream, now));
+                } else {
+                    let error = format!("{MOST_CLIENTS} clients are connected already");
+                    // Fits an empty buffer; a client that has left reads nothing.
+                    let _ = stream.write(&answer::refusal(&Refusal { code: "busy", error }));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                log::debug!("no connection for a client: {error}");
+                self.accepts_from = now + BACKOFF;
+            }
+        }
+    }
+}
+
+impl Stop {
+    /// Makes `run` return.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // It can only be full, and then the control thread wakes anyway.
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;
