@@ -25,6 +25,11 @@ pub mod error;
 #[path = "../../src/capfile/mod.rs"]
 pub mod capfile;
 
+#[path = "../../src/control"]
+pub mod control {
+    pub mod request;
+}
+
 #[path = "../../src/engine"]
 pub mod engine {
     pub mod outcome;

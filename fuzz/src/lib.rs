@@ -4,3 +4,4 @@
 pub mod decode;
 pub mod limits;
 pub mod reader;
+pub mod request;

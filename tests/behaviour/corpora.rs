@@ -146,6 +146,25 @@ mod limits {
     }
 }
 
+mod request {
+    use super::*;
+
+    #[test]
+    fn keeps_its_promises_on_its_seeds_cut_changed_and_joined() {
+        let seeds = seeds("request");
+        let mut random = Random::new();
+        for seed in &seeds {
+            fuzz::request::run(seed);
+            for at in 0..=seed.len() {
+                fuzz::request::run(&seed[..at]);
+                let other = &seeds[random.below(seeds.len())];
+                fuzz::request::run(&[&seed[..at], &other[random.below(other.len())..]].concat());
+            }
+            (0..100).for_each(|_| fuzz::request::run(&random.changed(seed)));
+        }
+    }
+}
+
 /// The seeds of the target of this name. None is empty.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     contents(&Path::new("fuzz/corpus").join(target), |_| true)
