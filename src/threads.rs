@@ -232,6 +232,7 @@ impl Run {
             episodes,
         });
 
+        spawn("signals", signals.second().map_err(Error::Thread)?)?;
         let actions = actions.start()?;
         let metrics = metrics.map(|(exporter, page)| {
             let stop = exporter.stop();

@@ -73,7 +73,8 @@ Exit codes:
   3  with --fail-on-alert: done, and something was reported
 
 Signals:
-  SIGINT, SIGTERM  report the end of open episodes, print the summary, exit
+  SIGINT, SIGTERM  report the end of open episodes, print the summary, exit;
+                   again after a second or more: end at once
   SIGUSR1          print the statistics
   SIGHUP           open the files of --json and -w anew, after their rotation;
                    live, read the configuration and the allow files again

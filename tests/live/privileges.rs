@@ -28,7 +28,11 @@ fn no_thread_has_more_than_the_right_to_capture() {
     // That it answers shows that they run.
     program.wait_for_attempts(0);
     let threads = program.threads();
-    assert_eq!(threads.len(), 8, "main, capture, detector, writer, four that look up names: {threads:#?}");
+    assert_eq!(
+        threads.len(),
+        9,
+        "main, signals, capture, detector, writer, four that look up names: {threads:#?}"
+    );
     let id = NOBODY.to_string();
     for status in &threads {
         let words = |key: &str| {

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use pcap::Capture;
 use rustix::process::Signal;
 
+use crate::actions::{script, wait_for_lines};
 use crate::program::Program;
 use crate::scene::{ATTACKER, Scene};
 
@@ -26,6 +28,28 @@ fn sigterm_and_sigint_end_the_open_episode_and_the_run() {
         assert!(ended.reports("end")[0].ends_with(" ended=capture"), "{ended:#?}");
         assert_eq!(ended.summary("attempts"), 35, "what was sent before the signal counts: {ended:#?}");
     }
+}
+
+#[test]
+fn a_second_signal_at_once_is_a_repeat_and_a_later_one_ends_the_process() {
+    let Some(scene) = Scene::set() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // A command that takes long holds up the end.
+    let exec = script(folder.path(), "echo >> begun; while [ ! -e go ]; do sleep 0.1; done");
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer --exec-timeout 1h {exec}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    wait_for_lines(&folder.path().join("begun"), 1);
+    // Of two that are the same, the kernel would hand over one.
+    program.signal(Signal::TERM);
+    program.signal(Signal::INT);
+    program.err.wait_for(" flood end ");
+    while is_running(&program) {
+        program.signal(Signal::TERM);
+        thread::yield_now();
+    }
+    fs::write(folder.path().join("go"), "").unwrap();
+    let ended = program.end();
+    assert_eq!((ended.code, ended.count("summary ")), (None, 0), "{ended:#?}");
 }
 
 #[test]
@@ -118,4 +142,10 @@ fn packets(path: &Path) -> usize {
             Err(error) => panic!("{}: {error}", path.display()),
         }
     }
+}
+
+/// Whether a program has not ended yet.
+fn is_running(program: &Program) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", program.id())).unwrap();
+    !stat.contains(") Z ")
 }
