@@ -88,6 +88,7 @@ impl<S: Sink> Detector<S> {
             sent,
             received,
             blocked: None,
+            answered: snapshot.answered,
             losses: snapshot.losses,
         })
     }

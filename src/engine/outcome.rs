@@ -72,6 +72,12 @@ impl Outcome {
         !matches!(self, Self::Pending | Self::Open)
     }
 
+    /// Whether the server answered the SYN with a SYN-ACK.
+    #[must_use]
+    pub(crate) fn is_answered(self) -> bool {
+        self == Self::HalfOpen || self.is_completed()
+    }
+
     /// Whether the handshake was completed, as far as numbers tell.
     #[must_use]
     pub(crate) fn is_completed(self) -> bool {

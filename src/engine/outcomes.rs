@@ -1,6 +1,7 @@
 //! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
 //! outcome.
 
+use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{Ends, OutcomeUpdate};
 use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
 use crate::engine::event::Key;
@@ -207,7 +208,11 @@ impl CounterStage {
         let number = self.watches[watch].watch.number;
         let episode = self.episodes.get(tag, |key| key.watch == number && by.is(key.kind));
         if let Some(episode) = episode.filter(|episode| episode.lasts_at(now.time)) {
-            episode.change(news.started, news.before.unwrap_or_default(), news.after);
+            let before = news.before.unwrap_or_default();
+            episode.change(news.started, before, news.after);
+            if episode.has(news.started) && !before.outcome.is_answered() && news.after.outcome.is_answered() {
+                episode.note_answered(now.time.before(Ticks::span(now.ticks.since(news.started))));
+            }
         }
     }
 

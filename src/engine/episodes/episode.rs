@@ -4,6 +4,7 @@ use std::slice;
 
 use prefetch_index::prefetch_index;
 
+use super::answered::Answered;
 use super::collect::{AddressSet, FirstAddresses, PortCounts};
 use crate::base::estimate::{HyperLogLog, Mark};
 use crate::base::time::Timestamp;
@@ -56,6 +57,7 @@ pub(crate) struct Episode {
     bytes: (u64, u64),
     /// When the provers were sent last, in nanoseconds.
     provers_told: i64,
+    answered: Answered,
     /// Attempts that evidence has missed.
     pub(crate) not_logged: u64,
     /// The losses of the run when it began.
@@ -93,6 +95,9 @@ pub struct Snapshot {
     pub bytes: (u64, u64),
     /// The losses since it began.
     pub losses: Losses,
+    /// When the third newest of the attempts began that were answered with a SYN-ACK. Attempts of the window that met the
+    /// limit, whose answers came before the episode, are not among them.
+    pub answered: Option<Timestamp>,
     /// Attempts that evidence has missed.
     pub not_logged: u64,
 }
@@ -134,6 +139,7 @@ impl Episode {
             wire_proofs: signed(outcomes.wire_proofs),
             bytes: limit_hit.bytes,
             provers_told: time,
+            answered: Answered::default(),
             not_logged: 0,
             losses,
         }
@@ -213,6 +219,11 @@ impl Episode {
         if self.has(started) {
             self.replace(before, after);
         }
+    }
+
+    /// Records that an attempt that began at this time was answered with a SYN-ACK.
+    pub(crate) fn note_answered(&mut self, started: Timestamp) {
+        self.answered.add(started);
     }
 
     /// Adds what is known of an attempt that counts from now on.
@@ -326,6 +337,7 @@ impl Episode {
             verified: self.verified,
             bytes: self.bytes,
             losses: losses.since(&self.losses),
+            answered: self.answered.third(),
             not_logged: self.not_logged,
         }
     }

@@ -6,6 +6,7 @@
 //! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed since the
 //! last limit hit. What is due by a moment is done in order of due time, before anything else is told of that moment.
 
+mod answered;
 mod collect;
 mod episode;
 mod index;
