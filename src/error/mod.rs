@@ -20,6 +20,10 @@ pub(crate) use capture_file::{Beginning, Unreadable};
 pub use capture_file::{Damage, Fault};
 pub(crate) use text::{Cause, Quoted};
 
+/// How to get the right to change the firewall.
+pub(crate) const NET_ADMIN_REMEDY: &str = "run as root; for the service: cp -r \
+     /usr/share/doc/synwatch/examples/synwatch.service.d /etc/systemd/system";
+
 /// A step that failed, so that the run cannot start.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -219,7 +223,7 @@ pub enum PrivilegeError {
         source: io::Error,
     },
     /// The right to change the firewall is missing.
-    #[error("the capability CAP_NET_ADMIN is missing (run as root)")]
+    #[error("the capability CAP_NET_ADMIN is missing ({})", NET_ADMIN_REMEDY)]
     NoAdmin,
     /// The system refuses to take capabilities away.
     #[error("cannot give up capabilities: {}", Cause(.0))]

@@ -487,6 +487,7 @@ fn without_the_privilege_the_start_fails() {
     command.args(["--bounding-set", "-net_admin", env!("CARGO_BIN_EXE_synwatch")]);
     let output = command.args(["-i", "outer", "--block", "nft"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let expected = "synwatch: cannot block: the capability CAP_NET_ADMIN is missing (run as root)\n";
+    let expected = "synwatch: cannot block: the capability CAP_NET_ADMIN is missing (run as root; for the service: \
+                    cp -r /usr/share/doc/synwatch/examples/synwatch.service.d /etc/systemd/system)\n";
     assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
 }

@@ -18,7 +18,7 @@ use super::ruleset::{self, Blocked, PAIRS4, PAIRS6, SET4, SET6, TABLE, blocked, 
 use super::run::{Caller, Ran, run};
 use super::target::Target;
 use crate::base::units::Span;
-use crate::error::Cause;
+use crate::error::{Cause, NET_ADMIN_REMEDY};
 
 /// Usual paths of nft outside `PATH`.
 const USUAL: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft"];
@@ -37,7 +37,7 @@ pub enum NftError {
     #[error("nft is not there (apt-get install nftables)")]
     Missing,
     /// The privilege is missing.
-    #[error("the capability CAP_NET_ADMIN is missing (run as root)")]
+    #[error("the capability CAP_NET_ADMIN is missing ({})", NET_ADMIN_REMEDY)]
     NotAllowed,
     /// The element to remove is missing, or the element to add exists.
     #[error("{0}")]
