@@ -228,6 +228,8 @@ pub enum Firewall {
     Nft,
     /// Commands on standard output.
     Print,
+    /// Not at all: reports say what would be blocked; live only.
+    DryRun,
 }
 
 /// The capture file to write.

@@ -160,10 +160,12 @@ impl Run {
         };
         let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
         let allowed = self.actions.allowed();
+        let counts = self.actions.counts();
         let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         let metrics = exporter.map(|exporter| {
             let metrics =
-                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone());
+                Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone())
+                    .with_actions(counts.clone());
             let page = metrics.page();
             sinks.push(metrics);
             (exporter, page)
@@ -249,7 +251,7 @@ impl Run {
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&receiver))?;
-        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed);
+        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed, counts);
         let heeds = Heeds {
             signals: signals.clone(),
             changes,

@@ -25,7 +25,7 @@ complete -c synwatch -l exec-timeout -d 'End a command that is not done by then'
 complete -c synwatch -l webhook -d 'Post each report to this address, as JSON' -r
 complete -c synwatch -l report-dir -d 'Put evidence of each episode into a folder of its own in this one' -r
 complete -c synwatch -l report-from -d 'Name whom an abuse desk is to answer, in that evidence' -r
-complete -c synwatch -l block -d 'Block verified sources: by "nft", or "print" what would' -r
+complete -c synwatch -l block -d 'Block verified sources: by "nft", or "print" what would, or "dry-run"' -r
 complete -c synwatch -l block-time -d 'Block a source for this long, twice as long each further time, up to 24h' -r
 complete -c synwatch -l block-scope -d 'Drop all that a source sends, or what it sends to the "destinations" of its proven attempts' -r
 complete -c synwatch -l max-blocks -d 'Sources that can be blocked at once' -r

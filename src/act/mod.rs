@@ -21,7 +21,9 @@ mod memory;
 mod queue;
 mod webhook;
 
-pub(crate) use block::{Allowed, Blocker, Bounds, Guard, NftError, Protected, Scope, serve_guard};
+pub(crate) use block::{
+    Allowed, Blocker, Bounds, Guard, NftError, Protected, Scope, serve_guard, warn_of_bridges,
+};
 pub use block::{Blocked, Blocks, Nft, Target};
 pub(crate) use channel::{Lost, ReportReceiver, ReportSender};
 pub use evidence::Evidence;

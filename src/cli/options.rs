@@ -227,10 +227,11 @@ pub struct Cli {
     #[arg(long, value_name = "WHO", help_heading = ACTIONS)]
     pub report_from: Option<Located>,
 
-    /// Block verified sources: by "nft", or "print" what would
+    /// Block verified sources: by "nft", or "print" what would, or "dry-run"
     ///
     /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin.
-    /// "print" writes lines for nft, ipset, pf and firewalld on standard output. Never blocked are allowed networks,
+    /// "print" writes lines for nft, ipset, pf and firewalld on standard output. "dry-run" touches nothing: live reports
+    /// carry would-block=. Never blocked are allowed networks,
     /// this host's addresses, gateways and name servers, and networks that hold one of these; networks as a whole only
     /// with --block-networks.
     #[arg(long, value_name = "HOW", help_heading = ACTIONS)]

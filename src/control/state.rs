@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::act::Blocks;
 use crate::base::time::Timestamp;
 use crate::capture;
 use crate::detect::alert::{Alert, State as Stage};
 use crate::detect::{OpenEpisodes, Sink};
 use crate::engine::stats::Beat;
+use crate::report::ActionCounts;
 use crate::wire::packet::Interfaces;
 
 /// What the threads of a run leave for the control thread. Clones share it.
@@ -20,7 +20,7 @@ pub(crate) struct State(Arc<Shared>);
 struct Shared {
     interfaces: Interfaces,
     /// Where sources are blocked by this run.
-    blocks: Option<Blocks>,
+    blocks: Option<ActionCounts>,
     started: Instant,
     latest: Mutex<Latest>,
     /// Set by the control thread, taken back by the capture thread; it publishes nothing.
@@ -52,7 +52,11 @@ pub(crate) struct Reloaded {
 
 impl State {
     /// `wake` is that of the socket, where there is one.
-    pub(crate) fn new(interfaces: Interfaces, blocks: Option<Blocks>, wake: Option<Arc<OwnedFd>>) -> Self {
+    pub(crate) fn new(
+        interfaces: Interfaces,
+        blocks: Option<ActionCounts>,
+        wake: Option<Arc<OwnedFd>>,
+    ) -> Self {
         let started = Instant::now();
         let latest = Latest {
             beat: Beat::default(),
@@ -121,8 +125,8 @@ impl State {
     }
 
     /// The number of blocks in force, if this run blocks.
-    pub(super) fn blocks(&self) -> Option<usize> {
-        self.0.blocks.as_ref().map(|blocks| blocks.in_force(capture::now()))
+    pub(super) fn blocks(&self) -> Option<u64> {
+        self.0.blocks.as_ref().map(|counts| counts.blocks.get())
     }
 
     /// Asks for a picture of the open episodes. Returns how many there have been.

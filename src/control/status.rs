@@ -28,7 +28,7 @@ pub(super) struct Status {
     watches: Vec<WatchStatus>,
     open_episodes: usize,
     /// Blocks in force, if this run blocks.
-    blocks: Option<usize>,
+    blocks: Option<u64>,
     reload: Option<ReloadStatus>,
     stats: Counted,
     #[serde(skip)]

@@ -210,7 +210,8 @@ impl CounterStage {
         if let Some(episode) = episode.filter(|episode| episode.lasts_at(now.time)) {
             let before = news.before.unwrap_or_default();
             episode.change(news.started, before, news.after);
-            if episode.has(news.started) && !before.outcome.is_answered() && news.after.outcome.is_answered() {
+            if episode.has(news.started) && !before.outcome.is_answered() && news.after.outcome.is_answered()
+            {
                 episode.note_answered(now.time.before(Ticks::span(now.ticks.since(news.started))));
             }
         }

@@ -14,8 +14,11 @@ use crate::detect::alert::{Alert, State};
 use crate::engine::stats::{Beat, WatchStats};
 use crate::engine::subject::Kind;
 use crate::wire::packet::Interfaces;
+pub use actions::ActionCounts;
+pub(crate) use actions::Reason;
 use families::families;
 
+mod actions;
 mod families;
 mod sample;
 
@@ -34,7 +37,14 @@ impl Metrics {
             .flat_map(|(watch, _)| KINDS.map(|kind| ((Arc::clone(watch), kind), Episodes::default())))
             .collect();
         let snapshot = Snapshot { beat: Beat { watches, ..Beat::default() }, episodes };
-        Self(Page { interfaces, snapshot: Arc::new(Mutex::new(snapshot)) })
+        Self(Page { interfaces, snapshot: Arc::new(Mutex::new(snapshot)), actions: ActionCounts::default() })
+    }
+
+    /// The same with the counters of actions and reloads.
+    #[must_use]
+    pub fn with_actions(mut self, actions: ActionCounts) -> Self {
+        self.0.actions = actions;
+        self
     }
 
     /// The page with the metrics.
@@ -92,6 +102,7 @@ fn name(kind: Kind) -> &'static str {
 pub struct Page {
     interfaces: Interfaces,
     snapshot: Arc<Mutex<Snapshot>>,
+    actions: ActionCounts,
 }
 
 impl Page {
@@ -102,7 +113,7 @@ impl Page {
     #[must_use]
     pub fn text(&self) -> String {
         let snapshot = self.lock().clone();
-        let families = families(&snapshot, &self.interfaces);
+        let families = families(&snapshot, &self.interfaces, &self.actions);
         let mut text = Vec::new();
         // Fails only on a family without samples, which is left out, or on a failed write, which memory does not have.
         if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
@@ -185,6 +196,32 @@ mod tests {
             lines(&page, "synwatch_captured_packets_total"),
             ["synwatch_captured_packets_total{interface=\"eth0\"} 9"]
         );
+    }
+
+    #[test]
+    fn what_actions_count_is_shown_from_the_start_on() {
+        let counts = ActionCounts::default();
+        let page = metrics().with_actions(counts.clone()).page();
+        assert_eq!(lines(&page, "synwatch_refused_blocks_total").len(), Reason::ALL.len());
+        assert_eq!(lines(&page, "synwatch_last_reload_successful"), ["synwatch_last_reload_successful 1"]);
+        counts.blocks.set(3);
+        counts.blocks_made.add(4);
+        counts.blocks_failed.add(5);
+        counts.refused(Reason::Full).add(6);
+        counts.commands_failed.add(7);
+        counts.webhooks_failed.add(8);
+        counts.reload_failed.set(1);
+        for line in [
+            "synwatch_active_blocks 3",
+            "synwatch_blocks_total 4",
+            "synwatch_failed_blocks_total 5",
+            "synwatch_refused_blocks_total{reason=\"full\"} 6",
+            "synwatch_failed_actions_total{action=\"command\"} 7",
+            "synwatch_failed_actions_total{action=\"webhook\"} 8",
+            "synwatch_last_reload_successful 0",
+        ] {
+            assert_eq!(lines(&page, line), [line]);
+        }
     }
 
     #[test]

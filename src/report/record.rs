@@ -110,6 +110,8 @@ struct Episode<'a> {
     proof: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_block: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     within: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +199,7 @@ impl<'a> Episode<'a> {
             verified: alert.is_verified(),
             proof: alert.basis.map(Basis::name),
             blocked: alert.blocked.map(|time| micros(time.as_secs_f64())),
+            would_block: alert.would_block.map(|time| micros(time.as_secs_f64())),
             within: alert.within.kept.iter().map(ToString::to_string).collect(),
             within_others: (!alert.within.kept.is_empty()).then_some(alert.within.others),
             losses: LossCounts::from(alert.losses),

@@ -128,6 +128,9 @@ impl fmt::Display for Report<'_> {
         if let Some(time) = alert.blocked {
             write!(f, " blocked={}", units::Span(time))?;
         }
+        if let Some(time) = alert.would_block {
+            write!(f, " would-block={}", units::Span(time))?;
+        }
         write_count(f, "copies", alert.copies)?;
         write_count(f, "retransmissions", alert.retransmissions)?;
         write_losses(f, &alert.losses)?;

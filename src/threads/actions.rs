@@ -8,12 +8,14 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use super::{join, spawn};
-use crate::act::{Allowed, Blocker, Blocks, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook};
+use crate::act::{
+    Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook, warn_of_bridges,
+};
 use crate::base::zone::Zone;
-use crate::capture;
-use crate::config::{BlockSettings, ExecSettings, Firewall, Settings};
+use crate::config::{BlockSettings, ExecSettings, Firewall, Input, Settings};
 use crate::detect::Sinks;
 use crate::error::Error;
+use crate::report::ActionCounts;
 use crate::report::enrich::{self, Databases, Mark, Named, Names, Resolver};
 
 /// Number of simultaneous lookups of names: a lookup may take half a minute.
@@ -27,11 +29,25 @@ const CONTACT_RESOLVERS: usize = 2;
 pub(super) struct Actions {
     helper: Option<Helper>,
     webhook: Option<Webhook>,
-    block: Option<(Bounds, Option<Guard>, Protected)>,
+    block: Option<Block>,
     allowed: Allowed,
+    counts: ActionCounts,
     databases: Databases,
     looks_up_names: bool,
     report: Option<(PathBuf, Option<Reporter>)>,
+}
+
+/// The parts of blocking.
+struct Block {
+    bounds: Bounds,
+    means: Means,
+    protected: Protected,
+}
+
+enum Means {
+    Nft(Guard),
+    Print,
+    DryRun,
 }
 
 /// Actions that are ready, without their threads.
@@ -42,7 +58,7 @@ pub(super) struct Ready {
     databases: Databases,
     mark: Option<Mark>,
     /// The blocks in force, if sources are blocked rather than printed.
-    blocks: Option<Blocks>,
+    blocks: Option<ActionCounts>,
 }
 
 /// The name and the body of a thread.
@@ -72,9 +88,10 @@ impl Actions {
             block: settings
                 .block
                 .as_ref()
-                .map(|block| guard(block, settings, user, allowed.clone(), stop))
+                .map(|block| blocking(block, settings, user, allowed.clone(), stop))
                 .transpose()?,
             allowed,
+            counts: ActionCounts::default(),
             helper: settings.exec.as_ref().map(start).transpose()?,
             webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
             databases: databases(settings)?,
@@ -88,32 +105,38 @@ impl Actions {
         self.allowed.clone()
     }
 
+    /// The counters for the metrics page.
+    pub(super) fn counts(&self) -> ActionCounts {
+        self.counts.clone()
+    }
+
     /// Creates the actions and adds their sinks.
     pub(super) fn attach(self, sinks: &mut Sinks, is_live: bool, zone: &Zone) -> Ready {
         let (names, resolvers) = self.looks_up_names.then(|| Names::new(RESOLVERS, enrich::system())).unzip();
         let mut resolvers: Vec<Resolver> = resolvers.unwrap_or_default();
         let mut threads: Vec<Body> = Vec::new();
         if let Some(helper) = self.helper {
-            let (sender, exec, replies) = helper.exec(is_live, zone.clone(), names.clone());
+            let (sender, exec, replies) =
+                helper.exec(is_live, zone.clone(), names.clone(), self.counts.clone());
             sinks.push(sender);
             threads.push(("commands", Box::new(move || exec.run())));
             threads.push(("replies", Box::new(move || replies.run())));
         }
         if let Some(webhook) = self.webhook {
-            let (sender, post) = webhook.post(is_live, zone.clone(), names.clone());
+            let (sender, post) = webhook.post(is_live, zone.clone(), names.clone(), self.counts.clone());
             sinks.push(sender);
             threads.push(("webhook", Box::new(move || post.run())));
         }
         let mut mark: Option<Mark> = None;
         let mut in_force = None;
-        if let Some((bounds, guard, protected)) = self.block {
-            let is_in_force = guard.is_some();
-            let (sender, blocker) = match guard {
-                Some(guard) => Blocker::guarding(guard, bounds, protected, capture::now()),
-                None => Blocker::printing(bounds, protected, is_live),
+        if let Some(Block { bounds, means, protected }) = self.block {
+            in_force = matches!(means, Means::Nft(_)).then(|| self.counts.clone());
+            let (sender, blocker) = match means {
+                Means::Nft(guard) => Blocker::guarding(guard, bounds, protected, self.counts),
+                Means::Print => Blocker::printing(bounds, protected, self.counts, is_live),
+                Means::DryRun => Blocker::dry(bounds, protected, self.counts),
             };
             let blocks = blocker.blocks();
-            in_force = is_in_force.then(|| blocks.clone());
             mark = Some(Box::new(move |alert| blocks.mark(alert)));
             sinks.push(sender);
             threads.push(("blocker", Box::new(move || blocker.run())));
@@ -141,8 +164,8 @@ impl Ready {
         Named::new(self.names.take(), databases, self.mark.take(), is_live, sinks)
     }
 
-    /// The blocks in force, if sources are blocked.
-    pub(super) fn blocks(&self) -> Option<Blocks> {
+    /// The counters of the blocks in force, if sources are blocked.
+    pub(super) fn blocks(&self) -> Option<ActionCounts> {
         self.blocks.clone()
     }
 
@@ -172,17 +195,23 @@ fn databases(settings: &Settings) -> Result<Databases, Error> {
     Databases::open(settings.databases.iter().map(|written| written.value.as_path()))
 }
 
-/// The parts of blocking: its bounds, the guard if there is one, and the protected networks.
-fn guard(
+/// Starts what blocking needs.
+fn blocking(
     block: &BlockSettings,
     settings: &Settings,
     user: Option<String>,
     allowed: Allowed,
     stop: &AtomicBool,
-) -> Result<(Bounds, Option<Guard>, Protected), Error> {
-    let guard = match block.by {
-        Firewall::Nft => Some(Guard::start(user, block.bounds.most, settings.allow.clone(), stop)?),
-        Firewall::Print => None,
+) -> Result<Block, Error> {
+    let means = match block.by {
+        Firewall::Nft => {
+            if let Input::Live(live) = &settings.input {
+                warn_of_bridges(live.interfaces.iter().map(String::as_str));
+            }
+            Means::Nft(Guard::start(user, block.bounds.most, settings.allow.clone(), stop)?)
+        }
+        Firewall::Print => Means::Print,
+        Firewall::DryRun => Means::DryRun,
     };
-    Ok((block.bounds, guard, Protected::of_this_host(allowed)))
+    Ok(Block { bounds: block.bounds, means, protected: Protected::of_this_host(allowed) })
 }

@@ -23,7 +23,7 @@ use crate::control::State;
 use crate::engine::event;
 use crate::engine::{Coming, Reload, Watching};
 use crate::error::Error;
-use crate::report::{Console, Priority};
+use crate::report::{ActionCounts, Console, Priority};
 use crate::wire::packet::{Interfaces, LinkType, Origin};
 
 mod differences;
@@ -73,6 +73,7 @@ pub(super) struct Reloader {
     interfaces: Interfaces,
     /// The allow list of the blocker.
     allowed: Allowed,
+    counts: ActionCounts,
 }
 
 /// Creates both ends for a run with these settings.
@@ -81,10 +82,11 @@ pub(super) fn channel(
     identities: Identities,
     interfaces: Interfaces,
     allowed: Allowed,
+    counts: ActionCounts,
 ) -> (Reloader, Changes) {
     let ((asks, asked), (ready, receiver), (done, heard)) = (bounded(1), bounded(1), bounded(1));
     let settings = settings.clone();
-    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowed };
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowed, counts };
     (reloader, Changes { asks, ready: receiver, done })
 }
 
@@ -110,6 +112,7 @@ impl Reloader {
                 Ok(()) => Ok(self.settings.to_string()),
                 Err(why) => Err(why.to_string()),
             });
+            self.counts.reload_failed.set(changed.is_err().into());
             match changed {
                 Ok(()) if self.settings.summary => {
                     console.line(

@@ -1,27 +1,26 @@
 //! The guard: a process whose only privilege is to change the firewall. It reads no packets.
 //!
-//! It takes only two requests, to block a network for a time and to list the blocks, and passes them to nft. The main
+//! It takes only a few requests: to block targets for a time, to free targets, and to look at what is blocked. The main
 //! process reads packets from strangers, so the guard does not trust it: it enforces [`super::never`], the protected
 //! networks and the maximum number of blocks itself. An attacker that controls the main process can block that many
-//! strangers, and do nothing else to the firewall.
+//! strangers, and free what is blocked, and do nothing else to the firewall.
 
-use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::never::{Never, check_network, check_time, embedded};
-use super::nft::{Nft, NftError};
-use super::protected::{Allowed, Protected};
 use super::ruleset::Blocked;
 use super::target::Target;
-use crate::act::helper::{ANY_LENGTH, Process, line, next_line, outlive_signals};
+use crate::act::helper::Process;
 use crate::act::shutdown::ShutdownDeadline;
 use crate::engine::watch::AllowList;
 use crate::error::Error;
+
+mod serve;
+
+pub(crate) use serve::serve_guard;
 
 /// Error for requests after nft did not answer before the shutdown deadline.
 const HANGS: &str = "nft hangs, and the run ends";
@@ -50,13 +49,21 @@ fn most() -> usize {
 /// A request to the guard.
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
-    Block { target: Target, seconds: u64 },
+    /// Block these targets for these seconds, in one transaction.
+    Block(Vec<(Target, u64)>),
+    /// Unblock these targets, in one transaction.
+    Free(Vec<Target>),
+    /// Compare the kernel's table with what is to be blocked, and make again what is gone.
+    Look,
+    /// List all that is blocked.
     List,
 }
 
 impl Request {
-    /// Maximum length of a request in bytes: two addresses and a time have fewer than 200.
-    const MOST: u64 = 1024;
+    /// Maximum number of targets in one request.
+    const TARGETS: usize = 4096;
+    /// Maximum length of a request in bytes: a target, two addresses and a time, has fewer than 200.
+    const MOST: u64 = 256 * Self::TARGETS as u64;
 }
 
 /// The guard's first answer, after it has dropped its privileges: the reason why it cannot block yet, if any. An error:
@@ -64,7 +71,18 @@ impl Request {
 type Ready = Result<Option<String>, String>;
 
 /// The guard's answer to a request.
-type Reply<T = ()> = Result<T, String>;
+pub(super) type Reply<T = ()> = Result<T, String>;
+
+/// What the guard has found at the kernel's table since it was asked last.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Looked {
+    /// How many blocks were made again, if the table or a part of it had to be.
+    pub(super) rebuilt: Option<usize>,
+    /// What was removed by hand.
+    pub(super) unblocked: Vec<Target>,
+    /// What others have added.
+    pub(super) found: Vec<Blocked>,
+}
 
 /// The main process' side. `None` after a request ran into the deadline: that closes the pipes, and the guard ends nft.
 #[derive(Debug)]
@@ -101,10 +119,34 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Blocks a target, unless the deadline passes first.
-    pub(super) fn block(&mut self, target: Target, time: Duration, deadline: &mut ShutdownDeadline) -> Reply {
-        let seconds = time.as_secs().max(1);
-        self.ask(&Request::Block { target, seconds }, deadline)
+    /// Blocks targets in one transaction for each 4,096 of them, unless the deadline passes first. Gives the result for
+    /// each.
+    pub(super) fn block(
+        &mut self,
+        wanted: &[(Target, Duration)],
+        deadline: &mut ShutdownDeadline,
+    ) -> Vec<Reply> {
+        let mut results = Vec::with_capacity(wanted.len());
+        for some in wanted.chunks(Request::TARGETS) {
+            let request = some.iter().map(|(target, time)| (*target, time.as_secs().max(1))).collect();
+            results.extend(match self.ask::<Vec<Reply>>(&Request::Block(request), deadline) {
+                Ok(replies) => replies,
+                Err(why) => vec![Err(why); some.len()],
+            });
+        }
+        results
+    }
+
+    /// Unblocks targets. Those that are not blocked are passed over.
+    pub(super) fn free(&mut self, targets: &[Target], deadline: &mut ShutdownDeadline) -> Reply {
+        targets
+            .chunks(Request::TARGETS)
+            .try_for_each(|some| self.ask(&Request::Free(some.to_vec()), deadline))
+    }
+
+    /// Has the kernel's table looked at, and made again where it is gone.
+    pub(super) fn look(&mut self, deadline: &mut ShutdownDeadline) -> Reply<Looked> {
+        self.ask(&Request::Look, deadline)
     }
 
     /// The blocks in the firewall, including those that others made.
@@ -125,94 +167,13 @@ impl Guard {
     }
 }
 
-/// Runs the guard until the main process has ended. `become_guard` drops all privileges but the one to change the
-/// firewall.
-///
-/// # Errors
-///
-/// The pipes fail or carry invalid data: the main process is of another version, or has ended.
-pub(crate) fn serve_guard(
-    mut requests: impl BufRead,
-    mut replies: impl Write,
-    become_guard: impl FnOnce(Option<&str>) -> Result<(), String>,
-) -> io::Result<()> {
-    outlive_signals()?;
-    let Some(setup) = next_line(&mut requests, ANY_LENGTH)? else { return Ok(()) };
-    let setup: Setup = serde_json::from_slice(&setup)?;
-    let ready: Ready =
-        become_guard(setup.user.as_deref()).map(|()| set_up().err().map(|why| why.to_string()));
-    replies.write_all(&line(&ready)?)?;
-    if ready.is_err() {
-        return Ok(());
-    }
-    let allowed = Allowed::default();
-    allowed.set(setup.allow);
-    while let Some(request) = next_line(&mut requests, Request::MOST)? {
-        let reply = match serde_json::from_slice(&request)? {
-            Request::Block { target, seconds } => {
-                let target = Target { network: target.network.trunc(), ..target };
-                let time = Duration::from_secs(seconds);
-                // Reads the current gateways and name servers.
-                let protected = Protected::of_this_host(allowed.clone());
-                let checked = check(target.network, time, &protected);
-                answer(checked.and_then(|()| Ok(block(target, time, setup.most)?)))?
-            }
-            Request::List => answer(Nft::for_caller().and_then(|nft| nft.blocked()))?,
-        };
-        replies.write_all(&reply)?;
-    }
-    Ok(())
-}
-
-/// Why the guard does not block.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    Never(#[from] Never),
-    #[error(
-        "network {0}: it is, or holds, what must be reached ({1}; what is allowed no more, after a restart)"
-    )]
-    Protected(IpNet, String),
-    #[error(transparent)]
-    Nft(#[from] NftError),
-}
-
-/// Whether a network may be blocked for this time.
-fn check(network: IpNet, time: Duration, protected: &Protected) -> Result<(), Refused> {
-    check_network(network)?;
-    check_time(time)?;
-    let mut concerned = std::iter::once(network).chain(embedded(network));
-    match concerned.find_map(|one| protected.overlaps(one)) {
-        Some(what) => Err(Refused::Protected(network, what)),
-        None => Ok(()),
-    }
-}
-
-fn answer<T: Serialize>(done: Result<T, impl ToString>) -> serde_json::Result<Vec<u8>> {
-    let reply: Reply<T> = done.map_err(|error| error.to_string());
-    line(&reply)
-}
-
-fn set_up() -> Result<(), NftError> {
-    Nft::for_caller()?.set_up()
-}
-
-/// Blocks a target, and makes the table if it is missing: nft may have been installed meanwhile, and loading a ruleset
-/// often flushes the old one first.
-fn block(target: Target, time: Duration, most: usize) -> Result<(), NftError> {
-    let nft = Nft::for_caller()?;
-    match nft.block_within(target, time, most) {
-        Err(NftError::Changed(_)) => {
-            nft.set_up()?;
-            nft.block_within(target, time, most)
-        }
-        done => done,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use ipnet::IpNet;
+
+    use crate::act::helper::line;
 
     fn net(text: &str) -> IpNet {
         text.parse().unwrap()
@@ -234,29 +195,8 @@ mod tests {
             network: net("2001:db8:1111:2222:3333:4444:5555:6666/128"),
             to: Some("2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap()),
         };
-        let request = line(&Request::Block { target, seconds: u64::MAX }).unwrap();
-        assert!(request.len() as u64 * 2 < Request::MOST, "{}", request.len());
-    }
-
-    #[test]
-    fn the_guard_refuses_what_must_not_be_blocked_by_itself() {
-        const HOUR: Duration = Duration::from_secs(3_600);
-        let allowed = Allowed::default();
-        allowed.set([net("192.0.2.0/24")].into_iter().collect());
-        let protected = Protected::of_this_host(allowed);
-        let refused = |network: &str, time| check(net(network), time, &protected).err();
-        for stranger in ["203.0.113.7/32", "203.0.113.0/24", "2001:db8::/64", "64:ff9b::cb00:7107/128"] {
-            assert_eq!(refused(stranger, HOUR), None, "{stranger}");
-        }
-        for never in ["0.0.0.0/0", "::/0", "127.0.0.1/32", "::1/128"] {
-            assert!(matches!(refused(never, HOUR), Some(Refused::Never(_))), "{never}");
-        }
-        assert_eq!(
-            refused("203.0.113.7/32", Duration::from_secs(u64::MAX)),
-            Some(Refused::Never(Never::TooLong(Duration::from_secs(u64::MAX))))
-        );
-        for allowed in ["192.0.2.7/32", "192.0.2.0/23", "64:ff9b::c000:207/128"] {
-            assert!(matches!(refused(allowed, HOUR), Some(Refused::Protected(..))), "{allowed}");
-        }
+        let block = line(&Request::Block(vec![(target, u64::MAX); Request::TARGETS])).unwrap();
+        let free = line(&Request::Free(vec![target; Request::TARGETS])).unwrap();
+        assert!(block.len().max(free.len()) as u64 * 5 / 4 < Request::MOST, "{}", block.len());
     }
 }

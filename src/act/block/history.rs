@@ -28,7 +28,7 @@ pub(super) struct History {
 
 /// An earlier block of a target.
 #[derive(Debug, Clone, Copy)]
-struct Before {
+pub(super) struct Before {
     times: u32,
     until: Timestamp,
 }
@@ -45,10 +45,20 @@ impl History {
         doubled.unwrap_or(LONGEST).min(LONGEST.max(self.first))
     }
 
-    /// Remembers a block that begins now.
-    pub(super) fn add(&mut self, target: Target, until: Timestamp, now: Timestamp) {
+    /// Remembers a block that begins now, and gives the one before it.
+    pub(super) fn add(&mut self, target: Target, until: Timestamp, now: Timestamp) -> Option<Before> {
         let times = self.times(&target, now) + 1;
+        let before = self.blocks.get(&target).copied();
         self.remember(target, Before { times, until });
+        before
+    }
+
+    /// Puts back what was remembered before a block that was not carried out.
+    pub(super) fn restore(&mut self, target: Target, before: Option<Before>) {
+        match before {
+            Some(before) => self.remember(target, before),
+            None => drop(self.blocks.remove(&target)),
+        }
     }
 
     /// Remembers a block of an earlier run. Its duration shows how often the target was blocked.

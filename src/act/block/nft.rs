@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use nftables::batch::Batch;
-use nftables::schema::{NfListObject, NfObject, Nftables};
 
-use super::ruleset::{self, Blocked, PAIRS4, PAIRS6, SET4, SET6, TABLE, blocked, element};
+use super::listing::Listing;
+use super::ruleset::{self, Blocked, TABLE};
 use super::run::{Caller, Ran, run};
 use super::target::Target;
+use super::transaction::Transaction;
 use crate::base::units::Span;
 use crate::error::{Cause, NET_ADMIN_REMEDY};
 
@@ -96,16 +97,17 @@ impl Nft {
     ///
     /// nft fails.
     pub fn blocked(&self) -> Result<Vec<Blocked>, NftError> {
-        let mut all = Vec::new();
-        for name in [SET4, SET6, PAIRS4, PAIRS6] {
-            match self.elements(name) {
-                Ok(blocked) => all.extend(blocked),
-                Err(NftError::Changed(_)) => {}
-                Err(error) => return Err(error),
-            }
+        self.list().map(|listing| listing.blocked)
+    }
+
+    /// What stands in the table; nothing, if it is missing.
+    pub(super) fn list(&self) -> Result<Listing, NftError> {
+        match self.run(&["list", "table", "inet", TABLE], "") {
+            Ok(listed) => Listing::parse(&listed)
+                .map_err(|error| NftError::Other(format!("nft is not understood: {error}"))),
+            Err(NftError::Changed(_)) => Ok(Listing::default()),
+            Err(error) => Err(error),
         }
-        all.sort_by_key(|blocked: &Blocked| blocked.target);
-        Ok(all)
     }
 
     /// Blocks a target for this time, rounded up to seconds. It replaces blocks of targets within it; if a network
@@ -115,32 +117,11 @@ impl Nft {
     ///
     /// nft fails.
     pub fn block(&self, target: Target, time: Duration) -> Result<(), NftError> {
-        self.block_within(target, time, usize::MAX)
-    }
-
-    /// The same with a maximum number of blocks.
-    ///
-    /// # Errors
-    ///
-    /// nft fails, or the maximum is reached.
-    pub(crate) fn block_within(&self, target: Target, time: Duration, most: usize) -> Result<(), NftError> {
         // Elements may expire before the transaction that removes them.
         self.retry(|| {
-            let there = self.blocked()?;
-            if there.iter().any(|blocked| blocked.target != target && blocked.target.covers(&target)) {
-                return Ok(());
-            }
-            let mut batch = Batch::new();
-            let (replaced, stay): (Vec<&Blocked>, Vec<&Blocked>) =
-                there.iter().partition(|blocked| target.covers(&blocked.target));
-            if stay.len() >= most {
-                return Err(NftError::Full(stay.len()));
-            }
-            for blocked in replaced {
-                batch.delete(element(&blocked.target, None));
-            }
-            batch.add(element(&target, Some(time)));
-            self.apply(batch)
+            let there = self.blocked()?.iter().map(|blocked| blocked.target).collect();
+            let (transaction, _) = Transaction::block(&there, &[(target, time)], usize::MAX);
+            if transaction.is_empty() { Ok(()) } else { self.apply(transaction.batch()) }
         })
     }
 
@@ -156,10 +137,9 @@ impl Nft {
                 |blocked: &Target| network.is_none_or(|network| overlaps(network, blocked.network));
             let there = self.blocked()?.into_iter().map(|blocked| blocked.target);
             let concerned: Vec<_> = there.filter(concerns).collect();
-            let mut batch = Batch::new();
-            concerned.iter().for_each(|target| batch.delete(element(target, None)));
-            if !concerned.is_empty() {
-                self.apply(batch)?;
+            let transaction = Transaction { removed: concerned.clone(), ..Transaction::default() };
+            if !transaction.is_empty() {
+                self.apply(transaction.batch())?;
             }
             Ok(concerned)
         })
@@ -172,19 +152,8 @@ impl Nft {
         }
     }
 
-    fn elements(&self, name: &str) -> Result<Vec<Blocked>, NftError> {
-        let arguments = ["list", "set", "inet", TABLE, name];
-        let listed = self.run(&arguments, "")?;
-        let listed: Nftables<'_> = serde_json::from_str(&listed)
-            .map_err(|error| NftError::Other(format!("nft is not understood: {error}")))?;
-        let sets = listed.objects.iter().filter_map(|object| match object {
-            NfObject::ListObject(NfListObject::Set(set)) if set.name == name => set.elem.as_deref(),
-            _ => None,
-        });
-        Ok(sets.flatten().filter_map(blocked).collect())
-    }
-
-    fn apply(&self, batch: Batch<'_>) -> Result<(), NftError> {
+    /// Makes one transaction.
+    pub(super) fn apply(&self, batch: Batch<'_>) -> Result<(), NftError> {
         let changes = serde_json::to_string(&batch.to_nftables());
         let changes = changes.map_err(|error| NftError::Other(error.to_string()))?;
         self.run(&["-f", "-"], &changes).map(drop)

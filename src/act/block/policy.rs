@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::history::History;
+use super::history::{Before, History};
 use super::never::{Never, check_network};
-use super::protected::Protected;
+use super::protected::{Allowed, Protected};
 use super::ruleset::Blocked;
 use super::selection::Bounds;
 use super::target::Target;
 use crate::base::time::Timestamp;
 use crate::detect::alert::Alert;
 use crate::engine::rank::neighbourhood;
+use crate::report::Reason;
 
 /// Duration that stands for a block without expiry: longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -48,6 +49,28 @@ pub(super) enum Refusal {
     Full,
     /// The maximum for one neighbourhood is reached.
     Crowded,
+}
+
+impl Refusal {
+    /// The reason as it is counted; `None` if no block was due.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Nothing | Self::Blocked => None,
+            Self::Protected(_) => Some(Reason::Protected),
+            Self::Never(_) => Some(Reason::Never),
+            Self::Network => Some(Reason::Network),
+            Self::Full => Some(Reason::Full),
+            Self::Crowded => Some(Reason::Crowded),
+        }
+    }
+}
+
+/// What undoes the record of a block.
+#[derive(Debug)]
+pub(super) struct Undo {
+    target: Target,
+    replaced: Vec<(Target, Timestamp)>,
+    before: Option<Before>,
 }
 
 /// The blocks in force, and the bounds.
@@ -111,12 +134,43 @@ impl Policy {
         Ok(Order { target: *target, time, replaces: self.history.overlapping(target, now) })
     }
 
-    /// Records a block that was carried out: a network replaces the targets in it.
-    pub(super) fn note(&mut self, order: &Order, now: Timestamp) {
+    /// Records a block as carried out: a network replaces the targets in it. Gives what undoes it.
+    pub(super) fn note(&mut self, order: &Order, now: Timestamp) -> Undo {
         let until = now.after(order.time);
-        self.blocked.retain(|blocked, _| !order.target.covers(blocked));
+        let within: Vec<_> =
+            self.blocked.keys().filter(|blocked| order.target.covers(blocked)).copied().collect();
+        let replaced = within.iter().filter_map(|target| self.blocked.remove_entry(target)).collect();
         self.blocked.insert(order.target, until);
-        self.history.add(order.target, until, now);
+        let before = self.history.add(order.target, until, now);
+        Undo { target: order.target, replaced, before }
+    }
+
+    /// Records that a block was not carried out after all.
+    pub(super) fn undo(&mut self, undo: Undo) {
+        self.blocked.remove(&undo.target);
+        self.blocked.extend(undo.replaced);
+        self.history.restore(undo.target, undo.before);
+    }
+
+    /// Records that a target was freed: it may be blocked again.
+    pub(super) fn free(&mut self, target: &Target) {
+        self.blocked.remove(target);
+    }
+
+    /// The blocks of targets that are, or hold, something allowed.
+    pub(super) fn allowed(&self, allowed: &Allowed) -> Vec<Target> {
+        self.blocked.keys().filter(|target| allowed.overlaps(target.network)).copied().collect()
+    }
+
+    /// When a block ends.
+    pub(super) fn end(&self, target: &Target) -> Option<Timestamp> {
+        self.blocked.get(target).copied()
+    }
+
+    /// The number of blocks that last.
+    pub(super) fn active(&mut self, now: Timestamp) -> usize {
+        self.blocked.retain(|_, until| *until > now);
+        self.blocked.len()
     }
 
     /// Records a block from the firewall: from an earlier run, another program or a user.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
 use nix::ifaddrs::getifaddrs;
@@ -23,23 +23,40 @@ const NAME_SERVER: &str = "a name server of this host";
 
 /// The allow list, shared with the reloader.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Allowed(Arc<Mutex<AllowList>>);
+pub(crate) struct Allowed(Arc<Mutex<Numbered>>);
+
+/// The list, and how often it was replaced.
+#[derive(Debug, Default)]
+struct Numbered {
+    list: AllowList,
+    number: u64,
+}
 
 impl Allowed {
     /// Replaces the list.
     pub(crate) fn set(&self, list: AllowList) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = list;
+        let mut allowed = self.lock();
+        *allowed = Numbered { list, number: allowed.number + 1 };
     }
 
-    fn overlaps(&self, network: IpNet) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).overlaps(network)
+    /// The number of the list: another one means another list.
+    pub(super) fn number(&self) -> u64 {
+        self.lock().number
+    }
+
+    /// Whether a network is, or holds, something allowed.
+    pub(super) fn overlaps(&self, network: IpNet) -> bool {
+        self.lock().list.overlaps(network)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Numbered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The IPv4 network embedded in a network of translated addresses.
     fn embedded(&self, network: IpNet) -> Option<IpNet> {
         let IpNet::V6(network) = network else { return None };
-        let list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.nat64().embedded_network(network).map(IpNet::V4)
+        self.lock().list.nat64().embedded_network(network).map(IpNet::V4)
     }
 }
 
@@ -66,6 +83,11 @@ impl Protected {
         let networks = gateways.map(|address| (address.into(), GATEWAY));
         let networks = networks.chain(servers(&NAME_SERVERS).into_iter().map(|server| (server, NAME_SERVER)));
         Self { networks: networks.collect(), allowed, has_own: true }
+    }
+
+    /// The allow list.
+    pub(super) fn allowed(&self) -> &Allowed {
+        &self.allowed
     }
 
     /// The protected thing that overlaps a network, if any. A network of translated addresses is also checked as the

@@ -4,11 +4,10 @@
 //! their packets before all other rules and before connection tracking. synwatch changes no other table.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use nftables::batch::Batch;
 use nftables::expr::{Elem, Expression, NamedExpression, Payload, PayloadField, Prefix};
 use nftables::schema::{
@@ -30,7 +29,10 @@ pub(super) const SET6: &str = "blocked6";
 pub(super) const PAIRS4: &str = "pairs4";
 /// The set of IPv6 pairs.
 pub(super) const PAIRS6: &str = "pairs6";
-const CHAIN: &str = "prerouting";
+/// All sets.
+pub(super) const SETS: [&str; 4] = [SET4, SET6, PAIRS4, PAIRS6];
+/// The chain that drops their packets.
+pub(super) const CHAIN: &str = "prerouting";
 
 /// Runs before the defragmentation of connection tracking (-400), the earliest standard priority.
 const PRIORITY: i32 = -500;
@@ -48,6 +50,20 @@ pub struct Blocked {
     pub time: Option<Duration>,
     /// The time left.
     pub left: Option<Duration>,
+}
+
+/// How long an element lasts: from its beginning, and from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lifetime {
+    pub(super) time: Duration,
+    pub(super) left: Duration,
+}
+
+impl Lifetime {
+    /// Of a block that begins now.
+    pub(super) fn new(time: Duration) -> Self {
+        Self { time, left: time }
+    }
 }
 
 /// Creates what blocking needs, if missing. Existing blocks stay.
@@ -130,8 +146,35 @@ fn drops(what: Expression<'static>, set: &'static str) -> Rule<'static> {
     }
 }
 
-/// A target as an element of its set; without a time for deletion.
-pub(super) fn element(target: &Target, time: Option<Duration>) -> NfListObject<'static> {
+/// The set that holds a target.
+pub(super) fn set_of(target: &Target) -> &'static str {
+    match (target.network.addr().is_ipv4(), target.to.is_some()) {
+        (true, false) => SET4,
+        (false, false) => SET6,
+        (true, true) => PAIRS4,
+        (false, true) => PAIRS6,
+    }
+}
+
+/// Targets as elements of their sets, with their times; without, for deletion.
+pub(super) fn elements(
+    all: impl IntoIterator<Item = (Target, Option<Lifetime>)>,
+) -> impl Iterator<Item = NfListObject<'static>> {
+    let mut sets = BTreeMap::<_, Vec<_>>::new();
+    for (target, lifetime) in all {
+        sets.entry(set_of(&target)).or_default().push(element(&target, lifetime));
+    }
+    sets.into_iter().map(|(set, elements)| {
+        NfListObject::Element(Element {
+            family: NfFamily::INet,
+            table: TABLE.into(),
+            name: set.into(),
+            elem: elements.into(),
+        })
+    })
+}
+
+fn element(target: &Target, lifetime: Option<Lifetime>) -> Expression<'static> {
     let Target { network, to } = *target;
     let text = |address: IpAddr| Expression::String(Cow::Owned(address.to_string()));
     let address = text(network.network());
@@ -143,64 +186,22 @@ pub(super) fn element(target: &Target, time: Option<Duration>) -> NfListObject<'
         let prefix = Prefix { addr: Box::new(address), len: network.prefix_len().into() };
         Expression::Named(NamedExpression::Prefix(prefix))
     };
-    let value = match time {
-        Some(time) => Expression::Named(NamedExpression::Elem(Elem {
+    match lifetime {
+        Some(Lifetime { time, left }) => Expression::Named(NamedExpression::Elem(Elem {
             val: Box::new(value),
             timeout: Some(seconds(time)),
-            expires: None,
+            expires: (left < time).then(|| seconds(left)),
             comment: None,
             counter: None,
         })),
         None => value,
-    };
-    NfListObject::Element(Element {
-        family: NfFamily::INet,
-        table: TABLE.into(),
-        name: match (network.addr().is_ipv4(), to.is_some()) {
-            (true, false) => SET4,
-            (false, false) => SET6,
-            (true, true) => PAIRS4,
-            (false, true) => PAIRS6,
-        }
-        .into(),
-        elem: vec![value].into(),
-    })
+    }
 }
 
 /// Whole seconds, at least one: 0 would mean no expiry.
 pub(super) fn seconds(time: Duration) -> u32 {
     let up = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     u32::try_from(up).unwrap_or(u32::MAX).max(1)
-}
-
-/// Parses an element that nft lists. Elements of a form that synwatch does not add are left out.
-pub(super) fn blocked(element: &Expression<'_>) -> Option<Blocked> {
-    let (value, time, left) = match element {
-        Expression::Named(NamedExpression::Elem(elem)) => (elem.val.as_ref(), elem.timeout, elem.expires),
-        value => (value, None, None),
-    };
-    let duration = |seconds: Option<u32>| seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let target = match value {
-        Expression::Named(NamedExpression::Concat(both)) => {
-            let [from, to] = &both[..] else { return None };
-            Target { network: network(from)?, to: Some(network(to)?.addr()) }
-        }
-        value => Target::source(network(value)?),
-    };
-    Some(Blocked { target, time: duration(time), left: duration(left) })
-}
-
-fn network(value: &Expression<'_>) -> Option<IpNet> {
-    match value {
-        Expression::String(address) => address.parse().ok().map(|address: IpAddr| address.into()),
-        Expression::Named(NamedExpression::Prefix(prefix)) => match prefix.addr.as_ref() {
-            Expression::String(address) => {
-                IpNet::new(address.parse().ok()?, prefix.len.try_into().ok()?).ok()
-            }
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -213,25 +214,5 @@ mod tests {
             assert_eq!(seconds(Duration::from_millis(millis)), shown);
         }
         assert_eq!(seconds(Duration::MAX), u32::MAX);
-    }
-
-    #[test]
-    fn elements_come_back_as_they_went() {
-        let sources = ["192.0.2.1/32", "192.0.2.0/24", "2001:db8::1/128", "2001:db8::/64"];
-        let pairs = [("192.0.2.1/32", "192.0.2.25"), ("2001:db8::1/128", "2001:db8::25")];
-        let all =
-            sources.map(|from| (from, None)).into_iter().chain(pairs.map(|(from, to)| (from, Some(to))));
-        for (from, to) in all {
-            let to = to.map(|to| to.parse().unwrap());
-            let target = Target { network: from.parse().unwrap(), to };
-            let NfListObject::Element(made) = element(&target, Some(Duration::from_secs(60))) else {
-                panic!()
-            };
-            let expected = Blocked { target, time: Some(Duration::from_secs(60)), left: None };
-            assert_eq!(blocked(&made.elem[0]), Some(expected));
-            let json = serde_json::to_string(&made.elem[0]).unwrap();
-            assert_eq!(blocked(&serde_json::from_str(&json).unwrap()), Some(expected), "{json}");
-        }
-        assert_eq!(blocked(&Expression::Number(7)), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::base::zone::Zone;
 use crate::detect::alert::Alert;
 use crate::error::{CommandFault, Error};
 use crate::report::enrich::Names;
-use crate::report::record_of;
+use crate::report::{ActionCounts, record_of};
 
 /// A helper that is ready to run commands. It ends when this is dropped.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ impl Helper {
         is_live: bool,
         zone: Zone,
         names: Option<Names>,
+        counts: ActionCounts,
     ) -> (ReportSender, Exec, Replies) {
         let (sender, receiver) = ReportSender::new("the command", is_live, names);
         // At most [`AT_ONCE`] replies are outstanding.
@@ -76,6 +77,7 @@ impl Helper {
             now: Timestamp::default(),
             failed: Throttle::new(),
             lost: receiver.lost.clone(),
+            counts,
         };
         (sender, Exec { child, receiver, replies, timeout, work }, Replies { from, to })
     }
@@ -174,6 +176,7 @@ struct Work {
     now: Timestamp,
     failed: Throttle,
     lost: Lost,
+    counts: ActionCounts,
 }
 
 impl Work {
@@ -195,6 +198,7 @@ impl Work {
     fn note(&mut self, result: &Ran) {
         self.running = self.running.saturating_sub(1);
         if *result != Ran::Done {
+            self.counts.commands_failed.add(1);
             if let Some(times) = self.failed.count(self.now, 1) {
                 self.say_failed(times, &result.to_string());
             }

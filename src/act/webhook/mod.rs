@@ -24,7 +24,7 @@ use crate::base::zone::Zone;
 use crate::detect::alert::Alert;
 use crate::error::{Cause, Error};
 use crate::report::enrich::Names;
-use crate::report::record_of;
+use crate::report::{ActionCounts, record_of};
 
 /// The port of the proxy that the environment configures, if any.
 #[must_use]
@@ -92,7 +92,13 @@ impl Webhook {
 
     /// Returns the sink for reports and the task that posts them on its own thread.
     #[must_use]
-    pub(crate) fn post(self, is_live: bool, zone: Zone, names: Option<Names>) -> (ReportSender, Post) {
+    pub(crate) fn post(
+        self,
+        is_live: bool,
+        zone: Zone,
+        names: Option<Names>,
+        counts: ActionCounts,
+    ) -> (ReportSender, Post) {
         let (sender, receiver) = ReportSender::new("the webhook", is_live, names);
         let post = Post {
             webhook: self,
@@ -101,6 +107,7 @@ impl Webhook {
             is_down: false,
             warning: Throttle::new(),
             now: Timestamp::default(),
+            counts,
         };
         (sender, post)
     }
@@ -167,6 +174,7 @@ pub(crate) struct Post {
     warning: Throttle,
     /// The newest report's time, which spaces the warnings.
     now: Timestamp,
+    counts: ActionCounts,
 }
 
 impl Post {
@@ -201,6 +209,7 @@ impl Post {
             Err(why) => {
                 self.is_down = true;
                 self.receiver.lost.add(1);
+                self.counts.webhooks_failed.add(1);
                 if let Some(lost) = self.warning.count(self.now, 1) {
                     log::warn!("{} not posted to {}: {why}", reports(lost), self.webhook.url);
                 }

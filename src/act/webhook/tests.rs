@@ -52,7 +52,8 @@ fn server(answers: &'static [Option<&str>]) -> (WebhookUrl, JoinHandle<Vec<Strin
 
 /// Posts these reports as in a replay and returns how many were lost.
 fn posted(url: WebhookUrl, patience: Patience, reports: &[Alert]) -> u64 {
-    let (mut sender, post) = Webhook::patient(url, patience, None).unwrap().post(false, tokyo(), None);
+    let (mut sender, post) =
+        Webhook::patient(url, patience, None).unwrap().post(false, tokyo(), None, ActionCounts::default());
     let posting = thread::spawn(move || post.run());
     reports.iter().for_each(|report| sender.alert(report));
     sender.finish(at(0));
@@ -131,7 +132,8 @@ fn the_end_of_a_live_run_is_not_held_up() {
         wait: Duration::from_secs(3_600),
         grace: Duration::ZERO,
     };
-    let (mut sender, post) = Webhook::patient(url, patience, None).unwrap().post(true, tokyo(), None);
+    let (mut sender, post) =
+        Webhook::patient(url, patience, None).unwrap().post(true, tokyo(), None, ActionCounts::default());
     (0..3).for_each(|_| sender.alert(&start()));
     let posting = thread::spawn(move || post.run());
     sender.finish(at(0));

@@ -68,7 +68,7 @@ pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
         };
     };
     let by = match written.value.as_str() {
-        "nft" if !cli.read.is_empty() => {
+        "nft" | "dry-run" if !cli.read.is_empty() => {
             return Err(wrong("block", written, "a replay blocks nothing (print shows what it would block)"));
         }
         "print" if json(cli).is_some_and(|json| json.value == Output::Stdout) => {
@@ -76,7 +76,8 @@ pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
         }
         "nft" => Firewall::Nft,
         "print" => Firewall::Print,
-        _ => return Err(wrong("block", written, "not one of nft, print")),
+        "dry-run" => Firewall::DryRun,
+        _ => return Err(wrong("block", written, "not one of nft, print, dry-run")),
     };
     Ok(Some(BlockSettings { by, bounds }))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 
+use super::actions::{ActionCounts, Reason};
 use super::sample::{Sample, counter, counters, gauge};
 use super::{Episodes, Snapshot};
 use crate::engine::stats::{Beat, Stats, WatchStats};
@@ -13,7 +14,11 @@ use crate::wire::decode::Skip;
 use crate::wire::packet::{Interfaces, Origin};
 
 /// All metrics.
-pub(super) fn families(snapshot: &Snapshot, interfaces: &Interfaces) -> Vec<MetricFamily> {
+pub(super) fn families(
+    snapshot: &Snapshot,
+    interfaces: &Interfaces,
+    actions: &ActionCounts,
+) -> Vec<MetricFamily> {
     let stats = &snapshot.beat.stats;
     let mut families = vec![gauge(
         "synwatch_build_info",
@@ -24,6 +29,7 @@ pub(super) fn families(snapshot: &Snapshot, interfaces: &Interfaces) -> Vec<Metr
     families.extend(of_attempts(&snapshot.beat.watches));
     families.extend(of_tables(stats, &snapshot.beat.watches));
     families.extend(of_episodes(snapshot));
+    families.extend(of_actions(actions));
     families.extend(of_interfaces(&snapshot.beat, interfaces));
     // The format does not allow a family without samples: a replay has no interface.
     families.retain(|family| !family.get_metric().is_empty());
@@ -170,6 +176,34 @@ fn of_episodes(snapshot: &Snapshot) -> [MetricFamily; 6] {
         ),
         counter("synwatch_lost_reports_total", "Reports that could not be written.", stats.reports_lost),
         counter("synwatch_clock_steps_total", "Steps back of the capture's clock.", stats.clock_steps),
+    ]
+}
+
+fn of_actions(actions: &ActionCounts) -> [MetricFamily; 6] {
+    let failed = [("command", &actions.commands_failed), ("webhook", &actions.webhooks_failed)];
+    [
+        gauge("synwatch_active_blocks", "Blocks in force.", [(vec![], actions.blocks.get())]),
+        counter("synwatch_blocks_total", "Blocks that the firewall confirmed.", actions.blocks_made.get()),
+        counter(
+            "synwatch_failed_blocks_total",
+            "Tries of blocks that the firewall refused.",
+            actions.blocks_failed.get(),
+        ),
+        counters(
+            "synwatch_refused_blocks_total",
+            "Blocks that were due by a report and may not be, by reason.",
+            Reason::ALL.map(|reason| (vec![("reason", reason.name())], actions.refused(reason).get())),
+        ),
+        counters(
+            "synwatch_failed_actions_total",
+            "Commands that failed, and reports that the webhook did not take.",
+            failed.map(|(action, count)| (vec![("action", action)], count.get())),
+        ),
+        gauge(
+            "synwatch_last_reload_successful",
+            "Whether the last reload of the configuration was carried out; 1 before the first.",
+            [(vec![], 1 - actions.reload_failed.get().min(1))],
+        ),
     ]
 }
 

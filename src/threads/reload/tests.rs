@@ -22,7 +22,14 @@ fn reloader(text: &str) -> Reloader {
     let settings = settings(text);
     let interfaces = Interfaces::default();
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
-    channel(&settings, Identities::first(&settings.watches), interfaces, Allowed::default()).0
+    channel(
+        &settings,
+        Identities::first(&settings.watches),
+        interfaces,
+        Allowed::default(),
+        ActionCounts::default(),
+    )
+    .0
 }
 
 /// The origin, number and signature of each watch after the change.

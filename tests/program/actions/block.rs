@@ -77,10 +77,14 @@ fn options_that_make_no_sense_are_refused() {
             "block \"nft\": a replay blocks nothing (print shows what it would block)",
         ),
         (
+            &["-r", SEED, "--block", "dry-run"],
+            "block \"dry-run\": a replay blocks nothing (print shows what it would block)",
+        ),
+        (
             &["-r", SEED, "--block", "print", "--json", "-"],
             "block \"print\": standard output has the JSON already (--json FILE)",
         ),
-        (&["-T", "--block", "pf"], "block \"pf\": not one of nft, print"),
+        (&["-T", "--block", "pf"], "block \"pf\": not one of nft, print, dry-run"),
         (&["-T", "--max-blocks", "7"], "max-blocks \"7\": nothing is blocked (say how with --block nft)"),
         (&["-T", "--block", "print", "--max-blocks", "0"], "max-blocks \"0\": not from 1 to 65536"),
     ] {

@@ -192,6 +192,47 @@ fn blocks_of_an_earlier_run_go_on_and_are_doubled() {
 }
 
 #[test]
+fn a_block_that_failed_leaves_what_it_replaced_and_does_not_count() {
+    let mut policy = Policy::new(Bounds { networks: true, ..bounds(8) });
+    for (host, seconds) in [("192.0.2.1/32", 0), ("192.0.2.2/32", 1)] {
+        assert_eq!(block(&mut policy, &report(host, seconds)), Ok(HOUR));
+    }
+    for source in ["192.0.2.0/24", "198.51.100.1/32"] {
+        let order = policy.judge(&Target::source(net(source)), at(2_000), &Protected::default()).unwrap();
+        let undo = policy.note(&order, at(2_000));
+        assert_eq!(block(&mut policy, &report(source, 3)), Err(Refusal::Blocked), "it is under way");
+        policy.undo(undo);
+    }
+    assert_eq!(policy.active(at(2_000)), 2);
+    assert_eq!(policy.end(&Target::source(net("192.0.2.2/32"))), Some(at(3_601_000)));
+    assert_eq!(block(&mut policy, &report("198.51.100.1/32", 3)), Ok(HOUR), "the first time still");
+    // A source that was blocked before keeps its count.
+    let again = Target::source(net("192.0.2.1/32"));
+    let order = policy.judge(&again, at(3_600_000), &Protected::default()).unwrap();
+    let undo = policy.note(&order, at(3_600_000));
+    policy.undo(undo);
+    assert_eq!(block(&mut policy, &report("192.0.2.1/32", 3_600)), Ok(2 * HOUR));
+}
+
+#[test]
+fn what_is_allowed_is_freed_with_the_networks_around_it_and_may_be_blocked_again() {
+    let mut policy = Policy::new(Bounds { networks: true, ..bounds(8) });
+    for source in ["192.0.2.0/24", "198.51.100.1/32", "203.0.113.1/32", "64:ff9b::c612:1/128"] {
+        assert_eq!(block(&mut policy, &report(source, 0)), Ok(HOUR));
+    }
+    let allowed = Allowed::default();
+    let number = allowed.number();
+    allowed.set(["192.0.2.7/32", "203.0.113.0/24", "198.18.0.1/32"].map(net).into_iter().collect());
+    assert_ne!(allowed.number(), number);
+    let targets = policy.allowed(&allowed);
+    let shown: Vec<_> = targets.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["192.0.2.0/24", "203.0.113.1", "64:ff9b::c612:1"]);
+    targets.iter().for_each(|target| policy.free(target));
+    assert_eq!(policy.active(at(0)), 1);
+    assert_eq!(block(&mut policy, &report("203.0.113.1/32", 1)), Ok(2 * HOUR));
+}
+
+#[test]
 fn what_is_protected_is_not_blocked_nor_a_network_with_it() {
     let protected = Protected::new(vec![(net("192.0.2.1/32"), "a gateway of this host")]);
     let why = Err(Refusal::Protected("192.0.2.1, a gateway of this host".to_owned()));

@@ -1,0 +1,131 @@
+//! Looks whether what is blocked is in the firewall, and is meant to be.
+
+use std::time::{Duration, Instant};
+
+use super::{Blocker, Means};
+use crate::act::block::guard::Looked;
+use crate::act::block::ruleset::Blocked;
+use crate::act::block::target::Target;
+use crate::base::time::Timestamp;
+use crate::base::units::Span;
+use crate::capture;
+
+/// Maximum number of lines about targets that were unblocked at once.
+const LINES: usize = 16;
+
+impl Blocker {
+    /// Reads blocks of an earlier run from the firewall: they stay in force, unless they are allowed now.
+    pub(super) fn adopt(&mut self) {
+        self.now = capture::now();
+        if let Means::Nft(guard) = &mut self.means {
+            match guard.blocked(&mut self.deadline) {
+                Ok(all) => all.iter().for_each(|held| self.hold(held, self.now)),
+                Err(why) => log::debug!("what is blocked already is not known: {why}"),
+            }
+        }
+        self.free_allowed(self.now);
+        self.counts.blocks.set(self.blocks.active(self.now) as u64);
+    }
+
+    /// Looks at the allow list, and at the firewall.
+    pub(super) fn look(&mut self) {
+        self.looked = Instant::now();
+        let now = capture::now();
+        self.free_allowed(now);
+        if let Means::Nft(guard) = &mut self.means {
+            // Seen before the firewall is looked at: if that holds them, they were answered in spite of it.
+            let answered = self.blocks.answered();
+            match guard.look(&mut self.deadline) {
+                Ok(looked) => self.note(&looked, &answered, now),
+                Err(why) => {
+                    if let Some(times) = self.unseen.count(now, 1) {
+                        log::warn!(
+                            "cannot look whether the firewall holds what is blocked: {why} ({times} times)"
+                        );
+                    }
+                }
+            }
+            self.counts.blocks.set(self.blocks.active(now) as u64);
+        }
+    }
+
+    /// Frees what is, or holds, something that is allowed since the list was replaced.
+    fn free_allowed(&mut self, now: Timestamp) {
+        let number = self.protected.allowed().number();
+        if number == self.heeded {
+            return;
+        }
+        let targets = self.policy.allowed(self.protected.allowed());
+        if let Means::Nft(guard) = &mut self.means {
+            let done = if targets.is_empty() { Ok(()) } else { guard.free(&targets, &mut self.deadline) };
+            if let Err(why) = done {
+                if let Some(times) = self.failed.count(now, targets.len() as u64) {
+                    log::warn!("cannot unblock what is allowed now: {why} ({times} times)");
+                }
+                return;
+            }
+        }
+        self.heeded = number;
+        for target in &targets {
+            self.policy.free(target);
+            self.blocks.remove(target);
+        }
+        say_each(&targets, "is", |_| "unblocked: it is allowed, or holds what is".to_owned());
+    }
+
+    /// Takes over what the guard has found.
+    fn note(&mut self, looked: &Looked, answered: &[Target], now: Timestamp) {
+        let Looked { rebuilt, unblocked, found } = looked;
+        if let Some(restored) = rebuilt {
+            self.blocks.confirm(capture::now());
+            log::warn!(
+                "the table inet synwatch, or a part of it, was removed (nft flush ruleset?): it is made again, with \
+                 {restored} blocks for the time that is left"
+            );
+        }
+        for target in unblocked {
+            self.blocks.remove(target);
+        }
+        say_each(unblocked, "was", |target| {
+            let left = self.policy.end(target).map_or_else(Default::default, |end| end.since(now));
+            format!(
+                "unblocked by hand: it is not blocked again for {}",
+                Span(Duration::from_secs(left.as_secs()))
+            )
+        });
+        found.iter().for_each(|held| self.hold(held, now));
+        if rebuilt.is_none() {
+            self.warn_of_answered(answered.iter().filter(|target| !unblocked.contains(target)), now);
+        }
+    }
+
+    /// Takes a block in the firewall for our own.
+    fn hold(&mut self, held: &Blocked, now: Timestamp) {
+        self.policy.adopt(held, now);
+        if let (Some(time), Some(left)) = (held.time, held.left) {
+            self.blocks.add(held.target, time, left, now);
+        }
+    }
+
+    fn warn_of_answered<'a>(&mut self, mut answered: impl Iterator<Item = &'a Target>, now: Timestamp) {
+        let Some(target) = answered.next().filter(|_| self.ineffective.count(now, 1).is_some()) else {
+            return;
+        };
+        log::warn!(
+            "{target} is not blocked, although the table inet synwatch holds it: its connections are answered. Its \
+             packets do not pass the table: a bridge hands them on (modprobe br_netfilter; sysctl -w \
+             net.bridge.bridge-nf-call-iptables=1), this is a mirror port (block on the host that forwards them; \
+             --block print prints the lines), or a flow offload or another table takes them first (nft list ruleset)"
+        );
+    }
+}
+
+/// One line for each target, up to [`LINES`].
+fn say_each(targets: &[Target], verb: &str, what: impl Fn(&Target) -> String) {
+    for target in targets.iter().take(LINES) {
+        log::warn!("{target} {verb} {}", what(target));
+    }
+    if let Some(more) = targets.len().checked_sub(LINES).filter(|more| *more > 0) {
+        log::warn!("{more} more like these");
+    }
+}

@@ -1,0 +1,184 @@
+//! The reports that wait for the blocker. None is dropped while a block of its source is due.
+//!
+//! Live, only the newest report of an episode waits: what it says holds for the earlier ones, too. So there are at most
+//! as many as there are episodes, however long nft takes, and the blocker takes all of them at once. A replay keeps every
+//! report, in order, and waits until the blocker has taken the last ones.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::detect::alert::Alert;
+
+/// Maximum number of episodes whose reports wait: the largest `--max-blocks`. Later ones are dropped, and counted.
+const MOST: usize = 65_536;
+
+/// The waiting reports: live by episode, in a replay by order.
+type List = Arc<Mutex<BTreeMap<u64, Alert>>>;
+
+/// The detector's end.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    list: List,
+    /// One token says that there are reports.
+    token: Sender<()>,
+    is_live: bool,
+    next: u64,
+}
+
+/// The blocker's end.
+#[derive(Debug)]
+pub(super) struct Taking {
+    list: List,
+    token: Receiver<()>,
+    is_live: bool,
+}
+
+/// What the blocker waited for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Taken {
+    /// All reports that waited, in order; live those of verified sources first.
+    Reports(Vec<Alert>),
+    /// The time is over.
+    Time,
+    /// No more reports come.
+    End,
+}
+
+/// Creates both ends.
+pub(super) fn new(is_live: bool) -> (Waiting, Taking) {
+    let ((token, receiver), list) = (bounded(1), List::default());
+    let waiting = Waiting { list: Arc::clone(&list), token, is_live, next: 0 };
+    (waiting, Taking { list, token: receiver, is_live })
+}
+
+impl Waiting {
+    /// Adds a report. Gives whether it waits: not if there is no room, or if the blocker has ended.
+    pub(super) fn push(&mut self, report: Alert) -> bool {
+        let key = if self.is_live { report.episode } else { self.next };
+        self.next += 1;
+        let mut list = lock(&self.list);
+        if list.len() >= MOST && !list.contains_key(&key) {
+            return false;
+        }
+        list.insert(key, report);
+        drop(list);
+        if self.is_live {
+            !self.token.try_send(()).is_err_and(|error| error.is_disconnected())
+        } else {
+            self.token.send(()).is_ok()
+        }
+    }
+}
+
+impl Taking {
+    /// Waits for reports until this time, or without an end.
+    pub(super) fn wait(&self, until: Option<Instant>) -> Taken {
+        let token = match until {
+            Some(until) => self.token.recv_deadline(until),
+            None => self.token.recv().map_err(RecvTimeoutError::from),
+        };
+        match token {
+            Ok(()) => Taken::Reports(self.take()),
+            Err(RecvTimeoutError::Timeout) => Taken::Time,
+            // The last ones may have come without a token of their own.
+            Err(RecvTimeoutError::Disconnected) => match self.take() {
+                rest if rest.is_empty() => Taken::End,
+                rest => Taken::Reports(rest),
+            },
+        }
+    }
+
+    /// Takes all reports that wait.
+    fn take(&self) -> Vec<Alert> {
+        let list = std::mem::take(&mut *lock(&self.list));
+        let mut reports: Vec<_> = list.into_values().collect();
+        if self.is_live {
+            // Where not all can be blocked, these come before those that may be forged.
+            reports.sort_by_key(|report| !report.goes_first());
+        }
+        reports
+    }
+}
+
+fn lock(list: &List) -> MutexGuard<'_, BTreeMap<u64, Alert>> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::engine::outcome::{OutcomeCounts, Proof};
+    use crate::report::sample::start;
+
+    fn report(episode: u64, attempts: u64) -> Alert {
+        Alert { episode, attempts, ..start() }
+    }
+
+    /// The episodes and attempts of reports.
+    fn numbers(taken: Taken) -> Vec<(u64, u64)> {
+        let Taken::Reports(reports) = taken else { panic!("{taken:?}") };
+        reports.iter().map(|report| (report.episode, report.attempts)).collect()
+    }
+
+    #[test]
+    fn live_the_newest_report_of_each_episode_waits_however_many_there_are() {
+        let (mut waiting, taking) = new(true);
+        for attempts in [30, 40] {
+            for episode in 0..1_000 {
+                assert!(waiting.push(report(episode, attempts)));
+            }
+        }
+        assert_eq!(numbers(taking.wait(None)), (0..1_000).map(|episode| (episode, 40)).collect::<Vec<_>>());
+        assert_eq!(taking.wait(Some(Instant::now())), Taken::Time);
+        waiting.push(report(7, 50));
+        drop(waiting);
+        assert_eq!(numbers(taking.wait(None)), [(7, 50)]);
+        assert_eq!(taking.wait(None), Taken::End);
+    }
+
+    #[test]
+    fn verified_sources_come_first() {
+        let (mut waiting, taking) = new(true);
+        let forged = Alert { verified: Proof::None, outcomes: OutcomeCounts::default(), ..report(0, 30) };
+        waiting.push(forged);
+        waiting.push(report(1, 30));
+        assert_eq!(numbers(taking.wait(None)), [(1, 30), (0, 30)]);
+    }
+
+    #[test]
+    fn where_there_is_no_room_a_new_episode_is_dropped_and_a_known_one_renewed() {
+        let (mut waiting, taking) = new(true);
+        for episode in 0..MOST as u64 {
+            assert!(waiting.push(report(episode, 30)));
+        }
+        assert!(!waiting.push(report(MOST as u64, 30)) && waiting.push(report(3, 31)));
+        let all = numbers(taking.wait(None));
+        assert_eq!((all.len(), all[3]), (MOST, (3, 31)));
+    }
+
+    #[test]
+    fn a_replay_keeps_every_report_in_order() {
+        let (mut waiting, taking) = new(false);
+        let writer =
+            std::thread::spawn(move || (0..100).all(|number| waiting.push(report(9 - number % 10, number))));
+        let mut all = Vec::new();
+        while let Taken::Reports(reports) = taking.wait(None) {
+            all.extend(reports.iter().map(|report| report.attempts));
+        }
+        assert!(writer.join().unwrap());
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_blocker_that_has_ended_gets_nothing() {
+        for is_live in [true, false] {
+            let (mut waiting, taking) = new(is_live);
+            drop(taking);
+            assert!(!waiting.push(report(0, 30)));
+        }
+    }
+}
