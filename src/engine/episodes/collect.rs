@@ -5,7 +5,7 @@ use std::slice;
 
 use prefetch_index::prefetch_index;
 
-/// Attempts by port: the first [`PortCounts::KEPT`] ports that come are kept, attempts to others are counted together.
+/// Attempts by port: the first `KEPT` ports that come are kept, attempts to others are counted together.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PortCounts {
     /// Port in the upper 16 bits, count below; 0 where there is none yet: a port that is there was counted.
@@ -62,7 +62,7 @@ impl FromIterator<u16> for PortCounts {
     }
 }
 
-/// Addresses that were seen: the first [`FirstAddresses::KEPT`] are kept, attempts that concern others are counted.
+/// Addresses that were seen: the first `KEPT` are kept, attempts that concern others are counted.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct FirstAddresses {
