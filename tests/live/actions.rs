@@ -49,14 +49,20 @@ pub(crate) fn wait_for(path: &Path, is_there: impl Fn(&str) -> bool) -> String {
     }
 }
 
+/// A program whose command for a flood's start has begun, and runs until there is a file `go` in the folder.
+pub(crate) fn with_command_that_hangs(scene: &Scene, folder: &Path) -> Program {
+    let exec = script(folder, "echo >> begun; while [ ! -e go ]; do sleep 0.1; done");
+    let program = Program::watch(&scene.gateway, &format!("-i outer --exec-timeout 1h {exec}"));
+    scene.flood(&[ATTACKER], 35, 1000);
+    wait_for_lines(&folder.join("begun"), 1);
+    program
+}
+
 #[test]
 fn a_command_that_hangs_delays_no_report() {
     let Some(scene) = Scene::set() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let exec = script(folder.path(), "echo >> begun; while [ ! -e go ]; do sleep 0.1; done");
-    let mut program = Program::watch(&scene.gateway, &format!("-i outer --exec-timeout 1h {exec}"));
-    scene.flood(&[ATTACKER], 35, 1000);
-    wait_for_lines(&folder.path().join("begun"), 1);
+    let mut program = with_command_that_hangs(&scene, folder.path());
     scene.flood(&[INNOCENT], 35, 1000);
     program.err.wait_for(" flood start src=198.51.100.10 ");
     program.signal(Signal::TERM);

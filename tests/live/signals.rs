@@ -7,7 +7,7 @@ use std::thread;
 use pcap::Capture;
 use rustix::process::Signal;
 
-use crate::actions::{script, wait_for_lines};
+use crate::actions::with_command_that_hangs;
 use crate::program::Program;
 use crate::scene::{ATTACKER, Scene};
 
@@ -35,10 +35,7 @@ fn a_second_signal_at_once_is_a_repeat_and_a_later_one_ends_the_process() {
     let Some(scene) = Scene::set() else { return };
     let folder = tempfile::tempdir().unwrap();
     // A command that takes long holds up the end.
-    let exec = script(folder.path(), "echo >> begun; while [ ! -e go ]; do sleep 0.1; done");
-    let mut program = Program::watch(&scene.gateway, &format!("-i outer --exec-timeout 1h {exec}"));
-    scene.flood(&[ATTACKER], 35, 1000);
-    wait_for_lines(&folder.path().join("begun"), 1);
+    let mut program = with_command_that_hangs(&scene, folder.path());
     // Of two that are the same, the kernel would hand over one.
     program.signal(Signal::TERM);
     program.signal(Signal::INT);
