@@ -124,7 +124,7 @@ impl Replay {
     }
 
     /// The key of the hashes for this replay. It follows from how the first file begins: so it is the same each time, and
-    /// whoever fills a link does not know it beforehand.
+    /// a sender that fills a link does not know it beforehand.
     #[must_use]
     pub fn key(&self) -> Key {
         self.key.unwrap_or(Key::derived(&[]))

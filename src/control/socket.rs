@@ -62,7 +62,7 @@ impl Socket {
             bound => bound?,
         };
         if let Ok(Some(group)) = Group::from_name(GROUP) {
-            // Whoever may not do that, as the service, is of that group already.
+            // A user who may not do that, as that of the service, is in that group already.
             let _ = lchown(path, None, Some(group.gid.as_raw()));
         }
         let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(io::Error::from)?;

@@ -109,7 +109,7 @@ impl CounterStage {
         }
     }
 
-    /// Takes note of what conntrack has counted, and how many SYNs it does not wait for, in all.
+    /// Records what conntrack has counted, and how many SYNs it does not wait for, in all.
     pub(super) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
         self.stats.connections_evicted = counts.evicted;
         self.stats.wrong_numbers = counts.wrong_numbers;
@@ -120,7 +120,7 @@ impl CounterStage {
         self.stats.untimed = untimed;
     }
 
-    /// Takes note of what the source says it received and lost.
+    /// Records what the source says it received and lost.
     pub(super) fn note(&mut self, received: Received) {
         self.stats.kernel_packets = received.packets;
         self.stats.losses.kernel = received.kernel_drops;
@@ -298,7 +298,7 @@ impl CounterStage {
         self.remember(counted, place, moved, waits);
     }
 
-    /// Takes note of how a place was come by. Networks and destinations that gave way are no sources lost.
+    /// Counts how a place was taken. Networks and destinations that gave way are no sources lost.
     #[inline]
     pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) {
         let claimed = match taken {
@@ -311,7 +311,7 @@ impl CounterStage {
         self.note_evictions(watch, u64::from(claimed != Some(Claim::Free)), by);
     }
 
-    /// Takes note of so many that were forgotten although they were live.
+    /// Counts so many that were forgotten although they were live.
     pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: By) {
         let stats = &mut self.watches[watch].stats;
         match by {
@@ -326,7 +326,7 @@ impl CounterStage {
         }
     }
 
-    /// Takes note of what the detector has no time for.
+    /// Counts what the detector has no time for.
     pub(super) fn note_dropped(&mut self, watch: usize) {
         self.stats.losses.crossings += 1;
         self.watches[watch].stats.crossings += 1;

@@ -1,4 +1,4 @@
-//! What a batch is counted for, and what that needs, brought into the cache before it is counted.
+//! What a batch is counted for, and the prefetch of what that needs.
 //!
 //! One attempt alone waits for memory several times over; the attempts of a batch wait together, and mostly not at all.
 
@@ -48,7 +48,7 @@ impl Concerns {
 }
 
 impl CounterStage {
-    /// Finds out what these count for, and has what that needs brought into the cache.
+    /// Finds out what these count for, and prefetches what that needs.
     pub(super) fn look_ahead(&self, batch: &Batch, findings: &Findings, concerns: &mut Concerns) {
         let all = &findings.all;
         for finding in all {

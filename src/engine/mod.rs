@@ -154,7 +154,7 @@ impl Counting {
         self.engine.conntrack.set_links(links);
     }
 
-    /// Takes note of what the source says it received and lost.
+    /// Records what the source says it received and lost.
     pub fn note(&mut self, received: Received) {
         self.engine.counters.note(received);
     }

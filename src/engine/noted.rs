@@ -42,13 +42,13 @@ impl ReportedIn {
         Self(vec![0; places])
     }
 
-    /// Has what is known of this place brought into the cache.
+    /// Prefetches what is known of this place.
     #[inline]
     pub(super) fn prefetch(&self, place: Place) {
         prefetch_index(&self.0, place.number());
     }
 
-    /// Takes note of the attempt that is remembered at this place from now on.
+    /// Records the attempt that is remembered at this place from now on.
     #[inline]
     pub(super) fn set(&mut self, place: Place, reported: Reported) {
         if let Some(cell) = self.0.get_mut(place.number()) {
@@ -130,7 +130,7 @@ impl Memos {
         Self { queue: VecDeque::with_capacity(room), first: 0 }
     }
 
-    /// Takes note of the next SYN that is waited for. A retransmission says nothing of where its attempt was recorded.
+    /// Records the next SYN that is waited for. A retransmission says nothing of where its attempt was recorded.
     #[inline]
     pub(super) fn push(&mut self, memo: Memo) {
         self.queue.push_back(memo);

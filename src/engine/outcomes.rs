@@ -17,7 +17,7 @@ use super::parties::Parties;
 use super::volumes::Owner;
 
 impl CounterStage {
-    /// Has what is needed for these brought into the cache.
+    /// Prefetches what is needed for these.
     pub(super) fn prefetch_given_up(&self, given_up: &[Vain]) {
         for vain in given_up {
             let memo = self.memos.get(vain.number);
@@ -30,7 +30,7 @@ impl CounterStage {
         }
     }
 
-    /// Takes note of what a segment tells of an attempt.
+    /// Counts what a segment tells of an attempt.
     pub(super) fn tell_of(
         &mut self,
         news: &OutcomeUpdate,
@@ -56,8 +56,8 @@ impl CounterStage {
         }
     }
 
-    /// Takes note of what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
-    /// stands there may be known; whose it is, is worked out where it is not, or somebody has to know.
+    /// Counts what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
+    /// stands there may be known; whose it is, is worked out where it is not, or where an episode or a limit needs it.
     pub(super) fn tell(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
         self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;

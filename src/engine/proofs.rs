@@ -65,7 +65,7 @@ impl CounterStage {
         })
     }
 
-    /// Takes note of an attempt whose proof has changed, for what it is counted for in a tally.
+    /// Adds an attempt whose proof has changed, for what it is counted for in a tally.
     pub(super) fn note_proof(
         &mut self,
         row: usize,
@@ -93,7 +93,7 @@ impl CounterStage {
         }
     }
 
-    /// Takes note of an attempt that a limit by outcome counts at this time, if it is proven.
+    /// Adds an attempt that a limit by outcome counts at this time, if it is proven.
     pub(super) fn note_proven_outcome(
         &mut self,
         watch: usize,

@@ -1,4 +1,4 @@
-//! The generation of the firewall's rules: the kernel counts each transaction of nftables, whoever makes it.
+//! The generation of the firewall's rules: the kernel counts each transaction of nftables, of every program.
 //!
 //! As long as it is the same, the sets hold what they held, but for elements whose time is over. So a look at the
 //! firewall costs one small message, and the sets are listed only after a change.

@@ -92,7 +92,7 @@ const SYN_ACK: u8 = 0x12;
 const ACK: u8 = 0x10;
 const FIN_ACK: u8 = 0x11;
 
-/// What is told of the SYNs whose time is over.
+/// The outcomes of the SYNs whose time is over.
 fn expire(connections: &mut Conntrack, tick: u64) -> Vec<(Option<Outcome>, Outcome)> {
     let expired = std::iter::from_fn(|| connections.expire(Ticks(START + tick)));
     let news = expired.filter_map(|expired| expired.news);

@@ -16,7 +16,7 @@
 //! i-N+1: whether N attempts lie within W is one subtraction, without a scan. A smaller limit loads its own entry.
 //!
 //! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources
-//! that come once each takes no slot from anybody. That such a source has no slot is told by a byte of its tag
+//! that come once each takes no slot from another. That such a source has no slot is told by a byte of its tag
 //! (`fingerprints.rs`), so that an attempt of it costs one cache line, that at the door.
 //!
 //! # What it promises
