@@ -15,6 +15,7 @@ mod ask;
 mod client;
 pub mod request;
 mod server;
+mod snapshot;
 mod socket;
 mod state;
 mod status;
@@ -22,6 +23,7 @@ mod status;
 pub(crate) use ask::{AskError, ask};
 pub(crate) use request::{Form, Request, Topic};
 pub(crate) use server::Server;
+pub use snapshot::{OutcomeShare, TopEpisode, TopLimit, TopSnapshot, TopSource, TopWatch};
 pub(crate) use socket::{Socket, Unbound};
 pub(crate) use state::State;
 
