@@ -9,7 +9,6 @@ use super::{Attempt, Claim, Hint, Place, Slot, Table, nonzero};
 use crate::base::estimate::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
-use crate::engine::outcome::Code;
 
 /// What recording an attempt found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +17,6 @@ pub struct Recorded {
     pub slot: Slot,
     /// The attempt's time, moved up to that of the source's newest attempt.
     pub time: Ticks,
-    /// The attempt's destination port.
-    pub port: u16,
-    /// What is known of it.
-    pub code: Code,
     /// The mark of its source, where marks are kept.
     pub mark: Mark,
     /// Whether the source was flagged as having an episode.
@@ -32,6 +27,8 @@ pub struct Recorded {
     pub place: Place,
     /// The slot's count before this attempt.
     pub(super) count: u32,
+    /// Its entry in the ring.
+    pub(super) entry: Entry,
     /// The entry that this attempt's replaced in the ring, and the mark beside it.
     pub(super) replaced: (Entry, Mark),
 }
@@ -71,30 +68,11 @@ impl Taken {
 }
 
 impl Recorded {
-    fn new(
-        slot: Slot,
-        attempt: &Attempt,
-        word: Word,
-        claimed: Option<Claim>,
-        index: usize,
-        replaced: (Entry, Mark),
-    ) -> Self {
-        let Attempt { time, port, code, mark } = *attempt;
-        let (flagged, count) = (word.is_flagged(), word.count());
-        let place = Place::in_ring(index);
-        Self { slot, time, port, code, mark, flagged, claimed, place, count, replaced }
-    }
-
     /// What recording a slot's newest attempt would have found, when nothing had to give way for it.
-    pub(super) fn again(slot: Slot, attempt: &Attempt, flagged: bool, count: u32, index: usize) -> Self {
-        let Attempt { time, port, code, mark } = *attempt;
+    pub(super) fn again(slot: Slot, entry: Entry, mark: Mark, word: Word, index: usize) -> Self {
+        let (time, count, flagged) = (entry.time(), word.count().saturating_sub(1), word.is_flagged());
         let (place, replaced) = (Place::in_ring(index), (Entry::NONE, mark));
-        Self { slot, time, port, code, mark, flagged, claimed: None, place, count, replaced }
-    }
-
-    pub(super) fn entry(&self) -> Entry {
-        let Self { slot, time, port, code, mark, .. } = *self;
-        Entry::of_attempt(&Attempt { time, port, code, mark }, slot.generation())
+        Self { slot, time, mark, flagged, claimed: None, place, count, entry, replaced }
     }
 }
 
@@ -157,26 +135,42 @@ impl Table {
         (way, claim::claim(set, way, tag, second, self.idle_after))
     }
 
-    /// Adds an attempt to those of a slot.
+    /// Adds an attempt to those of a slot. Entries that the slot's count covers are of its present claim: only this thread
+    /// writes them.
     #[inline]
     fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
-        let set = &self.sets[at];
-        let second = attempt.time.second();
-        let word = Word(set.words[way].load(Ordering::Relaxed));
-        let slot = Slot::new(at, way, word);
-        let mut attempt = *attempt;
-        attempt.time =
-            self.newest(slot, word.count()).map_or(attempt.time, |newest| newest.max(attempt.time));
-        let index = self.index(at, way, position(word.count(), 0, self.ring));
-        let entry = Entry::of_attempt(&attempt, slot.generation());
-        // Until the ring is full, what is there is of an earlier claim, and not waited for.
-        let mut replaced = (Entry::NONE, attempt.mark);
-        if word.count() >= self.ring {
-            replaced = (Entry(self.rings[index].load(Ordering::Relaxed)), self.marks.get(index));
+        let cell = &self.sets[at].words[way];
+        let word = Word(cell.load(Ordering::Relaxed));
+        let (slot, count) = (Slot::new(at, way, word), word.count());
+        let first = self.index(at, way, 0);
+        let ring = &self.rings[first..first + self.ring as usize];
+        let next = position(count, 0, self.ring);
+        let mut time = attempt.time;
+        if count > 0 {
+            let newest = ring[if next == 0 { ring.len() } else { next } - 1].load(Ordering::Relaxed);
+            time = time.max(Entry(newest).time());
         }
-        self.rings[index].store(entry.0, Ordering::Relaxed);
+        let index = first + next;
+        // Until the ring is full, what is there is of an earlier claim, and not waited for.
+        let replaced = if count >= self.ring {
+            (Entry(ring[next].load(Ordering::Relaxed)), self.marks.get(index))
+        } else {
+            (Entry::NONE, attempt.mark)
+        };
+        let entry = Entry::new(time, attempt.port, slot.generation()).with_code(attempt.code);
+        ring[next].store(entry.0, Ordering::Relaxed);
         self.marks.set(index, attempt.mark);
-        publish(&set.words[way], word.after_attempt(self.ring, second));
-        Recorded::new(slot, &attempt, word, claimed, index, replaced)
+        publish(cell, word.after_attempt(self.ring, attempt.time.second()));
+        Recorded {
+            slot,
+            time,
+            mark: attempt.mark,
+            flagged: word.is_flagged(),
+            claimed,
+            place: Place::in_ring(index),
+            count,
+            entry,
+            replaced,
+        }
     }
 }

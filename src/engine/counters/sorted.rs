@@ -63,17 +63,10 @@ impl Table {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
         let way = self.way_of(at, tag)?;
-        let (word, _) = self.held(at, way);
-        let count = word.count().checked_sub(1)?;
-        let entry = self.own(at, way, word, 1)?;
+        let (word, held) = self.held(at, way);
+        let entry = self.own(at, way, word, 1).filter(|_| held > 0)?;
         let index = self.index(at, way, position(word.count(), 1, self.ring));
-        let attempt = Attempt {
-            time: entry.time(),
-            port: entry.port(),
-            code: entry.code(),
-            mark: self.marks.get(index),
-        };
-        Some(Recorded::again(Slot::new(at, way, word), &attempt, word.is_flagged(), count, index))
+        Some(Recorded::again(Slot::new(at, way, word), entry, self.marks.get(index), word, index))
     }
 
     /// The first limit that these newest attempts meet, of those within whose window before this time they all are.

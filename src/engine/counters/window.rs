@@ -60,7 +60,7 @@ impl Table {
     fn earlier_entry(&self, recorded: &Recorded, back: u32) -> Option<Entry> {
         let Recorded { slot, count, replaced, .. } = recorded;
         match back {
-            0 => Some(recorded.entry()),
+            0 => Some(recorded.entry),
             _ if back > *count || back > self.ring => None,
             _ if back == self.ring => replaced.0.of(slot.generation()),
             _ => self.attempt(*slot, position(*count, back, self.ring)),

@@ -24,28 +24,42 @@ pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Chec
 }
 
 /// Whether pseudo-header, header and payload add up to all ones. The one's complement sum holds in any byte order, and in
-/// words of any width (RFC 1071, 2): here in little-endian words of 32 bits.
+/// words of any width (RFC 1071, 2): here in little-endian words of 64 bits.
+#[inline]
 fn is_right(ip: &Header, segment: &[u8]) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "an IP header has no room for a longer one")]
     let length = segment.len() as u32;
-    let (protocol, length) = (u64::from(TCP.swap_bytes()), u64::from(length.swap_bytes()));
-    let sum = address(ip.src) + address(ip.dst) + protocol + length + words(segment);
+    let pseudo = u128::from(TCP.swap_bytes()) + u128::from(length.swap_bytes());
+    let sum = pseudo + address(ip.src) + address(ip.dst) + words(segment);
+    // 2^64, 2^32 and 2^16 are one more than a multiple of 0xffff: halves of a sum may be added up.
+    let sum = (sum as u64 & u64::from(u32::MAX)) + (sum as u64 >> 32) + (sum >> 64) as u64;
     // A sum that is not 0 has all ones in 16 bits where nothing is left over.
     sum % 0xffff == 0
 }
 
-fn address(address: IpAddr) -> u64 {
+#[inline]
+fn address(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(v4) => words(&v4.octets()),
+        IpAddr::V4(v4) => u32::from_le_bytes(v4.octets()).into(),
         IpAddr::V6(v6) => words(&v6.octets()),
     }
 }
 
 /// The sum of all words; a last one that is not whole ends with zeros.
-fn words(bytes: &[u8]) -> u64 {
-    let words = bytes.chunks_exact(4);
-    let last = words.remainder().iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
-    last + words.map(|word| u64::from(u32::from_le_bytes([word[0], word[1], word[2], word[3]]))).sum::<u64>()
+#[inline]
+fn words(bytes: &[u8]) -> u128 {
+    let mut sum = 0;
+    let mut words = bytes.chunks_exact(8);
+    for word in words.by_ref() {
+        sum += u128::from(word.first_chunk().map_or(0, |word| u64::from_le_bytes(*word)));
+    }
+    let mut rest = words.remainder();
+    if let Some((half, after)) = rest.split_first_chunk() {
+        sum += u128::from(u32::from_le_bytes(*half));
+        rest = after;
+    }
+    // Most segments end with a whole word.
+    sum + rest.iter().rev().fold(0, |last, byte| last << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]

@@ -119,15 +119,22 @@ pub(super) fn gist(tcp: &[u8; NEEDED], length: Option<usize>) -> Gist {
 
 /// Whether the options of a SYN ask for TCP Fast Open, or are not all there. Bytes after an option that makes no sense
 /// are none that a server reads.
+#[inline]
 fn asks_for_fast_open(captured: &[u8]) -> bool {
+    let length = captured.get(DATA_OFFSET).map_or(0, |offset| usize::from(offset >> 4) * 4);
+    match captured.get(SHORTEST..length.max(SHORTEST)) {
+        Some(options) => !options.is_empty() && has_fast_open(options),
+        None => true,
+    }
+}
+
+fn has_fast_open(mut options: &[u8]) -> bool {
     const END: u8 = 0;
     const NO_OPERATION: u8 = 1;
     /// RFC 7413, 4.1.1, and the number that it had before (RFC 6994).
     const FAST_OPEN: u8 = 34;
     const EXPERIMENT: u8 = 254;
     const MAGIC: [u8; 2] = [0xf9, 0x89];
-    let length = captured.get(DATA_OFFSET).map_or(0, |offset| usize::from(offset >> 4) * 4);
-    let Some(mut options) = captured.get(SHORTEST..length.max(SHORTEST)) else { return true };
     while let Some((kind, rest)) = options.split_first() {
         match *kind {
             END => return false,
