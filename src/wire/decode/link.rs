@@ -116,14 +116,29 @@ fn cooked(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
 
 /// Linux cooked capture v2, <https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html>.
 fn cooked_v2(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
-    const PROTOCOL: usize = 0;
+    let header = rest.take()?;
+    note_cooked_v2(header, place);
+    Ok(cooked_protocol(protocol_v2(header), rest))
+}
+
+/// The length of a header of Linux cooked capture v2.
+pub(super) const COOKED_V2: usize = 20;
+
+/// What it tells of a packet's place.
+#[inline]
+pub(super) fn note_cooked_v2(header: &[u8; COOKED_V2], place: &mut Place) {
     const IFINDEX: usize = 4;
     const PACKET_TYPE: usize = 10;
-    let header: &[u8; 20] = rest.take()?;
+    const LENGTH: usize = 11;
     place.ifindex = be32(header, IFINDEX);
     place.direction = direction(u16::from(header[PACKET_TYPE]));
-    place.hop.from = sender(u16::from(header[11]), header[12..18].first_chunk());
-    Ok(cooked_protocol(be16(header, PROTOCOL), rest))
+    place.hop.from = sender(u16::from(header[LENGTH]), header[12..18].first_chunk());
+}
+
+/// The protocol that it names.
+#[inline]
+pub(super) fn protocol_v2(header: &[u8; COOKED_V2]) -> u16 {
+    be16(header, 0)
 }
 
 /// The sender's address, where it is as long as one of Ethernet. The receiver's is not told.
@@ -149,11 +164,19 @@ fn cooked_protocol(protocol: u16, rest: &Rest<'_>) -> Next {
     }
 }
 
+/// The types of VLAN tags.
+const TAGS: [u16; 2] = [0x8100, 0x88a8];
+
+/// Whether VLAN tags may come before the IP header that begins so: where none do, these are its length or flow label.
+#[inline]
+pub(super) fn may_be_tags(second: u16) -> bool {
+    TAGS.contains(&second) || second == ether::IPV4 || second == ether::IPV6
+}
+
 /// Whether VLAN tags come first, and the protocol after them. Linux takes the outermost tag off; of a packet that has
 /// more it names the innermost protocol since version 6.10, and leaves the tags where they are
 /// (`vlan_get_protocol_dgram`, net/packet/af_packet.c). So it does with a packet that it sends itself, tagged.
 fn is_behind_tags(protocol: u16, bytes: &[u8]) -> bool {
-    const TAGS: [u16; 2] = [0x8100, 0x88a8];
     /// Without the one that was taken off.
     const MOST: usize = super::MAX_TAGS as usize - 1;
     let first = match protocol {

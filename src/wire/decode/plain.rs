@@ -1,4 +1,5 @@
-//! What nearly all packets are, read at fixed places: Ethernet, IPv4 without options or IPv6 without extensions, TCP.
+//! What nearly all packets are, read at fixed places: Ethernet or Linux cooked v2, IPv4 without options or IPv6 without
+//! extensions, TCP.
 //!
 //! It only saves the work of going from header to header: where it is not sure, it says nothing, and what it reads,
 //! [`walk`](super::walk) reads likewise. Ports and flags can be asked for alone, since they tell of most packets that
@@ -13,7 +14,7 @@ use crate::wire::segment::{Gist, Place, Segment};
 
 use super::ip::Header;
 use super::rest::be16;
-use super::{ether, tcp};
+use super::{ether, link, tcp};
 
 /// The length of an IPv4 header without options.
 const IPV4: usize = 20;
@@ -23,13 +24,20 @@ const IPV6: usize = 40;
 /// A TCP segment in the plainest of packets, captured as far as it is needed.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<'a> {
-    frame: &'a [u8; ether::HEADER],
+    link: Link<'a>,
     ip: Ip<'a>,
     tcp: &'a [u8; tcp::NEEDED],
     /// All of the segment that was captured.
     captured: &'a [u8],
     /// The segment's length by the IP header, at least what is needed of it.
     length: usize,
+}
+
+/// A link-layer header. Live captures have those of Linux.
+#[derive(Debug, Clone, Copy)]
+enum Link<'a> {
+    Ethernet(&'a [u8; ether::HEADER]),
+    Cooked(&'a [u8; link::COOKED_V2]),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,27 +51,41 @@ impl<'a> Plain<'a> {
     #[must_use]
     #[inline]
     pub fn of(packet: &Packet<'a>) -> Option<Self> {
-        if packet.link != LinkType::ETHERNET {
-            return None;
-        }
-        let (frame, rest) = packet.bytes.split_first_chunk()?;
-        match ether::number(frame) {
-            ether::IPV4 => {
-                let (ip, rest) = rest.split_first_chunk()?;
-                Self::segment_in(frame, Ip::Four(ip), rest, length_in_v4(ip)?)
+        match packet.link {
+            LinkType::ETHERNET => {
+                let (frame, rest) = packet.bytes.split_first_chunk()?;
+                Self::packet_in(Link::Ethernet(frame), ether::number(frame), rest)
             }
-            ether::IPV6 => {
-                let (ip, rest) = rest.split_first_chunk()?;
-                Self::segment_in(frame, Ip::Six(ip), rest, length_in_v6(ip)?)
+            LinkType::LINUX_SLL2 => {
+                let (header, rest) = packet.bytes.split_first_chunk()?;
+                if link::may_be_tags(be16(rest.first_chunk::<4>()?, 2)) {
+                    return None;
+                }
+                Self::packet_in(Link::Cooked(header), link::protocol_v2(header), rest)
             }
             _ => None,
         }
     }
 
     #[inline]
-    fn segment_in(frame: &'a [u8; ether::HEADER], ip: Ip<'a>, rest: &'a [u8], length: usize) -> Option<Self> {
+    fn packet_in(link: Link<'a>, protocol: u16, rest: &'a [u8]) -> Option<Self> {
+        match protocol {
+            ether::IPV4 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                Self::segment_in(link, Ip::Four(ip), rest, length_in_v4(ip)?)
+            }
+            ether::IPV6 => {
+                let (ip, rest) = rest.split_first_chunk()?;
+                Self::segment_in(link, Ip::Six(ip), rest, length_in_v6(ip)?)
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn segment_in(link: Link<'a>, ip: Ip<'a>, rest: &'a [u8], length: usize) -> Option<Self> {
         let captured = rest.get(..length).unwrap_or(rest);
-        Some(Self { frame, ip, tcp: captured.first_chunk()?, captured, length })
+        Some(Self { link, ip, tcp: captured.first_chunk()?, captured, length })
     }
 
     /// What tells whether the segment matters.
@@ -83,7 +105,11 @@ impl<'a> Plain<'a> {
             }
             Ip::Six(ip) => (address::<16, IPV6>(ip, 8), address::<16, IPV6>(ip, 24), None, ip[7]),
         };
-        let place = Place { interface: packet.interface, hop: ether::hop(self.frame), ..Place::default() };
+        let mut place = Place { interface: packet.interface, ..Place::default() };
+        match self.link {
+            Link::Ethernet(frame) => place.hop = ether::hop(frame),
+            Link::Cooked(header) => link::note_cooked_v2(header, &mut place),
+        }
         let header = Header { src, dst, protocol: ip_number::TCP, id, hop_limit, fragment: None };
         tcp::segment(&header, self.tcp, self.captured, Some(self.length), place)
     }
@@ -158,6 +184,24 @@ mod tests {
         frame(0x0800, &[0x45, 0, 0, 50, 9, 8, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2])
     }
 
+    /// The same packet as Linux hands it over at its device "any".
+    fn cooked(ethernet: &[u8]) -> Vec<u8> {
+        let [protocol, from] = [&ethernet[12..14], &ethernet[6..12]];
+        let header = [protocol, &[0, 0, 0, 0, 0, 7, 0, 1, 4, 6], from, &[0, 0]];
+        [&header.concat(), &ethernet[14..]].concat()
+    }
+
+    #[test]
+    fn what_may_be_tags_of_a_cooked_packet_is_left() {
+        for (number, is_left) in
+            [(0x8100_u16, true), (0x88a8, true), (0x0800, true), (0x86dd, true), (0x0801, false)]
+        {
+            let mut bytes = cooked(&v4());
+            bytes[22..24].copy_from_slice(&number.to_be_bytes());
+            assert_eq!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL2)).is_none(), is_left, "{number:#x}");
+        }
+    }
+
     fn v6() -> Vec<u8> {
         let mut ip = [0; 40];
         ip[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 30, 6, 64]);
@@ -189,6 +233,9 @@ mod tests {
             assert!(Plain::of(&packet(&bytes[..needed], LinkType::ETHERNET)).is_some());
             assert!(Plain::of(&packet(&bytes[..needed - 1], LinkType::ETHERNET)).is_none());
             assert!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL)).is_none());
+            let cooked = cooked(&bytes);
+            assert!(Plain::of(&packet(&cooked[..needed + 6], LinkType::LINUX_SLL2)).is_some());
+            assert!(Plain::of(&packet(&cooked[..needed + 5], LinkType::LINUX_SLL2)).is_none());
         }
     }
 
@@ -209,14 +256,19 @@ mod tests {
         #[test]
         fn what_is_plain_is_read_as_if_from_header_to_header(
             is_v4 in any::<bool>(),
+            is_cooked in any::<bool>(),
             changes in prop::collection::vec((0..90_usize, any::<u8>()), 0..4),
             length in 44..90_usize,
         ) {
             let mut bytes = if is_v4 { v4() } else { v6() };
+            let mut link = LinkType::ETHERNET;
+            if is_cooked {
+                (bytes, link) = (cooked(&bytes), LinkType::LINUX_SLL2);
+            }
             for (at, value) in changes {
                 bytes.get_mut(at).into_iter().for_each(|byte| *byte = value);
             }
-            let packet = packet(&bytes[..length.min(bytes.len())], LinkType::ETHERNET);
+            let packet = packet(&bytes[..length.min(bytes.len())], link);
             if let Some(plain) = Plain::of(&packet) {
                 let segment = plain.segment(&packet);
                 prop_assert_eq!(Ok(segment), walk(&packet, Tunnels::ENTER, &mut Notes::default()));
