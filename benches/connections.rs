@@ -74,7 +74,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
                 (connection(&key, &syn), syn)
             });
             batch.iter().for_each(|(connection, _)| connections.prefetch(*connection));
-            batch.iter().for_each(|(connection, _)| connections.prefetch_entry(*connection));
+            batch.iter().for_each(|(connection, _)| connections.prefetch_entry(*connection, true));
             for (connection, syn) in &batch {
                 let time = Ticks(20_000 + u64::from(count) / 128);
                 black_box(connections.syn(*connection, Endpoints::default(), time, syn));

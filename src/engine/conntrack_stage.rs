@@ -63,7 +63,9 @@ impl ConntrackStage {
     pub(super) fn judge_all(&mut self, batch: &Batch) {
         self.findings.clear();
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));
-        batch.all().iter().for_each(|pending| self.connections.prefetch_entry(pending.connection));
+        batch.all().iter().for_each(|pending| {
+            self.connections.prefetch_entry(pending.connection, pending.segment.flags.is_attempt());
+        });
         batch.all().iter().enumerate().for_each(|(index, pending)| self.judge(index, pending));
     }
 

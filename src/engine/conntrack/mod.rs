@@ -144,11 +144,14 @@ impl Conntrack {
         self.sets.prefetch(self.set_of(connection));
     }
 
-    /// Once its set is in the cache, prefetches its entry, or the one that would give way for it now.
+    /// Once its set is in the cache, prefetches its entry; for a SYN that has none, the entry that would give way for it
+    /// now.
     #[inline]
-    pub fn prefetch_entry(&self, connection: u64) {
+    pub fn prefetch_entry(&self, connection: u64, is_syn: bool) {
         let set = &self.sets[self.set_of(connection)];
-        set.prefetch(set.likely(connection.max(1)));
+        if let Some(way) = set.likely(connection.max(1), is_syn) {
+            set.prefetch(way);
+        }
     }
 
     /// How many attempts there is room for.

@@ -138,12 +138,13 @@ impl Set {
         prefetch_index(self.entries.as_slice(), way);
     }
 
-    /// Where the entry with this tag is, or the one that gives way for it, as far as the first line tells.
+    /// Where the entry with this tag is, as far as the first line tells; where there is none, the one that gives way for it
+    /// if one is to come.
     #[inline]
-    pub(super) fn likely(&self, tag: u64) -> usize {
+    pub(super) fn likely(&self, tag: u64, is_to_come: bool) -> Option<usize> {
         match self.alike(tag) {
-            0 => self.oldest(),
-            alike => first(alike),
+            0 => is_to_come.then(|| self.oldest()),
+            alike => Some(first(alike)),
         }
     }
 

@@ -43,7 +43,7 @@ enum Turn {
 
 /// See above.
 #[derive(Debug)]
-pub struct OutcomeCounts {
+pub struct Mix {
     frames: Frames,
     random: Random,
     number: u64,
@@ -73,7 +73,7 @@ enum Stage {
     Last,
 }
 
-impl OutcomeCounts {
+impl Mix {
     pub fn new() -> Self {
         let turns = HUNDRED.iter().flat_map(|&(times, turn)| std::iter::repeat_n(turn, times)).collect();
         let mut mix = Self {
@@ -203,7 +203,7 @@ impl OutcomeCounts {
     }
 }
 
-impl Traffic for OutcomeCounts {
+impl Traffic for Mix {
     fn next(&mut self, frame: &mut Vec<u8>) -> u64 {
         match self.turn() {
             Turn::Mail => self.begin(true, frame),

@@ -18,13 +18,13 @@ use std::net::IpAddr;
 use clap::ValueEnum;
 
 use floods::{Few, Many, Spoof};
-use mix::OutcomeCounts;
+use mix::Mix;
 
 /// A kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// An ordinary day: nobody is over a limit.
-    OutcomeCounts,
+    Mix,
     /// A thousand sources, at first below all limits, then far above.
     Few,
     /// 30,000 sources, many of them a little above a limit.
@@ -55,11 +55,11 @@ pub trait Traffic {
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::OutcomeCounts, Self::Few, Self::Many, Self::Spoof, Self::Slow];
+    pub const ALL: [Self; 5] = [Self::Mix, Self::Few, Self::Many, Self::Spoof, Self::Slow];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::OutcomeCounts => "mix",
+            Self::Mix => "mix",
             Self::Few => "few",
             Self::Many => "many",
             Self::Spoof => "spoof",
@@ -70,7 +70,7 @@ impl Kind {
     /// Its traffic, of which so many packets are wanted.
     pub fn traffic(self, packets: u64) -> Box<dyn Traffic> {
         match self {
-            Self::OutcomeCounts => Box::new(OutcomeCounts::new()),
+            Self::Mix => Box::new(Mix::new()),
             Self::Few => Box::new(Few::new(packets)),
             Self::Many => Box::new(Many::new()),
             Self::Spoof => Box::new(Spoof::ten()),
@@ -82,7 +82,7 @@ impl Kind {
     pub fn leads_to(self, packets: u64) -> Leads {
         let sources = |sources: &[IpAddr]| Leads::ToSources(sources.iter().copied().collect());
         match self {
-            Self::OutcomeCounts => sources(&[]),
+            Self::Mix => sources(&[]),
             Self::Few if packets >= floods::FEW_ENOUGH => Leads::ToEpisodes(floods::FEW_EPISODES),
             Self::Many if packets >= floods::MANY_ENOUGH => Leads::ToAtLeast(floods::MANY_EPISODES),
             Self::Spoof if packets >= floods::SPOOF_ENOUGH => sources(&floods::TEN),
