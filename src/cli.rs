@@ -7,18 +7,16 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches as _};
+use clap::{Command, CommandFactory, FromArgMatches as _};
 
 mod usage;
 mod client;
-mod firewall;
 mod help;
 mod options;
 mod watch_options;
 mod located;
 
 pub(crate) use client::Client;
-pub(crate) use firewall::Firewall;
 pub use located::Place;
 pub(crate) use located::{FilePlace, Located};
 pub use options::Cli;
@@ -43,6 +41,19 @@ impl Cli {
     pub(crate) fn is_given(&self, option: &str) -> bool {
         self.given.iter().any(|given| given == option)
     }
+}
+
+/// The commands that are selected by the first word, by their names, with their options: for help, manual and
+/// completions.
+#[must_use]
+pub fn commands() -> Vec<Command> {
+    Client::command().get_subcommands().cloned().collect()
+}
+
+/// The options and the commands: for completions.
+#[must_use]
+pub fn command() -> Command {
+    Cli::command().disable_help_subcommand(true).subcommands(commands())
 }
 
 /// Why this option was removed, and what to do instead.
@@ -154,6 +165,17 @@ mod tests {
         }
         for word in ["-", "--", "-1", "-x", "-qv", "--limits", "q", "port", ""] {
             assert!(!is_option(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_command_and_each_of_its_options_has_help() {
+        command().debug_assert();
+        for command in commands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
         }
     }
 

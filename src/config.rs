@@ -85,6 +85,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     /// The control socket, if any; live only.
     pub control: Option<PathBuf>,
+    /// The folder that keeps what is allowed at the control socket over a restart, if any; live only.
+    pub state_dir: Option<PathBuf>,
     /// The prefix of lines on standard error.
     pub log_format: LogFormat,
     /// Whether to show times in UTC.

@@ -48,6 +48,7 @@ impl From<&Error> for ExitCode {
             | Error::WriteAs { .. }
             | Error::Listen { .. }
             | Error::Control { .. }
+            | Error::StateDir { .. }
             | Error::Authorities { .. }
             | Error::Database { .. }
             | Error::Firewall(_)

@@ -1,14 +1,14 @@
 //! The program from its arguments to its exit code: parse, open, run, report.
 //!
 //! The first argument decides whether this process is the monitor, one of its helpers (`run/helpers.rs`), a command
-//! about the firewall (`run/firewall.rs`) or one that asks the running service (`run/client.rs`).
+//! that asks the running service (`run/client.rs`), or the kernel's table in its stead (`run/firewall.rs`).
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use crate::capture;
-use crate::cli::{Cli, Client, Firewall, Stop};
+use crate::cli::{Cli, Client, Stop};
 use crate::config::{Input, Refused, Settings, UsageError};
 use crate::error::{Error, PrivilegeError};
 use crate::exit_code::ExitCode;
@@ -27,11 +27,6 @@ mod helpers;
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     if let Some(code) = arguments.get(1).and_then(|argument| helpers::serve(argument)) {
         return code;
-    }
-    match Firewall::read(arguments.iter().cloned()) {
-        Ok(None) => {}
-        Ok(Some(command)) => return run_firewall(&command),
-        Err(stop) => return show(&stop),
     }
     match Client::read(arguments.iter().cloned()) {
         Ok(None) => {}
@@ -99,13 +94,6 @@ fn list_interfaces(console: &Console) -> ExitCode {
     }
 }
 
-fn run_firewall(command: &Firewall) -> ExitCode {
-    match firewall::run(command) {
-        Ok(lines) => print(&lines),
-        Err(error) => fail(&Console::stderr(LogFormat::Auto), &error, ExitCode::Failure),
-    }
-}
-
 fn run_client(command: &Client) -> ExitCode {
     let console = Console::stderr(LogFormat::Auto);
     let shown = client::run(command, |shown| {
@@ -125,7 +113,9 @@ fn run_client(command: &Client) -> ExitCode {
 /// Prints the summary of a run that has ended.
 fn finish(settings: &Settings, outcome: &Outcome, console: &Console) -> ExitCode {
     if settings.summary {
-        summary::lines(&outcome.stats, settings.verbosity).iter().for_each(|line| {
+        let lines = summary::lines(&outcome.stats, settings.verbosity);
+        let of_hands = outcome.actions.as_ref().and_then(summary::line_of_hands);
+        lines.iter().chain(&of_hands).for_each(|line| {
             console.line(Priority::Info, line);
         });
     }

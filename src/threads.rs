@@ -18,6 +18,7 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use self::actions::Actions;
+use self::allowing::Allowing;
 use self::counting::{Capturing, Heeds};
 use self::memory::{memory, recent_attempts, tables};
 use self::outputs::{advice, control, exporter, sinks, suggestions};
@@ -27,7 +28,7 @@ use crate::base::hash::Key;
 use crate::base::zone::Zone;
 use crate::capture::{self, Expression, Filter, LANES, Live, Opening, Progress, Replay};
 use crate::config::{Input, LiveSettings, Refused, ReplayInput, Settings};
-use crate::control::{Server, Socket, State};
+use crate::control::{Hands, Server, Socket, State};
 use crate::detect::Detector;
 use crate::detect::{Sink, Sinks};
 use crate::engine::baseline::Budget;
@@ -41,13 +42,14 @@ use crate::error::Error;
 use crate::os::privileges::{self, Plan};
 use crate::os::service::{self, StatusText, Watchdog};
 use crate::os::signals::Signals;
-use crate::report::{CaptureWriter, Console, Metrics, Page, Priority};
+use crate::report::{ActionCounts, CaptureWriter, Console, Metrics, Page, Priority};
 use crate::suggest::Suggestion;
 use crate::suggest::SuggestionInput;
 use crate::suggest::enrich;
 use crate::wire::packet::Interfaces;
 
 mod actions;
+mod allowing;
 mod counting;
 mod memory;
 mod outputs;
@@ -62,12 +64,14 @@ const FIRST_SIGNATURE: u32 = 1_000_025;
 const SIGNATURES: u32 = 10;
 
 /// The result of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     /// The counters.
     pub stats: Stats,
     /// The number of inputs that could not be read completely.
     pub failures: u64,
+    /// What actions and people have done, in a live run.
+    pub actions: Option<ActionCounts>,
 }
 
 /// Parses the current options and files again.
@@ -116,7 +120,9 @@ pub(crate) fn run(
             console.detach();
             outcome
         }
-        Input::ListInterfaces | Input::Nothing => Ok(Outcome { stats: Stats::default(), failures: 0 }),
+        Input::ListInterfaces | Input::Nothing => {
+            Ok(Outcome { stats: Stats::default(), failures: 0, actions: None })
+        }
     }
 }
 
@@ -161,7 +167,16 @@ impl Run {
         let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
         let allowed = self.actions.allowed();
         let counts = self.actions.counts();
+        // What the file says belongs to the run that can change it.
+        let (mut allowing, allow_asks) = Allowing::open(settings, socket.is_some(), allowed, counts.clone())?;
         let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
+        allowing.attach(actions.asks());
+        let hands = Hands {
+            block: actions.asks(),
+            allow: Some(allow_asks),
+            counts: counts.clone(),
+            ..Hands::default()
+        };
         let metrics = exporter.map(|exporter| {
             let metrics =
                 Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone())
@@ -225,7 +240,7 @@ impl Run {
                 .as_ref()
                 .is_some_and(|block| block.bounds.scope == Scope::Destinations),
             watches,
-            allow: settings.allow.clone(),
+            allow: allowing.list(settings),
             baseline: if settings.suggest { Some(Budget::of(memory(settings)?)) } else { None },
             key: self.key,
             writer: handle.clone(),
@@ -243,7 +258,7 @@ impl Run {
         });
         let metrics = metrics.transpose()?;
         let control = socket.map(|socket| {
-            let server = Server::new(socket, state.clone(), zone);
+            let server = Server::new(socket, state.clone(), zone, hands);
             let stop = server.stop();
             spawn("control", move || server.run()).map(|thread| (thread, stop))
         });
@@ -251,7 +266,7 @@ impl Run {
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&receiver))?;
-        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowed, counts);
+        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowing, counts.clone());
         let heeds = Heeds {
             signals: signals.clone(),
             changes,
@@ -266,7 +281,7 @@ impl Run {
         if is_live {
             service::ready(&subject, &state);
         }
-        if let Some(again) = again.filter(|_| is_live) {
+        if is_live {
             reloader.serve(again, console, &state);
         }
         let (failures, baselines) = capturing.join();
@@ -300,7 +315,7 @@ impl Run {
                 memory: settings.memory,
             });
         }
-        Ok(Outcome { stats, failures })
+        Ok(Outcome { stats, failures, actions: is_live.then_some(counts) })
     }
 }
 

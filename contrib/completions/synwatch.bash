@@ -16,6 +16,30 @@ _synwatch() {
             ",$1")
                 cmd="synwatch"
                 ;;
+            synwatch,allow)
+                cmd="synwatch__subcmd__allow"
+                ;;
+            synwatch,allowed)
+                cmd="synwatch__subcmd__allowed"
+                ;;
+            synwatch,block)
+                cmd="synwatch__subcmd__block"
+                ;;
+            synwatch,blocked)
+                cmd="synwatch__subcmd__blocked"
+                ;;
+            synwatch,episodes)
+                cmd="synwatch__subcmd__episodes"
+                ;;
+            synwatch,status)
+                cmd="synwatch__subcmd__status"
+                ;;
+            synwatch,unallow)
+                cmd="synwatch__subcmd__unallow"
+                ;;
+            synwatch,unblock)
+                cmd="synwatch__subcmd__unblock"
+                ;;
             *)
                 ;;
         esac
@@ -23,7 +47,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --exec --exec-timeout --webhook --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --user --metrics --control --log-format --quiet --verbose --help --version"
+            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --exec --exec-timeout --webhook --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -205,7 +229,163 @@ _synwatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__allow)
+            opts="--for --why --socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__allowed)
+            opts="--socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__block)
+            opts="--socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__blocked)
+            opts="--socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__episodes)
+            opts="--socket --json --watch"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__status)
+            opts="--socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__unallow)
+            opts="--socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__unblock)
+            opts="--all --socket --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -22,7 +22,8 @@ mod queue;
 mod webhook;
 
 pub(crate) use block::{
-    Allowed, Blocker, Bounds, Guard, NftError, Protected, Scope, serve_guard, warn_of_bridges,
+    Allowed, Answer, Asked, BlockReason, Blocker, Bounds, Done, Guard, NftError, NotDone, Person, Protected,
+    Scope, Standing, Wish, serve_guard, warn_of_bridges,
 };
 pub use block::{Blocked, Blocks, Nft, Target};
 pub(crate) use channel::{Lost, ReportReceiver, ReportSender};

@@ -1,13 +1,19 @@
 //! Text of the help beside the options.
 
-/// The usage line.
-pub(super) const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
+use std::fmt::Write as _;
+
+use clap::Command;
+
+/// The usage lines, with the names of these commands.
+pub(super) fn usage(commands: &[Command]) -> String {
+    let names: Vec<_> = commands.iter().map(Command::get_name).collect();
+    format!("{USAGE}\n       synwatch {}", names.join("|"))
+}
+
+const USAGE: &str = "synwatch [OPTIONS] -i <IF>... [EXPRESSION]
        synwatch [OPTIONS] -r <FILE>... [EXPRESSION]
        synwatch [OPTIONS] -c <FILE>
-       synwatch -D
-       synwatch status|episodes [--socket <PATH>] [--json] [--watch]
-       synwatch blocked
-       synwatch unblock <ADDR>|--all";
+       synwatch -D";
 
 /// The first paragraphs of the long help.
 pub(super) const ABOUT: &str = "\
@@ -18,17 +24,40 @@ apart and not counted. A source that makes N attempts within any time W is over 
 is reported on standard error at its start, every minute while it lasts, and at its end, with the times of the \
 packets. Nothing is blocked unless that is asked for (--block).";
 
+/// The end of the long help, with a list of these commands.
+pub(super) fn long_end(commands: &[Command]) -> String {
+    let usages: Vec<_> = commands.iter().map(usage_of).collect();
+    let width = usages.iter().map(String::len).max().unwrap_or_default();
+    let mut text = "Commands:\n".to_owned();
+    for (command, usage) in commands.iter().zip(usages) {
+        // Writing to memory does not fail.
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(text, "  {usage:width$}  {about}");
+    }
+    let options = "  Each takes --socket PATH and --json; synwatch COMMAND --help has the rest.";
+    format!("{text}{options}\n\n{AFTER}")
+}
+
+/// The name of a command, and what it is given beside options: `block <ADDR> [TIME]`.
+fn usage_of(command: &Command) -> String {
+    let mut usage = command.get_name().to_owned();
+    for positional in command.get_positionals() {
+        let name =
+            positional.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default();
+        usage += &if positional.is_required_set() { format!(" <{name}>") } else { format!(" [{name}]") };
+    }
+    usage
+}
+
 /// The end of the short help.
 pub(super) const EXAMPLES: &str = "\
 Examples:
   synwatch -i eth0                          watch mail ports on an interface
   synwatch -r monday.pcap.gz -l 20/10s      look through a capture file
-  synwatch -i eth0 not net 192.0.2.0/24     leave packets out, as in tcpdump
+  synwatch -i eth0 not net 192.0.2.0/24     leave packets out, as in tcpdump";
 
-See --help for the whole story.";
-
-/// The end of the long help.
-pub(super) const AFTER: &str = "\
+/// Examples and the rest of the long help.
+const AFTER: &str = "\
 Examples:
   Watch the mail ports on an interface, as root:
       synwatch -i eth0
@@ -49,10 +78,11 @@ Examples:
       synwatch -T -c /etc/synwatch/synwatch.toml
       synwatch -c /etc/synwatch/synwatch.toml -r monday.pcap
       synwatch -c /etc/synwatch/synwatch.toml
-  Block who floods, see who is blocked, let one in again:
+  Block who floods, see who is blocked, let one in again, and keep it in for two hours:
       synwatch -i eth0 --block nft
       synwatch blocked
       synwatch unblock 192.0.2.1
+      synwatch allow 192.0.2.1 --for 2h --why 'load test'
   See how the running service stands, and which episodes are open:
       synwatch status
       synwatch episodes --json

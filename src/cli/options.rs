@@ -22,9 +22,9 @@ const CONFIGURATION: &str = "Configuration";
     name = "synwatch",
     version,
     long_about = help::ABOUT,
-    override_usage = help::USAGE,
+    override_usage = help::usage(&super::commands()),
     after_help = help::EXAMPLES,
-    after_long_help = help::AFTER,
+    after_long_help = help::long_end(&super::commands()),
     max_term_width = 100,
     disable_help_flag = true,
     disable_version_flag = true
@@ -36,7 +36,7 @@ pub struct Cli {
     #[arg(short, long, value_name = "IF", help_heading = INPUT)]
     pub interface: Vec<Located>,
 
-    /// Read this capture file (repeatable; "-" is standard input)
+    /// Read this capture file (repeatable; "-": standard input)
     ///
     /// pcap or pcapng, plain, gzip or zstd: told by content, not by name. Several files are merged by time.
     #[arg(short, long, value_name = "FILE", help_heading = INPUT)]
@@ -227,7 +227,7 @@ pub struct Cli {
     #[arg(long, value_name = "WHO", help_heading = ACTIONS)]
     pub report_from: Option<Located>,
 
-    /// Block verified sources: by "nft", or "print" what would, or "dry-run"
+    /// Block verified sources: "nft", "print" or "dry-run"
     ///
     /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin.
     /// "print" writes lines for nft, ipset, pf and firewalld on standard output. "dry-run" touches nothing: live reports
@@ -327,12 +327,19 @@ pub struct Cli {
     #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
     pub metrics: Option<Located>,
 
-    /// Socket that tells clients how the service stands, or "off"
+    /// Socket where clients ask how the service stands, and change what it blocks, or "off"
     ///
-    /// For synwatch status and synwatch episodes. Root and members of the group synwatch can connect; a client can read
-    /// and change nothing. By default there is none where its folder is not there: systemd makes it. Live only.
+    /// For synwatch status, blocked, allow and the like. Root and members of the group synwatch can connect and read; root
+    /// alone can change something. By default there is none where its folder is not there: systemd makes it. Live only.
     #[arg(long, value_name = "PATH", default_value = crate::control::PATH, help_heading = SERVICE, hide_short_help = true)]
     pub control: Located,
+
+    /// Folder that keeps what synwatch allow --for has allowed over a restart, or "off"
+    ///
+    /// By default nothing is kept where the folder is not there: systemd makes it. Only the run that has the control
+    /// socket uses it. Live only.
+    #[arg(long, value_name = "DIR", default_value = crate::control::FOLDER, help_heading = SERVICE, hide_short_help = true)]
+    pub state_dir: Located,
 
     /// Begin lines of the log with their priority: auto, plain, journald
     ///

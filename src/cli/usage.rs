@@ -85,12 +85,12 @@ fn first_line(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::{Cli, Firewall, Stop};
+    use crate::cli::{Cli, Client, Stop};
 
     /// The message about these arguments: one line.
     fn message(arguments: &str) -> String {
         let words = || std::iter::once("synwatch").chain(arguments.split_whitespace());
-        let stop = match Firewall::read(words()) {
+        let stop = match Client::read(words()) {
             Ok(_) => Cli::read(words()).unwrap_err(),
             Err(stop) => stop,
         };

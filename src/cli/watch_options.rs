@@ -10,7 +10,7 @@ pub(super) const COUNTED: &str = "What is counted";
 /// The options of a watch. In a configuration file each watch has its own.
 #[derive(Debug, Clone, Args)]
 pub struct WatchOptions {
-    /// Ports to count: numbers, ranges, names, "mail", "any"
+    /// Ports to count: 25,80-89,ssh,any
     ///
     /// Destination ports or names of services, separated by commas: mail,2525,8000-8010. Here "mail" is 25, 110, 143,
     /// 465, 587, 993 and 995, and "any" is every port; names beyond the usual ones are looked up in /etc/services.

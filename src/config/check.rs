@@ -8,7 +8,7 @@ use log::LevelFilter;
 use self::actions::{block, exec, report_from, webhook};
 use self::input::{expression, input, live, tunnels};
 use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
-use self::service::{control, metrics};
+use self::service::{control, metrics, state_dir};
 use self::value::{number, read, size, time};
 use self::watch::{allow_list, nat64, watches};
 use super::file::{RawSettings, wanted};
@@ -77,6 +77,7 @@ impl Settings {
             user: cli.user.clone(),
             metrics: faults.note(metrics(cli)),
             control: faults.note(control(cli)),
+            state_dir: faults.note(state_dir(cli)),
             log_format: faults.note(read("log-format", &cli.log_format)),
             files: cli.config.iter().chain(cli.allow_file.iter().map(|file| &file.value)).cloned().collect(),
             update: faults.note(time("update", &cli.update, UPDATE)),

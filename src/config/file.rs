@@ -63,11 +63,12 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// Keys for live runs, further outputs and actions: `-r` ignores them.
-const LIVE_ALONE: [&str; 19] = [
+const LIVE_ALONE: [&str; 20] = [
     "interface",
     "json",
     "metrics",
     "control",
+    "state_dir",
     "stats_interval",
     "write",
     "write_max",

@@ -2,6 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use super::records::Told;
 use super::request::{Form, Refusal, VERSION};
 use super::status::Status;
 use crate::base::zone::Zone;
@@ -27,6 +28,18 @@ pub(super) fn episodes(open: &OpenEpisodes, form: Form, zone: &Zone) -> Vec<u8> 
         Form::Text => {
             let lines: Vec<_> = reports.map(|alert| line_of(alert, zone)).collect();
             ok("episodes", &lines, Some(open.others))
+        }
+    }
+}
+
+/// The answer to what concerns blocks and allowances.
+pub(super) fn told(name: &str, told: &Told, form: Form) -> Vec<u8> {
+    match (form, &told.json) {
+        (Form::Text, _) => ok(name, &told.lines, told.others),
+        (Form::Json, Ok(json)) => ok(name, json, told.others),
+        (Form::Json, Err(error)) => {
+            log::error!("cannot write an answer as JSON: {error}");
+            vec![b'\n']
         }
     }
 }

@@ -4,10 +4,12 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::request::{Form, Request, Topic};
+use super::request::{Form, Request};
 use super::socket::connect_now;
 use crate::error::Cause;
 use crate::report::Escaped;
@@ -22,7 +24,7 @@ const MOST_BYTES: u64 = 16 << 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) lines: Vec<String>,
-    /// The number of episodes that are left out.
+    /// The number of episodes, or blocks, that are left out.
     pub(crate) others: u64,
 }
 
@@ -44,31 +46,26 @@ pub(crate) enum AskError {
     /// The system says why.
     #[error("cannot ask the synwatch at {0}: {cause}", cause = Cause(.1))]
     System(String, #[source] io::Error),
-    /// It answers that it does not.
+    /// It answers that it does not, with its code.
     #[error("the synwatch at {0} refuses: {1}")]
-    Refused(String, String),
+    Refused(String, String, String),
     /// What it says is no answer.
     #[error("what listens at {0} does not answer as synwatch does")]
     Strange(String),
 }
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    ok: bool,
-    error: Option<String>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    episodes: Option<&'a RawValue>,
-    others: Option<u64>,
-}
+/// The entries of an answer.
+type Answer<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Why it refuses, and its code, if it says so.
+type Refused = Option<(String, String)>;
 
 /// Asks the service that listens at this path.
 ///
 /// # Errors
 ///
 /// None listens there, it may not be asked, or does not answer.
-pub(crate) fn ask(path: &Path, request: Request) -> Result<Reply, AskError> {
+pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, AskError> {
     let shown = || Escaped::message(&path.to_string_lossy()).to_string();
     let answer = talk(path, &request.line()).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NoService(shown()),
@@ -80,7 +77,7 @@ pub(crate) fn ask(path: &Path, request: Request) -> Result<Reply, AskError> {
         _ => AskError::System(shown(), error),
     })?;
     read(&answer, request).map_err(|refused| match refused {
-        Some(error) => AskError::Refused(shown(), Escaped::message(&error).to_string()),
+        Some((error, code)) => AskError::Refused(shown(), Escaped::message(&error).to_string(), code),
         None => AskError::Strange(shown()),
     })
 }
@@ -102,29 +99,30 @@ fn talk(path: &Path, line: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The lines of an answer, or why there is none, if that is said.
-fn read(answer: &[u8], request: Request) -> Result<Reply, Option<String>> {
+fn read(answer: &[u8], request: &Request) -> Result<Reply, Refused> {
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(|_| None)?;
-    if !answer.ok {
-        return Err(answer.error);
+    let entry = |name: &str| answer.get(name).map(|value| value.get());
+    if !value::<bool>(entry("ok").ok_or(None)?)? {
+        let error = value(entry("error").ok_or(None)?)?;
+        let code = entry("code").map(value).transpose()?;
+        return Err(Some((error, code.unwrap_or_default())));
     }
-    let value = match request.topic {
-        Topic::Status => answer.status,
-        Topic::Episodes => answer.episodes,
-    };
-    let value = value.ok_or(None)?.get();
-    let lines = match (request.form, request.topic) {
-        (Form::Text, _) => {
-            list::<String>(value)?.iter().map(|line| Escaped::message(line).to_string()).collect()
+    let told = entry(request.topic.name()).ok_or(None)?;
+    let lines = match request.form {
+        Form::Text => {
+            let lines = value::<Vec<String>>(told)?;
+            lines.iter().map(|line| Escaped::message(line).to_string()).collect()
         }
-        (Form::Json, Topic::Status) => vec![value.to_owned()],
-        (Form::Json, Topic::Episodes) => {
-            list::<&RawValue>(value)?.iter().map(|record| record.get().to_owned()).collect()
+        Form::Json if told.starts_with('[') => {
+            value::<Vec<&RawValue>>(told)?.iter().map(|record| record.get().to_owned()).collect()
         }
+        Form::Json => vec![told.to_owned()],
     };
-    Ok(Reply { lines, others: answer.others.unwrap_or(0) })
+    let others = entry("others").map(value).transpose()?;
+    Ok(Reply { lines, others: others.unwrap_or(0) })
 }
 
-fn list<'a, T: Deserialize<'a>>(json: &'a str) -> Result<Vec<T>, Option<String>> {
+fn value<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refused> {
     serde_json::from_str(json).map_err(|_| None)
 }
 
@@ -134,6 +132,8 @@ mod tests {
 
     use std::os::unix::net::UnixListener;
     use std::thread;
+
+    use crate::control::request::Topic;
 
     /// What is made of a service that answers with these bytes and closes.
     fn told(answer: &'static [u8], topic: Topic, form: Form) -> Result<Reply, String> {
@@ -145,7 +145,7 @@ mod tests {
             BufReader::new(&stream).read_line(&mut String::new()).unwrap();
             (&stream).write_all(answer).unwrap();
         });
-        let reply = ask(&path, Request { topic, form });
+        let reply = ask(&path, &Request { topic, form });
         service.join().unwrap();
         reply.map_err(|error| error.to_string().replace(path.to_str().unwrap(), "PATH"))
     }

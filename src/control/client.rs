@@ -1,17 +1,22 @@
 //! One connection: a request is read, answered, and the answer written, without ever waiting for the other end.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
 use super::answer;
+use super::hands::{Hands, Pending, person};
+use super::records;
 use super::request::{Form, MOST_BYTES, Refusal, Request, Topic};
 use super::state::State;
 use super::status::Status;
+use crate::act::Person;
 use crate::base::zone::Zone;
+use crate::capture;
 
 /// How long a client may take to end a line that it has begun, or to read its answer, and the detector to give its
 /// part of it.
@@ -20,6 +25,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A client's rest after each answer: one that asks without end takes no processor from the packets.
 const REST: Duration = Duration::from_millis(50);
 
+/// The same after a large answer, which takes more of it.
+const LONG_REST: Duration = Duration::from_secs(1);
+
+/// An answer of more bytes is a large one.
+const LARGE: usize = 64 * 1024;
+
 /// Maximum size of one read, in bytes.
 const CHUNK: usize = 8 * 1024;
 
@@ -27,17 +38,22 @@ const CHUNK: usize = 8 * 1024;
 pub(super) struct Sources {
     pub(super) state: State,
     pub(super) zone: Zone,
+    pub(super) hands: Hands,
+    /// Ends the control thread's wait when an answer has come.
+    pub(super) wake: Arc<OwnedFd>,
 }
 
 /// A connected client.
 pub(super) struct Client {
     stream: UnixStream,
+    /// Who it is: the kernel's word from when it connected.
+    person: Option<Person>,
     /// What it has sent and was not answered yet: less than a request and a chunk.
     input: Vec<u8>,
     /// The answer that it reads, and how far it has.
     output: Vec<u8>,
     written: usize,
-    /// An answer that waits for the detector.
+    /// An answer that waits for another thread.
     waiting: Option<Waiting>,
     /// When the line or answer that has begun must be done.
     deadline: Option<Instant>,
@@ -48,8 +64,16 @@ pub(super) struct Client {
 
 struct Waiting {
     form: Form,
-    /// The number of pictures when it asked.
-    pictures: u64,
+    topic: &'static str,
+    awaited: Awaited,
+}
+
+/// What an answer waits for.
+enum Awaited {
+    /// The detector's picture of the open episodes, after so many.
+    Picture(u64),
+    /// A change, or a look at what is blocked or allowed.
+    Hands(Pending),
 }
 
 /// The connection is over.
@@ -65,6 +89,7 @@ impl Client {
     /// A client whose stream does not block.
     pub(super) fn new(stream: UnixStream, now: Instant) -> Self {
         Self {
+            person: person(&stream),
             stream,
             input: Vec::new(),
             output: Vec::new(),
@@ -92,11 +117,11 @@ impl Client {
     }
 
     /// Does what can be done now. Returns whether the client stays.
-    pub(super) fn attend(&mut self, happened: PollFlags, now: Instant, sources: &Sources) -> bool {
+    pub(super) fn attend(&mut self, happened: PollFlags, now: Instant, sources: &mut Sources) -> bool {
         self.go_on(happened, now, sources).is_ok()
     }
 
-    fn go_on(&mut self, happened: PollFlags, now: Instant, sources: &Sources) -> Result<(), Gone> {
+    fn go_on(&mut self, happened: PollFlags, now: Instant, sources: &mut Sources) -> Result<(), Gone> {
         let awaited = self.events(now);
         if awaited.contains(PollFlags::IN) && !happened.is_empty() {
             self.read(now)?;
@@ -135,7 +160,7 @@ impl Client {
     }
 
     /// Answers the first line of what was read, if it is whole.
-    fn answer_next(&mut self, now: Instant, sources: &Sources) {
+    fn answer_next(&mut self, now: Instant, sources: &mut Sources) {
         let request = match self.input.iter().take(MOST_BYTES).position(|byte| *byte == b'\n') {
             Some(end) => {
                 let line: Vec<u8> = self.input.drain(..=end).collect();
@@ -150,29 +175,49 @@ impl Client {
             None => return,
         };
         self.deadline = Some(now + PATIENCE);
-        match request {
-            Ok(Request { topic: Topic::Status, form }) => {
-                let Sources { state, zone } = sources;
-                self.output = answer::status(&Status::new(state, zone, now), form);
-            }
-            Ok(Request { topic: Topic::Episodes, form }) => {
-                self.waiting = Some(Waiting { form, pictures: sources.state.ask_for_episodes() });
-            }
+        match request.and_then(|request| self.start(&request, now, sources)) {
+            Ok(waiting) => self.waiting = waiting,
             Err(refusal) => self.output = answer::refusal(&refusal),
         }
     }
 
-    /// Answers the request that waits, if the detector has given its part or has taken too long.
-    fn answer_waiting(&mut self, now: Instant, Sources { state, zone }: &Sources) {
-        let Some(Waiting { form, pictures }) = &self.waiting else { return };
-        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
-        self.output = match state.episodes_after(*pictures) {
-            Some(open) => answer::episodes(&open, *form, zone),
-            None if is_late => {
-                let seconds = PATIENCE.as_secs();
-                let error = format!("the detector has not answered for {seconds} s");
-                answer::refusal(&Refusal { code: "timeout", error })
+    /// Answers a request, or gives what its answer waits for.
+    fn start(
+        &mut self,
+        Request { topic, form }: &Request,
+        now: Instant,
+        sources: &mut Sources,
+    ) -> Result<Option<Waiting>, Refusal> {
+        let Sources { state, zone, hands, wake } = sources;
+        let awaited = match topic {
+            Topic::Status => {
+                self.output = answer::status(&Status::new(state, zone, now), *form);
+                return Ok(None);
             }
+            Topic::Episodes => Awaited::Picture(state.ask_for_episodes()),
+            Topic::Blocked => Awaited::Hands(hands.list_blocked(wake)?),
+            Topic::Allowed => Awaited::Hands(hands.list_allowed(wake)?),
+            Topic::Change(change) => Awaited::Hands(hands.change(change, self.person, wake)?),
+        };
+        Ok(Some(Waiting { form: *form, topic: topic.name(), awaited }))
+    }
+
+    /// Answers the request that waits, if the other thread has given its part or has taken too long.
+    fn answer_waiting(&mut self, now: Instant, Sources { state, zone, .. }: &Sources) {
+        let Some(Waiting { form, topic, awaited }) = &self.waiting else { return };
+        let answer = match awaited {
+            Awaited::Picture(pictures) => {
+                state.episodes_after(*pictures).map(|open| answer::episodes(&open, *form, zone))
+            }
+            Awaited::Hands(pending) => pending.answer().map(|done| match done {
+                Ok(done) => answer::told(topic, &records::told(&done, capture::now(), zone), *form),
+                Err(refusal) => answer::refusal(&refusal),
+            }),
+        };
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+        self.output = match answer {
+            Some(answer) => answer,
+            None if is_late => answer::refusal(&awaited.timeout()),
             None => return,
         };
         self.waiting = None;
@@ -187,8 +232,8 @@ impl Client {
         }
         if self.written == self.output.len() {
             // Its memory is given back: an answer may be large.
+            self.rests_until = now + if self.written > LARGE { LONG_REST } else { REST };
             (self.output, self.written, self.deadline) = (Vec::new(), 0, None);
-            self.rests_until = now + REST;
             self.expect_line(now);
         }
         Ok(())
@@ -199,6 +244,21 @@ impl Client {
         if !self.input.is_empty() && self.deadline.is_none() {
             self.deadline = Some(now + PATIENCE);
         }
+    }
+}
+
+impl Awaited {
+    /// What is said where it has not come.
+    fn timeout(&self) -> Refusal {
+        let seconds = PATIENCE.as_secs();
+        let error = match self {
+            Self::Picture(_) => format!("the detector has not answered for {seconds} s"),
+            Self::Hands(_) => format!(
+                "no answer for {seconds} s, as the firewall or another thread is busy: a change may be made yet \
+                 (synwatch blocked and synwatch allowed show it)"
+            ),
+        };
+        Refusal { code: "timeout", error }
     }
 }
 

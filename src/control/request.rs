@@ -2,7 +2,9 @@
 //!
 //! `{"v":1,"do":"status"}`. Keys that are not known are ignored; the version changes when that would mislead.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
 
 /// The version of the protocol.
 pub const VERSION: u64 = 1;
@@ -13,22 +15,31 @@ pub const MOST_BYTES: usize = 64 * 1024;
 /// Maximum length of a client's word in an error message, in characters.
 const MOST_QUOTED: usize = 64;
 
-/// What a client wants to know, and how it is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Maximum length of the cause in an error message, which may quote the client, in characters.
+pub(super) const MOST_CAUSE: usize = 90;
+
+/// What a client wants to know or to change, and how the answer is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What it wants to know.
+    /// What it wants.
     pub topic: Topic,
     /// How it is to be written.
     pub form: Form,
 }
 
 /// What can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
     /// The counters, and how the service stands.
     Status,
     /// The open episodes.
     Episodes,
+    /// What is blocked.
+    Blocked,
+    /// What people have allowed at the socket.
+    Allowed,
+    /// To change something.
+    Change(Change),
 }
 
 /// How an answer is written.
@@ -50,11 +61,20 @@ pub struct Refusal {
     pub error: String,
 }
 
-#[derive(Deserialize)]
-struct Raw {
+/// The keys of a request, as they are written.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Raw {
     v: u64,
     #[serde(rename = "do")]
-    topic: String,
+    pub(super) topic: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) all: Option<bool>,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub(super) time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<String>,
     form: Option<String>,
 }
 
@@ -76,8 +96,9 @@ impl Request {
             let error = format!("version {} is not spoken here (\"v\":{VERSION})", raw.v);
             return Err(Refusal { code: "version", error });
         }
-        let topic = Topic::ALL.into_iter().find(|topic| topic.name() == raw.topic);
-        let topic = topic.ok_or_else(|| unknown("do", &raw.topic, &Topic::ALL.map(Topic::name)))?;
+        let known = Topic::READ.into_iter().find(|topic| topic.name() == raw.topic).map(Ok);
+        let known = known.or_else(|| Change::parse(&raw).map(|change| change.map(Topic::Change)));
+        let topic = known.unwrap_or_else(|| Err(unknown("do", &raw.topic, &Topic::names())))?;
         let form = raw.form.as_deref().unwrap_or(Form::default().name());
         let form = Form::ALL.into_iter().find(|known| known.name() == form);
         let form = form.ok_or_else(|| {
@@ -88,22 +109,35 @@ impl Request {
 
     /// The request as a line.
     #[must_use]
-    pub fn line(self) -> String {
-        format!("{{\"v\":{VERSION},\"do\":\"{}\",\"form\":\"{}\"}}\n", self.topic.name(), self.form.name())
+    pub fn line(&self) -> String {
+        let (topic, form) = (self.topic.name().to_owned(), Some(self.form.name().to_owned()));
+        let mut raw = Raw { v: VERSION, topic, form, ..Raw::default() };
+        if let Topic::Change(change) = &self.topic {
+            change.fill(&mut raw);
+        }
+        // All of it has a form in JSON.
+        serde_json::to_string(&raw).unwrap_or_default() + "\n"
     }
 }
 
 impl Topic {
-    /// All topics.
-    pub const ALL: [Self; 2] = [Self::Status, Self::Episodes];
+    /// What can be asked without a change.
+    const READ: [Self; 4] = [Self::Status, Self::Episodes, Self::Blocked, Self::Allowed];
 
     /// Its name in a request, and of its part of the answer.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Episodes => "episodes",
+            Self::Blocked => "blocked",
+            Self::Allowed => "allowed",
+            Self::Change(change) => change.name(),
         }
+    }
+
+    fn names() -> Vec<&'static str> {
+        Self::READ.iter().map(Self::name).chain(Change::NAMES).collect()
     }
 }
 
@@ -131,7 +165,7 @@ fn unknown(key: &str, value: &str, known: &[&str]) -> Refusal {
 }
 
 /// The beginning of a text from outside.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(MOST_QUOTED).collect()
 }
 
@@ -155,8 +189,62 @@ mod tests {
             (r#"{"v":1,"do":"status","form":null}"#, Status, Json),
         ] {
             let request = Request { topic, form };
-            assert_eq!(Request::parse(line.as_bytes()), Ok(request), "{line}");
+            assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(&request), "{line}");
             assert_eq!(Request::parse(request.line().as_bytes()), Ok(request));
+        }
+    }
+
+    #[test]
+    fn a_change_names_its_network_and_may_name_a_time_and_a_reason() {
+        let network = |text: &str| text.parse().unwrap();
+        let (hour, why) = (Some(std::time::Duration::from_secs(3_600)), Some("a \"b\"\n".to_owned()));
+        for (line, change) in [
+            (
+                r#"{"v":1,"do":"block","network":"192.0.2.7","for":"1h"}"#,
+                Change::Block { network: network("192.0.2.7/32"), time: hour },
+            ),
+            (
+                r#"{"v":1,"do":"block","network":"2001:db8::7/64"}"#,
+                Change::Block { network: network("2001:db8::/64"), time: None },
+            ),
+            (
+                r#"{"v":1,"do":"unblock","network":"192.0.2.7","all":false}"#,
+                Change::Unblock { network: Some(network("192.0.2.7/32")) },
+            ),
+            (r#"{"v":1,"do":"unblock","all":true}"#, Change::Unblock { network: None }),
+            (
+                r#"{"v":1,"do":"allow","network":"192.0.2.0/24","for":"60m","why":"a \"b\"\n"}"#,
+                Change::Allow { network: network("192.0.2.0/24"), time: hour, why },
+            ),
+            (
+                r#"{"v":1,"do":"unallow","network":"192.0.2.0/24"}"#,
+                Change::Unallow { network: network("192.0.2.0/24") },
+            ),
+        ] {
+            let request = Request { topic: Topic::Change(change), form: Form::Json };
+            assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(&request), "{line}");
+            assert_eq!(Request::parse(request.line().as_bytes()), Ok(request));
+        }
+    }
+
+    #[test]
+    fn a_change_with_a_wrong_value_is_refused_with_key_value_and_cause() {
+        let form = "no address or network (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)";
+        for (rest, expected) in [
+            (r#""do":"block""#, "network is missing".to_owned()),
+            (r#""do":"unblock""#, "network is missing".to_owned()),
+            (r#""do":"unallow","network":"mx1""#, format!("network \"mx1\": {form}")),
+            (
+                r#""do":"block","network":"192.0.2.7","for":"8d""#,
+                "for \"8d\": not from 1s to 7d, in whole seconds".to_owned(),
+            ),
+            (
+                r#""do":"unblock","network":"192.0.2.7","all":true"#,
+                "network and \"all\":true exclude each other (leave one out)".to_owned(),
+            ),
+        ] {
+            let refusal = Request::parse(format!("{{\"v\":1,{rest}}}").as_bytes()).unwrap_err();
+            assert_eq!((refusal.code, refusal.error), ("value", expected));
         }
     }
 

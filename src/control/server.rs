@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::answer;
 use super::client::{Client, Sources};
+use super::hands::Hands;
 use super::request::Refusal;
 use super::socket::Socket;
 use super::state::State;
@@ -43,11 +44,12 @@ pub(crate) struct Stop {
 }
 
 impl Server {
-    /// Serves what is left in `state`, with times in `zone`.
-    pub(crate) fn new(socket: Socket, state: State, zone: Zone) -> Self {
+    /// Serves what is left in `state`, with times in `zone`. Changes go to `hands`.
+    pub(crate) fn new(socket: Socket, state: State, zone: Zone, hands: Hands) -> Self {
+        let wake = socket.wake();
         Self {
             socket,
-            sources: Sources { state, zone },
+            sources: Sources { state, zone, hands, wake },
             clients: Vec::new(),
             accepts_from: Instant::now(),
             stopped: Arc::default(),
@@ -81,7 +83,7 @@ impl Server {
         }
         let mut of_clients = of_clients.iter().copied();
         self.clients.retain_mut(|client| {
-            client.attend(of_clients.next().unwrap_or(PollFlags::empty()), now, &self.sources)
+            client.attend(of_clients.next().unwrap_or(PollFlags::empty()), now, &mut self.sources)
         });
         if !arrived.is_empty() {
             self.accept(now);

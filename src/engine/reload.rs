@@ -49,6 +49,12 @@ impl Coming {
 }
 
 impl Counting {
+    /// Allows these networks from now on, and no others. What waits is counted by the old list.
+    pub fn allow(&mut self, allow: AllowList) {
+        self.ingest.flush(&mut self.engine);
+        self.engine.counters.allow = allow;
+    }
+
     /// Counts by what is new from now on. What is given back is of no use any more: to free that much memory takes a
     /// while, and is for others to do.
     pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {

@@ -88,6 +88,14 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The folder for what is allowed by hand is not there.
+    #[error("cannot use {path:?} for --state-dir: {why}")]
+    StateDir {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Rights cannot be given up.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),

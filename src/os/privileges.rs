@@ -45,6 +45,8 @@ pub struct Plan {
     pub write: Vec<PathBuf>,
     /// Folders in which folders with files may be created.
     pub fill: Vec<PathBuf>,
+    /// Folders in which files may be written and put in the place of others.
+    pub replace: Vec<PathBuf>,
     /// Folders in which files may be removed.
     pub remove: Vec<PathBuf>,
     /// TCP ports that may be connected to; `None`: all.

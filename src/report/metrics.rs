@@ -208,6 +208,10 @@ mod tests {
         counts.blocks_made.add(4);
         counts.blocks_failed.add(5);
         counts.refused(Reason::Full).add(6);
+        counts.blocked_by_hand.add(9);
+        counts.unblocked_by_hand.add(10);
+        counts.allowed_by_hand.add(11);
+        counts.denied.add(12);
         counts.commands_failed.add(7);
         counts.webhooks_failed.add(8);
         counts.reload_failed.set(1);
@@ -216,6 +220,10 @@ mod tests {
             "synwatch_blocks_total 4",
             "synwatch_failed_blocks_total 5",
             "synwatch_refused_blocks_total{reason=\"full\"} 6",
+            "synwatch_changes_by_hand_total{change=\"block\"} 9",
+            "synwatch_changes_by_hand_total{change=\"unblock\"} 10",
+            "synwatch_changes_by_hand_total{change=\"allow\"} 11",
+            "synwatch_denied_changes_total 12",
             "synwatch_failed_actions_total{action=\"command\"} 7",
             "synwatch_failed_actions_total{action=\"webhook\"} 8",
             "synwatch_last_reload_successful 0",

@@ -1,10 +1,12 @@
 //! The summary of a run: counters in a few lines for people and for grep.
 //!
 //! Each line is `summary key=value …`. All keys are always present, in one order, zero or not. With `-v` another line
-//! has the sizes of the tables.
+//! has the sizes of the tables. A run at whose control socket something was changed, or should have been, says so in a
+//! line more.
 
 use log::LevelFilter;
 
+use super::ActionCounts;
 use crate::engine::stats::Losses;
 use crate::engine::stats::Stats;
 use crate::wire::decode::Skip;
@@ -58,12 +60,40 @@ pub fn lines(stats: &Stats, verbosity: LevelFilter) -> Vec<String> {
     lines
 }
 
+/// The line on what people have changed at the control socket, if they have tried.
+#[must_use]
+pub fn line_of_hands(counts: &ActionCounts) -> Option<String> {
+    let (blocked, unblocked) = (counts.blocked_by_hand.get(), counts.unblocked_by_hand.get());
+    let (allowed, denied) = (counts.allowed_by_hand.get(), counts.denied.get());
+    (blocked + unblocked + allowed + denied > 0).then(|| {
+        format!(
+            "summary blocked-by-hand={blocked} unblocked-by-hand={unblocked} allow-changes={allowed} \
+             changes-denied={denied}"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::stats::Handshakes;
 
     use crate::wire::decode::Skipped;
+
+    #[test]
+    fn changes_by_hand_have_a_line_if_there_are_any() {
+        let counts = ActionCounts::default();
+        assert_eq!(line_of_hands(&counts), None);
+        let all =
+            [&counts.blocked_by_hand, &counts.unblocked_by_hand, &counts.allowed_by_hand, &counts.denied];
+        for (count, number) in all.into_iter().zip(1..) {
+            count.add(number);
+        }
+        assert_eq!(
+            line_of_hands(&counts).unwrap(),
+            "summary blocked-by-hand=1 unblocked-by-hand=2 allow-changes=3 changes-denied=4"
+        );
+    }
 
     #[test]
     fn every_counter_has_its_place() {

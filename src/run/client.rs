@@ -1,11 +1,16 @@
-//! `synwatch status` and `synwatch episodes`: asks the running service.
+//! `synwatch status`, `synwatch block` and the like: asks the running service.
+//!
+//! What it blocks outlasts it. So the kernel's table is asked where no service listens, or the one that does blocks
+//! nothing, unless a certain service is named.
 
 use std::fmt::Write as _;
 use std::thread;
 use std::time::Duration;
 
+use super::firewall;
+use crate::act::{NftError, NotDone};
 use crate::cli::Client;
-use crate::control::{AskError, Topic, ask};
+use crate::control::{AskError, Reply, Request, Topic, ask};
 
 /// Pause between two questions: each is answered with the next heartbeat of the service, which comes once a second.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -18,26 +23,56 @@ pub(super) struct Shown {
     pub(super) note: Option<String>,
 }
 
+/// Why a command fails.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    /// The service does not do it.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// There is no service, and the firewall refuses it.
+    #[error(transparent)]
+    Firewall(#[from] NftError),
+}
+
 /// Runs the command. Each answer is given to `show`, which returns whether another one is of use.
-pub(super) fn run(command: &Client, mut show: impl FnMut(Shown) -> bool) -> Result<(), AskError> {
+pub(super) fn run(command: &Client, mut show: impl FnMut(Shown) -> bool) -> Result<(), ClientError> {
     while show(once(command)?) && command.is_lasting() {
         thread::sleep(PAUSE);
     }
     Ok(())
 }
 
-fn once(command: &Client) -> Result<Shown, AskError> {
+fn once(command: &Client) -> Result<Shown, ClientError> {
     let request = command.request();
-    let reply = ask(command.socket(), request)?;
+    let reply = answer(command, &request)?;
     let mut text = String::new();
     for line in &reply.lines {
         // Writing to memory does not fail.
         let _ = writeln!(text, "{line}");
     }
-    let note = match (request.topic, reply.lines.len(), reply.others) {
+    let note = match (&request.topic, reply.lines.len(), reply.others) {
         (Topic::Episodes, 0, 0) if !command.is_lasting() => Some("no episode is open".to_owned()),
         (_, _, 0) => None,
-        (_, _, others) => Some(format!("{others} more episodes are open")),
+        (Topic::Episodes, _, others) => Some(format!("{others} more episodes are open")),
+        (_, _, others) => Some(format!("{others} more are left out")),
     };
     Ok(Shown { text, note })
+}
+
+fn answer(command: &Client, request: &Request) -> Result<Reply, ClientError> {
+    let error = match ask(command.socket(), request) {
+        Ok(reply) => return Ok(reply),
+        Err(error) => error,
+    };
+    let is_without = match &error {
+        AskError::NoService(_) => true,
+        AskError::Refused(_, _, code) => code == NotDone::OFF,
+        _ => false,
+    };
+    if is_without && !command.names_socket() {
+        if let Some(done) = firewall::run(request) {
+            return Ok(done?);
+        }
+    }
+    Err(error.into())
 }

@@ -1,39 +1,59 @@
-//! `synwatch blocked` and `synwatch unblock`: lists or removes what is blocked.
-
-use std::time::Duration;
+//! `synwatch blocked` and `synwatch unblock` where no service does it: the kernel's table outlasts the service, and so
+//! does what it blocks.
 
 use ipnet::IpNet;
+use serde::Serialize;
 
-use crate::act::{Blocked, Nft, NftError, Target};
-use crate::base::units::Span;
-use crate::cli::Firewall;
+use crate::act::{Blocked, Nft, NftError, Standing, Target};
+use crate::base::time::Timestamp;
+use crate::base::zone::Zone;
+use crate::capture;
+use crate::control::{BlockRecord, Change, Form, Reply, Request, TargetRecord, Topic, unblocked_lines};
 use crate::engine::subject::Source;
 
-/// Runs the command; returns the text for standard output.
-pub(super) fn run(command: &Firewall) -> Result<String, NftError> {
-    let nft = Nft::find()?;
-    match command {
-        Firewall::Blocked => Ok(nft.blocked()?.iter().map(blocked_line).collect()),
-        Firewall::Unblock { network, .. } => unblock(&nft, *network),
+/// Does what the request asks for, if that needs no service.
+pub(super) fn run(request: &Request) -> Option<Result<Reply, NftError>> {
+    match &request.topic {
+        Topic::Blocked => Some(blocked(request.form)),
+        Topic::Change(Change::Unblock { network }) => Some(unblock(*network, request.form)),
+        _ => None,
     }
 }
 
-fn unblock(nft: &Nft, network: Option<IpNet>) -> Result<String, NftError> {
-    let unblocked = nft.unblock(network)?;
-    match network {
-        Some(network) if unblocked.is_empty() => Err(NftError::Other(format!(
+fn blocked(form: Form) -> Result<Reply, NftError> {
+    let (now, zone) = (capture::now(), Zone::local());
+    let blocked = Nft::find()?.blocked()?;
+    let records: Vec<_> =
+        blocked.iter().map(|blocked| BlockRecord::new(&standing(blocked, now), &zone)).collect();
+    Ok(match form {
+        Form::Text => reply(records.iter().map(|record| record.line().to_owned())),
+        Form::Json => reply(records.iter().map(json)),
+    })
+}
+
+fn unblock(network: Option<IpNet>, form: Form) -> Result<Reply, NftError> {
+    let unblocked = Nft::find()?.unblock(network)?;
+    match (network, form) {
+        (Some(network), _) if unblocked.is_empty() => Err(NftError::Other(format!(
             "{} is not blocked (synwatch blocked lists what is)",
             Source(network)
         ))),
-        _ => Ok(unblocked.into_iter().map(|target| format!("unblocked {target}\n")).collect()),
+        (_, Form::Text) => Ok(reply(unblocked_lines(&unblocked))),
+        (_, Form::Json) => Ok(reply(unblocked.iter().map(TargetRecord::new).map(|record| json(&record)))),
     }
 }
 
-fn blocked_line(blocked: &Blocked) -> String {
+fn standing(blocked: &Blocked, now: Timestamp) -> Standing {
     let Blocked { target: Target { network, to }, time, left } = *blocked;
-    let to = to.map(|to| format!(" to={to}")).unwrap_or_default();
-    let shown = |key: &str, time: Option<Duration>| {
-        time.map(|time| format!(" {key}={}", Span(time))).unwrap_or_default()
-    };
-    format!("{}{to}{}{}\n", Source(network), shown("time", time), shown("left", left))
+    let since = time.zip(left).map(|(time, left)| now.before(time.saturating_sub(left)));
+    Standing { target: Target { network, to }, since, time, left, reason: None, is_effective: None }
+}
+
+fn reply(lines: impl Iterator<Item = String>) -> Reply {
+    Reply { lines: lines.collect(), others: 0 }
+}
+
+/// All of it has a form in JSON.
+fn json(record: &impl Serialize) -> String {
+    serde_json::to_string(record).unwrap_or_default()
 }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
+use crossbeam_channel::Sender;
+
 use super::{join, spawn};
 use crate::act::{
-    Allowed, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook, warn_of_bridges,
+    Allowed, Asked, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook, warn_of_bridges,
 };
 use crate::base::zone::Zone;
 use crate::config::{BlockSettings, ExecSettings, Firewall, Input, Settings};
@@ -59,6 +61,8 @@ pub(super) struct Ready {
     mark: Option<Mark>,
     /// The blocks in force, if sources are blocked rather than printed.
     blocks: Option<ActionCounts>,
+    /// The way for what people ask of the blocker.
+    asks: Option<Sender<Asked>>,
 }
 
 /// The name and the body of a thread.
@@ -128,15 +132,16 @@ impl Actions {
             threads.push(("webhook", Box::new(move || post.run())));
         }
         let mut mark: Option<Mark> = None;
-        let mut in_force = None;
+        let (mut in_force, mut asks) = (None, None);
         if let Some(Block { bounds, means, protected }) = self.block {
             in_force = matches!(means, Means::Nft(_)).then(|| self.counts.clone());
-            let (sender, blocker) = match means {
+            let (sender, mut blocker) = match means {
                 Means::Nft(guard) => Blocker::guarding(guard, bounds, protected, self.counts),
                 Means::Print => Blocker::printing(bounds, protected, self.counts, is_live),
                 Means::DryRun => Blocker::dry(bounds, protected, self.counts),
             };
             let blocks = blocker.blocks();
+            asks = is_live.then(|| blocker.asks());
             mark = Some(Box::new(move |alert| blocks.mark(alert)));
             sinks.push(sender);
             threads.push(("blocker", Box::new(move || blocker.run())));
@@ -153,7 +158,7 @@ impl Actions {
             sinks.push(collector);
             threads.push(("filer", Box::new(move || filer.run())));
         }
-        Ready { threads, resolvers, names, databases: self.databases, mark, blocks: in_force }
+        Ready { threads, resolvers, names, databases: self.databases, mark, blocks: in_force, asks }
     }
 }
 
@@ -167,6 +172,11 @@ impl Ready {
     /// The counters of the blocks in force, if sources are blocked.
     pub(super) fn blocks(&self) -> Option<ActionCounts> {
         self.blocks.clone()
+    }
+
+    /// The way for what people ask of the blocker, if there is one.
+    pub(super) fn asks(&self) -> Option<Sender<Asked>> {
+        self.asks.clone()
     }
 
     /// Takes the names and databases for use without reports.

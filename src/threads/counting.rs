@@ -4,7 +4,7 @@
 
 use std::thread::JoinHandle;
 
-use super::reload::Changes;
+use super::reload::{Changes, Prepared};
 use super::{join, spawn};
 use crate::capture::{Live, Replay, Source, Step, links};
 use crate::control::State;
@@ -80,13 +80,20 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
             counting.reopen();
             changes.ask();
         }
-        if let Some(change) = changes.take() {
-            allow_self = change.allow_self;
-            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
-            if let Some(filter) = change.filter {
-                source.refilter(filter);
+        match changes.take() {
+            None => {}
+            Some(Prepared::Allow(list)) => {
+                counting.allow(*list);
+                changes.done(Vec::new());
             }
-            changes.done(counting.reload(change.reload));
+            Some(Prepared::Settings(change)) => {
+                allow_self = change.allow_self;
+                counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+                if let Some(filter) = change.filter {
+                    source.refilter(filter);
+                }
+                changes.done(counting.reload(change.reload));
+            }
         }
         if signals.take_show() {
             counting.show();

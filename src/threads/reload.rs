@@ -1,4 +1,4 @@
-//! Reloading of the configuration.
+//! Reloading of the configuration, and of what is allowed by hand (`threads/allowing.rs`).
 //!
 //! ```text
 //!   SIGHUP ──flag──▶ capture ──ask──▶ main: reads, checks, makes ready
@@ -10,17 +10,18 @@
 //! The capture thread never waits: it sends a request, and checks for a change between two reads. A change is made
 //! completely or not at all. A configuration with errors is refused, and so is a change that needs a restart.
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use self::differences::needs_restart;
 pub(super) use self::identity::{Identities, Identity};
+use super::allowing::{Allowing, Next};
 use super::memory::watching;
 use super::{Again, filter, looks_back, rules, watched};
-use crate::act::Allowed;
-use crate::capture::{Filter, is_ethernet};
+use crate::capture::{self, Filter, is_ethernet};
 use crate::config::{Refused, Settings};
 use crate::control::State;
 use crate::engine::event;
+use crate::engine::watch::AllowList;
 use crate::engine::{Coming, Reload, Watching};
 use crate::error::Error;
 use crate::report::{ActionCounts, Console, Priority};
@@ -29,7 +30,15 @@ use crate::wire::packet::{Interfaces, LinkType, Origin};
 mod differences;
 mod identity;
 
-/// A prepared change for the capture thread.
+/// What is ready for the capture thread.
+pub(super) enum Prepared {
+    /// Other settings.
+    Settings(Box<Change>),
+    /// Another allow list, and nothing else.
+    Allow(Box<AllowList>),
+}
+
+/// A prepared change of the settings.
 pub(super) struct Change {
     /// The kernel's new filter, if it changes.
     pub(super) filter: Option<Filter>,
@@ -42,7 +51,7 @@ pub(super) struct Change {
 /// The capture thread's end.
 pub(super) struct Changes {
     asks: Sender<()>,
-    ready: Receiver<Box<Change>>,
+    ready: Receiver<Prepared>,
     done: Sender<Vec<Watching>>,
 }
 
@@ -53,8 +62,8 @@ impl Changes {
     }
 
     /// Takes the change that is ready, if any.
-    pub(super) fn take(&self) -> Option<Change> {
-        self.ready.try_recv().ok().map(|change| *change)
+    pub(super) fn take(&self) -> Option<Prepared> {
+        self.ready.try_recv().ok()
     }
 
     /// Acknowledges the change, and returns what the main thread is to free.
@@ -66,13 +75,12 @@ impl Changes {
 /// The main thread's end, with the state of the running configuration.
 pub(super) struct Reloader {
     asked: Receiver<()>,
-    ready: Sender<Box<Change>>,
+    ready: Sender<Prepared>,
     done: Receiver<Vec<Watching>>,
     settings: Settings,
     identities: Identities,
     interfaces: Interfaces,
-    /// The allow list of the blocker.
-    allowed: Allowed,
+    allowing: Allowing,
     counts: ActionCounts,
 }
 
@@ -81,12 +89,12 @@ pub(super) fn channel(
     settings: &Settings,
     identities: Identities,
     interfaces: Interfaces,
-    allowed: Allowed,
+    allowing: Allowing,
     counts: ActionCounts,
 ) -> (Reloader, Changes) {
     let ((asks, asked), (ready, receiver), (done, heard)) = (bounded(1), bounded(1), bounded(1));
     let settings = settings.clone();
-    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowed, counts };
+    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowing, counts };
     (reloader, Changes { asks, ready: receiver, done })
 }
 
@@ -104,27 +112,57 @@ enum Unchanged {
 }
 
 impl Reloader {
-    /// Serves reload requests until the capture thread has ended.
-    pub(super) fn serve(mut self, again: Again<'_>, console: &Console, state: &State) {
-        while self.asked.recv().is_ok() {
-            let changed = again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings));
-            state.reloaded(match &changed {
-                Ok(()) => Ok(self.settings.to_string()),
-                Err(why) => Err(why.to_string()),
-            });
-            self.counts.reload_failed.set(changed.is_err().into());
-            match changed {
-                Ok(()) if self.settings.summary => {
-                    console.line(
-                        Priority::Info,
-                        &format!("synwatch: configuration reloaded: {}", self.settings),
-                    );
-                }
-                Ok(()) => {}
-                // An error, so that it shows even with -q: the user's request failed.
-                Err(why) => log::error!("configuration not reloaded, the old one stays: {why}"),
+    /// Serves reload requests, and requests about what is allowed, until the capture thread has ended. Without `again`
+    /// nothing is read again.
+    pub(super) fn serve(mut self, again: Option<Again<'_>>, console: &Console, state: &State) {
+        let mut asked = self.allowing.asked.clone();
+        loop {
+            let time = self.allowing.patience().map_or_else(never, after);
+            select! {
+                recv(self.asked) -> reload => match (reload, again) {
+                    (Ok(()), Some(again)) => self.reload(again, console, state),
+                    (Ok(()), None) => {}
+                    (Err(_), _) => break,
+                },
+                recv(asked) -> wish => match wish.map(|wish| self.allowing.serve(wish)) {
+                    Ok(Next::Answered) => {}
+                    Ok(Next::Changed(answer)) => {
+                        self.allow();
+                        answer();
+                    }
+                    Err(_) => asked = never(),
+                },
+                recv(time) -> _ => {}
+            }
+            if self.allowing.expire(capture::now()) {
+                self.allow();
             }
         }
+    }
+
+    fn reload(&mut self, again: Again<'_>, console: &Console, state: &State) {
+        let changed = again().map_err(Unchanged::from).and_then(|settings| self.change_to(settings));
+        state.reloaded(match &changed {
+            Ok(()) => Ok(self.settings.to_string()),
+            Err(why) => Err(why.to_string()),
+        });
+        self.counts.reload_failed.set(changed.is_err().into());
+        match changed {
+            Ok(()) if self.settings.summary => {
+                let line = format!("synwatch: configuration reloaded: {}", self.settings);
+                console.line(Priority::Info, &line);
+            }
+            Ok(()) => {}
+            // An error, so that it shows even with -q: the user's request failed.
+            Err(why) => log::error!("configuration not reloaded, the old one stays: {why}"),
+        }
+    }
+
+    /// Puts the allow list in force as it is now.
+    fn allow(&self) {
+        let list = self.allowing.list(&self.settings);
+        self.allowing.tell(list.clone());
+        self.send(Prepared::Allow(Box::new(list)));
     }
 
     /// Sends these settings to the capture thread and waits for the change.
@@ -133,12 +171,17 @@ impl Reloader {
             return Ok(());
         }
         let (change, identities) = self.change(&settings)?;
-        self.allowed.set(settings.allow.clone());
+        self.allowing.tell(self.allowing.list(&settings));
         (self.settings, self.identities) = (settings, identities);
-        // A capture thread that has ended changes nothing. The returned tables are freed here.
-        let _ = self.ready.send(Box::new(change));
-        drop(self.done.recv());
+        self.send(Prepared::Settings(Box::new(change)));
         Ok(())
+    }
+
+    /// Hands something to the capture thread, and waits until that is done.
+    fn send(&self, prepared: Prepared) {
+        // A capture thread that has ended changes nothing. The returned tables are freed here.
+        let _ = self.ready.send(prepared);
+        drop(self.done.recv());
     }
 
     /// Prepares the change to these settings, with the new identities of the watches.
@@ -159,7 +202,7 @@ impl Reloader {
         }
         let reload = Reload {
             watches,
-            allow: settings.allow.clone(),
+            allow: self.allowing.list(settings),
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
             detector: event::Reload { rules: rules(settings), watches: watched(settings, &identities.all) },

@@ -24,7 +24,7 @@ mod kernel;
 mod many;
 
 /// The scene, if nft is installed.
-fn scene() -> Option<Scene> {
+pub(crate) fn scene() -> Option<Scene> {
     let nft = Nft::find();
     if let Err(error) = &nft {
         give_up(&error.to_string());
@@ -49,13 +49,13 @@ fn knock(scene: &Scene, from: IpAddr) -> OwnedFd {
 }
 
 /// As many connections as are below the limit, and the attempt that meets it: later ones may be dropped already.
-fn flood(scene: &Scene, from: &[IpAddr]) -> OwnedFd {
+pub(crate) fn flood(scene: &Scene, from: &[IpAddr]) -> OwnedFd {
     scene.flood(from, 29, 1000);
     knock(scene, from[0])
 }
 
 /// Waits until a namespace has exactly these blocks.
-fn wait_for_blocks(namespace: &Namespace, expected: &[&str]) -> Vec<Blocked> {
+pub(crate) fn wait_for_blocks(namespace: &Namespace, expected: &[&str]) -> Vec<Blocked> {
     let expected: Vec<IpNet> = expected.iter().map(|network| network.parse().unwrap()).collect();
     let until = Instant::now() + PATIENCE;
     loop {

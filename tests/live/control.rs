@@ -18,6 +18,8 @@ use crate::namespace::Namespace;
 use crate::program::{Program, synwatch};
 use crate::scene::{ATTACKER, PATIENCE, Scene};
 
+mod changes;
+
 /// The user and the group of the service, as the namespace of a test knows them, and a user that is in neither.
 const SERVICE: u32 = 64_901;
 const NOBODY: u32 = 65_534;
@@ -81,8 +83,8 @@ fn ask_json(words: &str, socket: &Path) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Connects as a user with one group, and gives the answer to a question for the status.
-fn connect_as(user: u32, group: u32, socket: &Path) -> io::Result<String> {
+/// Connects as a user with one group, and gives the answer to a request.
+fn ask_as(user: u32, group: u32, socket: &Path, request: &[u8]) -> io::Result<String> {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
             set_thread_groups(&[])?;
@@ -91,7 +93,7 @@ fn connect_as(user: u32, group: u32, socket: &Path) -> io::Result<String> {
             set_thread_res_uid(user, user, user)?;
             let mut stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            stream.write_all(STATUS)?;
+            stream.write_all(request)?;
             let mut answer = String::new();
             BufReader::new(stream).read_line(&mut answer)?;
             Ok(answer)
@@ -185,9 +187,9 @@ fn members_of_the_group_read_and_nobody_else_connects() {
     let file = fs::metadata(&socket).unwrap();
     assert!(file.file_type().is_socket());
     assert_eq!((file.mode() & 0o7777, file.gid()), (0o660, SERVICE));
-    let refused = connect_as(NOBODY, NOBODY, &socket).unwrap_err();
+    let refused = ask_as(NOBODY, NOBODY, &socket, STATUS).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
-    let answer = connect_as(NOBODY, SERVICE, &socket).unwrap();
+    let answer = ask_as(NOBODY, SERVICE, &socket, STATUS).unwrap();
     assert!(answer.starts_with(r#"{"v":1,"ok":true,"status":{"version":"#), "{answer}");
     assert_eq!(program.stop(Signal::TERM).code, Some(0));
 }

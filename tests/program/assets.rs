@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clap::CommandFactory as _;
-use synwatch::cli::Cli;
+use synwatch::cli::{self, Cli};
 use synwatch::config::file_keys;
 use synwatch_testkit::assets;
 
@@ -33,6 +33,7 @@ fn the_page_has_the_sections_that_an_operator_looks_for_and_every_option() {
         "SYNOPSIS",
         "DESCRIPTION",
         "OPTIONS",
+        "COMMANDS",
         "EXAMPLES",
         "VALUES",
         "EXIT STATUS",
@@ -49,6 +50,14 @@ fn the_page_has_the_sections_that_an_operator_looks_for_and_every_option() {
     for option in Cli::command().get_arguments().filter_map(clap::Arg::get_long) {
         let option = format!("\\-\\-{}", option.replace('-', "\\-"));
         assert!(page.contains(&option), "{option}");
+    }
+    for command in cli::commands() {
+        let name = format!("\n\\fB{}\\fR", command.get_name());
+        let place = page.find(&name).unwrap_or_else(|| panic!("{name}"));
+        for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+            let option = format!("\\-\\-{}", option.replace('-', "\\-"));
+            assert!(page[place..].contains(&option), "{name} {option}");
+        }
     }
 }
 
@@ -118,6 +127,42 @@ fn bash_completes_an_option() {
     let words = r#"source "$0"; COMP_WORDS=(synwatch --net); COMP_CWORD=1; _synwatch synwatch --net synwatch; echo "${COMPREPLY[@]}""#;
     let Some(output) = run("bash", &["-c", words], &script) else { return };
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "--network-limit");
+}
+
+#[test]
+fn every_command_and_its_options_are_completed_in_each_shell() {
+    let [bash, zsh, fish] = ["synwatch.bash", "_synwatch", "synwatch.fish"]
+        .map(|name| made(&format!("contrib/completions/{name}")));
+    for command in cli::commands() {
+        let name = command.get_name();
+        assert!(bash.contains(&format!("synwatch,{name})")), "bash: {name}");
+        assert!(zsh.contains(&format!("\n'{name}:")), "zsh: {name}");
+        assert!(fish.contains(&format!("-a \"{name}\"")), "fish: {name}");
+        for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+            for (shell, script) in [("bash", &bash), ("zsh", &zsh)] {
+                assert!(script.contains(&format!("--{option}")), "{shell}: {name} --{option}");
+            }
+            let line = |line: &str| {
+                line.contains(&format!("subcommand {name}\"")) && line.contains(&format!("-l {option}"))
+            };
+            assert!(fish.lines().any(line), "fish: {name} --{option}");
+        }
+    }
+}
+
+#[test]
+fn bash_completes_a_command_and_its_option() {
+    let script = root().join("contrib/completions/synwatch.bash");
+    for (words, expected) in [("unb", "unblock"), ("allow --w", "--why"), ("episodes --wa", "--watch")] {
+        let last = words.split(' ').next_back().unwrap();
+        let count = words.split(' ').count();
+        let run_it = format!(
+            "source \"$0\"; COMP_WORDS=(synwatch {words}); COMP_CWORD={count}; _synwatch synwatch {last} synwatch; \
+             echo \"${{COMPREPLY[@]}}\""
+        );
+        let Some(output) = run("bash", &["-c", &run_it], &script) else { return };
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{words}");
+    }
 }
 
 /// What the generator makes of a file.

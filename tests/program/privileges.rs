@@ -36,6 +36,7 @@ fn nothing() -> Plan {
         read: Vec::new(),
         write: Vec::new(),
         fill: Vec::new(),
+        replace: Vec::new(),
         remove: Vec::new(),
         connect: Some(Vec::new()),
         abstract_sockets: false,

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::blocks::Blocks;
+use crossbeam_channel::{Sender, bounded};
+
+use super::blocks::{Blocks, Reason};
+use super::by_hand::{self, Asked};
 use super::feed::{BlockFeed, Fed};
 use super::guard::Guard;
 use super::policy::{Order, Policy, Refusal, Undo};
@@ -21,6 +24,7 @@ use crate::capture;
 use crate::detect::alert::Alert;
 use crate::report::ActionCounts;
 
+mod hand;
 mod look;
 
 /// Time after the run's end for the reports that wait and for a request in progress.
@@ -143,17 +147,26 @@ impl Blocker {
         self.blocks.clone()
     }
 
+    /// Takes what people ask from now on. It ends with the run, and not with those who can ask.
+    #[must_use]
+    pub(crate) fn asks(&mut self) -> Sender<Asked> {
+        let (asks, asked) = bounded(by_hand::MOST);
+        self.fed.asked = asked;
+        asks
+    }
+
     /// Runs until the queue is closed.
     pub(crate) fn run(mut self) {
         self.adopt();
         loop {
             let until = self.is_awake().then(|| self.looked + LOOK);
-            match self.fed.reports.wait(until) {
+            match self.fed.reports.wait(until, &mut self.fed.asked) {
                 Taken::Reports(reports) if self.deadline.is_over() => {
                     self.fed.lost.add(reports.len() as u64);
                     log::warn!("{} reports not looked at for blocking: the run ends", reports.len());
                 }
                 Taken::Reports(reports) => self.consider(&reports),
+                Taken::Asked(asked) => self.serve(asked),
                 Taken::Time => {}
                 Taken::End => break,
             }
@@ -217,7 +230,7 @@ impl Blocker {
                 }
             }
             Means::DryRun => {
-                self.blocks.add(target, time, time, self.now);
+                self.blocks.add(target, Reason::Episode(alert.watch.clone()), (time, time), self.now);
                 log::warn!("{target} would be blocked for {} (--block dry-run)", Span(time));
             }
         }
@@ -237,7 +250,8 @@ impl Blocker {
             let Order { target, time, .. } = order;
             match result {
                 Ok(()) => {
-                    self.blocks.add(target, time, time, confirmed);
+                    let reason = Reason::Episode(alert.watch.clone());
+                    self.blocks.add(target, reason, (time, time), confirmed);
                     self.counts.blocks_made.add(1);
                     log::warn!("{target} is blocked for {}", Span(time));
                 }

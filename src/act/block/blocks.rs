@@ -26,9 +26,30 @@ struct Marks {
     all: BTreeMap<Target, Mark>,
 }
 
+/// Why something is blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// A report of this watch.
+    Episode(Arc<str>),
+    /// A person has asked for it at the control socket.
+    Hand,
+    /// It was in the firewall: from an earlier run, another program or a person.
+    Found,
+}
+
+/// What is known of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) reason: Reason,
+    pub(super) since: Timestamp,
+    /// Whether connections were answered in spite of it.
+    pub(super) is_answered: bool,
+}
+
 /// A block in force.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Mark {
+    reason: Reason,
     time: Duration,
     until: Timestamp,
     /// When the firewall confirmed it.
@@ -72,8 +93,14 @@ impl Blocks {
     }
 
     /// Adds a block that was confirmed at this time. It replaces those in it.
-    pub(super) fn add(&self, target: Target, time: Duration, left: Duration, confirmed: Timestamp) {
-        let mark = Mark { time, until: confirmed.after(left), confirmed, is_answered: false };
+    pub(super) fn add(
+        &self,
+        target: Target,
+        reason: Reason,
+        (time, left): (Duration, Duration),
+        confirmed: Timestamp,
+    ) {
+        let mark = Mark { reason, time, until: confirmed.after(left), confirmed, is_answered: false };
         let mut marks = self.lock();
         marks.all.retain(|blocked, mark| mark.until > confirmed && !target.covers(blocked));
         marks.all.insert(target, mark);
@@ -95,6 +122,15 @@ impl Blocks {
     pub(super) fn answered(&self) -> Vec<Target> {
         let marks = self.lock();
         marks.all.iter().filter(|(_, mark)| mark.is_answered).map(|(target, _)| *target).collect()
+    }
+
+    /// What is known of a block.
+    pub(super) fn known(&self, target: &Target) -> Option<Known> {
+        self.lock().all.get(target).map(|mark| Known {
+            reason: mark.reason.clone(),
+            since: mark.until.before(mark.time),
+            is_answered: mark.is_answered,
+        })
     }
 
     /// The number of blocks that last.
@@ -132,7 +168,7 @@ mod tests {
     fn a_report_says_blocked_while_the_block_lasts() {
         let blocks = Blocks::default();
         assert_eq!(said(&blocks, 0, None), (None, None));
-        blocks.add(source("192.0.2.0/24"), HOUR, Duration::from_secs(60), at(0));
+        blocks.add(source("192.0.2.0/24"), Reason::Found, (HOUR, Duration::from_secs(60)), at(0));
         assert_eq!((said(&blocks, 59, None), said(&blocks, 60, None)), ((Some(HOUR), None), (None, None)));
         assert_eq!((blocks.active(at(59_000)), blocks.active(at(60_000))), (1, 0));
         blocks.remove(&source("192.0.2.0/24"));
@@ -142,7 +178,7 @@ mod tests {
     #[test]
     fn a_dry_run_says_what_it_would_block() {
         let blocks = Blocks::dry();
-        blocks.add(source("192.0.2.1/32"), HOUR, HOUR, at(0));
+        blocks.add(source("192.0.2.1/32"), Reason::Found, (HOUR, HOUR), at(0));
         assert_eq!(said(&blocks, 9, Some(8_000)), (None, Some(HOUR)));
     }
 
@@ -152,7 +188,7 @@ mod tests {
             [(None, true), (Some(-5_000), true), (Some(1_000), true), (Some(1_001), false)]
         {
             let blocks = Blocks::default();
-            blocks.add(source("192.0.2.1/32"), HOUR, HOUR, at(0));
+            blocks.add(source("192.0.2.1/32"), Reason::Found, (HOUR, HOUR), at(0));
             assert_eq!(said(&blocks, 5, answered).0.is_some(), is_blocked, "{answered:?}");
             assert_eq!(said(&blocks, 6, None).0.is_some(), is_blocked, "it stays so in the next episode");
             assert_eq!(blocks.answered().len(), usize::from(!is_blocked));
@@ -174,7 +210,8 @@ mod tests {
         ] {
             let blocks = Blocks::default();
             for to in &pairs {
-                blocks.add(Target::pair("192.0.2.1".parse().unwrap(), *to), HOUR, HOUR, at(0));
+                let pair = Target::pair("192.0.2.1".parse().unwrap(), *to);
+                blocks.add(pair, Reason::Found, (HOUR, HOUR), at(0));
             }
             let destinations = Addresses { kept, others };
             let mut alert = Alert { answered: Some(at(5_000)), destinations, ..report("192.0.2.1/32", 9) };

@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
 
+use super::by_hand::Asked;
 use super::selection::Bounds;
 use super::waiting::{self, Taking, Waiting};
 use crate::act::Lost;
@@ -28,6 +29,8 @@ pub(crate) struct BlockFeed {
 #[derive(Debug)]
 pub(super) struct Fed {
     pub(super) reports: Taking,
+    /// What people ask, where they can.
+    pub(super) asked: Receiver<Asked>,
     /// Receives the time of the run's end; in a replay it never does.
     pub(super) stop: Receiver<Instant>,
     /// Counts reports that the blocker gives up.
@@ -39,7 +42,7 @@ impl BlockFeed {
     pub(super) fn new(bounds: Bounds, is_live: bool) -> (Self, Fed) {
         let ((waiting, reports), (stop, stopped)) = (waiting::new(is_live), bounded(1));
         let lost = Lost::default();
-        let fed = Fed { reports, stop: stopped, lost: lost.clone() };
+        let fed = Fed { reports, asked: never(), stop: stopped, lost: lost.clone() };
         let stop = is_live.then_some(stop);
         (Self { bounds, reports: Some(waiting), stop, lost, dropped: Throttle::new() }, fed)
     }

@@ -53,8 +53,9 @@ enum Request {
     Block(Vec<(Target, u64)>),
     /// Unblock these targets, in one transaction.
     Free(Vec<Target>),
-    /// Compare the kernel's table with what is to be blocked, and make again what is gone.
-    Look,
+    /// Compare the kernel's table with what is to be blocked, and make again what is gone; with `true` also where nothing
+    /// is known to be blocked, and tell all that is.
+    Look(bool),
     /// List all that is blocked.
     List,
 }
@@ -82,6 +83,9 @@ pub(super) struct Looked {
     pub(super) unblocked: Vec<Target>,
     /// What others have added.
     pub(super) found: Vec<Blocked>,
+    /// All that is blocked, if that was asked for.
+    #[serde(default)]
+    pub(super) all: Vec<Blocked>,
 }
 
 /// The main process' side. `None` after a request ran into the deadline: that closes the pipes, and the guard ends nft.
@@ -146,7 +150,12 @@ impl Guard {
 
     /// Has the kernel's table looked at, and made again where it is gone.
     pub(super) fn look(&mut self, deadline: &mut ShutdownDeadline) -> Reply<Looked> {
-        self.ask(&Request::Look, deadline)
+        self.ask(&Request::Look(false), deadline)
+    }
+
+    /// The same, also where nothing is known to be blocked, and with all that is.
+    pub(super) fn survey(&mut self, deadline: &mut ShutdownDeadline) -> Reply<Looked> {
+        self.ask(&Request::Look(true), deadline)
     }
 
     /// The blocks in the firewall, including those that others made.

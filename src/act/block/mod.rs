@@ -11,11 +11,14 @@
 //! queue, so that forged ones take no room there. All sources that wait are blocked in one transaction. A failed block is
 //! logged and never fatal; it is tried again each second, and with the next report of the source.
 //!
+//! People ask at the control socket, and their requests go the same way as reports: queue, blocker, guard.
+//!
 //! The kernel's table is the truth: what another program flushes is made again, and what a person unblocks stays so.
 
 mod blocker;
 mod blocks;
 mod bridge;
+mod by_hand;
 mod feed;
 mod generation;
 mod guard;
@@ -38,7 +41,9 @@ mod waiting;
 
 pub(crate) use blocker::Blocker;
 pub use blocks::Blocks;
+pub(crate) use blocks::Reason as BlockReason;
 pub(crate) use bridge::warn_of_bridges;
+pub(crate) use by_hand::{Answer, Asked, Done, NotDone, Person, Standing, Wish};
 
 pub(crate) use guard::{Guard, serve_guard};
 pub use nft::Nft;

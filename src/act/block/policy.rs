@@ -1,6 +1,6 @@
 //! Decides from reports alone which targets to block, and for how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -79,12 +79,24 @@ pub(super) struct Policy {
     bounds: Bounds,
     /// The end of each block.
     blocked: BTreeMap<Target, Timestamp>,
+    /// Those of them that a person has unblocked: they are not blocked again before that end.
+    unblocked: BTreeSet<Target>,
     history: History,
 }
 
 impl Policy {
     pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, blocked: BTreeMap::new(), history: History::new(bounds.time) }
+        Self {
+            bounds,
+            blocked: BTreeMap::new(),
+            unblocked: BTreeSet::new(),
+            history: History::new(bounds.time),
+        }
+    }
+
+    /// The user's settings.
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// The targets that a report is a reason to block now.
@@ -141,6 +153,7 @@ impl Policy {
             self.blocked.keys().filter(|blocked| order.target.covers(blocked)).copied().collect();
         let replaced = within.iter().filter_map(|target| self.blocked.remove_entry(target)).collect();
         self.blocked.insert(order.target, until);
+        self.unblocked.remove(&order.target);
         let before = self.history.add(order.target, until, now);
         Undo { target: order.target, replaced, before }
     }
@@ -155,6 +168,19 @@ impl Policy {
     /// Records that a target was freed: it may be blocked again.
     pub(super) fn free(&mut self, target: &Target) {
         self.blocked.remove(target);
+        self.unblocked.remove(target);
+    }
+
+    /// Records that a person has unblocked a target: it is not blocked again before its time would have been over.
+    pub(super) fn unblock(&mut self, target: &Target) {
+        if self.blocked.contains_key(target) {
+            self.unblocked.insert(*target);
+        }
+    }
+
+    /// Whether a person has unblocked a target.
+    pub(super) fn is_unblocked(&self, target: &Target) -> bool {
+        self.unblocked.contains(target)
     }
 
     /// The blocks of targets that are, or hold, something allowed.
@@ -170,6 +196,7 @@ impl Policy {
     /// The number of blocks that last.
     pub(super) fn active(&mut self, now: Timestamp) -> usize {
         self.blocked.retain(|_, until| *until > now);
+        self.unblocked.retain(|target| self.blocked.contains_key(target));
         self.blocked.len()
     }
 
@@ -177,6 +204,7 @@ impl Policy {
     pub(super) fn adopt(&mut self, held: &Blocked, now: Timestamp) {
         let until = now.after(held.left.unwrap_or(FOR_EVER));
         self.blocked.insert(held.target, until);
+        self.unblocked.remove(&held.target);
         if let Some(time) = held.time {
             self.history.adopt(held.target, time, until);
         }

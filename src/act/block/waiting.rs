@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
 
+use super::by_hand::Asked;
 use crate::detect::alert::Alert;
 
 /// Maximum number of episodes whose reports wait: the largest `--max-blocks`. Later ones are dropped, and counted.
@@ -37,10 +38,11 @@ pub(super) struct Taking {
 }
 
 /// What the blocker waited for.
-#[derive(Debug, PartialEq)]
 pub(super) enum Taken {
     /// All reports that waited, in order; live those of verified sources first.
     Reports(Vec<Alert>),
+    /// A person asks for something.
+    Asked(Asked),
     /// The time is over.
     Time,
     /// No more reports come.
@@ -74,20 +76,26 @@ impl Waiting {
 }
 
 impl Taking {
-    /// Waits for reports until this time, or without an end.
-    pub(super) fn wait(&self, until: Option<Instant>) -> Taken {
-        let token = match until {
-            Some(until) => self.token.recv_deadline(until),
-            None => self.token.recv().map_err(RecvTimeoutError::from),
-        };
-        match token {
-            Ok(()) => Taken::Reports(self.take()),
-            Err(RecvTimeoutError::Timeout) => Taken::Time,
-            // The last ones may have come without a token of their own.
-            Err(RecvTimeoutError::Disconnected) => match self.take() {
-                rest if rest.is_empty() => Taken::End,
-                rest => Taken::Reports(rest),
-            },
+    /// Waits for reports, and for what people ask, until this time or without an end. Where nobody can ask any more,
+    /// `asked` becomes a channel without an end.
+    pub(super) fn wait(&self, until: Option<Instant>, asked: &mut Receiver<Asked>) -> Taken {
+        let time = until.map_or_else(never, at);
+        loop {
+            select! {
+                recv(self.token) -> token => return match token {
+                    Ok(()) => Taken::Reports(self.take()),
+                    // The last ones may have come without a token of their own.
+                    Err(_) => match self.take() {
+                        rest if rest.is_empty() => Taken::End,
+                        rest => Taken::Reports(rest),
+                    },
+                },
+                recv(asked) -> one => match one {
+                    Ok(one) => return Taken::Asked(one),
+                    Err(_) => *asked = never(),
+                },
+                recv(time) -> _ => return Taken::Time,
+            }
         }
     }
 
@@ -111,6 +119,7 @@ fn lock(list: &List) -> MutexGuard<'_, BTreeMap<u64, Alert>> {
 mod tests {
     use super::*;
 
+    use crate::act::block::by_hand::Wish;
     use crate::engine::outcome::{OutcomeCounts, Proof};
     use crate::report::sample::start;
 
@@ -118,9 +127,13 @@ mod tests {
         Alert { episode, attempts, ..start() }
     }
 
+    fn wait(taking: &Taking, until: Option<Instant>) -> Taken {
+        taking.wait(until, &mut never())
+    }
+
     /// The episodes and attempts of reports.
     fn numbers(taken: Taken) -> Vec<(u64, u64)> {
-        let Taken::Reports(reports) = taken else { panic!("{taken:?}") };
+        let Taken::Reports(reports) = taken else { panic!("no reports") };
         reports.iter().map(|report| (report.episode, report.attempts)).collect()
     }
 
@@ -132,12 +145,24 @@ mod tests {
                 assert!(waiting.push(report(episode, attempts)));
             }
         }
-        assert_eq!(numbers(taking.wait(None)), (0..1_000).map(|episode| (episode, 40)).collect::<Vec<_>>());
-        assert_eq!(taking.wait(Some(Instant::now())), Taken::Time);
+        assert_eq!(numbers(wait(&taking, None)), (0..1_000).map(|episode| (episode, 40)).collect::<Vec<_>>());
+        assert!(matches!(wait(&taking, Some(Instant::now())), Taken::Time));
         waiting.push(report(7, 50));
         drop(waiting);
-        assert_eq!(numbers(taking.wait(None)), [(7, 50)]);
-        assert_eq!(taking.wait(None), Taken::End);
+        assert_eq!(numbers(wait(&taking, None)), [(7, 50)]);
+        assert!(matches!(wait(&taking, None), Taken::End));
+    }
+
+    #[test]
+    fn what_people_ask_comes_between_reports_and_ends_with_those_who_can_ask() {
+        let ((waiting, taking), (asks, mut asked)) = (new(true), bounded(1));
+        let ask = || Asked { wish: Wish::List, answer: Box::new(|_| ()) };
+        asks.send(ask()).unwrap();
+        assert!(matches!(taking.wait(None, &mut asked), Taken::Asked(Asked { wish: Wish::List, .. })));
+        drop(asks);
+        assert!(matches!(taking.wait(Some(Instant::now()), &mut asked), Taken::Time));
+        drop(waiting);
+        assert!(matches!(taking.wait(None, &mut asked), Taken::End));
     }
 
     #[test]
@@ -146,7 +171,7 @@ mod tests {
         let forged = Alert { verified: Proof::None, outcomes: OutcomeCounts::default(), ..report(0, 30) };
         waiting.push(forged);
         waiting.push(report(1, 30));
-        assert_eq!(numbers(taking.wait(None)), [(1, 30), (0, 30)]);
+        assert_eq!(numbers(wait(&taking, None)), [(1, 30), (0, 30)]);
     }
 
     #[test]
@@ -156,7 +181,7 @@ mod tests {
             assert!(waiting.push(report(episode, 30)));
         }
         assert!(!waiting.push(report(MOST as u64, 30)) && waiting.push(report(3, 31)));
-        let all = numbers(taking.wait(None));
+        let all = numbers(wait(&taking, None));
         assert_eq!((all.len(), all[3]), (MOST, (3, 31)));
     }
 
@@ -166,7 +191,7 @@ mod tests {
         let writer =
             std::thread::spawn(move || (0..100).all(|number| waiting.push(report(9 - number % 10, number))));
         let mut all = Vec::new();
-        while let Taken::Reports(reports) = taking.wait(None) {
+        while let Taken::Reports(reports) = wait(&taking, None) {
             all.extend(reports.iter().map(|report| report.attempts));
         }
         assert!(writer.join().unwrap());

@@ -44,3 +44,17 @@ pub(super) fn control(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
         () => Ok(Some(path)),
     }
 }
+
+/// The folder for what is allowed at the control socket.
+pub(super) fn state_dir(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
+    let written = &cli.state_dir;
+    let path = PathBuf::from(&written.value);
+    match () {
+        () if !cli.read.is_empty() && cli.is_given("state_dir") => {
+            Err(wrong("state-dir", written, "a replay keeps nothing (give it with -i)"))
+        }
+        () if !cli.read.is_empty() || written.value == "off" => Ok(None),
+        () if !path.is_absolute() => Err(wrong("state-dir", written, "not an absolute path, nor off")),
+        () => Ok(Some(path)),
+    }
+}

@@ -76,6 +76,7 @@ fn the_defaults_are_those_of_the_help() {
         user: None,
         metrics: None,
         control: Some("/run/synwatch/control".into()),
+        state_dir: Some("/var/lib/synwatch-state".into()),
         log_format: LogFormat::Auto,
         files: Vec::new(),
         utc: false,
@@ -355,5 +356,17 @@ fn the_control_socket_is_an_absolute_path_or_off() {
     {
         let error = settings(wrong).unwrap_err();
         assert!(error.contains("control"), "{wrong}: {error:?}");
+    }
+}
+
+#[test]
+fn the_folder_for_what_is_allowed_by_hand_is_an_absolute_path_or_off() {
+    let folder = |arguments: &str| settings(arguments).map(|settings| settings.state_dir);
+    assert_eq!(folder("-i eth0 --state-dir off"), Ok(None));
+    assert_eq!(folder("-i eth0 --state-dir /srv/x"), Ok(Some("/srv/x".into())));
+    assert_eq!(folder("-r a.pcap"), Ok(None), "a replay has none");
+    for wrong in ["-i eth0 --state-dir here", "-r a.pcap --state-dir /srv/x"] {
+        let error = folder(wrong).unwrap_err();
+        assert!(error.starts_with("state-dir "), "{wrong}: {error:?}");
     }
 }

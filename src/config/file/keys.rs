@@ -76,6 +76,7 @@ pub(in crate::config) const KEYS: &[Key<Cli>] = &[
     key("user", "user", Slot::Optional(|cli| &mut cli.user)),
     key("metrics", "metrics", Slot::Optional(|cli| &mut cli.metrics)),
     key("control", "control", Slot::Text(|cli| &mut cli.control)),
+    key("state_dir", "state_dir", Slot::Text(|cli| &mut cli.state_dir)),
     key("log_format", "log_format", Slot::Text(|cli| &mut cli.log_format)),
     key("quiet", "quiet", Slot::Flag(|cli| &mut cli.quiet)),
     key("verbose", "verbose", Slot::Count(|cli| &mut cli.verbose)),

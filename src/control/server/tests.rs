@@ -17,6 +17,8 @@ use crate::engine::stats::{Beat, Stats};
 use crate::report::sample::{end, start};
 use crate::wire::packet::Interfaces;
 
+mod changes;
+
 /// A wait that no test needs in full.
 const LONG: Duration = Duration::from_secs(100);
 
@@ -30,10 +32,15 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::with(Hands::default())
+    }
+
+    /// One that hands changes on.
+    fn with(hands: Hands) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = Socket::bind(&folder.path().join("control")).unwrap();
         let state = State::new(Interfaces::default(), None, Some(socket.wake()));
-        let server = Server::new(socket, state.clone(), Zone::utc());
+        let server = Server::new(socket, state.clone(), Zone::utc(), hands);
         let stop = server.stop();
         Self { folder, state, stop, thread: Some(thread::spawn(move || server.run())) }
     }
@@ -59,7 +66,7 @@ impl Service {
     }
 
     fn ask(&self, topic: Topic, form: Form) -> Result<Reply, AskError> {
-        ask(&self.path(), Request { topic, form })
+        ask(&self.path(), &Request { topic, form })
     }
 
     /// Shows these to a client that asks.

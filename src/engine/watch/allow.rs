@@ -27,6 +27,15 @@ impl AllowList {
         Self { nat64, ..self }
     }
 
+    /// The same networks and prefixes, and these networks.
+    #[must_use]
+    pub(crate) fn with(&self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        let Self { v4, v6, .. } = networks.into_iter().collect();
+        let all4 = self.v4.iter().copied().chain(v4).collect();
+        let all6 = self.v6.iter().copied().chain(v6).collect();
+        Self { v4: disjoint(all4), v6: disjoint(all6), nat64: self.nat64 }
+    }
+
     /// The prefixes with embedded IPv4 addresses.
     #[must_use]
     pub fn nat64(&self) -> &Nat64 {
@@ -298,6 +307,17 @@ mod tests {
         assert_eq!(nested, list(&["10.0.0.0/8"]));
         assert!(list(&["0.0.0.0/0"]).contains(Ipv4Addr::BROADCAST.into()));
         assert!(!list(&["0.0.0.0/0"]).contains(Ipv6Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn networks_are_added_and_the_prefixes_stay() {
+        let mut nat64 = Nat64::default();
+        nat64.add("64:ff9b:1::/48").unwrap();
+        let all = list(&["192.0.2.0/24"]).with_nat64(nat64);
+        let more =
+            all.with(["192.0.2.128/25", "198.51.100.7", "2001:db8::/32"].map(|text| network(text).unwrap()));
+        assert_eq!(more, list(&["192.0.2.0/24", "198.51.100.7", "2001:db8::/32"]).with_nat64(nat64));
+        assert_eq!(all.with([]), all);
     }
 
     #[test]

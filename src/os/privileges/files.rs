@@ -2,7 +2,7 @@
 //!
 //! Only files named here can be opened from then on; open files stay open. Execution, links, devices and removal of
 //! folders are denied everywhere; folders can only be created for evidence, and files only be removed in the folder of
-//! the control socket. Listening at TCP ports is denied. Signals and connections to abstract Unix sockets only reach
+//! the control socket, and replaced in that of what it keeps. Listening at TCP ports is denied. Signals and connections to abstract Unix sockets only reach
 //! processes with the same restrictions.
 
 use std::fmt;
@@ -81,7 +81,7 @@ fn confinement(status: &RestrictionStatus) -> Confinement {
 }
 
 fn rules(plan: &Plan) -> Result<RulesetCreated, RulesetError> {
-    let Plan { read, write, fill, remove, connect, .. } = plan;
+    let Plan { read, write, fill, replace, remove, connect, .. } = plan;
     let mut tcp = BitFlags::from(AccessNet::BindTcp);
     let mut scopes = BitFlags::from(Scope::Signal);
     if connect.is_some() {
@@ -99,8 +99,9 @@ fn rules(plan: &Plan) -> Result<RulesetCreated, RulesetError> {
     let makes = make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg});
     let writes = write.iter().flat_map(|path| written_at(path)).map(|path| (path, makes));
     let fills = fill.iter().map(|path| (path.clone(), makes | AccessFs::MakeDir));
+    let replaces = replace.iter().map(|path| (path.clone(), makes | AccessFs::RemoveFile));
     let removes = remove.iter().map(|path| (path.clone(), AccessFs::RemoveFile.into()));
-    for (path, access) in reads.chain(writes).chain(fills).chain(removes) {
+    for (path, access) in reads.chain(writes).chain(fills).chain(replaces).chain(removes) {
         if let Some(rule) = beneath(&path, access) {
             ruleset = ruleset.add_rule(rule)?;
         }

@@ -52,6 +52,7 @@ impl Plan {
             read: NAMES.map(PathBuf::from).to_vec(),
             write: Vec::new(),
             fill: settings.report_dir.iter().cloned().collect(),
+            replace: Vec::new(),
             remove: settings.control.iter().map(|socket| folder(socket)).collect(),
             connect: ports(settings),
             abstract_sockets: needs_abstract_sockets(),
@@ -78,6 +79,10 @@ impl Plan {
                 }
             }
             Input::ListInterfaces | Input::Nothing => {}
+        }
+        if let (Some(_), Some(folder)) = (&settings.control, &settings.state_dir) {
+            plan.read.push(folder.clone());
+            plan.replace.push(folder.clone());
         }
         // An editor may replace a file instead of changing it.
         plan.read.extend(settings.files.iter().flat_map(|path| folders(path)));
@@ -132,6 +137,16 @@ mod tests {
     fn folders_are_made_where_evidence_is_put_and_nowhere_else() {
         assert_eq!(plan("-r - --report-dir reports").fill, [Path::new("reports")]);
         assert!(plan("-r - -w b.pcapng").fill.is_empty());
+    }
+
+    #[test]
+    fn what_the_control_socket_keeps_is_replaced_in_its_folder_alone() {
+        let with = plan("-i eth0 --control /run/x --state-dir /var/lib/x");
+        assert!(reads(&with, "/var/lib/x"));
+        assert_eq!((with.replace, with.remove), (vec!["/var/lib/x".into()], vec!["/run".into()]));
+        for without in ["-i eth0 --control off --state-dir /var/lib/x", "-i eth0 --state-dir off", "-r -"] {
+            assert!(plan(without).replace.is_empty(), "{without}");
+        }
     }
 
     #[test]

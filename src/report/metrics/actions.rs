@@ -1,4 +1,4 @@
-//! What actions and reloads count. The metrics page shows it, and nothing else does.
+//! What actions, reloads and people at the control socket count: for the metrics page, and the summary.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,6 +18,14 @@ pub struct Counts {
     /// Tries of blocks that the firewall has refused.
     pub(crate) blocks_failed: Count,
     refused: [Count; Reason::ALL.len()],
+    /// Those of the blocks that a person has asked for.
+    pub(crate) blocked_by_hand: Count,
+    /// Blocks that a person has ended at the control socket.
+    pub(crate) unblocked_by_hand: Count,
+    /// Changes of the allow list at the control socket.
+    pub(crate) allowed_by_hand: Count,
+    /// Changes that were asked for at the control socket by those who may not.
+    pub(crate) denied: Count,
     /// Commands that failed.
     pub(crate) commands_failed: Count,
     /// Reports that the webhook did not take.

@@ -179,7 +179,12 @@ fn of_episodes(snapshot: &Snapshot) -> [MetricFamily; 6] {
     ]
 }
 
-fn of_actions(actions: &ActionCounts) -> [MetricFamily; 6] {
+fn of_actions(actions: &ActionCounts) -> [MetricFamily; 8] {
+    let by_hand = [
+        ("block", &actions.blocked_by_hand),
+        ("unblock", &actions.unblocked_by_hand),
+        ("allow", &actions.allowed_by_hand),
+    ];
     let failed = [("command", &actions.commands_failed), ("webhook", &actions.webhooks_failed)];
     [
         gauge("synwatch_active_blocks", "Blocks in force.", [(vec![], actions.blocks.get())]),
@@ -193,6 +198,16 @@ fn of_actions(actions: &ActionCounts) -> [MetricFamily; 6] {
             "synwatch_refused_blocks_total",
             "Blocks that were due by a report and may not be, by reason.",
             Reason::ALL.map(|reason| (vec![("reason", reason.name())], actions.refused(reason).get())),
+        ),
+        counters(
+            "synwatch_changes_by_hand_total",
+            "Blocks made and ended, and changes of the allow list, at the control socket.",
+            by_hand.map(|(change, count)| (vec![("change", change)], count.get())),
+        ),
+        counter(
+            "synwatch_denied_changes_total",
+            "Changes that were asked for at the control socket without the right to.",
+            actions.denied.get(),
         ),
         counters(
             "synwatch_failed_actions_total",

@@ -33,6 +33,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         user: _,
         metrics,
         control,
+        state_dir,
         log_format,
         files: _,
         expression: _,
@@ -73,6 +74,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         ("user", old.user() != new.user()),
         ("metrics", *metrics != new.metrics),
         ("control", *control != new.control),
+        ("state_dir", *state_dir != new.state_dir),
         ("log_format", *log_format != new.log_format),
         ("quiet or verbose", (*summary, *verbosity) != (new.summary, new.verbosity)),
     ] {

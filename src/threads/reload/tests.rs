@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::act::Allowed;
 use crate::cli::Cli;
 use crate::wire::packet::{Interface, LinkType, Origin};
 
@@ -22,14 +23,9 @@ fn reloader(text: &str) -> Reloader {
     let settings = settings(text);
     let interfaces = Interfaces::default();
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
-    channel(
-        &settings,
-        Identities::first(&settings.watches),
-        interfaces,
-        Allowed::default(),
-        ActionCounts::default(),
-    )
-    .0
+    let counts = ActionCounts::default();
+    let (allowing, _) = Allowing::open(&settings, false, Allowed::default(), counts.clone()).unwrap();
+    channel(&settings, Identities::first(&settings.watches), interfaces, allowing, counts).0
 }
 
 /// The origin, number and signature of each watch after the change.

@@ -1,12 +1,9 @@
 //! Options: each one is explained by --help, and pages name no other.
 
 use clap::CommandFactory as _;
-use synwatch::cli::Cli;
+use synwatch::cli::{self, Cli};
 
 use super::markdown::pages;
-
-/// Options of other commands, ours among them, that pages show in a code span of their own.
-const OF_OTHERS: [&str; 1] = ["--socket"];
 
 #[test]
 fn every_option_has_help() {
@@ -29,7 +26,7 @@ fn the_manual_page_names_every_option_and_its_default() {
         if let Some(default) =
             option.get_default_values().first().filter(|_| option.get_action().takes_values())
         {
-            let default = default.to_str().unwrap();
+            let default = default.to_str().unwrap().replace('-', "\\-");
             assert!(line.contains(&format!("[default: {default}")), "{name}: {default}: {line}");
         }
     }
@@ -37,10 +34,10 @@ fn the_manual_page_names_every_option_and_its_default() {
 
 #[test]
 fn every_option_that_a_page_names_is_one() {
-    let command = Cli::command();
+    let (command, commands) = (Cli::command(), cli::commands());
     let is_option = |name: &str| {
-        OF_OTHERS.contains(&name)
-            || command.get_arguments().any(|option| option.get_long() == name.strip_prefix("--"))
+        let all = std::iter::once(&command).chain(&commands).flat_map(|command| command.get_arguments());
+        all.into_iter().any(|option| option.get_long() == name.strip_prefix("--"))
     };
     let mut wrong = Vec::new();
     for page in

@@ -34,6 +34,10 @@ pub fn synwatch(namespace: &Namespace, arguments: &str) -> Command {
     if words.contains(&"-i") && !words.contains(&"--control") {
         command.args(["--control", "off"]);
     }
+    // Likewise what it has kept.
+    if words.contains(&"-i") && !words.contains(&"--state-dir") {
+        command.args(["--state-dir", "off"]);
+    }
     command.args(words).env_remove("RUST_LOG");
     command
 }

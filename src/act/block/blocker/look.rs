@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Blocker, Means};
+use crate::act::block::blocks::Reason;
 use crate::act::block::guard::Looked;
 use crate::act::block::ruleset::Blocked;
 use crate::act::block::target::Target;
@@ -23,7 +24,8 @@ impl Blocker {
                 Err(why) => log::debug!("what is blocked already is not known: {why}"),
             }
         }
-        self.free_allowed(self.now);
+        // What fails is tried again at the next look.
+        let _ = self.free_allowed(self.now);
         self.counts.blocks.set(self.blocks.active(self.now) as u64);
     }
 
@@ -31,7 +33,7 @@ impl Blocker {
     pub(super) fn look(&mut self) {
         self.looked = Instant::now();
         let now = capture::now();
-        self.free_allowed(now);
+        let _ = self.free_allowed(now);
         if let Means::Nft(guard) = &mut self.means {
             // Seen before the firewall is looked at: if that holds them, they were answered in spite of it.
             let answered = self.blocks.answered();
@@ -49,11 +51,12 @@ impl Blocker {
         }
     }
 
-    /// Frees what is, or holds, something that is allowed since the list was replaced.
-    fn free_allowed(&mut self, now: Timestamp) {
+    /// Frees what is, or holds, something that is allowed since the list was replaced. Gives what was freed, or why it
+    /// could not be.
+    pub(super) fn free_allowed(&mut self, now: Timestamp) -> Result<Vec<Target>, String> {
         let number = self.protected.allowed().number();
         if number == self.heeded {
-            return;
+            return Ok(Vec::new());
         }
         let targets = self.policy.allowed(self.protected.allowed());
         if let Means::Nft(guard) = &mut self.means {
@@ -62,20 +65,23 @@ impl Blocker {
                 if let Some(times) = self.failed.count(now, targets.len() as u64) {
                     log::warn!("cannot unblock what is allowed now: {why} ({times} times)");
                 }
-                return;
+                return Err(why);
             }
         }
         self.heeded = number;
-        for target in &targets {
+        let (before, freed): (Vec<_>, Vec<_>) =
+            targets.into_iter().partition(|target| self.policy.is_unblocked(target));
+        for target in before.iter().chain(&freed) {
             self.policy.free(target);
             self.blocks.remove(target);
         }
-        say_each(&targets, "is", |_| "unblocked: it is allowed, or holds what is".to_owned());
+        say_each(&freed, "is", |_| "unblocked: it is allowed, or holds what is".to_owned());
+        Ok(freed)
     }
 
     /// Takes over what the guard has found.
-    fn note(&mut self, looked: &Looked, answered: &[Target], now: Timestamp) {
-        let Looked { rebuilt, unblocked, found } = looked;
+    pub(super) fn note(&mut self, looked: &Looked, answered: &[Target], now: Timestamp) {
+        let Looked { rebuilt, unblocked, found, all: _ } = looked;
         if let Some(restored) = rebuilt {
             self.blocks.confirm(capture::now());
             log::warn!(
@@ -85,25 +91,31 @@ impl Blocker {
         }
         for target in unblocked {
             self.blocks.remove(target);
+            self.policy.unblock(target);
         }
-        say_each(unblocked, "was", |target| {
-            let left = self.policy.end(target).map_or_else(Default::default, |end| end.since(now));
-            format!(
-                "unblocked by hand: it is not blocked again for {}",
-                Span(Duration::from_secs(left.as_secs()))
-            )
-        });
+        self.say_unblocked(unblocked, "by hand", now);
         found.iter().for_each(|held| self.hold(held, now));
         if rebuilt.is_none() {
             self.warn_of_answered(answered.iter().filter(|target| !unblocked.contains(target)), now);
         }
     }
 
+    /// Says that these were unblocked, in which way, and for how long they stay so.
+    pub(super) fn say_unblocked(&self, targets: &[Target], how: &str, now: Timestamp) {
+        say_each(targets, "was", |target| {
+            let left = self.policy.end(target).map_or_else(Default::default, |end| end.since(now));
+            format!(
+                "unblocked {how}: it is not blocked again for {}",
+                Span(Duration::from_secs(left.as_secs()))
+            )
+        });
+    }
+
     /// Takes a block in the firewall for our own.
     fn hold(&mut self, held: &Blocked, now: Timestamp) {
         self.policy.adopt(held, now);
         if let (Some(time), Some(left)) = (held.time, held.left) {
-            self.blocks.add(held.target, time, left, now);
+            self.blocks.add(held.target, Reason::Found, (time, left), now);
         }
     }
 

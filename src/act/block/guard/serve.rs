@@ -47,7 +47,7 @@ pub(crate) fn serve_guard(
                 answer(Ok(keeper.block_checked(&wanted, &protected)))?
             }
             Request::Free(targets) => answer(keeper.free(&targets))?,
-            Request::Look => answer(keeper.look())?,
+            Request::Look(all) => answer(keeper.look(all))?,
             Request::List => answer(keeper.list())?,
         };
         replies.write_all(&reply)?;
@@ -89,6 +89,17 @@ fn answer<T: Serialize>(done: Result<T, NftError>) -> serde_json::Result<Vec<u8>
 
 fn set_up() -> Result<(), NftError> {
     Nft::for_caller()?.set_up()
+}
+
+/// When the kernel's table is listed.
+#[derive(Debug, Clone, Copy)]
+enum Relist {
+    /// In any case.
+    Always,
+    /// If its rules may have changed since. A client that asks without end costs no more than a message each time.
+    AfterChanges,
+    /// If they may have, and anything is blocked.
+    IfBlocked,
 }
 
 /// Keeps the kernel's table as it is to be.
@@ -153,14 +164,14 @@ impl Keeper {
     /// it is looked at, made again if need be, and the transaction is tried once more.
     fn change<T>(&mut self, make: impl Fn(&Table) -> (Transaction, T)) -> Result<T, NftError> {
         let nft = Nft::for_caller()?;
-        self.refresh(&nft, false)?;
+        self.refresh(&nft, Relist::IfBlocked)?;
         let (transaction, result) = make(&self.table);
         if transaction.is_empty() {
             return Ok(result);
         }
         let (transaction, result) = match nft.apply(transaction.batch()) {
             Err(NftError::Changed(_)) => {
-                self.refresh(&nft, true)?;
+                self.refresh(&nft, Relist::Always)?;
                 let (transaction, result) = make(&self.table);
                 if !transaction.is_empty() {
                     nft.apply(transaction.batch())?;
@@ -175,27 +186,37 @@ impl Keeper {
         Ok(result)
     }
 
-    /// Looks at the kernel's table while anything is blocked.
-    fn look(&mut self) -> Result<Looked, NftError> {
-        if !self.table.is_empty() {
-            self.refresh(&Nft::for_caller()?, false)?;
+    /// Looks at the kernel's table while anything is blocked; with `all` in any case, and tells all that it holds.
+    fn look(&mut self, all: bool) -> Result<Looked, NftError> {
+        if all || !self.table.is_empty() {
+            self.refresh(&Nft::for_caller()?, if all { Relist::AfterChanges } else { Relist::IfBlocked })?;
         }
-        Ok(std::mem::take(&mut self.news))
+        let mut looked = std::mem::take(&mut self.news);
+        if all {
+            looked.all = self.table.blocked(Instant::now());
+        }
+        Ok(looked)
     }
 
     /// All blocks, from the kernel's table.
     fn list(&mut self) -> Result<Vec<super::Blocked>, NftError> {
-        self.refresh(&Nft::for_caller()?, true)?;
+        self.refresh(&Nft::for_caller()?, Relist::Always)?;
         self.news = Looked::default();
         Ok(self.table.blocked(Instant::now()))
     }
 
     /// Takes over what the kernel's table holds, if it has changed or must be looked at, and makes again what is gone.
-    fn refresh(&mut self, nft: &Nft, must: bool) -> Result<(), NftError> {
+    fn refresh(&mut self, nft: &Nft, when: Relist) -> Result<(), NftError> {
         self.table.expire(Instant::now());
         // Asked before the list: a change that comes between the two shows the next time.
         let generation = generation().ok();
-        if !must && (self.table.is_empty() || generation.is_some() && generation == self.seen) {
+        let is_known = generation.is_some() && generation == self.seen;
+        let can_wait = match when {
+            Relist::Always => false,
+            Relist::AfterChanges => is_known,
+            Relist::IfBlocked => is_known || self.table.is_empty(),
+        };
+        if can_wait {
             return Ok(());
         }
         self.seen = None;

@@ -233,6 +233,23 @@ fn what_is_allowed_is_freed_with_the_networks_around_it_and_may_be_blocked_again
 }
 
 #[test]
+fn what_a_person_unblocks_stays_so_until_its_time_is_over_or_it_is_blocked_by_hand() {
+    let mut policy = policy(10);
+    let target = Target::source(net("192.0.2.1/32"));
+    policy.unblock(&target);
+    assert!(!policy.is_unblocked(&target), "it is not blocked");
+    assert_eq!(block(&mut policy, &report("192.0.2.1/32", 0)), Ok(HOUR));
+    policy.unblock(&target);
+    assert!(policy.is_unblocked(&target));
+    assert_eq!(block(&mut policy, &report("192.0.2.1/32", 3_599)), Err(Refusal::Blocked));
+    policy.note(&Order { target, time: HOUR, replaces: Vec::new() }, at(3_599_000));
+    assert!(!policy.is_unblocked(&target));
+    policy.unblock(&target);
+    assert_eq!(policy.active(at(2 * 3_600_000)), 0);
+    assert!(!policy.is_unblocked(&target), "its time is over");
+}
+
+#[test]
 fn what_is_protected_is_not_blocked_nor_a_network_with_it() {
     let protected = Protected::new(vec![(net("192.0.2.1/32"), "a gateway of this host")]);
     let why = Err(Refusal::Protected("192.0.2.1, a gateway of this host".to_owned()));

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use clap::Command;
+use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
@@ -20,15 +20,19 @@ const FROM_REPORTS: [(&str, &str); 4] = [
 ];
 
 /// Files that the program reads or writes without being told their names, and those of its service.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("/etc/services", "names of services beyond the usual ones, for --ports"),
     ("/etc/localtime, /usr/share/zoneinfo", "the local time zone, unless --utc is given; TZ names another"),
     ("/etc/synwatch/synwatch.toml", "the service's configuration"),
-    ("/run/synwatch/control", "the socket of the service, where synwatch status and synwatch episodes ask"),
+    ("/run/synwatch/control", "the socket of the service, for its commands"),
     ("/var/log/synwatch", "what the service writes; it belongs to the user synwatch"),
     (
         "/var/lib/synwatch",
         "evidence, a folder for each episode, where report_dir names it; it belongs to the user synwatch",
+    ),
+    (
+        "/var/lib/synwatch-state/allowances.json",
+        "what synwatch allow --for has allowed; it belongs to the user synwatch",
     ),
 ];
 
@@ -43,8 +47,8 @@ const SEE_ALSO: [(&str, &str); 8] = [
     ("jq", "1"),
 ];
 
-/// The page, in roff, with sections of docs/reports.md.
-pub(super) fn page(command: &Command, reports: &str) -> io::Result<Vec<u8>> {
+/// The page, in roff, with these commands and with sections of docs/reports.md.
+pub(super) fn page(command: &Command, commands: &[Command], reports: &str) -> io::Result<Vec<u8>> {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let version = command.get_version().unwrap_or_default();
@@ -58,7 +62,10 @@ pub(super) fn page(command: &Command, reports: &str) -> io::Result<Vec<u8>> {
     man.render_description_section(&mut page)?;
     options(&man, &mut page)?;
     let mut rest = Roff::new();
-    after_options(&help, &mut rest);
+    of_commands(commands, &mut rest);
+    // The list of commands is shorter there.
+    let help = help.split_once("\n\n").map_or(&*help, |(_, rest)| rest);
+    after_options(help, &mut rest);
     for (heading, name) in FROM_REPORTS {
         rest.control("SH", [name]);
         markdown::set(markdown::section(reports, heading), &mut rest);
@@ -86,6 +93,42 @@ fn options(man: &Man, page: &mut Vec<u8>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The commands, each with its options.
+fn of_commands(commands: &[Command], roff: &mut Roff) {
+    roff.control("SH", ["COMMANDS"]);
+    roff.text([roman(
+        "The first word selects a command for the running service. docs/control.md has their answers and the protocol.",
+    )]);
+    for command in commands {
+        let mut usage = vec![bold(command.get_name())];
+        usage.extend(command.get_positionals().flat_map(|positional| {
+            let brackets = if positional.is_required_set() { [" ", ""] } else { [" [", "]"] };
+            [roman(brackets[0]), italic(value_name(positional)), roman(brackets[1])]
+        }));
+        let about =
+            command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+        let about = about.split("\n\n").map(|part| format!("{}.", part.trim_end_matches('.')));
+        item(&usage, &about.collect::<Vec<_>>().join(" "), roff);
+        roff.control("RS", []);
+        for option in command.get_arguments() {
+            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+            let value = value_name(option);
+            match option.get_long().map(|long| format!("--{long}")) {
+                Some(long) if option.get_action().takes_values() => {
+                    item(&[bold(long), roman(" "), italic(value)], &help, roff);
+                }
+                Some(long) => item(&[bold(long)], &help, roff),
+                None => item(&[italic(value)], &help, roff),
+            }
+        }
+        roff.control("RE", []);
+    }
+}
+
+fn value_name(argument: &Arg) -> String {
+    argument.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default()
 }
 
 /// Keeps the first of the definitions with which each rendered piece begins.

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
-use synwatch::cli::Cli;
+use synwatch::cli::{self, Cli};
 
 /// Each shell's completions carry the name under which that shell looks for them.
 const COMPLETIONS: [(Shell, &str); 3] = [
@@ -27,13 +27,13 @@ pub fn all(project: &Path) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
     // What the program prints for the attack is held by `tests/golden`.
     let printed = read("captures/expected/seed-attack.txt")?;
     let mut all = vec![
-        ("contrib/synwatch.8", man::page(&command, &reports)?),
+        ("contrib/synwatch.8", man::page(&command, &cli::commands(), &reports)?),
         ("contrib/synwatch.toml.5", config_page::page(&command, &configuration)?),
         ("docs/seed-attack.svg", picture::seed_attack(&printed).into_bytes()),
     ];
     for (shell, name) in COMPLETIONS {
         let mut bytes = Vec::new();
-        generate(shell, &mut Cli::command(), "synwatch", &mut bytes);
+        generate(shell, &mut cli::command(), "synwatch", &mut bytes);
         all.push((name, bytes));
     }
     Ok(all)

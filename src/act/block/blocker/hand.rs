@@ -1,0 +1,178 @@
+//! Does what people ask at the control socket: lists, blocks and unblocks.
+//!
+//! A person may block what no report is a reason for, but nothing that must not be blocked. Each change is logged with
+//! the process that asked for it, and answered once the firewall has confirmed it.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Blocker, Means};
+use crate::act::block::blocks::Reason;
+use crate::act::block::by_hand::{Asked, Done, NotDone, Person, Standing, Wish};
+use crate::act::block::never::{check_network, check_time};
+use crate::act::block::policy::{Order, Refusal};
+use crate::act::block::ruleset::Blocked;
+use crate::act::block::target::Target;
+use crate::base::time::Timestamp;
+use crate::base::units::Span;
+use crate::capture;
+use crate::engine::subject::Source;
+
+impl Blocker {
+    /// Does what is asked for, and answers.
+    pub(super) fn serve(&mut self, asked: Asked) {
+        let Asked { wish, answer } = asked;
+        let done = match self.deadline.is_ending() {
+            true => Err(NotDone::new(NotDone::ENDING, "the run ends")),
+            false => self.fulfil(wish),
+        };
+        answer(done);
+    }
+
+    fn fulfil(&mut self, wish: Wish) -> Result<Done, NotDone> {
+        let now = capture::now();
+        match wish {
+            Wish::HeedAllowed => self.free_allowed(now).map(Done::Unblocked).map_err(|why| {
+                NotDone::new(NotDone::FIREWALL, format!("what is allowed is still blocked: {why}"))
+            }),
+            Wish::List => {
+                let all = self.survey(now)?;
+                Ok(Done::Listed(all.iter().map(|held| self.standing(held, now)).collect()))
+            }
+            Wish::Block { network, time, by } => self.block_by_hand(network, time, by, now),
+            Wish::Unblock { network, by } => self.unblock_by_hand(network, by, now),
+        }
+    }
+
+    /// All that the firewall holds, after a look at it.
+    fn survey(&mut self, now: Timestamp) -> Result<Vec<Blocked>, NotDone> {
+        let guard = match &mut self.means {
+            Means::Nft(guard) => guard,
+            Means::Print(_) => {
+                return Err(NotDone::new(NotDone::OFF, "this run blocks nothing (--block print)"));
+            }
+            Means::DryRun => {
+                return Err(NotDone::new(NotDone::OFF, "this run blocks nothing (--block dry-run)"));
+            }
+        };
+        let answered = self.blocks.answered();
+        let looked = guard
+            .survey(&mut self.deadline)
+            .map_err(|why| NotDone::new(NotDone::FIREWALL, format!("cannot look at the firewall: {why}")))?;
+        self.note(&looked, &answered, now);
+        self.count_active(now);
+        Ok(looked.all)
+    }
+
+    fn standing(&self, held: &Blocked, now: Timestamp) -> Standing {
+        let Blocked { target, time, left } = *held;
+        let known = self.blocks.known(&target);
+        // The firewall tells whole seconds.
+        let seen = time.zip(left).map(|(time, left)| now.before(time.saturating_sub(left)));
+        let since = known.as_ref().map(|known| known.since).or(seen);
+        let is_effective = known.as_ref().map(|known| !known.is_answered);
+        let reason = Some(known.map_or(Reason::Found, |known| known.reason));
+        Standing { target, since, time, left, reason, is_effective }
+    }
+
+    fn block_by_hand(
+        &mut self,
+        network: IpNet,
+        time: Option<Duration>,
+        by: Person,
+        now: Timestamp,
+    ) -> Result<Done, NotDone> {
+        let target = Target::source(network);
+        let time = time.unwrap_or(self.policy.bounds().time);
+        let all = self.survey(now)?;
+        self.check_by_hand(&target, time, &all)?;
+        let order = Order { target, time, replaces: Vec::new() };
+        let undo = self.policy.note(&order, now);
+        let Means::Nft(guard) = &mut self.means else { return Ok(Done::Blocked { target, time }) };
+        let done = guard.block(&[(target, time)], &mut self.deadline).pop().unwrap_or(Ok(()));
+        if let Err(why) = done {
+            self.policy.undo(undo);
+            self.counts.blocks_failed.add(1);
+            let why = format!("cannot block {target}: {why}");
+            log::warn!("{why} (by hand: {by})");
+            return Err(NotDone::new(NotDone::FIREWALL, why));
+        }
+        let confirmed = capture::now();
+        self.blocks.add(target, Reason::Hand, (time, time), confirmed);
+        self.counts.blocks_made.add(1);
+        self.counts.blocked_by_hand.add(1);
+        self.count_active(confirmed);
+        log::warn!("{target} is blocked for {} by hand ({by})", Span(time));
+        Ok(Done::Blocked { target, time })
+    }
+
+    /// Whether a person may block this, where these are blocked.
+    fn check_by_hand(&self, target: &Target, time: Duration, all: &[Blocked]) -> Result<(), NotDone> {
+        let refused = |why: String| NotDone::new(NotDone::REFUSED, format!("{target} is not blocked: {why}"));
+        check_network(target.network).and_then(|()| check_time(time)).map_err(|never| {
+            self.count_refusal(&Refusal::Never(never.clone()));
+            refused(never.to_string())
+        })?;
+        if let Some(what) = self.protected.overlaps(target.network) {
+            self.count_refusal(&Refusal::Protected(what.clone()));
+            return Err(refused(format!("it is, or holds, what must be reached ({what})")));
+        }
+        let around = all.iter().map(|held| held.target).find(|held| held != target && held.covers(target));
+        if let Some(around) = around {
+            return Err(refused(format!("it is in {around}, which is blocked already (unblock that first)")));
+        }
+        let stay = all.iter().filter(|held| !target.covers(&held.target)).count();
+        if stay >= self.policy.bounds().most {
+            self.count_refusal(&Refusal::Full);
+            let why = format!("{target} is not blocked: as many are as may be ({stay}; --max-blocks)");
+            return Err(NotDone::new(NotDone::FULL, why));
+        }
+        Ok(())
+    }
+
+    /// Unblocks what overlaps a network, or everything. It is not blocked again before its time would have been over.
+    fn unblock_by_hand(
+        &mut self,
+        network: Option<IpNet>,
+        by: Person,
+        now: Timestamp,
+    ) -> Result<Done, NotDone> {
+        let overlaps = |one: IpNet, other: IpNet| one.contains(&other) || other.contains(&one);
+        let all = self.survey(now)?.into_iter().map(|held| held.target);
+        let targets: Vec<_> =
+            all.filter(|held| network.is_none_or(|network| overlaps(network, held.network))).collect();
+        if let (Some(network), true) = (network, targets.is_empty()) {
+            let why = format!("{} is not blocked (synwatch blocked lists what is)", Source(network));
+            return Err(NotDone::new(NotDone::NOTHING, why));
+        }
+        let Means::Nft(guard) = &mut self.means else { return Ok(Done::Unblocked(targets)) };
+        if !targets.is_empty() {
+            guard.free(&targets, &mut self.deadline).map_err(|why| {
+                log::warn!("cannot unblock: {why} (by hand: {by})");
+                NotDone::new(NotDone::FIREWALL, format!("cannot unblock: {why}"))
+            })?;
+        }
+        for target in &targets {
+            self.blocks.remove(target);
+            self.policy.unblock(target);
+        }
+        self.counts.unblocked_by_hand.add(targets.len() as u64);
+        self.count_active(now);
+        self.say_unblocked(&targets, &format!("by hand ({by})"), now);
+        Ok(Done::Unblocked(targets))
+    }
+
+    fn count_refusal(&self, refusal: &Refusal) {
+        if let Some(reason) = refusal.reason() {
+            self.counts.refused(reason).add(1);
+        }
+    }
+
+    fn count_active(&self, now: Timestamp) {
+        self.counts.blocks.set(self.blocks.active(now) as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! What people ask of the blocker, beside what reports make it do.
+//!
+//! A request comes with a function that takes the answer, so that the blocker knows nothing of sockets. It is called once
+//! the firewall has confirmed the change, or has refused it; if it is dropped, the run has ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::blocks::Reason;
+use super::target::Target;
+use crate::base::time::Timestamp;
+
+/// Maximum number of requests that wait for the blocker: one for each client, and those that were given up.
+pub(super) const MOST: usize = 16;
+
+/// The process that asks, as the kernel names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) uid: u32,
+    pub(crate) pid: i32,
+}
+
+/// Takes the answer.
+pub(crate) type Answer<T> = Box<dyn FnOnce(Result<T, NotDone>) + Send>;
+
+/// A request.
+pub(crate) struct Asked {
+    pub(crate) wish: Wish,
+    pub(crate) answer: Answer<Done>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// All that is blocked.
+    List,
+    /// To block a network; without a time for that of `--block-time`.
+    Block { network: IpNet, time: Option<Duration>, by: Person },
+    /// To unblock what overlaps a network, or everything.
+    Unblock { network: Option<IpNet>, by: Person },
+    /// To unblock what the allow list names since it was replaced.
+    HeedAllowed,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Done {
+    Listed(Vec<Standing>),
+    Blocked { target: Target, time: Duration },
+    Unblocked(Vec<Target>),
+}
+
+/// A block in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) target: Target,
+    /// When it began, as far as it is known.
+    pub(crate) since: Option<Timestamp>,
+    /// Its whole time; `None`: it does not expire.
+    pub(crate) time: Option<Duration>,
+    pub(crate) left: Option<Duration>,
+    pub(crate) reason: Option<Reason>,
+    /// Whether its packets are dropped, as far as the blocker sees.
+    pub(crate) is_effective: Option<bool>,
+}
+
+/// Why nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotDone {
+    /// A word for programs.
+    pub(crate) code: &'static str,
+    /// A sentence for people.
+    pub(crate) why: String,
+}
+
+impl NotDone {
+    /// This run blocks nothing.
+    pub(crate) const OFF: &'static str = "off";
+    /// There is nothing to change.
+    pub(crate) const NOTHING: &'static str = "nothing";
+    /// It must not be done.
+    pub(crate) const REFUSED: &'static str = "refused";
+    /// There is no room.
+    pub(crate) const FULL: &'static str = "full";
+    /// The firewall has refused it.
+    pub(crate) const FIREWALL: &'static str = "firewall";
+    /// The run ends.
+    pub(crate) const ENDING: &'static str = "ending";
+
+    pub(crate) fn new(code: &'static str, why: impl Into<String>) -> Self {
+        Self { code, why: why.into() }
+    }
+}
+
+impl fmt::Display for Person {
+    /// `uid 0, pid 4321`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "uid {}, pid {}", self.uid, self.pid)
+    }
+}

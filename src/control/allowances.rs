@@ -1,0 +1,234 @@
+//! What people have allowed at the control socket: a bounded list beside the allow list of the configuration.
+//!
+//! An allowance has an end by the machine's clock, or lasts until the run ends. A reload leaves it: the rotation of log
+//! files is one, too, and nobody means that. Those with an end are kept in a file ([`super::store`]).
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::store::{Kept, Store, StoreError};
+use crate::act::{Answer, Person, Target};
+use crate::base::time::Timestamp;
+
+/// Maximum number of allowances.
+pub(super) const MOST: usize = 1024;
+
+/// Maximum number of requests that wait: one for each client, and those that were given up.
+pub(crate) const MOST_ASKED: usize = 16;
+
+/// A request about allowances.
+pub(crate) struct AllowAsked {
+    pub(crate) wish: AllowWish,
+    pub(crate) answer: Answer<AllowDone>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AllowWish {
+    /// All allowances.
+    List,
+    /// To allow a network, for a time or until the run ends.
+    Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Person },
+    /// To take an allowance back.
+    Unallow { network: IpNet, by: Person },
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AllowDone {
+    Listed(Vec<Allowance>),
+    Allowed {
+        allowance: Allowance,
+        /// Whether it is kept over a restart; why it is not.
+        kept: Result<(), String>,
+        /// What was blocked until then.
+        freed: Vec<Target>,
+    },
+    Unallowed(IpNet),
+}
+
+/// A network that a person has allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) network: IpNet,
+    /// Its end; `None`: that of the run.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) why: Option<String>,
+}
+
+/// As many are allowed as may be.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{MOST} networks are allowed by hand, as many as may be (synwatch unallow takes one back)")]
+pub(crate) struct Full;
+
+/// The allowances, ordered by network, and where they are kept.
+#[derive(Debug)]
+pub(crate) struct Allowances {
+    all: Vec<Allowance>,
+    store: Option<Store>,
+}
+
+impl Allowances {
+    /// Those of earlier runs that have not ended. Without a store none are, and none are kept. A file that cannot be
+    /// read is reported, and replaced by the next change.
+    pub(crate) fn open(store: Option<Store>, now: Timestamp) -> (Self, Option<StoreError>) {
+        let (kept, error) = match store.as_ref().map(Store::read) {
+            None => (Vec::new(), None),
+            Some(Ok(kept)) => (kept, None),
+            Some(Err(error)) => (Vec::new(), Some(error)),
+        };
+        let mut allowances = Self { all: Vec::new(), store };
+        for Kept { network, until, why } in kept {
+            let until = Some(Timestamp::new(until, 0));
+            // The file has no more than fit.
+            let _ = allowances.insert(Allowance { network, until, why });
+        }
+        allowances.expire(now);
+        (allowances, error)
+    }
+
+    /// Adds an allowance, or replaces the one of the same network. Gives whether it is kept over a restart, or why not.
+    ///
+    /// # Errors
+    ///
+    /// There is no room.
+    pub(crate) fn allow(&mut self, allowance: Allowance) -> Result<Result<(), String>, Full> {
+        let has_end = allowance.until.is_some();
+        self.insert(allowance)?;
+        let saved = self.save();
+        Ok(match (&self.store, has_end) {
+            (_, false) => Err("it has no end (--for)".to_owned()),
+            (None, true) => Err("there is no folder for it (--state-dir)".to_owned()),
+            (Some(_), true) => saved.map_err(|error| error.to_string()),
+        })
+    }
+
+    /// Takes an allowance back. Gives whether there was one; an error says that an earlier run's file may bring it back.
+    pub(crate) fn take_back(&mut self, network: IpNet) -> Option<Result<(), StoreError>> {
+        let place = self.place(network).ok()?;
+        self.all.remove(place);
+        Some(self.save())
+    }
+
+    /// Removes what has ended, and gives it.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Allowance> {
+        let has_ended = |allowance: &Allowance| allowance.until.is_some_and(|until| until <= now);
+        let (over, all) = std::mem::take(&mut self.all).into_iter().partition(has_ended);
+        self.all = all;
+        over
+    }
+
+    /// Whether any has an end.
+    pub(crate) fn has_ends(&self) -> bool {
+        self.all.iter().any(|allowance| allowance.until.is_some())
+    }
+
+    /// All of them, in order.
+    pub(crate) fn all(&self) -> &[Allowance] {
+        &self.all
+    }
+
+    /// The networks.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = IpNet> {
+        self.all.iter().map(|allowance| allowance.network)
+    }
+
+    /// Writes those that have an end. Where nothing is kept, that is no error.
+    pub(crate) fn save(&self) -> Result<(), StoreError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let kept = |allowance: &Allowance| {
+            let Allowance { network, until, why } = allowance;
+            // Rounded up: it lasts no shorter than it was promised.
+            let until = (*until)?.after(Duration::from_nanos(999_999_999)).second();
+            Some(Kept { network: *network, until, why: why.clone() })
+        };
+        store.write(&self.all.iter().filter_map(kept).collect::<Vec<_>>())
+    }
+
+    fn insert(&mut self, allowance: Allowance) -> Result<(), Full> {
+        match self.place(allowance.network) {
+            Ok(place) => self.all[place] = allowance,
+            Err(_) if self.all.len() >= MOST => return Err(Full),
+            Err(place) => self.all.insert(place, allowance),
+        }
+        Ok(())
+    }
+
+    fn place(&self, network: IpNet) -> Result<usize, usize> {
+        self.all.binary_search_by_key(&network, |allowance| allowance.network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::net::Ipv4Addr;
+
+    use crate::report::sample::at;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    fn allowance(network: &str, until: Option<i64>) -> Allowance {
+        Allowance { network: net(network), until: until.map(at), why: Some("audit".to_owned()) }
+    }
+
+    fn store(folder: &tempfile::TempDir) -> Option<Store> {
+        Some(Store::new(folder.path().to_owned()))
+    }
+
+    #[test]
+    fn those_with_an_end_outlast_the_run_and_the_others_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut first, error) = Allowances::open(store(&folder), at(0));
+        assert!(error.is_none() && first.all().is_empty());
+        assert_eq!(first.allow(allowance("198.51.100.0/24", Some(60_000))), Ok(Ok(())));
+        let lasting = Err("it has no end (--for)".to_owned());
+        assert_eq!(first.allow(allowance("192.0.2.0/24", None)), Ok(lasting));
+        assert_eq!(first.networks().collect::<Vec<_>>(), ["192.0.2.0/24", "198.51.100.0/24"].map(net));
+        let all = |now| Allowances::open(store(&folder), at(now)).0.all().to_vec();
+        assert_eq!(all(59_999), [allowance("198.51.100.0/24", Some(60_000))]);
+        assert_eq!(all(60_000), []);
+        assert!(first.take_back(net("198.51.100.0/24")).unwrap().is_ok());
+        assert!(first.take_back(net("198.51.100.0/24")).is_none());
+        assert_eq!(all(0), []);
+    }
+
+    #[test]
+    fn one_ends_at_its_time_and_not_before() {
+        let (mut all, _) = Allowances::open(None, at(0));
+        let without = Err("there is no folder for it (--state-dir)".to_owned());
+        assert_eq!(all.allow(allowance("192.0.2.1/32", Some(60_000))), Ok(without));
+        let _ = all.allow(allowance("192.0.2.2/32", None));
+        assert!(all.has_ends() && all.expire(at(59_999)).is_empty());
+        assert_eq!(all.expire(at(60_000)), [allowance("192.0.2.1/32", Some(60_000))]);
+        assert!(!all.has_ends() && all.all().len() == 1);
+    }
+
+    #[test]
+    fn the_same_network_is_allowed_anew_also_where_there_is_no_room() {
+        let (mut all, _) = Allowances::open(None, at(0));
+        for number in 0..MOST as u32 {
+            let network = IpNet::from(std::net::IpAddr::from(Ipv4Addr::from(number)));
+            assert!(all.allow(Allowance { network, until: None, why: None }).is_ok(), "{number}");
+        }
+        assert_eq!(all.allow(allowance("192.0.2.1/32", None)), Err(Full));
+        assert!(all.allow(allowance("0.0.0.7/32", Some(1))).is_ok());
+        assert_eq!((all.all().len(), &all.all()[7]), (MOST, &allowance("0.0.0.7/32", Some(1))));
+        assert!(all.take_back(net("0.0.0.9/32")).is_some());
+        assert!(all.allow(allowance("192.0.2.1/32", None)).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_reported_and_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("allowances.json"), "nonsense").unwrap();
+        let (mut all, error) = Allowances::open(store(&folder), at(0));
+        assert!(error.is_some() && all.all().is_empty());
+        assert_eq!(all.allow(allowance("192.0.2.1/32", Some(60_000))), Ok(Ok(())));
+        assert_eq!(Allowances::open(store(&folder), at(0)).0.all().len(), 1);
+    }
+}

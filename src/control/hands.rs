@@ -1,0 +1,205 @@
+//! Who may change something, and the way of a change to the thread that carries it out.
+//!
+//! Whoever can connect may read. A change needs root or the service's own user, as the kernel told when the connection
+//! was made. The control thread only hands a request on: the blocker or the main thread answers when the change is in
+//! force, and the client waits for that without holding up any other.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::process::geteuid;
+
+use super::allowances::{AllowAsked, AllowDone, AllowWish};
+use super::change::Change;
+use super::request::Refusal;
+use crate::act::{Answer, Asked, Done, NotDone, Person, Wish};
+use crate::base::warn::Throttle;
+use crate::capture;
+use crate::report::ActionCounts;
+
+/// The ways to those who carry out changes.
+#[derive(Default)]
+pub(crate) struct Hands {
+    /// To the blocker, if there is one.
+    pub(crate) block: Option<Sender<Asked>>,
+    /// To the main thread.
+    pub(crate) allow: Option<Sender<AllowAsked>>,
+    pub(crate) counts: ActionCounts,
+    pub(crate) denials: Throttle,
+}
+
+/// What was done, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Handled {
+    Block(Done),
+    Allow(AllowDone),
+}
+
+/// An answer that is to come.
+pub(super) struct Pending(Receiver<Result<Handled, NotDone>>);
+
+/// Ends the control thread's wait when it is dropped: after an answer, and where there will be none.
+struct WakeOnDrop(Arc<OwnedFd>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        // It can only be full, and then the control thread wakes anyway.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+/// The process at the other end; an unknown one has no rights.
+pub(super) fn person(stream: &UnixStream) -> Option<Person> {
+    // Not by rustix, whose ids are never 0: the kernel gives 0 for a process of another pid namespace.
+    let peer = getsockopt(stream, PeerCredentials).ok()?;
+    Some(Person { uid: peer.uid(), pid: peer.pid() })
+}
+
+impl Hands {
+    /// Asks the blocker for all that is blocked.
+    pub(super) fn list_blocked(&self, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
+        self.ask_blocker(Wish::List, wake)
+    }
+
+    /// Asks the main thread for all that people have allowed.
+    pub(super) fn list_allowed(&self, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
+        self.ask_main(AllowWish::List, wake)
+    }
+
+    /// Hands a change on, if this client may ask for one.
+    pub(super) fn change(
+        &mut self,
+        change: &Change,
+        person: Option<Person>,
+        wake: &Arc<OwnedFd>,
+    ) -> Result<Pending, Refusal> {
+        let by = self.check(change, person)?;
+        match change.clone() {
+            Change::Block { network, time } => self.ask_blocker(Wish::Block { network, time, by }, wake),
+            Change::Unblock { network } => self.ask_blocker(Wish::Unblock { network, by }, wake),
+            Change::Allow { network, time, why } => {
+                self.ask_main(AllowWish::Allow { network, time, why, by }, wake)
+            }
+            Change::Unallow { network } => self.ask_main(AllowWish::Unallow { network, by }, wake),
+        }
+    }
+
+    /// Who asks, if that may change something.
+    fn check(&mut self, change: &Change, person: Option<Person>) -> Result<Person, Refusal> {
+        if let Some(person) = person.filter(|person| may_change(person.uid, geteuid().as_raw())) {
+            return Ok(person);
+        }
+        self.counts.denied.add(1);
+        if let Some(times) = self.denials.count(capture::now(), 1) {
+            let who = person.map_or_else(|| "an unknown process".to_owned(), |person| person.to_string());
+            log::warn!("{change} is denied to {who}: only root may do that ({times} times)");
+        }
+        Err(Refusal { code: "denied", error: "only root may do that".to_owned() })
+    }
+
+    fn ask_blocker(&self, wish: Wish, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
+        let (pending, answer) = pending(wake, Handled::Block);
+        hand_on(self.block.as_ref(), Asked { wish, answer }, || Refusal {
+            code: NotDone::OFF,
+            error: "this run blocks nothing (start it with --block nft)".to_owned(),
+        })?;
+        Ok(pending)
+    }
+
+    fn ask_main(&self, wish: AllowWish, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
+        let (pending, answer) = pending(wake, Handled::Allow);
+        hand_on(self.allow.as_ref(), AllowAsked { wish, answer }, ending)?;
+        Ok(pending)
+    }
+}
+
+impl Pending {
+    /// The answer, if it has come.
+    pub(super) fn answer(&self) -> Option<Result<Handled, Refusal>> {
+        match self.0.try_recv() {
+            Ok(done) => Some(done.map_err(Refusal::from)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(ending())),
+        }
+    }
+}
+
+impl From<NotDone> for Refusal {
+    fn from(NotDone { code, why }: NotDone) -> Self {
+        Self { code, error: why }
+    }
+}
+
+fn may_change(uid: u32, own: u32) -> bool {
+    uid == 0 || uid == own
+}
+
+fn pending<T: 'static>(wake: &Arc<OwnedFd>, handled: fn(T) -> Handled) -> (Pending, Answer<T>) {
+    let (sender, receiver) = bounded(1);
+    // The sender goes first: where there will be no answer, that shows when the wait ends.
+    let reply = (sender, WakeOnDrop(Arc::clone(wake)));
+    let answer = Box::new(move |done: Result<T, NotDone>| {
+        let (sender, wake) = reply;
+        // A client that has given up has no receiver any more.
+        let _ = sender.send(done.map(handled));
+        drop((sender, wake));
+    });
+    (Pending(receiver), answer)
+}
+
+fn hand_on<T>(to: Option<&Sender<T>>, asked: T, off: impl FnOnce() -> Refusal) -> Result<(), Refusal> {
+    match to.map(|to| to.try_send(asked)) {
+        None => Err(off()),
+        Some(Ok(())) => Ok(()),
+        Some(Err(TrySendError::Full(_))) => {
+            Err(Refusal { code: "busy", error: "too many changes wait already (try again)".to_owned() })
+        }
+        Some(Err(TrySendError::Disconnected(_))) => Err(ending()),
+    }
+}
+
+fn ending() -> Refusal {
+    Refusal { code: NotDone::ENDING, error: "the run ends".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_and_the_services_own_user_may_change_something() {
+        for (uid, own, may) in
+            [(0, 64_901, true), (64_901, 64_901, true), (64_900, 64_901, false), (1, 0, false)]
+        {
+            assert_eq!(may_change(uid, own), may, "{uid} {own}");
+        }
+    }
+
+    #[test]
+    fn others_are_denied_changes_and_each_denial_counts() {
+        let (block, asked) = bounded(16);
+        let mut hands = Hands { block: Some(block), ..Hands::default() };
+        let counts = hands.counts.clone();
+        let wake = Arc::new(rustix::event::eventfd(0, rustix::event::EventfdFlags::empty()).unwrap());
+        let change = Change::Unblock { network: None };
+        let other = Person { uid: geteuid().as_raw() + 1, pid: 1 };
+        for person in [Some(other), None] {
+            let refusal = hands.change(&change, person, &wake).err().unwrap();
+            assert_eq!((refusal.code, refusal.error.as_str()), ("denied", "only root may do that"));
+        }
+        assert_eq!((counts.denied.get(), asked.len()), (2, 0));
+        assert!(hands.change(&change, Some(Person { uid: 0, pid: 1 }), &wake).is_ok());
+        assert!(hands.list_blocked(&wake).is_ok(), "whoever can connect may look");
+        assert_eq!((counts.denied.get(), asked.len()), (2, 2));
+    }
+
+    #[test]
+    fn the_kernel_tells_who_is_at_the_other_end() {
+        let (stream, _other) = UnixStream::pair().unwrap();
+        let own = Person { uid: geteuid().as_raw(), pid: std::process::id() as i32 };
+        assert_eq!(person(&stream), Some(own));
+    }
+}

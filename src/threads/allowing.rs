@@ -1,0 +1,194 @@
+//! Allowances by hand: the main thread takes them from the control thread, puts them in force and keeps them.
+//!
+//! ```text
+//!   control ──AllowAsked──▶ main ──allow list──▶ capture: counts by it from the next read on
+//!                            │ ──file
+//!                            └─────Asked───────▶ blocker ──▶ guard: frees what is allowed ──▶ answer to control
+//! ```
+//!
+//! The answer comes when all of that is done. The end of an allowance is seen within a second, also after the machine has
+//! slept or its clock was set.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use crate::act::{Allowed, Answer, Asked, Done, NotDone, Person, Wish};
+use crate::base::time::Timestamp;
+use crate::capture;
+use crate::config::Settings;
+use crate::control::{AllowAsked, AllowDone, AllowWish, Allowance, Allowances, FOLDER, MOST_ASKED, Store};
+use crate::engine::subject::Source;
+use crate::engine::watch::AllowList;
+use crate::error::{Cause, Error};
+use crate::report::ActionCounts;
+
+/// How often to look for an allowance that has ended.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The allowances, and those who have to know of them.
+pub(super) struct Allowing {
+    allowances: Allowances,
+    pub(super) asked: Receiver<AllowAsked>,
+    /// The allow list of the blocker.
+    allowed: Allowed,
+    blocker: Option<Sender<Asked>>,
+    counts: ActionCounts,
+}
+
+/// What changes, and is to be answered when the list is in force.
+pub(super) enum Next {
+    /// Nothing: it was answered.
+    Answered,
+    /// The list.
+    Changed(Box<dyn FnOnce() + Send>),
+}
+
+impl Allowing {
+    /// Takes over what earlier runs have kept, if this one keeps something. Gives the way for requests, too.
+    ///
+    /// # Errors
+    ///
+    /// The folder that the settings name is not there.
+    pub(super) fn open(
+        settings: &Settings,
+        keeps: bool,
+        allowed: Allowed,
+        counts: ActionCounts,
+    ) -> Result<(Self, Sender<AllowAsked>), Error> {
+        let store = if keeps { store(settings)? } else { None };
+        let (allowances, error) = Allowances::open(store, capture::now());
+        if let Some(error) = error {
+            log::warn!("what was allowed by hand is so no more: {error}");
+        }
+        for Allowance { network, .. } in allowances.all() {
+            log::info!("{} is allowed by hand, as before", Source(*network));
+        }
+        let (asks, asked) = bounded(MOST_ASKED);
+        let allowing = Self { allowances, asked, allowed, blocker: None, counts };
+        allowing.allowed.set(allowing.list(settings));
+        Ok((allowing, asks))
+    }
+
+    /// Has this blocker free what is allowed.
+    pub(super) fn attach(&mut self, blocker: Option<Sender<Asked>>) {
+        self.blocker = blocker;
+    }
+
+    /// The allow list of these settings, and what is allowed by hand.
+    pub(super) fn list(&self, settings: &Settings) -> AllowList {
+        settings.allow.with(self.allowances.networks())
+    }
+
+    /// Tells the blocker what is allowed.
+    pub(super) fn tell(&self, list: AllowList) {
+        self.allowed.set(list);
+    }
+
+    /// How long to wait for a request; `None` without an end.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.allowances.has_ends().then_some(LOOK)
+    }
+
+    /// Removes what has ended. Gives whether the list has changed.
+    pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+        let over = self.allowances.expire(now);
+        for Allowance { network, .. } in &over {
+            log::warn!("{} is allowed by hand no more: its time is over", Source(*network));
+        }
+        if !over.is_empty() {
+            self.save();
+        }
+        !over.is_empty()
+    }
+
+    /// Does what is asked for, as far as this thread does it.
+    pub(super) fn serve(&mut self, AllowAsked { wish, answer }: AllowAsked) -> Next {
+        match wish {
+            AllowWish::List => {
+                answer(Ok(AllowDone::Listed(self.allowances.all().to_vec())));
+                Next::Answered
+            }
+            AllowWish::Allow { network, time, why, by } => {
+                let until = time.map(|time| capture::now().after(time));
+                self.allow(Allowance { network, until, why }, by, answer)
+            }
+            AllowWish::Unallow { network, by } => {
+                let Some(saved) = self.allowances.take_back(network) else {
+                    let network = Source(network);
+                    let why = format!(
+                        "{network} is not allowed by hand (synwatch allowed lists what is; the allow list of the \
+                         configuration changes with a reload)"
+                    );
+                    answer(Err(NotDone::new(NotDone::NOTHING, why)));
+                    return Next::Answered;
+                };
+                if let Err(error) = saved {
+                    log::warn!("{} is allowed again after a restart: {error}", Source(network));
+                }
+                self.counts.allowed_by_hand.add(1);
+                log::warn!("{} is allowed by hand no more ({by})", Source(network));
+                Next::Changed(Box::new(move || answer(Ok(AllowDone::Unallowed(network)))))
+            }
+        }
+    }
+
+    fn allow(&mut self, allowance: Allowance, by: Person, answer: Answer<AllowDone>) -> Next {
+        let kept = match self.allowances.allow(allowance.clone()) {
+            Ok(kept) => kept,
+            Err(full) => {
+                answer(Err(NotDone::new(NotDone::FULL, full.to_string())));
+                return Next::Answered;
+            }
+        };
+        self.counts.allowed_by_hand.add(1);
+        log::warn!("{} is allowed by hand ({by})", Source(allowance.network));
+        let blocker = self.blocker.clone();
+        Next::Changed(Box::new(move || {
+            let answer = move |done: Result<Done, NotDone>| {
+                answer(done.map(|done| {
+                    let freed = if let Done::Unblocked(freed) = done { freed } else { Vec::new() };
+                    AllowDone::Allowed { allowance, kept, freed }
+                }));
+            };
+            free(blocker.as_ref(), Box::new(answer));
+        }))
+    }
+
+    fn save(&self) {
+        if let Err(error) = self.allowances.save() {
+            // What has ended is dropped when the file is read.
+            log::warn!("{error}");
+        }
+    }
+}
+
+/// Has the blocker free what is allowed; without one nothing is blocked.
+fn free(blocker: Option<&Sender<Asked>>, answer: Answer<Done>) {
+    let Some(blocker) = blocker else { return answer(Ok(Done::Unblocked(Vec::new()))) };
+    if let Err(error) = blocker.try_send(Asked { wish: Wish::HeedAllowed, answer }) {
+        let busy = matches!(error, TrySendError::Full(_));
+        let Asked { answer, .. } = error.into_inner();
+        match busy {
+            true => answer(Err(NotDone::new(
+                "busy",
+                "it is allowed, and what is blocked of it is freed within a second: too many changes wait",
+            ))),
+            false => answer(Err(NotDone::new(NotDone::ENDING, "the run ends"))),
+        }
+    }
+}
+
+/// Where allowances are kept: nowhere if the default folder is not there, since only systemd and the package make it.
+fn store(settings: &Settings) -> Result<Option<Store>, Error> {
+    let Some(folder) = &settings.state_dir else { return Ok(None) };
+    match folder.metadata() {
+        Ok(there) if there.is_dir() => Ok(Some(Store::new(folder.clone()))),
+        Ok(_) => Err(Error::StateDir { path: folder.clone(), why: "not a folder".to_owned() }),
+        Err(error) if folder.as_os_str() == FOLDER => {
+            log::info!("what is allowed by hand is not kept over a restart: {folder:?}: {}", Cause(&error));
+            Ok(None)
+        }
+        Err(error) => Err(Error::StateDir { path: folder.clone(), why: Cause(&error).to_string() }),
+    }
+}
