@@ -169,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn the_short_help_fits_a_screen_and_the_long_one_has_all_commands() {
+        let render = |width: usize, is_long: bool| {
+            let mut command = Cli::command().term_width(width);
+            if is_long { command.render_long_help().to_string() } else { command.render_help().to_string() }
+        };
+        for width in [80, 100] {
+            let help = render(width, false);
+            assert!(help.lines().count() <= 40, "{} lines:\n{help}", help.lines().count());
+            for name in commands().iter().map(Command::get_name) {
+                assert!(help.contains(name), "{name}");
+                assert!(render(width, true).contains(&format!("\n  {name} ")), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn every_command_and_each_of_its_options_has_help() {
         command().debug_assert();
         for command in commands() {

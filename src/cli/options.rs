@@ -43,20 +43,20 @@ pub struct Cli {
     pub read: Vec<PathBuf>,
 
     /// List the interfaces that can be watched, and exit
-    #[arg(short = 'D', long, help_heading = INPUT)]
+    #[arg(short = 'D', long, help_heading = INPUT, hide_short_help = true)]
     pub list_interfaces: bool,
 
     /// Look only at packets that match this filter, as for tcpdump
     ///
     /// All words after the first one that is no option are the expression (see pcap-filter(7)), so options come
     /// before it. Quote what the shell would take for its own, such as parentheses.
-    #[arg(value_name = "EXPRESSION", trailing_var_arg = true, help_heading = INPUT)]
+    #[arg(value_name = "EXPRESSION", trailing_var_arg = true, help_heading = INPUT, hide_short_help = true)]
     pub expression: Vec<Located>,
 
     /// See what is addressed to other hosts, too (promiscuous mode)
     ///
     /// A gateway sees what it forwards without this; a host at a mirror port needs it.
-    #[arg(long, help_heading = INPUT)]
+    #[arg(long, help_heading = INPUT, hide_short_help = true)]
     pub promisc: bool,
 
     /// Bytes to capture of each packet
@@ -87,7 +87,7 @@ pub struct Cli {
     /// Never report the networks in this file (repeatable)
     ///
     /// One a line, as for --allow; # begins a comment.
-    #[arg(long, value_name = "FILE", help_heading = COUNTED)]
+    #[arg(long, value_name = "FILE", help_heading = COUNTED, hide_short_help = true)]
     pub allow_file: Vec<Located<PathBuf>>,
 
     /// Report the addresses of the watched interfaces too
@@ -107,7 +107,7 @@ pub struct Cli {
     /// Look into tunnels: IP in IP, 6in4, 4in6, GRE, ERSPAN, VXLAN, GENEVE
     ///
     /// Anyone can send an encapsulated packet that names someone else as its source, so this is off by default.
-    #[arg(long, help_heading = COUNTED)]
+    #[arg(long, help_heading = COUNTED, hide_short_help = true)]
     pub tunnels: bool,
 
     /// UDP ports of VXLAN, for --tunnels
@@ -131,23 +131,23 @@ pub struct Cli {
     /// Write the attempts of reported sources to a capture file
     ///
     /// pcapng, from the first report on; tcpdump and Wireshark read it.
-    #[arg(short, long, value_name = "FILE", help_heading = REPORTS)]
+    #[arg(short, long, value_name = "FILE", help_heading = REPORTS, hide_short_help = true)]
     pub write: Option<Located<PathBuf>>,
 
     /// Let that capture file grow to this size at most
     ///
     /// From 64KiB to 16TiB. What is not written any more is counted and said.
-    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = REPORTS)]
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", help_heading = REPORTS, hide_short_help = true)]
     pub write_max: Located,
 
     /// Report an episode again so often while it lasts
     ///
     /// From 1s to 7d.
-    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS)]
+    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = REPORTS, hide_short_help = true)]
     pub update: Located,
 
     /// Show times in UTC instead of local time
-    #[arg(long, help_heading = REPORTS)]
+    #[arg(long, help_heading = REPORTS, hide_short_help = true)]
     pub utc: bool,
 
     /// Suggest limits from capture files, instead of reporting
@@ -156,29 +156,29 @@ pub struct Cli {
     /// and destinations made in any of its windows, who stands out, and the limit that reports those alone. With --json
     /// as a record, too; with --names and --mmdb it says who the sources on top are. Takes as much memory again as
     /// --memory says, at most.
-    #[arg(long, help_heading = REPORTS)]
+    #[arg(long, help_heading = REPORTS, hide_short_help = true)]
     pub suggest: bool,
 
     /// Exit with 3 when anything was reported
-    #[arg(long, help_heading = REPORTS)]
+    #[arg(long, help_heading = REPORTS, hide_short_help = true)]
     pub fail_on_alert: bool,
 
     /// Do not look up names of sources
     ///
     /// Live they are looked up by the system's resolver, meanwhile, and are in the reports as soon as they are known.
-    #[arg(short, long, conflicts_with = "names", help_heading = REPORTS)]
+    #[arg(short, long, conflicts_with = "names", help_heading = REPORTS, hide_short_help = true)]
     pub no_names: bool,
 
     /// Look up names of sources in a replay, too
     ///
     /// Each is waited for, 5 seconds at most.
-    #[arg(long, help_heading = REPORTS)]
+    #[arg(long, help_heading = REPORTS, hide_short_help = true)]
     pub names: bool,
 
     /// Look up whose network a source is in, in this database (repeatable)
     ///
     /// In MaxMind's format: the AS number, its organisation, the country. Read at the start.
-    #[arg(long, value_name = "FILE", help_heading = REPORTS)]
+    #[arg(long, value_name = "FILE", help_heading = REPORTS, hide_short_help = true)]
     pub mmdb: Vec<Located<PathBuf>>,
 
     /// Write reports to the system's log, too
@@ -186,7 +186,7 @@ pub struct Cli {
     /// Facility daemon; severity 1 is a warning, 2 a notice, 3 an information. Name the socket behind a "=" where it is
     /// not /dev/log. Live only.
     #[arg(long, value_name = "SOCKET", num_args = 0..=1, require_equals = true,
-        default_missing_value = crate::report::Syslog::SOCKET, help_heading = REPORTS)]
+        default_missing_value = crate::report::Syslog::SOCKET, help_heading = REPORTS, hide_short_help = true)]
     pub syslog: Option<Located<PathBuf>>,
 
     /// Run this command on each report
@@ -195,7 +195,7 @@ pub struct Cli {
     /// SYNWATCH_SOURCE, SYNWATCH_VERIFIED, …); what a shell could misread in them is escaped, and quoting them is wise
     /// all the same. Words are split as a shell does; there is no shell. At most four run at a time; 256 reports wait.
     /// It has no capability, and runs as the user that synwatch becomes.
-    #[arg(long, value_name = "CMD", help_heading = ACTIONS)]
+    #[arg(long, value_name = "CMD", help_heading = ACTIONS, hide_short_help = true)]
     pub exec: Option<Located>,
 
     /// End a command that is not done by then
@@ -209,7 +209,7 @@ pub struct Cli {
     /// By HTTP, https:// or http://, in order. What is not taken is tried again three times within 7 seconds, unless
     /// the answer says that it never will; then it is counted as lost and said. Give it in the configuration file where
     /// it holds a secret: the command line is there for all to see.
-    #[arg(long, value_name = "URL", help_heading = ACTIONS)]
+    #[arg(long, value_name = "URL", help_heading = ACTIONS, hide_short_help = true)]
     pub webhook: Option<Located>,
 
     /// Put evidence of each episode into a folder of its own in this one
@@ -217,14 +217,14 @@ pub struct Cli {
     /// For the provider of the source: report.txt for people, xarf.json for machines (XARF 4), evidence.pcapng with the
     /// headers of the first 256 attempts after the report. Written when an episode of a source or a network has ended;
     /// never sent. DIR must be there, and writable for the user that synwatch becomes.
-    #[arg(long, value_name = "DIR", help_heading = ACTIONS)]
+    #[arg(long, value_name = "DIR", help_heading = ACTIONS, hide_short_help = true)]
     pub report_dir: Option<Located<PathBuf>>,
 
     /// Name whom an abuse desk is to answer, in that evidence
     ///
     /// As in a mail: "Example Ltd <abuse@example.org>", or the address alone. Without it xarf.json has no reporter, who
     /// is to be filled in before it is sent.
-    #[arg(long, value_name = "WHO", help_heading = ACTIONS)]
+    #[arg(long, value_name = "WHO", help_heading = ACTIONS, hide_short_help = true)]
     pub report_from: Option<Located>,
 
     /// Block verified sources: "nft", "print" or "dry-run"
@@ -240,7 +240,7 @@ pub struct Cli {
     /// Block a source for this long, twice as long each further time, up to 24h
     ///
     /// From 1s to 7d. A longer time than 24h is not doubled.
-    #[arg(long, value_name = "TIME", default_value = "1h", help_heading = ACTIONS)]
+    #[arg(long, value_name = "TIME", default_value = "1h", help_heading = ACTIONS, hide_short_help = true)]
     pub block_time: Located,
 
     /// Block sources that are not verified, too
@@ -280,20 +280,20 @@ pub struct Cli {
     ///
     /// From 1MiB to 1TiB. Reserved at the start and never exceeded. When a table is full, the least active sources give
     /// way; that is counted and said.
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RESOURCES)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", help_heading = RESOURCES, hide_short_help = true)]
     pub memory: Located,
 
     /// Episodes that can be open at once
     ///
     /// From 1 to 1000000. Sources over a limit beyond these are counted, and said in one line.
-    #[arg(long, value_name = "N", default_value = "4096", help_heading = RESOURCES)]
+    #[arg(long, value_name = "N", default_value = "4096", help_heading = RESOURCES, hide_short_help = true)]
     pub max_episodes: Located,
 
     /// The kernel's buffer for each interface
     ///
     /// From 64KiB to 1GiB. A larger one outlasts longer bursts. Packets that do not fit are lost; that is counted and
     /// said.
-    #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES)]
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", help_heading = RESOURCES, hide_short_help = true)]
     pub buffer: Located,
 
     /// Read this configuration file (TOML), too
@@ -317,14 +317,14 @@ pub struct Cli {
     /// user. "root" keeps it root. What that user cannot write is refused at the start. Started by any user, the
     /// program gives up all capabilities but those that it needs again, and where the kernel has Landlock it opens no more
     /// files but those of its options. What holds is said at the start, in a replay with -v.
-    #[arg(long, value_name = "USER", help_heading = SERVICE)]
+    #[arg(long, value_name = "USER", help_heading = SERVICE, hide_short_help = true)]
     pub user: Option<Located>,
 
     /// Show the counters to Prometheus at this address
     ///
     /// At /metrics. A port alone is one of 127.0.0.1; give an address with it (192.0.2.1:9925) to be asked
     /// from elsewhere: any host that reaches it can read them. Live only.
-    #[arg(long, value_name = "ADDR", help_heading = SERVICE)]
+    #[arg(long, value_name = "ADDR", help_heading = SERVICE, hide_short_help = true)]
     pub metrics: Option<Located>,
 
     /// Socket where clients ask how the service stands, and change what it blocks, or "off"

@@ -32,30 +32,30 @@ pub struct WatchOptions {
     /// Report N attempts from one network in any W ("off": none)
     ///
     /// A network is a /24 of IPv4, a /48 of IPv6. Attempts of a source that is reported itself do not count.
-    #[arg(long, value_name = "N/W", default_value = "300/10s", help_heading = COUNTED)]
+    #[arg(long, value_name = "N/W", default_value = "300/10s", help_heading = COUNTED, hide_short_help = true)]
     pub network_limit: Located,
 
     /// Report N attempts to one address and port in any W ("off": none)
     ///
     /// From whatever sources: a flood that is spread over many, or forged, is one episode.
-    #[arg(long, value_name = "N/W", default_value = "2000/10s", help_heading = COUNTED)]
+    #[arg(long, value_name = "N/W", default_value = "2000/10s", help_heading = COUNTED, hide_short_help = true)]
     pub destination_limit: Located,
 
     /// Count IPv4 sources by networks of this prefix length
     ///
     /// From 1 to 32; 32 counts each address for itself.
-    #[arg(long, value_name = "BITS", default_value = "32", help_heading = COUNTED)]
+    #[arg(long, value_name = "BITS", default_value = "32", help_heading = COUNTED, hide_short_help = true)]
     pub prefix4: Located,
 
     /// Count IPv6 sources by networks of this prefix length
     ///
     /// From 1 to 128. One customer holds at least a /64, and can send from each of its addresses.
-    #[arg(long, value_name = "BITS", default_value = "64", help_heading = COUNTED)]
+    #[arg(long, value_name = "BITS", default_value = "64", help_heading = COUNTED, hide_short_help = true)]
     pub prefix6: Located,
 
     /// End an episode when its source met no limit for this long
     ///
     /// From 1s to 7d.
-    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = COUNTED)]
+    #[arg(long, value_name = "TIME", default_value = "60s", help_heading = COUNTED, hide_short_help = true)]
     pub quiet_time: Located,
 }
