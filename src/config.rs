@@ -17,7 +17,7 @@ use crate::base::units::Bytes;
 use crate::cli::{Located, Place};
 use crate::engine::watch::{AllowList, Limits, PortSet};
 use crate::error::{FilterError, PrivilegeError};
-use crate::report::LogFormat;
+use crate::report::{LogFormat, Notify};
 use crate::wire::decode::Tunnels;
 
 mod check;
@@ -65,12 +65,12 @@ pub struct Settings {
     pub names: bool,
     /// The databases of networks.
     pub databases: Vec<Located<PathBuf>>,
-    /// The socket of the system's log, if reports go there; live only.
-    pub syslog: Option<PathBuf>,
+    /// The system's log, if reports go there; live only.
+    pub syslog: Option<SyslogSettings>,
     /// The command to run on each report, if any.
     pub exec: Option<ExecSettings>,
-    /// The address to post reports to, if any.
-    pub webhook: Option<WebhookUrl>,
+    /// Where to post reports, if anywhere.
+    pub webhook: Option<WebhookSettings>,
     /// The folder for evidence, if any.
     pub report_dir: Option<PathBuf>,
     /// The reporter named in the evidence, if given.
@@ -212,6 +212,26 @@ pub struct ExecSettings {
     pub command: CommandLine,
     /// Its timeout.
     pub timeout: Duration,
+    /// Which reports it is run on.
+    pub notify: Notify,
+}
+
+/// The webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// The address to post reports to.
+    pub url: WebhookUrl,
+    /// Which reports are posted.
+    pub notify: Notify,
+}
+
+/// The system's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyslogSettings {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Which reports are written to it.
+    pub notify: Notify,
 }
 
 /// The settings of blocking.

@@ -114,8 +114,8 @@ fn run_client(command: &Client) -> ExitCode {
 fn finish(settings: &Settings, outcome: &Outcome, console: &Console) -> ExitCode {
     if settings.summary {
         let lines = summary::lines(&outcome.stats, settings.verbosity);
-        let of_hands = outcome.actions.as_ref().and_then(summary::line_of_hands);
-        lines.iter().chain(&of_hands).for_each(|line| {
+        let of_hands = outcome.hands.as_ref().and_then(summary::line_of_hands);
+        lines.iter().chain(&summary::actions(&outcome.actions)).chain(&of_hands).for_each(|line| {
             console.line(Priority::Info, line);
         });
     }

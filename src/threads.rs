@@ -42,7 +42,7 @@ use crate::error::Error;
 use crate::os::privileges::{self, Plan};
 use crate::os::service::{self, StatusText, Watchdog};
 use crate::os::signals::Signals;
-use crate::report::{ActionCounts, CaptureWriter, Console, Metrics, Page, Priority};
+use crate::report::{ActionCounts, CaptureWriter, Console, Delivered, Metrics, Page, Priority};
 use crate::suggest::Suggestion;
 use crate::suggest::SuggestionInput;
 use crate::suggest::enrich;
@@ -70,8 +70,10 @@ pub(crate) struct Outcome {
     pub stats: Stats,
     /// The number of inputs that could not be read completely.
     pub failures: u64,
-    /// What actions and people have done, in a live run.
-    pub actions: Option<ActionCounts>,
+    /// What became of the reports for each action.
+    pub actions: Vec<Delivered>,
+    /// What people have done, in a live run.
+    pub hands: Option<ActionCounts>,
 }
 
 /// Parses the current options and files again.
@@ -121,7 +123,7 @@ pub(crate) fn run(
             outcome
         }
         Input::ListInterfaces | Input::Nothing => {
-            Ok(Outcome { stats: Stats::default(), failures: 0, actions: None })
+            Ok(Outcome { stats: Stats::default(), failures: 0, actions: Vec::new(), hands: None })
         }
     }
 }
@@ -159,10 +161,15 @@ impl Run {
         // Everything that needs privileges is open. Report files are opened without privileges, because rotation opens
         // them again that way.
         let held = privileges::drop(&Plan { user: self.user, ..Plan::new(settings) })?;
+        let counts = self.actions.counts();
+        let deliveries = self.actions.deliveries();
         // Reports make no sense while limits are still to be chosen.
         let opened = match settings.suggest {
             true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
-            false => sinks(settings, console, zone.clone()).map(|sinks| (None, sinks)),
+            false => {
+                let syslog = counts.syslog.clone();
+                sinks(settings, console, zone.clone(), syslog).map(|sinks| (None, sinks))
+            }
         };
         let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
         let allowed = self.actions.allowed();
@@ -185,7 +192,12 @@ impl Run {
             sinks.push(metrics);
             (exporter, page)
         });
-        let state = State::new(interfaces.clone(), actions.blocks(), socket.as_ref().map(Socket::wake));
+        let state = State::new(
+            interfaces.clone(),
+            actions.blocks(),
+            deliveries.clone(),
+            socket.as_ref().map(Socket::wake),
+        );
         let subject = format!("capturing on {}", interface_names(settings));
         if self.is_live {
             sinks.push(state.feed());
@@ -315,7 +327,7 @@ impl Run {
                 memory: settings.memory,
             });
         }
-        Ok(Outcome { stats, failures, actions: is_live.then_some(counts) })
+        Ok(Outcome { stats, failures, actions: deliveries.now(), hands: is_live.then_some(counts) })
     }
 }
 

@@ -47,7 +47,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --exec --exec-timeout --webhook --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow"
+            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --syslog-notify --exec --exec-timeout --exec-notify --webhook --webhook-notify --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,6 +161,10 @@ _synwatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --syslog-notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -169,7 +173,15 @@ _synwatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --exec-notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --webhook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --webhook-notify)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

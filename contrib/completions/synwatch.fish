@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synwatch_global_optspecs
-    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= exec= exec-timeout= webhook= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
+    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_synwatch_needs_command
@@ -46,9 +46,12 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -l write-max -d 'Let tha
 complete -c synwatch -n "__fish_synwatch_needs_command" -l update -d 'Report an episode again so often while it lasts' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l mmdb -d 'Look up whose network a source is in, in this database (repeatable)' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l syslog -d 'Write reports to the system\'s log, too' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l syslog-notify -d 'Write only these reports to the system\'s log' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l exec -d 'Run this command on each report' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l exec-timeout -d 'End a command that is not done by then' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l exec-notify -d 'Run the command only on these reports' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l webhook -d 'Post each report to this address, as JSON' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l webhook-notify -d 'Post only these reports' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l report-dir -d 'Put evidence of each episode into a folder of its own in this one' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l report-from -d 'Name whom an abuse desk is to answer, in that evidence' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block -d 'Block verified sources: "nft", "print" or "dry-run"' -r

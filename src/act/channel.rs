@@ -11,6 +11,7 @@ use crate::base::time::Timestamp;
 use crate::base::warn::Throttle;
 use crate::detect::Sink;
 use crate::detect::alert::Alert;
+use crate::report::Delivery;
 use crate::report::enrich::Names;
 
 /// Maximum number of reports that wait for one action.
@@ -47,6 +48,7 @@ pub(crate) struct ReportSender {
     /// Sends the time of the run's end, in a live run.
     stop: Option<Sender<Instant>>,
     lost: Lost,
+    delivery: Delivery,
     dropped: Throttle,
 }
 
@@ -59,11 +61,19 @@ pub(crate) struct ReportReceiver {
     pub stop: Receiver<Instant>,
     /// Counts reports that the action gives up.
     pub lost: Lost,
+    /// Counts what becomes of the reports.
+    pub delivery: Delivery,
     /// The name cache that completes reports, if names are looked up.
     names: Option<Names>,
 }
 
 impl ReportReceiver {
+    /// Counts reports that the action never got to.
+    pub(crate) fn drop(&self, reports: u64) {
+        self.lost.add(reports);
+        self.delivery.dropped.add(reports);
+    }
+
     /// Adds the source's name to a report, if it arrives within [`NAME_WAITS`].
     pub(crate) fn complete(&self, alert: &mut Alert) {
         if let Some(names) = &self.names {
@@ -76,12 +86,23 @@ impl ReportSender {
     /// Creates a channel for an action; warnings name the action. A live sender drops reports that do not fit; a replay
     /// waits.
     #[must_use]
-    pub(crate) fn new(action: &'static str, is_live: bool, names: Option<Names>) -> (Self, ReportReceiver) {
+    pub(crate) fn new(
+        action: &'static str,
+        is_live: bool,
+        names: Option<Names>,
+        delivery: Delivery,
+    ) -> (Self, ReportReceiver) {
         let ((reports, receiver), (stop, stopped)) = (queue::new(is_live), bounded(1));
         let lost = Lost::default();
-        let receiver = ReportReceiver { reports: receiver, stop: stopped, lost: lost.clone(), names };
+        let receiver = ReportReceiver {
+            reports: receiver,
+            stop: stopped,
+            lost: lost.clone(),
+            delivery: delivery.clone(),
+            names,
+        };
         let stop = is_live.then_some(stop);
-        (Self { action, reports: Some(reports), stop, lost, dropped: Throttle::new() }, receiver)
+        (Self { action, reports: Some(reports), stop, lost, delivery, dropped: Throttle::new() }, receiver)
     }
 
     fn warn(&self, dropped: Option<u64>) {
@@ -100,7 +121,9 @@ impl Sink for ReportSender {
             self.warn(dropped);
         }
         // An action that has ended has logged why.
-        self.lost.add(u64::from(pushed != Pushed::Waits));
+        let dropped = u64::from(pushed != Pushed::Waits);
+        self.lost.add(dropped);
+        self.delivery.dropped.add(dropped);
     }
 
     fn tick(&mut self, now: Timestamp) {
@@ -131,9 +154,10 @@ mod tests {
 
     #[test]
     fn live_what_does_not_fit_is_lost_and_nothing_waits() {
-        let (mut sender, receiver) = ReportSender::new("a test", true, None);
+        let (mut sender, receiver) = ReportSender::new("a test", true, None, Delivery::default());
         (0..QUEUE + 3).for_each(|_| sender.alert(&start()));
         assert_eq!((receiver.reports.len(), sender.lost()), (QUEUE, 3));
+        assert_eq!(receiver.delivery.dropped.get(), 3);
         assert!(receiver.stop.is_empty());
         sender.finish(at(0));
         assert_eq!(receiver.stop.len(), 1);
@@ -141,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_replay_waits_for_room_and_has_no_deadline() {
-        let (mut sender, receiver) = ReportSender::new("a test", false, None);
+        let (mut sender, receiver) = ReportSender::new("a test", false, None, Delivery::default());
         let reader = std::thread::spawn(move || receiver.reports.drain());
         (0..QUEUE * 2).for_each(|_| sender.alert(&start()));
         sender.finish(at(0));
@@ -152,7 +176,7 @@ mod tests {
     #[test]
     fn an_action_that_has_gone_loses_reports_and_holds_up_none() {
         for is_live in [true, false] {
-            let (mut sender, receiver) = ReportSender::new("a test", is_live, None);
+            let (mut sender, receiver) = ReportSender::new("a test", is_live, None, Delivery::default());
             drop(receiver.reports);
             sender.alert(&start());
             assert_eq!(sender.lost(), 1);

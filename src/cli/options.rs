@@ -189,6 +189,12 @@ pub struct Cli {
         default_missing_value = crate::report::Syslog::SOCKET, help_heading = REPORTS, hide_short_help = true)]
     pub syslog: Option<Located<PathBuf>>,
 
+    /// Write only these reports to the system's log
+    ///
+    /// Words as for --exec-notify.
+    #[arg(long, value_name = "WHICH", help_heading = REPORTS, hide_short_help = true)]
+    pub syslog_notify: Option<Located>,
+
     /// Run this command on each report
     ///
     /// It reads the report as JSON on standard input, and finds its main values in its environment (SYNWATCH_STATE,
@@ -204,6 +210,15 @@ pub struct Cli {
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = ACTIONS, hide_short_help = true)]
     pub exec_timeout: Located,
 
+    /// Run the command only on these reports
+    ///
+    /// Words with commas between them: the states "start", "update", "end" (all, where none is given); "severity=N" for
+    /// severity N or worse (1 is the worst); "verified" for verified sources, or "wire" for those that link-layer
+    /// addresses verify, too. An episode that meets severity and proof later is told as a start then, and from then on
+    /// in each of these states. "start,end,verified" tells the begin and the end of each that is verified.
+    #[arg(long, value_name = "WHICH", help_heading = ACTIONS, hide_short_help = true)]
+    pub exec_notify: Option<Located>,
+
     /// Post each report to this address, as JSON
     ///
     /// By HTTP, https:// or http://, in order. What is not taken is tried again three times within 7 seconds, unless
@@ -211,6 +226,12 @@ pub struct Cli {
     /// it holds a secret: the command line is there for all to see.
     #[arg(long, value_name = "URL", help_heading = ACTIONS, hide_short_help = true)]
     pub webhook: Option<Located>,
+
+    /// Post only these reports
+    ///
+    /// Words as for --exec-notify.
+    #[arg(long, value_name = "WHICH", help_heading = ACTIONS, hide_short_help = true)]
+    pub webhook_notify: Option<Located>,
 
     /// Put evidence of each episode into a folder of its own in this one
     ///

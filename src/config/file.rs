@@ -63,7 +63,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// Keys for live runs, further outputs and actions: `-r` ignores them.
-const LIVE_ALONE: [&str; 20] = [
+const LIVE_ALONE: [&str; 23] = [
     "interface",
     "json",
     "metrics",
@@ -73,9 +73,12 @@ const LIVE_ALONE: [&str; 20] = [
     "write",
     "write_max",
     "syslog",
+    "syslog_notify",
     "exec",
     "exec_timeout",
+    "exec_notify",
     "webhook",
+    "webhook_notify",
     "report_dir",
     "block",
     "block_time",

@@ -10,7 +10,7 @@ use crate::capture;
 use crate::detect::alert::{Alert, State as Stage};
 use crate::detect::{OpenEpisodes, Sink};
 use crate::engine::stats::Beat;
-use crate::report::ActionCounts;
+use crate::report::{ActionCounts, Delivered, Deliveries};
 use crate::wire::packet::Interfaces;
 
 /// What the threads of a run leave for the control thread. Clones share it.
@@ -21,6 +21,7 @@ struct Shared {
     interfaces: Interfaces,
     /// Where sources are blocked by this run.
     blocks: Option<ActionCounts>,
+    deliveries: Deliveries,
     started: Instant,
     latest: Mutex<Latest>,
     /// Set by the control thread, taken back by the capture thread; it publishes nothing.
@@ -55,6 +56,7 @@ impl State {
     pub(crate) fn new(
         interfaces: Interfaces,
         blocks: Option<ActionCounts>,
+        deliveries: Deliveries,
         wake: Option<Arc<OwnedFd>>,
     ) -> Self {
         let started = Instant::now();
@@ -68,6 +70,7 @@ impl State {
         Self(Arc::new(Shared {
             interfaces,
             blocks,
+            deliveries,
             started,
             latest: Mutex::new(latest),
             wants_open: AtomicBool::new(false),
@@ -127,6 +130,11 @@ impl State {
     /// The number of blocks in force, if this run blocks.
     pub(super) fn blocks(&self) -> Option<u64> {
         self.0.blocks.as_ref().map(|counts| counts.blocks.get())
+    }
+
+    /// What has become of the reports for each action.
+    pub(super) fn deliveries(&self) -> Vec<Delivered> {
+        self.0.deliveries.now()
     }
 
     /// Asks for a picture of the open episodes. Returns how many there have been.

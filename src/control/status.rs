@@ -10,7 +10,7 @@ use super::state::{Latest, Reloaded, State};
 use crate::base::zone::Zone;
 use crate::capture::Received;
 use crate::engine::stats::{Stats, WatchStats};
-use crate::report::{Counted, Elapsed, Escaped, summary};
+use crate::report::{Counted, Delivered, Elapsed, Escaped, summary};
 use crate::wire::packet::{InterfaceId, Interfaces, Origin};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -29,6 +29,8 @@ pub(super) struct Status {
     open_episodes: usize,
     /// Blocks in force, if this run blocks.
     blocks: Option<u64>,
+    /// What has become of the reports for each action.
+    actions: Vec<Delivered>,
     reload: Option<ReloadStatus>,
     stats: Counted,
     #[serde(skip)]
@@ -77,6 +79,7 @@ impl Status {
             watches: beat.watches.iter().map(|(name, stats)| WatchStatus::new(name, stats)).collect(),
             open_episodes: open,
             blocks: state.blocks(),
+            actions: state.deliveries(),
             reload: reload.map(|reload| ReloadStatus::new(reload, zone)),
             stats: Counted::new(&beat.stats),
             counters: beat.stats,
@@ -105,6 +108,8 @@ impl Status {
         }));
         lines.push(format!("episodes open={}", self.open_episodes));
         lines.push(self.blocks.map_or("blocks off".to_owned(), |blocks| format!("blocks in-force={blocks}")));
+        let actions = self.actions.iter();
+        lines.extend(actions.map(|action| format!("action name={} {}", action.action, action.counts())));
         lines.push(match &self.reload {
             None => "reload none".to_owned(),
             Some(ReloadStatus { timestamp, ok, message }) => {

@@ -16,9 +16,11 @@ use crate::engine::subject::Kind;
 use crate::wire::packet::Interfaces;
 pub use actions::ActionCounts;
 pub(crate) use actions::Reason;
+pub use delivery::{Delivered, Deliveries, Delivery};
 use families::families;
 
 mod actions;
+mod delivery;
 mod families;
 mod sample;
 
@@ -212,8 +214,15 @@ mod tests {
         counts.unblocked_by_hand.add(10);
         counts.allowed_by_hand.add(11);
         counts.denied.add(12);
-        counts.commands_failed.add(7);
-        counts.webhooks_failed.add(8);
+        counts.commands.failed.add(7);
+        counts.webhooks.failed.add(8);
+        counts.syslog.failed.add(9);
+        counts.commands.done.add(10);
+        counts.webhooks.done.add(11);
+        counts.syslog.done.add(12);
+        counts.commands.dropped.add(13);
+        counts.webhooks.dropped.add(14);
+        counts.webhooks.retried.add(15);
         counts.reload_failed.set(1);
         for line in [
             "synwatch_active_blocks 3",
@@ -226,6 +235,13 @@ mod tests {
             "synwatch_denied_changes_total 12",
             "synwatch_failed_actions_total{action=\"command\"} 7",
             "synwatch_failed_actions_total{action=\"webhook\"} 8",
+            "synwatch_failed_actions_total{action=\"syslog\"} 9",
+            "synwatch_completed_actions_total{action=\"command\"} 10",
+            "synwatch_completed_actions_total{action=\"webhook\"} 11",
+            "synwatch_completed_actions_total{action=\"syslog\"} 12",
+            "synwatch_dropped_actions_total{action=\"command\"} 13",
+            "synwatch_dropped_actions_total{action=\"webhook\"} 14",
+            "synwatch_retried_actions_total{action=\"webhook\"} 15",
             "synwatch_last_reload_successful 0",
         ] {
             assert_eq!(lines(&page, line), [line]);

@@ -13,6 +13,7 @@ mod rate_limiter;
 mod journal;
 mod lines;
 mod metrics;
+mod notify;
 mod record;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -27,7 +28,9 @@ pub(crate) use eve::{Eve, record_of};
 pub(crate) use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub(crate) use metrics::Reason;
-pub use metrics::{ActionCounts, Metrics, Page};
+pub use metrics::{ActionCounts, Delivered, Deliveries, Delivery, Metrics, Page};
+pub(crate) use notify::Notified;
+pub use notify::Notify;
 pub(crate) use record::{AlertRecord, Counted};
 pub(crate) use syslog::Syslog;
 pub use text::Text;

@@ -1,12 +1,12 @@
 //! The summary of a run: counters in a few lines for people and for grep.
 //!
 //! Each line is `summary key=value …`. All keys are always present, in one order, zero or not. With `-v` another line
-//! has the sizes of the tables. A run at whose control socket something was changed, or should have been, says so in a
-//! line more.
+//! has the sizes of the tables. Each action that delivers reports has a line of its own. A run at whose control socket
+//! something was changed, or should have been, says so in a line more.
 
 use log::LevelFilter;
 
-use super::ActionCounts;
+use super::{ActionCounts, Delivered};
 use crate::engine::stats::Losses;
 use crate::engine::stats::Stats;
 use crate::wire::decode::Skip;
@@ -58,6 +58,12 @@ pub fn lines(stats: &Stats, verbosity: LevelFilter) -> Vec<String> {
         lines.push(format!("summary slots-claimed={slots_claimed} slots={slots}"));
     }
     lines
+}
+
+/// A line for each action that delivers reports.
+#[must_use]
+pub fn actions(actions: &[Delivered]) -> Vec<String> {
+    actions.iter().map(|action| format!("summary action={} {}", action.action, action.counts())).collect()
 }
 
 /// The line on what people have changed at the control socket, if they have tried.

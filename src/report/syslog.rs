@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::Delivery;
 use super::journal::Priority;
 use super::rate_limiter::{LineSink, RateLimited};
 use super::text::Report;
@@ -25,6 +26,7 @@ pub(crate) struct Syslog {
     path: PathBuf,
     socket: UnixDatagram,
     lost: u64,
+    delivery: Delivery,
     warning: Throttle,
 }
 
@@ -37,18 +39,21 @@ impl Syslog {
     /// # Errors
     ///
     /// No program listens there.
-    pub(crate) fn open(path: &Path) -> Result<RateLimited<Self>, OpenError> {
+    pub(crate) fn open(path: &Path, delivery: Delivery) -> Result<RateLimited<Self>, OpenError> {
         let socket = connect(path).map_err(|source| OpenError { path: path.to_owned(), source })?;
-        Ok(RateLimited::new(Self { path: path.to_owned(), socket, lost: 0, warning: Throttle::new() }))
+        let path = path.to_owned();
+        Ok(RateLimited::new(Self { path, socket, lost: 0, delivery, warning: Throttle::new() }))
     }
 
-    fn say(&mut self, now: Timestamp, priority: Priority, text: &str) {
+    /// Returns whether the log took the line.
+    fn say(&mut self, now: Timestamp, priority: Priority, text: &str) -> bool {
         let line = format!("<{}>synwatch[{}]: {text}", DAEMON + priority as u8, process::id());
         let sent = match self.socket.send(line.as_bytes()) {
             // The log daemon was restarted, and has a new socket.
             Err(error) if error.kind() != ErrorKind::WouldBlock => self.send_anew(&line),
             sent => sent,
         };
+        let is_taken = sent.is_ok();
         if let Err(error) = sent {
             self.lost += 1;
             if let Some(lost) = self.warning.count(now, 1) {
@@ -56,6 +61,7 @@ impl Syslog {
                 log::warn!("{lost} {lines} lost on the way to {:?}: {}", self.path, Cause(&error));
             }
         }
+        is_taken
     }
 
     fn send_anew(&mut self, line: &str) -> io::Result<usize> {
@@ -74,7 +80,9 @@ fn connect(path: &Path) -> io::Result<UnixDatagram> {
 impl LineSink for Syslog {
     fn report(&mut self, alert: &Alert) {
         let text = Report { alert, colour: false }.to_string();
-        self.say(alert.time, Priority::of_severity(alert.severity()), &text);
+        let is_taken = self.say(alert.time, Priority::of_severity(alert.severity()), &text);
+        let count = if is_taken { &self.delivery.done } else { &self.delivery.failed };
+        count.add(1);
     }
 
     fn held_back(&mut self, now: Timestamp, reports: u64) {
@@ -113,7 +121,7 @@ mod tests {
     #[test]
     fn a_report_is_a_line_of_the_daemon_facility() {
         let (_folder, path, log) = log();
-        let mut syslog = Syslog::open(&path).unwrap();
+        let mut syslog = Syslog::open(&path, Delivery::default()).unwrap();
         syslog.alert(&start());
         let begin = format!("<28>synwatch[{}]: flood start src=49.212.10.42 watch=mail ", process::id());
         let line = heard(&log);
@@ -127,7 +135,8 @@ mod tests {
     #[test]
     fn the_socket_of_a_restarted_log_is_opened_again() {
         let (_folder, path, log) = log();
-        let mut syslog = Syslog::open(&path).unwrap();
+        let delivery = Delivery::default();
+        let mut syslog = Syslog::open(&path, delivery.clone()).unwrap();
         drop(log);
         syslog.alert(&start());
         assert_eq!(syslog.lost(), 1);
@@ -138,12 +147,13 @@ mod tests {
         syslog.alert(&end());
         assert!(heard(&log).contains("flood end"));
         assert_eq!(syslog.lost(), 2);
+        assert_eq!((delivery.done.get(), delivery.failed.get()), (1, 2));
     }
 
     #[test]
     fn a_log_that_reads_nothing_delays_nothing() {
         let (_folder, path, _log) = log();
-        let mut syslog = Syslog::open(&path).unwrap();
+        let mut syslog = Syslog::open(&path, Delivery::default()).unwrap();
         // One report a second, within the budget; the socket buffers some hundred for the reader.
         (0..2_000).for_each(|second| syslog.alert(&Alert { time: at(second * 1_000), ..start() }));
         assert!(syslog.lost() > 0 && syslog.held_back() == 0);
@@ -153,7 +163,7 @@ mod tests {
     fn lines_over_the_budget_are_held_back_and_counted() {
         let (_folder, path, log) = log();
         log.set_nonblocking(true).unwrap();
-        let mut syslog = Syslog::open(&path).unwrap();
+        let mut syslog = Syslog::open(&path, Delivery::default()).unwrap();
         for episode in 0..102 {
             syslog.alert(&Alert { episode, ..start() });
             let _ = log.recv(&mut [0; 4096]);
@@ -165,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_socket_without_a_listener_is_an_error() {
-        let error = Syslog::open(Path::new("/no/such/log")).unwrap_err();
+        let error = Syslog::open(Path::new("/no/such/log"), Delivery::default()).unwrap_err();
         assert_eq!(error.to_string(), r#"cannot write "/no/such/log": no such file or directory"#);
     }
 }

@@ -14,11 +14,11 @@ use crate::act::{
     Allowed, Asked, Blocker, Bounds, Evidence, Guard, Helper, Protected, Reporter, Webhook, warn_of_bridges,
 };
 use crate::base::zone::Zone;
-use crate::config::{BlockSettings, ExecSettings, Firewall, Input, Settings};
+use crate::config::{BlockSettings, Firewall, Input, Settings};
 use crate::detect::Sinks;
 use crate::error::Error;
-use crate::report::ActionCounts;
 use crate::report::enrich::{self, Databases, Mark, Named, Names, Resolver};
+use crate::report::{ActionCounts, Deliveries, Notified, Notify};
 
 /// Number of simultaneous lookups of names: a lookup may take half a minute.
 const RESOLVERS: usize = 4;
@@ -29,8 +29,10 @@ const CONTACT_RESOLVERS: usize = 2;
 /// Resources that must be opened before all others.
 #[derive(Default)]
 pub(super) struct Actions {
-    helper: Option<Helper>,
-    webhook: Option<Webhook>,
+    /// Each with the reports that it gets.
+    helper: Option<(Helper, Notify)>,
+    webhook: Option<(Webhook, Notify)>,
+    has_syslog: bool,
     block: Option<Block>,
     allowed: Allowed,
     counts: ActionCounts,
@@ -85,7 +87,14 @@ impl Actions {
         }
         let user = user.map(str::to_owned);
         let helper_user = user.clone();
-        let start = |exec: &ExecSettings| Helper::start(exec.command.clone(), exec.timeout, helper_user);
+        let helper = settings.exec.as_ref().map(|exec| {
+            let helper = Helper::start(exec.command.clone(), exec.timeout, helper_user)?;
+            Ok::<_, Error>((helper, exec.notify))
+        });
+        let webhook = settings
+            .webhook
+            .as_ref()
+            .map(|webhook| Ok::<_, Error>((Webhook::new(webhook.url.clone())?, webhook.notify)));
         let allowed = Allowed::default();
         allowed.set(settings.allow.clone());
         Ok(Self {
@@ -96,8 +105,9 @@ impl Actions {
                 .transpose()?,
             allowed,
             counts: ActionCounts::default(),
-            helper: settings.exec.as_ref().map(start).transpose()?,
-            webhook: settings.webhook.clone().map(Webhook::new).transpose()?,
+            helper: helper.transpose()?,
+            webhook: webhook.transpose()?,
+            has_syslog: settings.syslog.is_some(),
             databases: databases(settings)?,
             looks_up_names: settings.names,
             report: settings.report_dir.clone().map(|dir| (dir, settings.report_from.clone())),
@@ -114,21 +124,37 @@ impl Actions {
         self.counts.clone()
     }
 
+    /// What becomes of the reports for each action, for summary and status.
+    pub(super) fn deliveries(&self) -> Deliveries {
+        let mut deliveries = Deliveries::default();
+        for (action, delivery, is_there) in [
+            ("command", &self.counts.commands, self.helper.is_some()),
+            ("webhook", &self.counts.webhooks, self.webhook.is_some()),
+            ("syslog", &self.counts.syslog, self.has_syslog),
+        ] {
+            if is_there {
+                deliveries.add(action, delivery.clone());
+            }
+        }
+        deliveries
+    }
+
     /// Creates the actions and adds their sinks.
     pub(super) fn attach(self, sinks: &mut Sinks, is_live: bool, zone: &Zone) -> Ready {
         let (names, resolvers) = self.looks_up_names.then(|| Names::new(RESOLVERS, enrich::system())).unzip();
         let mut resolvers: Vec<Resolver> = resolvers.unwrap_or_default();
         let mut threads: Vec<Body> = Vec::new();
-        if let Some(helper) = self.helper {
-            let (sender, exec, replies) =
-                helper.exec(is_live, zone.clone(), names.clone(), self.counts.clone());
-            sinks.push(sender);
+        if let Some((helper, notify)) = self.helper {
+            let delivery = self.counts.commands.clone();
+            let (sender, exec, replies) = helper.exec(is_live, zone.clone(), names.clone(), delivery);
+            sinks.push(Notified::new(notify, sender));
             threads.push(("commands", Box::new(move || exec.run())));
             threads.push(("replies", Box::new(move || replies.run())));
         }
-        if let Some(webhook) = self.webhook {
-            let (sender, post) = webhook.post(is_live, zone.clone(), names.clone(), self.counts.clone());
-            sinks.push(sender);
+        if let Some((webhook, notify)) = self.webhook {
+            let delivery = self.counts.webhooks.clone();
+            let (sender, post) = webhook.post(is_live, zone.clone(), names.clone(), delivery);
+            sinks.push(Notified::new(notify, sender));
             threads.push(("webhook", Box::new(move || post.run())));
         }
         let mut mark: Option<Mark> = None;

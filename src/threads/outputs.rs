@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::memory::grouping;
 use crate::act;
 use crate::base::zone::Zone;
-use crate::config::{Output, Settings, WatchSettings};
+use crate::config::{Output, Settings, SyslogSettings, WatchSettings};
 use crate::control::{self, Socket, Unbound};
 use crate::detect::Sinks;
 use crate::engine::baseline::Baseline;
 use crate::error::{Error, OpenError};
 use crate::report::exporter::Exporter;
-use crate::report::{Console, Eve, Lines, Priority, Syslog, Text};
+use crate::report::{Console, Delivery, Eve, Lines, Notified, Priority, Syslog, Text};
 use crate::suggest::Advice;
 use crate::suggest::{Subject, Suggestion};
 
@@ -46,7 +46,12 @@ pub(super) fn control(path: &Path) -> Result<Option<Socket>, Error> {
     }
 }
 
-pub(super) fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Result<Sinks, OpenError> {
+pub(super) fn sinks(
+    settings: &Settings,
+    console: &Console,
+    zone: Zone,
+    syslog: Delivery,
+) -> Result<Sinks, OpenError> {
     let mut sinks = Sinks::default();
     sinks.push(Text::new(console.clone(), zone.clone(), settings.verbosity));
     match &settings.json {
@@ -54,8 +59,8 @@ pub(super) fn sinks(settings: &Settings, console: &Console, zone: Zone) -> Resul
         Some(Output::File(path)) => sinks.push(Eve::new(Lines::append(path)?, zone)),
         None => {}
     }
-    if let Some(socket) = &settings.syslog {
-        sinks.push(Syslog::open(socket)?);
+    if let Some(SyslogSettings { socket, notify }) = &settings.syslog {
+        sinks.push(Notified::new(*notify, Syslog::open(socket, syslog)?));
     }
     settings.report_dir.as_deref().map(act::check_folder).transpose()?;
     Ok(sinks)

@@ -24,7 +24,7 @@ const ESTIMATE: u64 = 1;
 /// Attempts, answers, ends, data, datagrams, over IPv4 and IPv6.
 #[test]
 fn an_ordinary_day_allocates_nothing() {
-    let (allocations, stats) = allocations(Kind::OutcomeCounts);
+    let (allocations, stats) = allocations(Kind::Mix);
     assert!(allocations <= WAITING, "{allocations}");
     assert!(stats.attempts > 5000 && stats.answers > 5000, "{stats:?}");
     assert_eq!(stats.episodes, 0);

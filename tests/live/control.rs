@@ -132,6 +132,7 @@ fn the_status_agrees_with_the_summary_and_episodes_with_their_reports() {
     assert_eq!((&watch["name"], &watch["attempts"]), (&"mail".into(), &35.into()));
     assert!(watch["slots"].as_u64() > Some(1000), "{watch}");
     assert_eq!((&status["blocks"], &status["reload"]), (&Value::Null, &Value::Null));
+    assert_eq!(status["actions"], Value::Array(Vec::new()));
 
     let episodes = ask_json("episodes", &socket);
     assert_eq!(episodes.len(), 1, "{episodes:?}");
@@ -287,4 +288,37 @@ fn without_its_folder_there_is_no_default_socket_and_any_other_is_an_error() {
     program.err.wait_for("capturing on");
     let ended = program.stop(Signal::TERM);
     assert_eq!((ended.code, ended.count("control")), (Some(0), 0), "{ended:#?}");
+}
+
+#[test]
+fn the_status_has_what_became_of_the_reports_for_each_action() {
+    let Some(scene) = Scene::set() else { return };
+    let account = Account::new(&scene.gateway);
+    let socket = account.socket();
+    let options =
+        "--exec true --exec-notify start,verified --webhook http://127.0.0.1:9/ --webhook-notify end";
+    let program = Program::watch(&scene.gateway, &format!("-i outer {options} {}", account.options()));
+    scene.flood(&[ATTACKER], 35, 1000);
+    let until = Instant::now() + PATIENCE;
+    let actions = loop {
+        let status = ask_json("status", &socket).remove(0);
+        if status["actions"][0]["done"] == 1 {
+            break status["actions"].clone();
+        }
+        assert!(Instant::now() < until, "{status}");
+    };
+    let counts = |action: &str, done: u64| serde_json::json!({"action": action, "done": done, "failed": 0, "dropped": 0, "retried": 0});
+    assert_eq!(actions, serde_json::json!([counts("command", 1), counts("webhook", 0)]));
+    let (_, lines, _) = ask("status", &socket);
+    assert!(
+        lines.contains(
+            "\naction name=command done=1 failed=0 dropped=0 retried=0\naction name=webhook done=0 "
+        )
+    );
+    // The end of the run is the end of the episode. The webhook's server is not there, and there is one try.
+    let ended = program.stop(Signal::TERM);
+    let webhook = "summary action=webhook done=0 failed=1 dropped=0 retried=0";
+    assert_eq!(ended.count("summary action=command done=1 failed=0 dropped=0 retried=0"), 1, "{ended:#?}");
+    assert_eq!(ended.count(webhook), 1, "{ended:#?}");
+    assert_eq!(ended.summary("reports-lost"), 1, "{ended:#?}");
 }

@@ -11,14 +11,14 @@ use super::environment::variables;
 use super::message::{AT_ONCE, Ran, Ready, Reply, Request, Setup};
 use super::running::GRACE;
 use crate::act::helper::{Process, line};
-use crate::act::{Lost, ReportReceiver, ReportSender, Reports};
+use crate::act::{ReportReceiver, ReportSender};
 use crate::base::time::Timestamp;
 use crate::base::warn::Throttle;
 use crate::base::zone::Zone;
 use crate::detect::alert::Alert;
 use crate::error::{CommandFault, Error};
 use crate::report::enrich::Names;
-use crate::report::{ActionCounts, record_of};
+use crate::report::{Delivery, record_of};
 
 /// A helper that is ready to run commands. It ends when this is dropped.
 #[derive(Debug)]
@@ -62,9 +62,9 @@ impl Helper {
         is_live: bool,
         zone: Zone,
         names: Option<Names>,
-        counts: ActionCounts,
+        delivery: Delivery,
     ) -> (ReportSender, Exec, Replies) {
-        let (sender, receiver) = ReportSender::new("the command", is_live, names);
+        let (sender, receiver) = ReportSender::new("the command", is_live, names, delivery.clone());
         // At most [`AT_ONCE`] replies are outstanding.
         let (to, replies) = unbounded();
         let Self { process: Process { child, requests, replies: from }, command, timeout } = self;
@@ -76,8 +76,7 @@ impl Helper {
             next_id: 0,
             now: Timestamp::default(),
             failed: Throttle::new(),
-            lost: receiver.lost.clone(),
-            counts,
+            delivery,
         };
         (sender, Exec { child, receiver, replies, timeout, work }, Replies { from, to })
     }
@@ -129,14 +128,14 @@ impl Exec {
                         let Some(mut report) = reports.take() else { continue };
                         receiver.complete(&mut report);
                         if work.request(&report).is_err() {
-                            return work.mourn(&reports, 1);
+                            return work.mourn(&receiver, 1);
                         }
                     }
                     Err(_) => is_open = false,
                 },
                 recv(replies) -> reply => match reply {
                     Ok(reply) => work.note(&reply.result),
-                    Err(_) => return work.mourn(&reports, 0),
+                    Err(_) => return work.mourn(&receiver, 0),
                 },
                 recv(stop) -> stopped => {
                     stop = never();
@@ -146,7 +145,7 @@ impl Exec {
                 },
                 recv(end) -> _ => {
                     let left = reports.len() as u64;
-                    work.lost.add(left);
+                    receiver.drop(left);
                     if left > 0 {
                         log::warn!("{left} reports not handed to command {}: the run ends", work.command);
                     }
@@ -175,8 +174,7 @@ struct Work {
     /// The newest report's time, which spaces the warnings.
     now: Timestamp,
     failed: Throttle,
-    lost: Lost,
-    counts: ActionCounts,
+    delivery: Delivery,
 }
 
 impl Work {
@@ -197,8 +195,10 @@ impl Work {
 
     fn note(&mut self, result: &Ran) {
         self.running = self.running.saturating_sub(1);
-        if *result != Ran::Done {
-            self.counts.commands_failed.add(1);
+        if *result == Ran::Done {
+            self.delivery.done.add(1);
+        } else {
+            self.delivery.failed.add(1);
             if let Some(times) = self.failed.count(self.now, 1) {
                 self.say_failed(times, &result.to_string());
             }
@@ -219,9 +219,9 @@ impl Work {
     }
 
     /// Handles the end of the helper: no further command runs.
-    fn mourn(self, reports: &Reports, in_hand: u64) {
+    fn mourn(self, receiver: &ReportReceiver, in_hand: u64) {
         log::error!("command {} is run no more: its helper has ended (restart synwatch)", self.command);
-        self.lost.add(in_hand + reports.drain());
+        receiver.drop(in_hand + receiver.reports.drain());
     }
 }
 

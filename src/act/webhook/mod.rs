@@ -24,7 +24,7 @@ use crate::base::zone::Zone;
 use crate::detect::alert::Alert;
 use crate::error::{Cause, Error};
 use crate::report::enrich::Names;
-use crate::report::{ActionCounts, record_of};
+use crate::report::{Delivery, record_of};
 
 /// The port of the proxy that the environment configures, if any.
 #[must_use]
@@ -97,9 +97,9 @@ impl Webhook {
         is_live: bool,
         zone: Zone,
         names: Option<Names>,
-        counts: ActionCounts,
+        delivery: Delivery,
     ) -> (ReportSender, Post) {
-        let (sender, receiver) = ReportSender::new("the webhook", is_live, names);
+        let (sender, receiver) = ReportSender::new("the webhook", is_live, names, delivery);
         let post = Post {
             webhook: self,
             receiver,
@@ -107,7 +107,6 @@ impl Webhook {
             is_down: false,
             warning: Throttle::new(),
             now: Timestamp::default(),
-            counts,
         };
         (sender, post)
     }
@@ -174,7 +173,6 @@ pub(crate) struct Post {
     warning: Throttle,
     /// The newest report's time, which spaces the warnings.
     now: Timestamp,
-    counts: ActionCounts,
 }
 
 impl Post {
@@ -184,7 +182,7 @@ impl Post {
         while let Some(mut report) = self.receiver.reports.next() {
             if deadline.is_over() {
                 let left = 1 + self.receiver.reports.drain();
-                self.receiver.lost.add(left);
+                self.receiver.drop(left);
                 log::warn!("{} not posted to {}: the run ends", reports(left), self.webhook.url);
                 break;
             }
@@ -201,6 +199,9 @@ impl Post {
         let result = record_of(alert, &self.zone).map_err(|error| error.to_string());
         let result =
             result.and_then(|body| self.insist(&body, deadline).map_err(|failure| failure.to_string()));
+        if result.is_ok() {
+            self.receiver.delivery.done.add(1);
+        }
         match result {
             Ok(()) if std::mem::take(&mut self.is_down) => {
                 log::info!("{} takes reports again", self.webhook.url);
@@ -209,7 +210,7 @@ impl Post {
             Err(why) => {
                 self.is_down = true;
                 self.receiver.lost.add(1);
-                self.counts.webhooks_failed.add(1);
+                self.receiver.delivery.failed.add(1);
                 if let Some(lost) = self.warning.count(self.now, 1) {
                     log::warn!("{} not posted to {}: {why}", reports(lost), self.webhook.url);
                 }
@@ -228,6 +229,7 @@ impl Post {
             match result {
                 Err(failure) if left > 0 && failure.may_pass() && deadline.wait(wait) => {
                     log::debug!("{}: {failure}, to be tried again", self.webhook.url);
+                    self.receiver.delivery.retried.add(1);
                     wait *= 2;
                 }
                 result => return result,

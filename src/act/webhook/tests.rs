@@ -52,8 +52,13 @@ fn server(answers: &'static [Option<&str>]) -> (WebhookUrl, JoinHandle<Vec<Strin
 
 /// Posts these reports as in a replay and returns how many were lost.
 fn posted(url: WebhookUrl, patience: Patience, reports: &[Alert]) -> u64 {
+    counted(url, patience, reports, &Delivery::default())
+}
+
+/// The same, counted here.
+fn counted(url: WebhookUrl, patience: Patience, reports: &[Alert], delivery: &Delivery) -> u64 {
     let (mut sender, post) =
-        Webhook::patient(url, patience, None).unwrap().post(false, tokyo(), None, ActionCounts::default());
+        Webhook::patient(url, patience, None).unwrap().post(false, tokyo(), None, delivery.clone());
     let posting = thread::spawn(move || post.run());
     reports.iter().for_each(|report| sender.alert(report));
     sender.finish(at(0));
@@ -102,7 +107,10 @@ fn a_failing_server_gets_one_try_for_each_report_until_it_takes_one() {
         Some("200 OK"),
     ];
     let (url, server) = server(answers);
-    assert_eq!(posted(url, PATIENCE, &[start(), start(), start(), end()]), 2);
+    let delivery = Delivery::default();
+    assert_eq!(counted(url, PATIENCE, &[start(), start(), start(), end()], &delivery), 2);
+    let counts = [&delivery.done, &delivery.failed, &delivery.dropped, &delivery.retried];
+    assert_eq!(counts.map(|count| count.get()), [2, 2, 0, 4]);
     assert_eq!(server.join().unwrap().len(), 8);
 }
 
@@ -132,13 +140,17 @@ fn the_end_of_a_live_run_is_not_held_up() {
         wait: Duration::from_secs(3_600),
         grace: Duration::ZERO,
     };
+    let delivery = Delivery::default();
     let (mut sender, post) =
-        Webhook::patient(url, patience, None).unwrap().post(true, tokyo(), None, ActionCounts::default());
+        Webhook::patient(url, patience, None).unwrap().post(true, tokyo(), None, delivery.clone());
     (0..3).for_each(|_| sender.alert(&start()));
     let posting = thread::spawn(move || post.run());
     sender.finish(at(0));
     posting.join().unwrap();
     assert_eq!(sender.lost(), 3);
+    // The first one has its try, unless the end comes before it.
+    assert_eq!(delivery.failed.get() + delivery.dropped.get(), 3);
+    assert_eq!((delivery.done.get(), delivery.retried.get()), (0, 0));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::output::json;
 use super::value::{number, read, time, wrong};
 use crate::act::{Bounds, Reporter, Scope, WebhookUrl};
-use crate::cli::Cli;
-use crate::config::{BlockSettings, ExecSettings, Firewall, Output, UsageError};
+use crate::cli::{Cli, Located};
+use crate::config::{BlockSettings, ExecSettings, Firewall, Output, UsageError, WebhookSettings};
 use crate::engine::watch::Limit;
+use crate::report::Notify;
 
 const EXEC_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 const BLOCK_TIME: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
@@ -16,8 +17,14 @@ const MAX_BLOCKS: RangeInclusive<usize> = 1..=65_536;
 
 pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
     let timeout = time("exec-timeout", &cli.exec_timeout, EXEC_TIMEOUT)?;
+    let notify = notify(
+        "exec-notify",
+        cli.exec_notify.as_ref(),
+        cli.exec.is_none() && cli.is_given("exec_notify"),
+        "there is no command to run on these (say which with --exec CMD)",
+    )?;
     match &cli.exec {
-        Some(text) => Ok(Some(ExecSettings { command: read("exec", text)?, timeout })),
+        Some(text) => Ok(Some(ExecSettings { command: read("exec", text)?, timeout, notify })),
         None if cli.is_given("exec_timeout") => Err(wrong(
             "exec-timeout",
             &cli.exec_timeout,
@@ -27,8 +34,28 @@ pub(super) fn exec(cli: &Cli) -> Result<Option<ExecSettings>, UsageError> {
     }
 }
 
-pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookUrl>, UsageError> {
-    cli.webhook.as_ref().map(|text| read("webhook", text)).transpose()
+pub(super) fn webhook(cli: &Cli) -> Result<Option<WebhookSettings>, UsageError> {
+    let notify = notify(
+        "webhook-notify",
+        cli.webhook_notify.as_ref(),
+        cli.webhook.is_none() && cli.is_given("webhook_notify"),
+        "there is no address to post these to (say which with --webhook URL)",
+    )?;
+    let Some(text) = &cli.webhook else { return Ok(None) };
+    let url: WebhookUrl = read("webhook", text)?;
+    Ok(Some(WebhookSettings { url, notify }))
+}
+
+/// Which reports an action gets. `is_idle`: the option is given, and there is no such action.
+pub(super) fn notify(
+    option: &'static str,
+    written: Option<&Located>,
+    is_idle: bool,
+    why: &str,
+) -> Result<Notify, UsageError> {
+    let Some(written) = written else { return Ok(Notify::default()) };
+    let notify = read(option, written)?;
+    if is_idle { Err(wrong(option, written, why)) } else { Ok(notify) }
 }
 
 /// In a file it may occur without a folder: a replay ignores the file's folder.

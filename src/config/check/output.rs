@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::actions::notify;
 use super::value::{size, time, wrong, wrong_path};
 use super::{MIB, TIB};
 use crate::base::units::Bytes;
 use crate::cli::{Cli, Located};
-use crate::config::{Input, Output, ReplayInput, UsageError, WriteSettings};
+use crate::config::{Input, Output, ReplayInput, SyslogSettings, UsageError, WriteSettings};
 use crate::engine::watch::Limit;
 
 const STATS_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Limit::MAX_WINDOW;
@@ -48,12 +49,18 @@ pub(super) fn write(cli: &Cli) -> Result<Option<Located<WriteSettings>>, UsageEr
 }
 
 /// The socket of the system's log. The log uses its own time, which would be wrong for a capture.
-pub(super) fn syslog(cli: &Cli) -> Result<Option<PathBuf>, UsageError> {
+pub(super) fn syslog(cli: &Cli) -> Result<Option<SyslogSettings>, UsageError> {
+    let notify = notify(
+        "syslog-notify",
+        cli.syslog_notify.as_ref(),
+        cli.syslog.is_none() && cli.is_given("syslog_notify"),
+        "reports do not go to the system's log (--syslog)",
+    )?;
     let Some(written) = &cli.syslog else { return Ok(None) };
     if !cli.read.is_empty() {
         return Err(wrong_path("syslog", written, "a replay has none (pipe its reports to logger)"));
     }
-    Ok(Some(written.value.clone()))
+    Ok(Some(SyslogSettings { socket: written.value.clone(), notify }))
 }
 
 /// Refuses two outputs with the same file name. Links are not followed.

@@ -8,7 +8,7 @@ use super::*;
 use crate::base::nat64::Nat64;
 use crate::config::{Input, LiveSettings, Output, ReplayInput, WatchSettings, WriteSettings};
 use crate::engine::watch::{AllowList, Limits, PortSet};
-use crate::report::LogFormat;
+use crate::report::{LogFormat, Notify};
 use crate::wire::decode::{Tunnels, VxlanPorts};
 
 const GIB: u64 = MIB << 10;
@@ -335,7 +335,8 @@ fn metrics_are_shown_to_this_host_alone_unless_an_address_is_given() {
 
 #[test]
 fn the_system_log_is_for_live_runs() {
-    let socket = |arguments: &str| settings(arguments).map(|settings| settings.syslog);
+    let socket =
+        |arguments: &str| settings(arguments).map(|settings| settings.syslog.map(|syslog| syslog.socket));
     assert_eq!(socket("-i eth0 --syslog"), Ok(Some("/dev/log".into())));
     assert_eq!(socket("-i eth0 --syslog=/run/log tcp"), Ok(Some("/run/log".into())));
     assert_eq!(socket("-i eth0"), Ok(None));
@@ -368,5 +369,39 @@ fn the_folder_for_what_is_allowed_by_hand_is_an_absolute_path_or_off() {
     for wrong in ["-i eth0 --state-dir here", "-r a.pcap --state-dir /srv/x"] {
         let error = folder(wrong).unwrap_err();
         assert!(error.starts_with("state-dir "), "{wrong}: {error:?}");
+    }
+}
+
+#[test]
+fn each_action_has_a_condition_of_its_own() {
+    let settings = settings(
+        "-i eth0 --exec /bin/true --exec-notify start,end --webhook http://192.0.2.1 --webhook-notify severity=1 \
+         --syslog --syslog-notify verified",
+    );
+    let settings = settings.unwrap();
+    assert_eq!(settings.exec.unwrap().notify, "start,end".parse().unwrap());
+    assert_eq!(settings.webhook.unwrap().notify, "severity=1".parse().unwrap());
+    assert_eq!(settings.syslog.unwrap().notify, "verified".parse().unwrap());
+}
+
+#[test]
+fn without_a_condition_an_action_gets_every_report() {
+    let settings = settings("-i eth0 --exec /bin/true --webhook http://192.0.2.1 --syslog").unwrap();
+    let conditions =
+        [settings.exec.unwrap().notify, settings.webhook.unwrap().notify, settings.syslog.unwrap().notify];
+    assert_eq!(conditions, [Notify::default(); 3]);
+}
+
+#[test]
+fn a_condition_needs_its_action() {
+    for (option, why) in [
+        ("exec-notify", "there is no command to run on these (say which with --exec CMD)"),
+        ("webhook-notify", "there is no address to post these to (say which with --webhook URL)"),
+        ("syslog-notify", "reports do not go to the system's log (--syslog)"),
+    ] {
+        let error = settings(&format!("-i eth0 --{option} start")).unwrap_err();
+        assert_eq!(error, format!("{option} \"start\": {why}"));
+        let error = settings(&format!("-i eth0 --{option} severity=9")).unwrap_err();
+        assert!(error.starts_with(&format!("{option} \"severity=9\": severity \"9\" is not")), "{error}");
     }
 }

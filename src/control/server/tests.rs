@@ -14,6 +14,7 @@ use crate::control::request::{Form, MOST_BYTES, Request, Topic};
 use crate::control::socket::{Unbound, connect_now};
 use crate::detect::{OpenEpisodes, Sink as _};
 use crate::engine::stats::{Beat, Stats};
+use crate::report::Deliveries;
 use crate::report::sample::{end, start};
 use crate::wire::packet::Interfaces;
 
@@ -39,7 +40,7 @@ impl Service {
     fn with(hands: Hands) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = Socket::bind(&folder.path().join("control")).unwrap();
-        let state = State::new(Interfaces::default(), None, Some(socket.wake()));
+        let state = State::new(Interfaces::default(), None, Deliveries::default(), Some(socket.wake()));
         let server = Server::new(socket, state.clone(), Zone::utc(), hands);
         let stop = server.stop();
         Self { folder, state, stop, thread: Some(thread::spawn(move || server.run())) }

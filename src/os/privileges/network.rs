@@ -26,7 +26,7 @@ pub(super) fn ports(settings: &Settings) -> Option<Vec<u16>> {
     }
     let webhook = settings.webhook.as_ref();
     let mut ports = vec![DNS];
-    ports.extend(webhook.map(|url| url.port()));
+    ports.extend(webhook.map(|webhook| webhook.url.port()));
     ports.extend(webhook.and_then(|_| proxy_port()));
     Some(ports)
 }

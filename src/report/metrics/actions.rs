@@ -4,11 +4,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::delivery::Delivery;
+
 /// The counters of actions and reloads. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct ActionCounts(Arc<Counts>);
 
 /// Each counter has one writer, the thread of its action, and is read by the thread of the page. It publishes nothing.
+/// [`Delivery`] has its own.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Blocks in force.
@@ -26,10 +29,12 @@ pub struct Counts {
     pub(crate) allowed_by_hand: Count,
     /// Changes that were asked for at the control socket by those who may not.
     pub(crate) denied: Count,
-    /// Commands that failed.
-    pub(crate) commands_failed: Count,
-    /// Reports that the webhook did not take.
-    pub(crate) webhooks_failed: Count,
+    /// Reports for the command.
+    pub(crate) commands: Delivery,
+    /// Reports for the webhook.
+    pub(crate) webhooks: Delivery,
+    /// Lines for the system's log.
+    pub(crate) syslog: Delivery,
     /// 1 if the last reload was refused.
     pub(crate) reload_failed: Count,
 }
@@ -81,7 +86,7 @@ impl Deref for ActionCounts {
     }
 }
 
-/// A number that one thread changes.
+/// A number that threads change.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prometheus::proto::MetricFamily;
 
 use super::actions::{ActionCounts, Reason};
+use super::delivery::Delivery;
 use super::sample::{Sample, counter, counters, gauge};
 use super::{Episodes, Snapshot};
 use crate::engine::stats::{Beat, Stats, WatchStats};
@@ -179,13 +180,19 @@ fn of_episodes(snapshot: &Snapshot) -> [MetricFamily; 6] {
     ]
 }
 
-fn of_actions(actions: &ActionCounts) -> [MetricFamily; 8] {
+fn of_actions(actions: &ActionCounts) -> [MetricFamily; 11] {
     let by_hand = [
         ("block", &actions.blocked_by_hand),
         ("unblock", &actions.unblocked_by_hand),
         ("allow", &actions.allowed_by_hand),
     ];
-    let failed = [("command", &actions.commands_failed), ("webhook", &actions.webhooks_failed)];
+    let deliveries =
+        [("command", &actions.commands), ("webhook", &actions.webhooks), ("syslog", &actions.syslog)];
+    let each = |count: fn(&Delivery) -> u64| {
+        deliveries.map(|(action, delivery)| (vec![("action", action)], count(delivery)))
+    };
+    // A line for the system's log neither waits nor is tried again.
+    let queued = |count| each(count).into_iter().take(2);
     [
         gauge("synwatch_active_blocks", "Blocks in force.", [(vec![], actions.blocks.get())]),
         counter("synwatch_blocks_total", "Blocks that the firewall confirmed.", actions.blocks_made.get()),
@@ -211,8 +218,23 @@ fn of_actions(actions: &ActionCounts) -> [MetricFamily; 8] {
         ),
         counters(
             "synwatch_failed_actions_total",
-            "Commands that failed, and reports that the webhook did not take.",
-            failed.map(|(action, count)| (vec![("action", action)], count.get())),
+            "Commands that failed, and reports that the webhook or the system's log did not take.",
+            each(|delivery| delivery.failed.get()),
+        ),
+        counters(
+            "synwatch_completed_actions_total",
+            "Commands that succeeded, and reports that the webhook or the system's log took.",
+            each(|delivery| delivery.done.get()),
+        ),
+        counters(
+            "synwatch_dropped_actions_total",
+            "Reports that an action never got to, because its queue was full or the run ended.",
+            queued(|delivery| delivery.dropped.get()),
+        ),
+        counters(
+            "synwatch_retried_actions_total",
+            "Reports that were posted again after a temporary failure, each time.",
+            [(vec![("action", "webhook")], actions.webhooks.retried.get())],
         ),
         gauge(
             "synwatch_last_reload_successful",

@@ -102,6 +102,23 @@ fn a_change_that_needs_a_restart_is_refused_with_its_key() {
 }
 
 #[test]
+fn which_reports_an_action_gets_is_changed_by_a_restart_as_the_action_is() {
+    for (action, notify, keys) in [
+        ("exec = \"/bin/true\"\n", "exec_notify", "exec, exec_timeout or exec_notify"),
+        ("webhook = \"http://192.0.2.1\"\n", "webhook_notify", "webhook or webhook_notify"),
+        ("syslog = \"/dev/log\"\n", "syslog_notify", "syslog or syslog_notify"),
+    ] {
+        let reloader = reloader(action);
+        let changed = |condition: &str| {
+            let text = format!("{action}{notify} = \"{condition}\"\n");
+            reloader.change(&settings(&text)).err().map(|refused| refused.to_string())
+        };
+        assert_eq!(changed("verified"), Some(format!("{keys}: only a restart changes that")));
+        assert_eq!(changed("end,start,update"), None, "it says what holds without it");
+    }
+}
+
+#[test]
 fn the_kernels_filter_follows_ports_tunnels_and_expression_alone() {
     let reloader = reloader(TWO);
     let filter = |text: &str| reloader.change(&settings(text)).unwrap().0.filter;

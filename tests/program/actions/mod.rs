@@ -2,6 +2,7 @@
 
 mod block;
 mod exec;
+mod notify;
 mod webhook;
 
 use std::path::Path;

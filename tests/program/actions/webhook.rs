@@ -124,6 +124,8 @@ fn each_report_is_posted_to_a_host_that_can_prove_its_name() {
     let alerts: Vec<_> = records.filter(|record| record["event_type"] == "alert").collect();
     assert_eq!(alerts.len(), 8);
     assert_eq!(posted, alerts);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.ends_with("summary action=webhook done=8 failed=0 dropped=0 retried=0\n"), "{said}");
 }
 
 #[test]
@@ -134,6 +136,7 @@ fn a_host_that_cannot_prove_its_name_is_told_nothing() {
     assert!(posted.is_empty(), "{posted:?}");
     assert!(said.contains("synwatch: warning: 1 report not posted to https://localhost:"), "{said}");
     assert!(said.contains(" reports-lost=8 "), "{said}");
+    assert!(said.ends_with("summary action=webhook done=0 failed=8 dropped=0 retried=0\n"), "{said}");
 }
 
 #[test]

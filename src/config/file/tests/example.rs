@@ -32,8 +32,11 @@ fn the_example_shows_every_key_and_its_default_is_the_programs() {
             assert!(text.contains(&format!("\n{name} = ")), "contrib/synwatch.toml does not show {name}");
             continue;
         };
-        // The one key needs the other.
-        let needed = if name == "stats_interval" { "json" } else { name };
+        // These keys need another one.
+        let needed = match name {
+            "stats_interval" => "json",
+            _ => name.strip_suffix("_notify").unwrap_or(name),
+        };
         let lines = text.lines().enumerate().map(|(at, line)| match commented.get(&at) {
             Some(key) if at == *number || key == needed => &line[1..],
             _ => line,

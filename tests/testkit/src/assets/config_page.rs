@@ -9,9 +9,11 @@ use synwatch::config::{FileKey, FileValue, file_keys};
 use super::{man, markdown};
 
 /// What is said of a key where its option's help speaks of the command line.
-const IN_THE_FILE: [(&str, &str); 4] = [
+const IN_THE_FILE: [(&str, &str); 6] = [
     ("expression", "Look only at packets that match this filter, as for tcpdump. See pcap-filter(7)."),
     ("syslog", "Write reports to the system's log, too, by this socket: \"/dev/log\". Live only."),
+    ("syslog_notify", "Write only these reports to the system's log. Words as for exec_notify."),
+    ("webhook_notify", "Post only these reports. Words as for exec_notify."),
     ("verbose", "Say more: 1 what happens, 2 details, 3 everything."),
     (
         "ports",
