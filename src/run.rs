@@ -19,6 +19,7 @@ use crate::report::{Console, LogFormat, Priority, summary};
 use crate::threads::{self, Again, Outcome};
 
 mod client;
+mod deep;
 mod firewall;
 mod helpers;
 
@@ -45,6 +46,9 @@ fn run_monitor(cli: &Cli) -> ExitCode {
         Ok(settings) => settings,
         Err(refused) => return refuse(&console, &refused),
     };
+    if cli.deep {
+        return deep::run(&settings, &mut io::stdout());
+    }
     if cli.test_config {
         return test_config(&settings, &console);
     }

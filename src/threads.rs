@@ -376,7 +376,8 @@ fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
         .collect()
 }
 
-fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
+/// How a run with these settings opens its interfaces.
+pub(crate) fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
     Opening {
         snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
         buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),

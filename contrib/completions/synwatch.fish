@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synwatch_global_optspecs
-    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
+    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config deep user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_synwatch_needs_command
@@ -80,6 +80,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -l block-unverified -d '
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-wire -d 'Block sources that are verified by link-layer addresses alone, too'
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-networks -d 'Block networks as a whole, not only their hosts with proven attempts'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s T -l test-config -d 'Check the configuration, open nothing, and exit'
+complete -c synwatch -n "__fish_synwatch_needs_command" -l deep -d 'With -T: try what a start needs, too, without starting'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s q -l quiet -d 'Leave out warnings and the summary'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s v -l verbose -d 'Say more: -v what happens, -vv details, -vvv everything'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s h -l help -d 'Print help: -h the short one, --help all of it'

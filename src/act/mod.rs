@@ -23,7 +23,7 @@ mod webhook;
 
 pub(crate) use block::{
     Allowed, Answer, Asked, BlockReason, Blocker, Bounds, Done, Guard, NftError, NotDone, Person, Protected,
-    Scope, Standing, Wish, serve_guard, warn_of_bridges,
+    Scope, Standing, TRIAL, Wish, serve_guard, serve_trial, try_firewall, warn_of_bridges,
 };
 pub use block::{Blocked, Blocks, Nft, Target};
 pub(crate) use channel::{Lost, ReportReceiver, ReportSender};
@@ -31,4 +31,4 @@ pub use evidence::Evidence;
 pub(crate) use evidence::{Reporter, check_folder};
 pub(crate) use exec::{CommandLine, Helper, serve};
 pub use queue::Reports;
-pub(crate) use webhook::{Webhook, WebhookUrl, proxy_port};
+pub(crate) use webhook::{Reach, Reached, Webhook, WebhookUrl, proxy_port};

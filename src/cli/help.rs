@@ -76,6 +76,7 @@ Examples:
       synwatch -r tuesday.pcap -c limits.toml
   Test a configuration file, try it on a capture, run with it:
       synwatch -T -c /etc/synwatch/synwatch.toml
+      synwatch -T --deep -c /etc/synwatch/synwatch.toml
       synwatch -c /etc/synwatch/synwatch.toml -r monday.pcap
       synwatch -c /etc/synwatch/synwatch.toml
   Block who floods, see who is blocked, let one in again, and keep it in for two hours:

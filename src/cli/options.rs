@@ -331,6 +331,14 @@ pub struct Cli {
     #[arg(short = 'T', long, help_heading = CONFIGURATION)]
     pub test_config: bool,
 
+    /// With -T: try what a start needs, too, without starting
+    ///
+    /// Interfaces, outputs, programs, rights, the firewall and the webhook's server, as the user that synwatch becomes:
+    /// a line for each on standard output, ok, warning or failed. Leaves nothing behind, runs no command and posts
+    /// nothing. Exits with 1, or 2, where one has failed.
+    #[arg(long, requires = "test_config", help_heading = CONFIGURATION, hide_short_help = true)]
+    pub deep: bool,
+
     /// Go on as this user, once all is open that needs root
     ///
     /// By default root becomes the user "synwatch". Where there is none, it becomes live the owner of the folder that is

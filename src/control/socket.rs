@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use nix::unistd::Group;
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fs::Mode;
+use rustix::fs::{Access, AtFlags, CWD, Mode, accessat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::umask;
@@ -69,6 +69,19 @@ impl Socket {
         Ok(Self { listener, wake: Arc::new(wake), id: id(path)?, path: path.to_owned() })
     }
 
+    /// Checks what [`Socket::bind`] would find, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The path is taken, or cannot be made.
+    pub(crate) fn look(path: &Path) -> Result<(), Unbound> {
+        // A stale one is replaced, in its folder as well.
+        is_stale(path)?;
+        let folder = path.parent().unwrap_or(path);
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(accessat(CWD, folder, access, AtFlags::EACCESS).map_err(io::Error::from)?)
+    }
+
     /// Ends the wait of the thread that serves.
     pub(crate) fn wake(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.wake)
@@ -103,21 +116,27 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Removes a socket at which nothing listens: only that refuses a connection.
+/// Removes a socket at which nothing listens.
 fn remove_stale(path: &Path) -> Result<(), Unbound> {
+    if is_stale(path)? {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Whether there is a socket at which nothing listens: only that refuses a connection.
+fn is_stale(path: &Path) -> Result<bool, Unbound> {
     match fs::symlink_metadata(path) {
         // A file without a listener refuses connections, too.
         Ok(file) if !file.file_type().is_socket() => return Err(Unbound::NoSocket),
         Ok(_) => {}
         Err(error) => {
-            return if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error.into()) };
+            return if error.kind() == io::ErrorKind::NotFound { Ok(false) } else { Err(error.into()) };
         }
     }
     match connect_now(path) {
         Ok(_) => Err(Unbound::Taken),
-        Err(error) if error.raw_os_error() == Some(Errno::CONNREFUSED.raw_os_error()) => {
-            Ok(fs::remove_file(path)?)
-        }
+        Err(error) if error.raw_os_error() == Some(Errno::CONNREFUSED.raw_os_error()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Unbound::Taken),
         Err(error) => Err(error.into()),
     }

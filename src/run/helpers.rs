@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use crate::act::{self, Guard, Helper};
+use crate::act::{self, Guard, Helper, TRIAL};
 use crate::exit_code::ExitCode;
 use crate::os::privileges;
 
@@ -15,6 +15,8 @@ pub(super) fn serve(argument: &OsStr) -> Option<ExitCode> {
         run_commands()
     } else if argument == Guard::ARGUMENT {
         guard_firewall()
+    } else if argument == TRIAL {
+        try_firewall()
     } else {
         return None;
     };
@@ -34,7 +36,14 @@ fn run_commands() -> io::Result<()> {
 
 /// The guard of `--block nft`.
 fn guard_firewall() -> io::Result<()> {
-    let drop_privileges =
-        |user: Option<&str>| privileges::drop_for_firewall(user).map_err(|error| error.to_string());
-    act::serve_guard(io::stdin().lock(), io::stdout(), drop_privileges)
+    act::serve_guard(io::stdin().lock(), io::stdout(), drop_for_firewall)
+}
+
+/// The check of the firewall in `-T --deep`.
+fn try_firewall() -> io::Result<()> {
+    act::serve_trial(io::stdin().lock(), io::stdout(), drop_for_firewall)
+}
+
+fn drop_for_firewall(user: Option<&str>) -> Result<(), String> {
+    privileges::drop_for_firewall(user).map_err(|error| error.to_string())
 }

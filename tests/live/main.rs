@@ -25,6 +25,7 @@ mod block;
 mod captures;
 mod control;
 mod crowd;
+mod deep;
 mod devices;
 mod evidence;
 mod expiry;

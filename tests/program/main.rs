@@ -6,6 +6,7 @@
 mod actions;
 mod assets;
 mod config;
+mod deep;
 mod docs;
 mod evidence;
 mod journal;

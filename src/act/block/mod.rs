@@ -37,6 +37,7 @@ mod selection;
 mod table;
 mod target;
 mod transaction;
+mod trial;
 mod waiting;
 
 pub(crate) use blocker::Blocker;
@@ -52,3 +53,4 @@ pub(crate) use protected::{Allowed, Protected};
 pub use ruleset::Blocked;
 pub(crate) use selection::{Bounds, Scope};
 pub use target::Target;
+pub(crate) use trial::{TRIAL, serve_trial, try_firewall};

@@ -91,6 +91,13 @@ impl Nft {
         self.apply(ruleset::set_up())
     }
 
+    /// Has nft and the kernel check the table without making it.
+    pub(super) fn check(&self) -> Result<(), NftError> {
+        let changes = serde_json::to_string(&ruleset::set_up().to_nftables());
+        let changes = changes.map_err(|error| NftError::Other(error.to_string()))?;
+        self.run(&["-c", "-f", "-"], &changes).map(drop)
+    }
+
     /// The blocks, ordered by address. Empty if the table is missing.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! each time. A server that still fails counts as down: each further report gets one try until the server takes one.
 //! Redirections are not followed: a report names hosts, and goes only where the user sends it.
 
+mod reach;
 mod url;
 
 use std::io;
@@ -14,6 +15,7 @@ use ureq::http::StatusCode;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
+pub(crate) use self::reach::{Reach, Reached};
 pub(crate) use self::url::WebhookUrl;
 use crate::act::shutdown::ShutdownDeadline;
 use crate::act::{ReportReceiver, ReportSender};

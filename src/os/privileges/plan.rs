@@ -43,6 +43,15 @@ pub(super) fn written_folder(settings: &Settings) -> Option<PathBuf> {
 }
 
 impl Plan {
+    /// The same plan for the configuration test, which removes again what it creates to see whether that can be written.
+    #[must_use]
+    pub(crate) fn of_test(settings: &Settings) -> Self {
+        let mut plan = Self::new(settings);
+        plan.remove.extend(plan.write.iter().map(|file| folder(file)));
+        plan.remove.extend(plan.fill.iter().cloned());
+        plan
+    }
+
     /// The plan for these settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {

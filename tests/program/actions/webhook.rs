@@ -153,3 +153,43 @@ fn without_authorities_nothing_starts() {
     assert!(said.starts_with(expected) && said.lines().count() == 1, "{said}");
     assert_eq!(output.status.code(), Some(1));
 }
+
+/// The line that `-T --deep` has about a webhook at `localhost`, with the port left out. The server ends the connection
+/// after the handshake.
+fn deep(authority: &Authority, trusted: &Path) -> (String, Option<i32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut connection = ServerConnection::new(Arc::clone(&authority.server)).unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while connection.is_handshaking()
+            && connection.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0)
+        {}
+        let mut got = Vec::new();
+        while connection.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0) {
+            let _ = connection.reader().read_to_end(&mut got);
+        }
+        got
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_synwatch"))
+        .args(["-T", "--deep", "--control", "off", "--webhook", &format!("https://localhost:{port}/hook")])
+        .env("SSL_CERT_FILE", trusted)
+        .env_remove("SSL_CERT_DIR")
+        .env("NO_PROXY", "localhost")
+        .output()
+        .unwrap();
+    assert_eq!(server.join().unwrap(), b"", "nothing is sent within the connection");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find(|line| line.contains(" webhook: ")).unwrap();
+    (line.replace(&format!(":{port}"), ""), output.status.code())
+}
+
+#[test]
+fn a_deep_test_has_the_host_prove_its_name() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let good = "ok webhook: https://localhost accepts connections".to_owned();
+    assert_eq!(deep(&authority, authority.file.path()), (good, Some(0)));
+    let (line, code) = deep(&authority, other.file.path());
+    let begin = "failed webhook: cannot reach https://localhost: the server does not prove its name: ";
+    assert!(line.starts_with(begin) && code == Some(1), "{line}");
+}

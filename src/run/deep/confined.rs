@@ -1,0 +1,99 @@
+//! What a run does as the user that it has become: outputs, the system's log, the webhook, a reload.
+
+use std::fs::File;
+use std::path::Path;
+use std::process;
+
+use super::Checks;
+use crate::act::{Reach, Reached, check_folder};
+use crate::base::files;
+use crate::config::{Input, Output, Settings};
+use crate::error::{Cause, Error, OpenError};
+use crate::exit_code::ExitCode;
+use crate::os::privileges::Held;
+use crate::report::{Delivery, Syslog};
+
+/// `held`: the rights, if they could be given up.
+pub(super) fn check(
+    settings: &Settings,
+    held: Option<&Held>,
+    webhook: Option<&Reach>,
+    checks: &mut Checks<'_>,
+) {
+    let mut output = |key: &str, done: &str, result: Result<(), OpenError>| match result {
+        Ok(()) => checks.ok(key, done),
+        Err(error) => {
+            let error = match held {
+                Some(held) => held.explain(error),
+                None => Error::Write(error),
+            };
+            checks.failed(key, &error, (&error).into());
+        }
+    };
+    if let Some(Output::File(path)) = &settings.json {
+        output("json", &format!("{path:?} can be written"), written(path));
+    }
+    if let Some(write) = &settings.write {
+        let is_there = write.path.is_file();
+        let note = if is_there { ", which a start empties" } else { "" };
+        output("write", &format!("{:?} can be written{note}", write.path), written(&write.path));
+    }
+    if let Some(dir) = &settings.report_dir {
+        output("report_dir", &format!("{dir:?} can hold evidence"), filled(dir));
+    }
+    if let Some(syslog) = &settings.syslog {
+        match Syslog::open(&syslog.socket, Delivery::default()) {
+            Ok(_) => checks.ok("syslog", format!("{:?} takes reports", syslog.socket)),
+            Err(error) => checks.failed(
+                "syslog",
+                format!("{error} (does a log daemon run? --syslog=SOCKET names another socket)"),
+                ExitCode::Failure,
+            ),
+        }
+    }
+    if let (Some(reach), Some(settings)) = (webhook, &settings.webhook) {
+        match reach.reach() {
+            Ok(Reached::Server) => checks.ok("webhook", format!("{} accepts connections", settings.url)),
+            Ok(Reached::Proxy(proxy)) => checks.ok(
+                "webhook",
+                format!("the proxy {proxy} accepts connections ({} behind it is not tried)", settings.url),
+            ),
+            Err(why) => checks.failed(
+                "webhook",
+                format!("{why} (is the address right, and does a firewall let it through?)"),
+                ExitCode::Failure,
+            ),
+        }
+    }
+    if matches!(settings.input, Input::Live(_)) {
+        reload(settings, held, checks);
+    }
+}
+
+/// A start has read these files already; a reload reads them again.
+fn reload(settings: &Settings, held: Option<&Held>, checks: &mut Checks<'_>) {
+    let user = held.map(|held| format!(" as user {}", held.user)).unwrap_or_default();
+    for path in &settings.files {
+        match File::open(path) {
+            Ok(_) => checks.ok("reload", format!("{path:?} can be read again")),
+            Err(error) => checks.warning(
+                "reload",
+                format!(
+                    "cannot read {path:?}{user}: {} (let that user read it, or restart for changes)",
+                    Cause(&error)
+                ),
+            ),
+        }
+    }
+}
+
+fn written(path: &Path) -> Result<(), OpenError> {
+    files::try_write(path).map_err(|source| OpenError { path: path.to_owned(), source })
+}
+
+/// Whether folders can be made here: the right to that is the right to make a file.
+fn filled(dir: &Path) -> Result<(), OpenError> {
+    check_folder(dir)?;
+    let file = dir.join(format!(".synwatch-{}", process::id()));
+    files::try_write(&file).map_err(|source| OpenError { path: dir.to_owned(), source })
+}
