@@ -46,7 +46,7 @@ type Hints = [Hint; BATCH];
 
 fn run(bencher: Bencher<'_, '_>, sources: Sources, prefetch: impl Fn(&Table, &[u64; BATCH]) -> Hints) {
     let limits = [limit(30, 10), limit(60, 60)];
-    let make = Make { marks: false, door: true, whole: false };
+    let make = Make { marks: false, door: true, whole: false, named: false };
     let Ok(table) = Table::made(make, &limits, MEMORY) else { return };
     let different = match sources {
         Sources::AThousand => 1000,

@@ -3,13 +3,14 @@
 //!
 //! `cargo test --manifest-path loom/Cargo.toml`
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
 use synwatch::engine::clock::Ticks;
-use synwatch::engine::counters::{Table, Ties};
+use synwatch::engine::counters::{Make, Table, Ties};
 use synwatch::engine::watch::Limit;
 
 /// Sources.
@@ -84,6 +85,55 @@ fn a_reader_gets_nothing_of_the_source_that_had_the_slot_before() {
     });
 }
 
+#[test]
+fn a_survey_counts_and_names_each_source_for_what_it_is() {
+    // B keeps its slot: it has an episode, and has come more often. C takes A's slot; then A takes it back.
+    model(Some(3), || {
+        let table = named_table(3);
+        (0..5).for_each(|_| record_named(&table, B, NOW));
+        flag(&table, B);
+        (1..=2).for_each(|n| record_named(&table, A, later(n)));
+        let reader = spawn(&table, |table| {
+            let looks = table.looks(0, NOW);
+            let seen = looks.map(|look| {
+                let name = table.holder(&look, |tag, address| (address == host(tag)).then_some(tag));
+                (look.tag, look.is_flagged, table.count(&look, 0, NOW), name)
+            });
+            seen.collect::<Vec<_>>()
+        });
+        record_named(&table, C, later(3));
+        record_named(&table, A, later(4));
+        for (tag, is_flagged, count, name) in reader.join().unwrap() {
+            let (flag, counts) = match tag {
+                A => (false, 0..=2),
+                B => (true, 3..=3),
+                C => (false, 0..=1),
+                _ => panic!("{tag} never came"),
+            };
+            assert_eq!(is_flagged, flag, "{tag}");
+            assert!(count.is_none_or(|count| counts.contains(&count)), "{tag}: {count:?}");
+            assert!(name.is_none_or(|name| name == tag), "{tag}: {name:?}");
+        }
+    });
+}
+
+#[test]
+fn a_survey_sees_all_that_a_source_did_before_it() {
+    model(None, || {
+        let table = named_table(4);
+        (0..2).for_each(|_| record_named(&table, A, NOW));
+        let reader = spawn(&table, |table| {
+            let look = table.look_for(A)?;
+            let name = table.holder(&look, |tag, address| (address == host(tag)).then_some(tag));
+            Some((table.count(&look, 0, NOW), name))
+        });
+        record_named(&table, A, later(1));
+        let (count, name) = reader.join().unwrap().unwrap();
+        assert!(matches!(count, Some(2..=3)), "{count:?}");
+        assert_eq!(name, Some(A));
+    });
+}
+
 /// Tries every order, or those in which a thread is preempted so often at most: where there are too many.
 fn model(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
@@ -96,6 +146,25 @@ fn model(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
 fn table(attempts: u16) -> Arc<Table> {
     let limit = Limit::new(attempts, Duration::from_secs(1));
     Arc::new(Table::new(&[limit], 0).expect("memory for one set"))
+}
+
+/// The same, where slots tell whose they are.
+fn named_table(attempts: u16) -> Arc<Table> {
+    let limit = Limit::new(attempts, Duration::from_secs(1));
+    let make = Make { marks: false, door: false, whole: false, named: true };
+    Arc::new(Table::made(make, &[limit], 0).expect("memory for one set"))
+}
+
+/// The address of a source, both halves of which differ from those of others.
+fn host(source: u64) -> IpAddr {
+    IpAddr::from((u128::from(source) << 64 | u128::from(source)).to_be_bytes())
+}
+
+fn record_named(table: &Table, source: u64, time: Ticks) {
+    let recorded = table.record(source, time, 25, &mut Ties::new(source));
+    if recorded.claimed.is_some() {
+        table.name_holder(recorded.slot, host(source));
+    }
 }
 
 fn record(table: &Table, source: u64, time: Ticks) {

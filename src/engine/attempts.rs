@@ -54,7 +54,9 @@ impl CounterStage {
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
             memo.set(number, taken.place());
             self.note_attempt(row, tag, pending);
-            self.note_taken(watch, &taken, by);
+            if let Some(slot) = self.note_taken(watch, &taken, by) {
+                table.name_holder(slot, parties.client.0);
+            }
             // The first one of a source meets no limit, or has a slot.
             let Taken::Recorded(recorded) = taken else { continue };
             let met = table.met(&recorded);

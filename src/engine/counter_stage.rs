@@ -25,7 +25,7 @@ use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::{self, Counts, Inferred, Syn};
 use crate::engine::copies::CaptureHandle;
-use crate::engine::counters::{Claim, Hint, Recorded, Taken, Ties};
+use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
 use crate::engine::stats::{Beat, Stats};
@@ -298,17 +298,21 @@ impl CounterStage {
         self.remember(counted, place, moved, waits);
     }
 
-    /// Counts how a place was taken. Networks and destinations that gave way are no sources lost.
+    /// Counts how a place was taken, and returns the slot if one was claimed. Networks and destinations that gave way
+    /// are no sources lost.
     #[inline]
-    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) {
-        let claimed = match taken {
-            Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => return,
-            Taken::Waits { evicted: true, .. } => None,
-            Taken::Recorded(Recorded { claimed, .. }) => *claimed,
+    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) -> Option<Slot> {
+        let (claimed, slot) = match taken {
+            Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => {
+                return None;
+            }
+            Taken::Waits { evicted: true, .. } => (None, None),
+            Taken::Recorded(Recorded { claimed, slot, .. }) => (*claimed, Some(*slot)),
         };
         self.stats.slots_claimed += u64::from(claimed.is_some());
         self.watches[watch].stats.slots_claimed += u64::from(claimed.is_some());
         self.note_evictions(watch, u64::from(claimed != Some(Claim::Free)), by);
+        slot
     }
 
     /// Counts so many that were forgotten although they were live.

@@ -135,13 +135,13 @@ impl Watching {
                     places,
                     &limits.sources,
                     share,
-                    Make { marks: false, door: true, whole: false },
+                    Make { marks: false, door: true, whole: false, named: true },
                 )?,
             ))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
         let places = places(&limits.sources, None);
-        let make = Make { marks: false, door: true, whole: false };
+        let make = Make { marks: false, door: true, whole: false, named: true };
         let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
         let mut tallies = vec![Tally { by: By::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
@@ -150,7 +150,7 @@ impl Watching {
             [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
         for (by, limit, memory) in groups {
             if limit.is_some() {
-                let make = Make { marks: true, door: true, whole: false };
+                let make = Make { marks: true, door: true, whole: false, named: false };
                 tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
                 place += 1;
             }
@@ -337,7 +337,7 @@ impl Counter {
     fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
         let table = Arc::new(Table::made(make, &own, memory)?);
-        let make = Make { marks: true, whole: true, ..make };
+        let make = Make { marks: true, whole: true, named: false, ..make };
         let proven = (!own.is_empty()).then(|| Table::made(make, &own, memory / PROVEN_SHARE).map(Arc::new));
         Ok(Self { table, proven: proven.transpose()?, limits: places, memory, baseline: None })
     }

@@ -239,7 +239,10 @@ impl CounterStage {
         let owner = Owner::outcome(key.watch, outcome, key.tag);
         let time = recorded.map_or(now.ticks, |recorded| recorded.time);
         self.volumes.note(owner, (time, settled.port), ConnSummary::default(), news.after, now.ticks);
-        self.note_taken(watch, &taken, By::Source);
+        if let Some(slot) = self.note_taken(watch, &taken, By::Source) {
+            let counter = self.watches[watch].outcome(outcome);
+            counter.iter().for_each(|counter| counter.table.name_holder(slot, parties.client.0));
+        }
         self.note_outcome(watch, outcome, key, now.ticks);
         // Of a source that has no slot, nothing is known.
         if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
@@ -247,7 +250,12 @@ impl CounterStage {
         }
         // Its attempts may be too far apart for each other, and its outcomes not: a slot can be flagged.
         let slot = |table: &Table, ties: &mut Ties| {
-            found.map(|(slot, _)| slot).or_else(|| table.let_in(key.tag, now.ticks, ties))
+            let admitted = || {
+                let slot = table.let_in(key.tag, now.ticks, ties)?;
+                table.name_holder(slot, parties.client.0);
+                Some(slot)
+            };
+            found.map(|(slot, _)| slot).or_else(admitted)
         };
         let watching = &self.watches[watch];
         let Some(counter) = watching.outcome(outcome) else { return };

@@ -9,6 +9,8 @@
 //!          └───────────────────────────────┘             └──────────────────────┘
 //! ```
 //!
+//! Where readers are to name sources, the address of each slot's source lies beside the sets (`holders.rs`).
+//!
 //! # Recording an attempt
 //!
 //! One thread records. It writes the new entry to the next place in the ring, then the slot's word, which counts it.
@@ -23,9 +25,10 @@
 //!
 //! - It never invents a limit hit and never misses one: every entry that is compared was written under the present claim
 //!   of the slot, and is the time of an attempt of its source.
-//! - Any number of threads may read meanwhile ([`Table::find`], [`Table::last`], [`Table::is_flagged`]). A reader takes
-//!   no lock and the writer does not wait for it. What it gets is of the source that it asked for: the generation of the
-//!   claim tells, in the slot's word and in each entry. A source that the reader does not find may have a slot by now.
+//! - Any number of threads may read meanwhile ([`Table::find`], [`Table::last`], [`Table::is_flagged`], `survey.rs`). A
+//!   reader takes no lock and the writer does not wait for it. What it gets is of the source that it asked for: the
+//!   generation of the claim tells, in the slot's word and in each entry. A source that the reader does not find may
+//!   have a slot by now.
 //! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
 //! - A source that waits at the door loses its first attempt when that has to give way, and nothing else.
 //! - Times that run backwards by a little count at the newest time of their source.
@@ -36,6 +39,7 @@ mod claim;
 mod door;
 mod fingerprints;
 mod hint;
+mod holders;
 mod marks;
 mod place;
 mod prefetch;
@@ -44,6 +48,7 @@ mod ring;
 mod settle;
 mod slot;
 mod sorted;
+mod survey;
 mod window;
 
 use std::time::Duration;
@@ -52,6 +57,7 @@ pub use claim::Ties;
 pub use hint::Hint;
 pub use place::{Found, Place};
 pub(crate) use record::{Recorded, Taken};
+pub use survey::Look;
 
 use crate::base::estimate::Mark;
 use crate::base::hash;
@@ -61,6 +67,7 @@ use crate::engine::outcome::Code;
 use crate::engine::watch::Limit;
 use door::Door;
 use fingerprints::Fingerprints;
+use holders::Holders;
 use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
@@ -78,6 +85,8 @@ pub struct Table {
     rings: Box<[AtomicU64]>,
     /// Whose attempts the entries of the rings are, where that is asked for.
     marks: Marks,
+    /// Whose the slots are, where that is asked for.
+    holders: Holders,
     /// Where sources wait for their second attempt.
     door: Option<Door>,
     /// Who has no slot, where sources that have none wait at the door: else nearly all have one.
@@ -102,6 +111,8 @@ pub struct Make {
     /// Whether a ring holds all N attempts of the largest limit, and not only the N-1 before the newest: so that what
     /// the newest ones meet can be asked later.
     pub whole: bool,
+    /// Whether it remembers the address of each slot's source, for readers.
+    pub named: bool,
 }
 
 /// A slot, as it was when an attempt was recorded or looked for.
@@ -163,7 +174,7 @@ impl Table {
     ///
     /// When there is not that much memory.
     pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
-        Self::made(Make { marks: false, door: false, whole: false }, limits, memory)
+        Self::made(Make { marks: false, door: false, whole: false, named: false }, limits, memory)
     }
 
     /// The same, made otherwise.
@@ -179,7 +190,8 @@ impl Table {
         let has_door = make.door && limits.iter().all(|limit| limit.attempts > 1);
         let (at_the_door, fingerprint) =
             if has_door { (memory / DOOR_SHARE, fingerprints::EACH) } else { (0, 0) };
-        let each = Self::set_size(ring, mark) + fingerprint;
+        let holders = if make.named { Holders::OF_SET } else { 0 };
+        let each = Self::set_size(ring, mark) + fingerprint + holders;
         let sets = ((memory - at_the_door) / each).clamp(1, u32::MAX as usize);
         let fingerprints = if has_door { sets } else { 0 };
         let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
@@ -188,6 +200,7 @@ impl Table {
             sets: zeroed(sets)?,
             rings: zeroed(entries)?,
             marks: Marks::new(if make.marks { entries } else { 0 })?,
+            holders: Holders::new(if make.named { sets } else { 0 })?,
             door: door.transpose()?,
             fingerprints: Fingerprints::new(fingerprints)?,
             ring,
@@ -216,6 +229,7 @@ impl Table {
     pub fn set(&self) -> (usize, usize) {
         let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
         let mut bytes = Self::set_size(self.ring, mark);
+        bytes += if self.holders.are_kept() { Holders::OF_SET } else { 0 };
         if self.door.is_some() {
             bytes += fingerprints::EACH;
             bytes += bytes.div_ceil(DOOR_SHARE - 1);
@@ -239,6 +253,12 @@ impl Table {
     #[must_use]
     pub fn slots(&self) -> usize {
         self.sets.len() * WAYS
+    }
+
+    /// Whether a slot's tag is that of the source with this hash.
+    #[must_use]
+    pub fn is_tag_of(tag: u64, hash: u64) -> bool {
+        tag == nonzero(hash)
     }
 
     /// The place of the source with this tag in its set, if it has a slot.

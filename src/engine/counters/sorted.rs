@@ -136,7 +136,7 @@ mod tests {
     use crate::engine::counters::Make;
     use crate::engine::watch::Limit;
 
-    const MAKE: Make = Make { marks: true, door: true, whole: true };
+    const MAKE: Make = Make { marks: true, door: true, whole: true, named: false };
     const TAG: u64 = 0x9e37_79b9_7f4a_7c15;
 
     fn table(limits: &[&str]) -> Table {

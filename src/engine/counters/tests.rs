@@ -6,7 +6,7 @@ use super::*;
 
 mod door;
 
-const MARKED: Make = Make { marks: true, door: false, whole: false };
+const MARKED: Make = Make { marks: true, door: false, whole: false, named: false };
 
 fn limit(attempts: u16, seconds: u64) -> Limit {
     Limit::new(attempts, Duration::from_secs(seconds))

@@ -16,7 +16,7 @@ fn behind_a_door(limits: &[Limit], sources: usize) -> Table {
 fn a_table_with_a_door_takes_no_more_memory_than_it_is_given_and_nearly_all_of_that() {
     for (memory, attempts) in [(1 << 20, 60), (8 << 20, 4096), (3_000_000, 3), (1_000_001, 2)] {
         for marks in [false, true] {
-            let make = Make { marks, door: true, whole: false };
+            let make = Make { marks, door: true, whole: false, named: false };
             let table = Table::made(make, &[limit(attempts, 10)], memory).unwrap();
             let marks = if marks { table.rings.len() * size_of::<Mark>() } else { 0 };
             let sets = table.sets.len() * (size_of::<Set>() + fingerprints::EACH);
