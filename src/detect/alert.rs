@@ -78,6 +78,8 @@ pub struct Alert {
     pub received: u64,
     /// The duration of the source's block, if it is blocked.
     pub blocked: Option<Duration>,
+    /// When that block ends.
+    pub block_ends: Option<Timestamp>,
     /// The duration of the block that a dry run would have made.
     pub would_block: Option<Duration>,
     /// When the third newest of the attempts began that a server answered with a SYN-ACK.

@@ -88,6 +88,7 @@ impl<S: Sink> Detector<S> {
             sent,
             received,
             blocked: None,
+            block_ends: None,
             would_block: None,
             answered: snapshot.answered,
             losses: snapshot.losses,

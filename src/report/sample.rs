@@ -60,6 +60,7 @@ pub(crate) fn start() -> Alert {
         sent: 0,
         received: 1400,
         blocked: None,
+        block_ends: None,
         would_block: None,
         answered: None,
         losses: Losses::default(),

@@ -89,6 +89,7 @@ impl Blocks {
         }
         if !around.iter().any(|(_, mark)| mark.is_answered) {
             alert.blocked = Some(time);
+            alert.block_ends = around.iter().map(|(_, mark)| mark.until).max();
         }
     }
 
@@ -173,6 +174,18 @@ mod tests {
         assert_eq!((blocks.active(at(59_000)), blocks.active(at(60_000))), (1, 0));
         blocks.remove(&source("192.0.2.0/24"));
         assert_eq!(said(&blocks, 1, None), (None, None));
+    }
+
+    #[test]
+    fn a_report_knows_when_the_last_block_around_its_source_ends() {
+        let blocks = Blocks::default();
+        blocks.add(source("192.0.2.0/24"), Reason::Found, (HOUR, Duration::from_secs(60)), at(0));
+        blocks.add(source("192.0.2.1/32"), Reason::Found, (HOUR, Duration::from_secs(50)), at(0));
+        for (seconds, ends) in [(0, Some(at(60_000))), (59, Some(at(60_000))), (60, None)] {
+            let mut alert = report("192.0.2.1/32", seconds);
+            blocks.mark(&mut alert);
+            assert_eq!(alert.block_ends, ends, "{seconds}");
+        }
     }
 
     #[test]
