@@ -13,6 +13,7 @@ mod usage;
 mod client;
 mod help;
 mod options;
+mod top;
 mod watch_options;
 mod located;
 
@@ -20,6 +21,7 @@ pub(crate) use client::Client;
 pub use located::Place;
 pub(crate) use located::{FilePlace, Located};
 pub use options::Cli;
+pub(crate) use top::TopCommand;
 pub(crate) use watch_options::WatchOptions;
 
 impl Cli {
@@ -47,7 +49,8 @@ impl Cli {
 /// completions.
 #[must_use]
 pub fn commands() -> Vec<Command> {
-    Client::command().get_subcommands().cloned().collect()
+    let top = TopCommand::command().name("top");
+    Client::command().get_subcommands().cloned().chain([top]).collect()
 }
 
 /// The options and the commands: for completions.

@@ -23,6 +23,7 @@ pub mod report;
 pub mod act;
 mod suggest;
 pub mod control;
+mod top;
 
 // What holds it together.
 pub mod cli;

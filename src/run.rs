@@ -1,14 +1,15 @@
 //! The program from its arguments to its exit code: parse, open, run, report.
 //!
 //! The first argument decides whether this process is the monitor, one of its helpers (`run/helpers.rs`), a command
-//! that asks the running service (`run/client.rs`), or the kernel's table in its stead (`run/firewall.rs`).
+//! that asks the running service (`run/client.rs`), or the kernel's table in its stead (`run/firewall.rs`), or the view
+//! of a run (`run/top.rs`).
 
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use crate::capture;
-use crate::cli::{Cli, Client, Stop};
+use crate::cli::{Cli, Client, Stop, TopCommand};
 use crate::config::{Input, Refused, Settings, UsageError};
 use crate::error::{Error, PrivilegeError};
 use crate::exit_code::ExitCode;
@@ -22,6 +23,7 @@ mod client;
 mod deep;
 mod firewall;
 mod helpers;
+mod top;
 
 /// Runs the program with these arguments, its name first.
 #[must_use]
@@ -32,6 +34,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match Client::read(arguments.iter().cloned()) {
         Ok(None) => {}
         Ok(Some(command)) => return run_client(&command),
+        Err(stop) => return show(&stop),
+    }
+    match TopCommand::read(arguments.iter().cloned()) {
+        Ok(None) => {}
+        Ok(Some(command)) => return top::run(&command),
         Err(stop) => return show(&stop),
     }
     match Cli::read(arguments) {

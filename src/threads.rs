@@ -3,7 +3,7 @@
 //! ```text
 //!   read-ahead ──Piece──▶ capture ──Event──▶ detector ──Alert──▶ sinks ──Alert──▶ actions
 //!      (replay)            │                                      ├── metrics (with --metrics): serves what a sink left
-//!                          │                                      ├── control (live, with --control): likewise
+//!                          │                                      ├── control (live, with --control, or for a view): likewise
 //!                          └────────Kept──▶ writer (with -w)      └──Case──▶ filer (with --report-dir)
 //! ```
 //!
@@ -11,7 +11,6 @@
 //! that no thread has them. The main thread then waits for the end, or reloads the configuration
 //! (`threads/reload.rs`).
 
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,23 +21,26 @@ use self::allowing::Allowing;
 use self::counting::{Capturing, Heeds};
 use self::memory::{memory, recent_attempts, tables};
 use self::outputs::{advice, control, exporter, sinks, suggestions};
-use self::reload::{Identities, Identity};
+use self::pacing::Pace;
+use self::reload::Identities;
+use self::sources::input;
+use self::view::View;
+use self::watched::{rules, watched};
 use crate::act::Scope;
 use crate::base::hash::Key;
 use crate::base::zone::Zone;
-use crate::capture::{self, Expression, Filter, LANES, Live, Opening, Progress, Replay};
-use crate::config::{Input, LiveSettings, Refused, ReplayInput, Settings};
+use crate::capture::{Expression, LANES, Live, Progress, Replay};
+use crate::config::{Input, Refused, Settings};
 use crate::control::{Hands, Server, Socket, State};
 use crate::detect::Detector;
 use crate::detect::{Sink, Sinks};
 use crate::engine::baseline::Budget;
 use crate::engine::conntrack;
 use crate::engine::episodes::Episodes;
-use crate::engine::event::{Rules, Watched};
 use crate::engine::stats::Stats;
-use crate::engine::watch::PortSet;
 use crate::engine::{Counting, Handoff, Parts};
 use crate::error::Error;
+use crate::exit_code::ExitCode;
 use crate::os::privileges::{self, Plan};
 use crate::os::service::{self, StatusText, Watchdog};
 use crate::os::signals::Signals;
@@ -53,15 +55,17 @@ mod allowing;
 mod counting;
 mod memory;
 mod outputs;
+mod pacing;
 mod reload;
+mod sources;
+mod view;
+mod watched;
+
+pub(crate) use sources::opening;
+pub(crate) use view::run_for_view;
 
 /// Maximum number of events in the detector's channel.
 const CHANNEL: usize = 4096;
-/// The first signature id: watches have consecutive ranges in their order. The number is in Suricata's range for local
-/// rules (1,000,000 to 1,999,999).
-const FIRST_SIGNATURE: u32 = 1_000_025;
-/// Signature ids for each watch: one for each kind of episode, and a reserve.
-const SIGNATURES: u32 = 10;
 
 /// The result of a run.
 #[derive(Debug, Clone)]
@@ -74,6 +78,8 @@ pub(crate) struct Outcome {
     pub actions: Vec<Delivered>,
     /// What people have done, in a live run.
     pub hands: Option<ActionCounts>,
+    /// What the view of the run returned, if there was one.
+    pub viewed: Option<ExitCode>,
 }
 
 /// Parses the current options and files again.
@@ -91,6 +97,17 @@ pub(crate) fn run(
     console: &Console,
     signals: &Signals,
 ) -> Result<Outcome, Error> {
+    start(settings, again, console, signals, None)
+}
+
+/// The same, beside a view if there is one.
+fn start(
+    settings: &Settings,
+    again: Option<Again<'_>>,
+    console: &Console,
+    signals: &Signals,
+    view: Option<View>,
+) -> Result<Outcome, Error> {
     let interfaces = Interfaces::default();
     // Before anything is open that commands would inherit.
     let user = privileges::user(settings)?;
@@ -105,26 +122,31 @@ pub(crate) fn run(
                 key: Key::random().with_nat64(settings.nat64),
                 user,
                 actions,
+                view,
             };
             run.run(Packets::Live(Box::new(source)), settings, again, console, signals, interfaces)
         }
         Input::Replay(files) => {
             let expression =
                 settings.expression.as_ref().map(|text| Expression::new(&text.value)).transpose()?;
-            let progress = Progress::stderr();
+            let progress = if view.is_some() { Progress::none() } else { Progress::stderr() };
             console.attach(progress.bar());
             let files: Vec<_> = files.iter().map(input).collect();
             let source = Replay::open(&files, &interfaces, signals.stop(), progress)?;
             let key = source.key().with_nat64(settings.nat64);
-            let run = Run { lanes: LANES, is_live: false, expression, key, user, actions };
+            let run = Run { lanes: LANES, is_live: false, expression, key, user, actions, view };
             let outcome =
                 run.run(Packets::Replay(Box::new(source)), settings, again, console, signals, interfaces);
             console.detach();
             outcome
         }
-        Input::ListInterfaces | Input::Nothing => {
-            Ok(Outcome { stats: Stats::default(), failures: 0, actions: Vec::new(), hands: None })
-        }
+        Input::ListInterfaces | Input::Nothing => Ok(Outcome {
+            stats: Stats::default(),
+            failures: 0,
+            actions: Vec::new(),
+            hands: None,
+            viewed: None,
+        }),
     }
 }
 
@@ -143,6 +165,7 @@ struct Run {
     /// The user to become, if any.
     user: Option<String>,
     actions: Actions,
+    view: Option<View>,
 }
 
 impl Run {
@@ -165,6 +188,7 @@ impl Run {
         let deliveries = self.actions.deliveries();
         // Reports make no sense while limits are still to be chosen.
         let opened = match settings.suggest {
+            _ if self.view.is_some() => Ok((None, Sinks::default())),
             true => advice(settings, zone.clone()).map(|advice| (Some(advice), Sinks::default())),
             false => {
                 let syslog = counts.syslog.clone();
@@ -192,14 +216,12 @@ impl Run {
             sinks.push(metrics);
             (exporter, page)
         });
-        let state = State::new(
-            interfaces.clone(),
-            actions.blocks(),
-            deliveries.clone(),
-            socket.as_ref().map(Socket::wake),
-        );
+        let wake = self.view.as_ref().map(View::wake).or(socket.as_ref().map(Socket::wake));
+        let speed = self.view.as_ref().and_then(|view| view.own.speed.clone());
+        let state = State::new(interfaces.clone(), actions.blocks(), deliveries.clone(), wake, speed);
+        let pace = self.view.as_ref().and_then(|view| Some((Pace::new(&view.own, &state)?, zone.clone())));
         let subject = format!("capturing on {}", interface_names(settings));
-        if self.is_live {
+        if self.is_live || self.view.is_some() {
             sinks.push(state.feed());
             // After the feed, whose state it shows.
             if let Some(status) = StatusText::from_environment(subject.clone(), state.clone()) {
@@ -269,8 +291,11 @@ impl Run {
             spawn("metrics", serve).map(|thread| (thread, stop))
         });
         let metrics = metrics.transpose()?;
-        let control = socket.map(|socket| {
-            let server = Server::new(socket, state.clone(), zone, hands);
+        let (server, view) = match self.view {
+            Some(view) => view.start(&state, zone).map(|(server, view)| (Some(server), Some(view)))?,
+            None => (socket.map(|socket| Server::new(socket, state.clone(), zone, hands)), None),
+        };
+        let control = server.map(|server| {
             let stop = server.stop();
             spawn("control", move || server.run()).map(|thread| (thread, stop))
         });
@@ -287,7 +312,7 @@ impl Run {
         };
         let capturing = match packets {
             Packets::Live(source) => Capturing::live(*source, counting, heeds)?,
-            Packets::Replay(source) => Capturing::replay(*source, counting, heeds)?,
+            Packets::Replay(source) => Capturing::replay(*source, counting, heeds, pace)?,
         };
 
         if is_live {
@@ -327,7 +352,8 @@ impl Run {
                 memory: settings.memory,
             });
         }
-        Ok(Outcome { stats, failures, actions: deliveries.now(), hands: is_live.then_some(counts) })
+        let (actions, hands) = (deliveries.now(), is_live.then_some(counts));
+        Ok(Outcome { stats, failures, actions, hands, viewed: view.map(join) })
     }
 }
 
@@ -351,55 +377,5 @@ fn interface_names(settings: &Settings) -> String {
     match &settings.input {
         Input::Live(live) => live.interfaces.join(", "),
         Input::Replay(_) | Input::ListInterfaces | Input::Nothing => String::new(),
-    }
-}
-
-fn rules(settings: &Settings) -> Rules {
-    Rules {
-        update: settings.update,
-        max_episodes: settings.max_episodes,
-        stats_interval: settings.stats_interval,
-        is_live: matches!(settings.input, Input::Live(_)),
-    }
-}
-
-fn watched(settings: &Settings, identities: &[Identity]) -> Vec<Watched> {
-    let watches = settings.watches.iter().zip(identities);
-    watches
-        .map(|(watch, identity)| Watched {
-            number: identity.number,
-            name: Arc::clone(&watch.name),
-            signature: FIRST_SIGNATURE + SIGNATURES * identity.signature,
-            limits: watch.limits.iter().collect(),
-            quiet_time: watch.quiet_time,
-        })
-        .collect()
-}
-
-/// How a run with these settings opens its interfaces.
-pub(crate) fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
-    Opening {
-        snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),
-        buffer: i32::try_from(live.buffer.0).unwrap_or(i32::MAX),
-        promisc: live.promisc,
-        read_timeout: live.read_timeout,
-        filter: filter(settings),
-    }
-}
-
-/// The packets that any of the watches may count.
-fn filter(settings: &Settings) -> Filter {
-    let ports = PortSet::union(settings.watches.iter().map(|watch| &watch.ports));
-    Filter {
-        ports: if ports.is_any() { Vec::new() } else { ports.ranges().collect() },
-        tunnels: settings.tunnels.udp_ports(),
-        expression: settings.expression.as_ref().map(|text| text.value.clone()),
-    }
-}
-
-fn input(file: &ReplayInput) -> capture::Input {
-    match file {
-        ReplayInput::Stdin => capture::Input::Stdin,
-        ReplayInput::File(path) => capture::Input::Path(path.clone()),
     }
 }

@@ -34,6 +34,9 @@ _synwatch() {
             synwatch,status)
                 cmd="synwatch__subcmd__status"
                 ;;
+            synwatch,top)
+                cmd="synwatch__subcmd__top"
+                ;;
             synwatch,unallow)
                 cmd="synwatch__subcmd__unallow"
                 ;;
@@ -47,7 +50,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --syslog-notify --exec --exec-timeout --exec-notify --webhook --webhook-notify --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --deep --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow"
+            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --syslog-notify --exec --exec-timeout --exec-notify --webhook --webhook-notify --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --deep --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow top"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -362,6 +365,60 @@ _synwatch() {
             fi
             case "${prev}" in
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synwatch__subcmd__top)
+            opts="-i -r -p -l --socket --interface --read --speed --ports --limit --once --json"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ports)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -93,6 +93,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -a "unblock" -d 'Unblock
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "allow" -d 'Allows a network or an address: it is not reported, and unblocked'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "allowed" -d 'Lists what was allowed by synwatch allow'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "unallow" -d 'Takes back what was allowed by synwatch allow'
+complete -c synwatch -n "__fish_synwatch_needs_command" -a "top" -d 'Shows the sources closest to a limit and the open episodes, live'
 complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
@@ -113,3 +114,11 @@ complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l socket -d 
 complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l socket -d 'The socket of the service' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s i -l interface -d 'Capture on this interface, instead (repeatable; needs root)' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s r -l read -d 'Replay this capture file, instead (repeatable)' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l speed -d 'How many times as fast as its packets came a replay goes on, or "max"' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s p -l ports -d 'With --interface or --read: the ports to watch, as for synwatch itself' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s l -l limit -d 'With --interface or --read: a limit, as for synwatch itself (repeatable)' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l once -d 'Print one picture and exit, of a replay the state at its last packet'
+complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l json -d 'With --once: print it as one line of JSON'

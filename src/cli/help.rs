@@ -87,6 +87,9 @@ Examples:
   See how the running service stands, and which episodes are open:
       synwatch status
       synwatch episodes --json
+  See which sources are closest to a limit, now or at the end of a capture:
+      synwatch top --once
+      synwatch top -r monday.pcap --once --json
   Keep evidence of each episode, for the provider of its source:
       synwatch -i eth0 --report-dir /var/lib/synwatch --report-from abuse@example.org
   List the sources and their attempts by means of jq:

@@ -358,7 +358,7 @@ pub struct Cli {
 
     /// Socket where clients ask how the service stands, and change what it blocks, or "off"
     ///
-    /// For synwatch status, blocked, allow and the like. Root and members of the group synwatch can connect and read; root
+    /// For synwatch status, top, blocked, allow and the like. Root and members of the group synwatch can connect and read; root
     /// alone can change something. By default there is none where its folder is not there: systemd makes it. Live only.
     #[arg(long, value_name = "PATH", default_value = crate::control::PATH, help_heading = SERVICE, hide_short_help = true)]
     pub control: Located,

@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::records::Told;
 use super::request::{Form, Refusal, VERSION};
+use super::snapshot::TopSnapshot;
 use super::status::Status;
 use crate::base::zone::Zone;
 use crate::detect::OpenEpisodes;
@@ -42,6 +43,11 @@ pub(super) fn told(name: &str, told: &Told, form: Form) -> Vec<u8> {
             vec![b'\n']
         }
     }
+}
+
+/// The answer to `top`.
+pub(super) fn top(snapshot: &TopSnapshot) -> Vec<u8> {
+    ok("top", snapshot, None)
 }
 
 /// The answer to what cannot be answered.

@@ -18,7 +18,7 @@ use crate::report::Escaped;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Maximum length of an answer, in bytes: some times that of the longest.
-const MOST_BYTES: u64 = 16 << 20;
+pub(super) const MOST_BYTES: u64 = 16 << 20;
 
 /// An answer, as lines for standard output.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub(crate) enum AskError {
     /// There is no socket, or nothing listens at it.
     #[error("no synwatch listens at {0}: start it, or name its socket with --socket")]
     NoService(String),
+    /// The same, for what shows a capture of its own as well.
+    #[error("no synwatch listens at {0}: start it, or: synwatch top -i eth0")]
+    NothingToShow(String),
     /// The socket's permissions.
     #[error("cannot connect to {0}: permission denied (ask as root, or as a member of the socket's group)")]
     Denied(String),
@@ -67,19 +70,26 @@ type Refused = Option<(String, String)>;
 /// None listens there, it may not be asked, or does not answer.
 pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, AskError> {
     let shown = || Escaped::message(&path.to_string_lossy()).to_string();
-    let answer = talk(path, &request.line()).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AskError::NoService(shown()),
-        io::ErrorKind::PermissionDenied => AskError::Denied(shown()),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::Silent(shown()),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            AskError::Ended(shown())
-        }
-        _ => AskError::System(shown(), error),
-    })?;
+    let answer = talk(path, &request.line()).map_err(|error| AskError::new(shown(), error))?;
     read(&answer, request).map_err(|refused| match refused {
         Some((error, code)) => AskError::Refused(shown(), Escaped::message(&error).to_string(), code),
         None => AskError::Strange(shown()),
     })
+}
+
+impl AskError {
+    /// What the system says of a connection to the synwatch at this path.
+    pub(super) fn new(path: String, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::NoService(path),
+            io::ErrorKind::PermissionDenied => Self::Denied(path),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::Silent(path),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                Self::Ended(path)
+            }
+            _ => Self::System(path, error),
+        }
+    }
 }
 
 /// Sends a line, and returns the line that comes back.

@@ -11,9 +11,13 @@ use rustix::event::PollFlags;
 use super::answer;
 use super::hands::{Hands, Pending, person};
 use super::records;
-use super::request::{Form, MOST_BYTES, Refusal, Request, Topic};
+use super::request::{Form, MOST_BYTES, Refusal, Request, Top, Topic};
+use super::snapshot::TopSnapshot;
 use super::state::State;
 use super::status::Status;
+use super::surveyor::Surveyor;
+use super::top;
+use super::viewing::Viewing;
 use crate::act::Person;
 use crate::base::zone::Zone;
 use crate::capture;
@@ -41,6 +45,7 @@ pub(super) struct Sources {
     pub(super) hands: Hands,
     /// Ends the control thread's wait when an answer has come.
     pub(super) wake: Arc<OwnedFd>,
+    pub(super) surveyor: Surveyor,
 }
 
 /// A connected client.
@@ -55,6 +60,8 @@ pub(super) struct Client {
     written: usize,
     /// An answer that waits for another thread.
     waiting: Option<Waiting>,
+    /// What it sees of `top`, and when.
+    viewing: Option<Viewing>,
     /// When the line or answer that has begun must be done.
     deadline: Option<Instant>,
     rests_until: Instant,
@@ -95,17 +102,24 @@ impl Client {
             output: Vec::new(),
             written: 0,
             waiting: None,
+            viewing: None,
             deadline: None,
             rests_until: now,
             has_ended: false,
         }
     }
 
+    /// A client that wants to see snapshots, and need not ask.
+    pub(super) fn viewing(stream: UnixStream, wanted: Top, state: &State, now: Instant) -> Self {
+        let viewing = Some(Viewing::new(wanted, state.ask_for_episodes(), now));
+        Self { viewing, ..Self::new(stream, now) }
+    }
+
     /// What to wait for: nothing more is read from a client before it has read its answer.
     pub(super) fn events(&self, now: Instant) -> PollFlags {
         match () {
             () if !self.output.is_empty() => PollFlags::OUT,
-            () if self.waiting.is_some() || self.rests_until > now || self.has_ended => PollFlags::empty(),
+            () if self.is_waiting() || self.rests_until > now || self.has_ended => PollFlags::empty(),
             () => PollFlags::IN,
         }
     }
@@ -113,7 +127,8 @@ impl Client {
     /// When to look at it although nothing happens.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let rested = Some(self.rests_until).filter(|until| *until > now);
-        self.deadline.into_iter().chain(rested).min()
+        let viewing = self.viewing.as_ref().map(Viewing::due).filter(|due| *due > now);
+        self.deadline.into_iter().chain(rested).chain(viewing).min()
     }
 
     /// Does what can be done now. Returns whether the client stays.
@@ -129,13 +144,16 @@ impl Client {
             return Err(Gone);
         }
         self.answer_waiting(now, sources);
-        if self.output.is_empty() && self.waiting.is_none() && self.rests_until <= now {
+        if self.output.is_empty() && !self.is_waiting() && self.rests_until <= now {
             self.answer_next(now, sources);
+        }
+        if self.output.is_empty() && self.waiting.is_none() {
+            self.answer_viewing(now, sources);
         }
         if !self.output.is_empty() {
             self.write(now)?;
         }
-        let is_idle = self.output.is_empty() && self.waiting.is_none();
+        let is_idle = self.output.is_empty() && self.waiting.is_none() && self.viewing.is_none();
         let is_done = self.has_ended && is_idle && self.input.is_empty();
         let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
         if is_done || is_late { Err(Gone) } else { Ok(()) }
@@ -188,18 +206,56 @@ impl Client {
         now: Instant,
         sources: &mut Sources,
     ) -> Result<Option<Waiting>, Refusal> {
-        let Sources { state, zone, hands, wake } = sources;
+        let Sources { state, zone, hands, wake, .. } = sources;
         let awaited = match topic {
             Topic::Status => {
                 self.output = answer::status(&Status::new(state, zone, now), *form);
                 return Ok(None);
             }
             Topic::Episodes => Awaited::Picture(state.ask_for_episodes()),
+            Topic::Top(wanted) => {
+                self.viewing = Some(Viewing::new(*wanted, state.ask_for_episodes(), now));
+                return Ok(None);
+            }
             Topic::Blocked => Awaited::Hands(hands.list_blocked(wake)?),
             Topic::Allowed => Awaited::Hands(hands.list_allowed(wake)?),
             Topic::Change(change) => Awaited::Hands(hands.change(change, self.person, wake)?),
         };
         Ok(Some(Waiting { form: *form, topic: topic.name(), awaited }))
+    }
+
+    /// Whether a request has to be answered before the next one is read.
+    fn is_waiting(&self) -> bool {
+        self.waiting.is_some() || self.viewing.as_ref().is_some_and(Viewing::is_single)
+    }
+
+    /// Answers with the next snapshot, if it is due and there is one.
+    fn answer_viewing(&mut self, now: Instant, sources: &mut Sources) {
+        let Some(viewing) = &mut self.viewing else { return };
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+        let seen = viewing.see(now, is_late, sources);
+        if !viewing.waits_for_detector() {
+            self.deadline = None;
+        }
+        let Some(seen) = seen else { return };
+        self.output = match seen {
+            Ok(top) => answer::top(&top),
+            Err(refusal) => answer::refusal(&refusal),
+        };
+        self.deadline = Some(now + PATIENCE);
+        if viewing.is_over() {
+            self.viewing = None;
+        }
+    }
+
+    /// Ends the connection: with the last snapshot, if it sees snapshots.
+    pub(super) fn finish(mut self, last: &TopSnapshot) {
+        let Some(viewing) = self.viewing.filter(|viewing| !viewing.is_over()) else { return };
+        self.output.extend(answer::top(&top::cut(last, viewing.wanted())));
+        // A client that has gone reads nothing.
+        let _ = self.stream.set_nonblocking(false);
+        let _ = self.stream.set_write_timeout(Some(PATIENCE));
+        let _ = self.stream.write_all(&self.output[self.written..]);
     }
 
     /// Answers the request that waits, if the other thread has given its part or has taken too long.
@@ -252,7 +308,7 @@ impl Awaited {
     fn timeout(&self) -> Refusal {
         let seconds = PATIENCE.as_secs();
         let error = match self {
-            Self::Picture(_) => format!("the detector has not answered for {seconds} s"),
+            Self::Picture(_) => return Refusal::no_detector(PATIENCE),
             Self::Hands(_) => format!(
                 "no answer for {seconds} s, as the firewall or another thread is busy: a change may be made yet \
                  (synwatch blocked and synwatch allowed show it)"

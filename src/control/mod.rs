@@ -19,14 +19,21 @@ mod ask;
 mod change;
 mod client;
 mod hands;
+mod history;
 mod records;
 pub mod request;
 mod server;
 mod snapshot;
 mod socket;
+mod speed;
 mod state;
 mod status;
 mod store;
+mod subscription;
+mod survey;
+mod surveyor;
+mod top;
+mod viewing;
 
 pub(crate) use allowances::{AllowAsked, AllowDone, AllowWish, Allowance, Allowances, MOST_ASKED};
 pub(crate) use ask::{AskError, Reply, ask};
@@ -34,12 +41,14 @@ pub use change::Change;
 pub(crate) use change::{allow_time, block_time, reason};
 pub(crate) use hands::Hands;
 pub(crate) use records::{BlockRecord, TargetRecord, unblocked_lines};
-pub(crate) use request::{Form, Request, Topic};
+pub(crate) use request::{Form, Request, Top, Topic};
 pub(crate) use server::Server;
 pub use snapshot::{OutcomeShare, TopEpisode, TopLimit, TopSnapshot, TopSource, TopWatch};
-pub(crate) use socket::{Socket, Unbound};
+pub(crate) use socket::{Socket, Unbound, wake};
+pub(crate) use speed::Speed;
 pub(crate) use state::State;
 pub(crate) use store::{FOLDER, Store};
+pub(crate) use subscription::{OwnRun, Subscription};
 
 /// The socket of the service. systemd makes its folder (`RuntimeDirectory=`).
 pub(crate) const PATH: &str = "/run/synwatch/control";

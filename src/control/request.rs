@@ -2,9 +2,13 @@
 //!
 //! `{"v":1,"do":"status"}`. Keys that are not known are ignored; the version changes when that would mislead.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+
+use crate::base::units::{self, Span};
 
 /// The version of the protocol.
 pub const VERSION: u64 = 1;
@@ -40,6 +44,49 @@ pub enum Topic {
     Allowed,
     /// To change something.
     Change(Change),
+    /// The sources closest to a limit, with the open episodes.
+    Top(Top),
+}
+
+/// How many sources and episodes are wanted, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top {
+    /// The most sources of each watch, and the most episodes.
+    pub limit: u16,
+    /// A snapshot each time that this has passed, until the client leaves; `None` is one snapshot.
+    pub every: Option<Duration>,
+}
+
+impl Default for Top {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Top {
+    const DEFAULT: Self = Self { limit: 50, every: None };
+    /// The most that can be asked for.
+    pub const MOST: u16 = 500;
+    /// The shortest and the longest time between two snapshots.
+    pub const EVERY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+    fn new(limit: Option<u64>, every: Option<&str>) -> Result<Self, Refusal> {
+        let refused = |error: String| Refusal { code: "value", error };
+        let limit = limit.map(|limit| {
+            let known = u16::try_from(limit).ok().filter(|limit| (1..=Self::MOST).contains(limit));
+            known.ok_or_else(|| refused(format!("limit {limit}: not from 1 to {}", Self::MOST)))
+        });
+        let every = every.map(|text| {
+            let (shortest, longest) = Self::EVERY;
+            let time = units::duration(text);
+            let time =
+                time.map_err(|cause| refused(format!("every {:?}: {}", cut(text), cut(&cause.to_string()))))?;
+            let is_within = (shortest..=longest).contains(&time);
+            let wrong = || format!("every {:?}: not from {} to {}", cut(text), Span(shortest), Span(longest));
+            is_within.then_some(time).ok_or_else(|| refused(wrong()))
+        });
+        Ok(Self { limit: limit.transpose()?.unwrap_or(Self::DEFAULT.limit), every: every.transpose()? })
+    }
 }
 
 /// How an answer is written.
@@ -76,6 +123,10 @@ pub(super) struct Raw {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<String>,
     form: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every: Option<String>,
 }
 
 impl Request {
@@ -104,6 +155,13 @@ impl Request {
         let form = form.ok_or_else(|| {
             unknown("form", raw.form.as_deref().unwrap_or_default(), &Form::ALL.map(Form::name))
         })?;
+        let topic = match topic {
+            Topic::Top(_) => Topic::Top(Top::new(raw.limit, raw.every.as_deref())?),
+            other => other,
+        };
+        if form == Form::Text && matches!(topic, Topic::Top(_)) {
+            return Err(unknown("form", form.name(), &[Form::Json.name()]));
+        }
         Ok(Self { topic, form })
     }
 
@@ -112,8 +170,13 @@ impl Request {
     pub fn line(&self) -> String {
         let (topic, form) = (self.topic.name().to_owned(), Some(self.form.name().to_owned()));
         let mut raw = Raw { v: VERSION, topic, form, ..Raw::default() };
-        if let Topic::Change(change) = &self.topic {
-            change.fill(&mut raw);
+        match &self.topic {
+            Topic::Change(change) => change.fill(&mut raw),
+            Topic::Top(Top { limit, every }) => {
+                raw.limit = Some((*limit).into());
+                raw.every = every.map(|every| Span(every).to_string());
+            }
+            Topic::Status | Topic::Episodes | Topic::Blocked | Topic::Allowed => {}
         }
         // All of it has a form in JSON.
         serde_json::to_string(&raw).unwrap_or_default() + "\n"
@@ -122,7 +185,8 @@ impl Request {
 
 impl Topic {
     /// What can be asked without a change.
-    const READ: [Self; 4] = [Self::Status, Self::Episodes, Self::Blocked, Self::Allowed];
+    const READ: [Self; 5] =
+        [Self::Status, Self::Episodes, Self::Blocked, Self::Allowed, Self::Top(Top::DEFAULT)];
 
     /// Its name in a request, and of its part of the answer.
     #[must_use]
@@ -132,6 +196,7 @@ impl Topic {
             Self::Episodes => "episodes",
             Self::Blocked => "blocked",
             Self::Allowed => "allowed",
+            Self::Top(_) => "top",
             Self::Change(change) => change.name(),
         }
     }
@@ -153,6 +218,12 @@ impl Form {
 }
 
 impl Refusal {
+    /// Of one for which the detector should do something, and has not for so long.
+    pub(super) fn no_detector(time: Duration) -> Self {
+        let error = format!("the detector has not answered for {} s", time.as_secs());
+        Self { code: "timeout", error }
+    }
+
     /// Of a request that is longer than [`MOST_BYTES`].
     pub(super) fn too_long() -> Self {
         Self { code: "too-long", error: format!("a request has {MOST_BYTES} bytes at most") }
@@ -172,6 +243,35 @@ pub(super) fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn top_says_how_much_and_how_often() {
+        let most = Duration::from_secs(60);
+        for (rest, limit, every) in [
+            ("", 50, None),
+            (r#","limit":1,"every":"500ms""#, 1, Some(Duration::from_millis(500))),
+            (r#","limit":500,"every":"1m""#, 500, Some(most)),
+            (r#","limit":null,"every":null"#, 50, None),
+        ] {
+            let line = format!(r#"{{"v":1,"do":"top"{rest}}}"#);
+            let request = Request { topic: Topic::Top(Top { limit, every }), form: Form::Json };
+            assert_eq!(Request::parse(line.as_bytes()).as_ref(), Ok(&request), "{line}");
+            assert_eq!(Request::parse(request.line().as_bytes()), Ok(request));
+        }
+        let refused =
+            |rest: &str| Request::parse(format!(r#"{{"v":1,"do":"top",{rest}}}"#).as_bytes()).unwrap_err();
+        for (rest, code, error) in [
+            (r#""limit":0"#, "value", "limit 0: not from 1 to 500"),
+            (r#""limit":501"#, "value", "limit 501: not from 1 to 500"),
+            (r#""every":"499ms""#, "value", "every \"499ms\": not from 500ms to 1m"),
+            (r#""every":"61s""#, "value", "every \"61s\": not from 500ms to 1m"),
+            (r#""form":"text""#, "unknown", "form \"text\": not one of json"),
+        ] {
+            assert_eq!(refused(rest), Refusal { code, error: error.to_owned() });
+        }
+        assert_eq!(refused(r#""every":"soon""#).code, "value");
+        assert_eq!(refused(r#""limit":-1"#).code, "malformed");
+    }
 
     fn code(line: &str) -> &'static str {
         Request::parse(line.as_bytes()).unwrap_err().code

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,9 +13,10 @@ use rustix::io::Errno;
 use super::answer;
 use super::client::{Client, Sources};
 use super::hands::Hands;
-use super::request::Refusal;
+use super::request::{Refusal, Top};
 use super::socket::Socket;
 use super::state::State;
+use super::surveyor::Surveyor;
 use crate::base::zone::Zone;
 
 /// Maximum number of clients. Another one is told so and sent away.
@@ -26,9 +28,10 @@ const ACCEPT_REST: Duration = Duration::from_millis(10);
 /// Delay after the system had no resources for another connection.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Serves the clients of a socket.
+/// Serves the clients of a socket, or one that is there from the start.
 pub(crate) struct Server {
-    socket: Socket,
+    socket: Option<Socket>,
+    wake: Arc<OwnedFd>,
     sources: Sources,
     clients: Vec<Client>,
     accepts_from: Instant,
@@ -47,21 +50,47 @@ impl Server {
     /// Serves what is left in `state`, with times in `zone`. Changes go to `hands`.
     pub(crate) fn new(socket: Socket, state: State, zone: Zone, hands: Hands) -> Self {
         let wake = socket.wake();
+        Self { socket: Some(socket), ..Self::without_clients(wake, state, zone, hands) }
+    }
+
+    /// Serves the other end of this stream, which wants to see snapshots and can change nothing. `wake` ends the server's
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// The system says why.
+    pub(crate) fn of_stream(
+        stream: UnixStream,
+        wanted: Top,
+        wake: Arc<OwnedFd>,
+        state: State,
+        zone: Zone,
+    ) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let clients = vec![Client::viewing(stream, wanted, &state, Instant::now())];
+        Ok(Self { clients, ..Self::without_clients(wake, state, zone, Hands::default()) })
+    }
+
+    fn without_clients(wake: Arc<OwnedFd>, state: State, zone: Zone, hands: Hands) -> Self {
+        let now = Instant::now();
+        let (sources, surveyor) = (Arc::clone(&wake), Surveyor::new(now));
         Self {
-            socket,
-            sources: Sources { state, zone, hands, wake },
+            socket: None,
+            wake,
+            sources: Sources { state, zone, hands, wake: sources, surveyor },
             clients: Vec::new(),
-            accepts_from: Instant::now(),
+            accepts_from: now,
             stopped: Arc::default(),
         }
     }
 
     /// Ends [`Server::run`].
     pub(crate) fn stop(&self) -> Stop {
-        Stop { wake: self.socket.wake(), stopped: Arc::clone(&self.stopped) }
+        Stop { wake: Arc::clone(&self.wake), stopped: Arc::clone(&self.stopped) }
     }
 
-    /// Serves until it is stopped, then removes the socket. Clients that are still connected read an end.
+    /// Serves until it is stopped, then removes the socket. Clients that are still connected read an end, behind the
+    /// state at the last packet of a replay.
     pub(crate) fn run(mut self) {
         while !self.stopped.load(Ordering::Relaxed) {
             if let Err(error) = self.turn() {
@@ -69,7 +98,10 @@ impl Server {
                 break;
             }
         }
-        self.socket.remove();
+        if let Some(last) = self.sources.state.last() {
+            self.clients.into_iter().for_each(|client| client.finish(&last));
+        }
+        self.socket.iter().for_each(Socket::remove);
     }
 
     /// Waits until there is something to do, and does it.
@@ -79,12 +111,13 @@ impl Server {
         let [woken, arrived, of_clients @ ..] = &*happened else { return Ok(()) };
         if !woken.is_empty() {
             // Clears the count, whatever it is. Each client that waits looks for the detector's part below.
-            let _ = rustix::io::read(&*self.socket.wake, &mut [0; 8]);
+            let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         }
         let mut of_clients = of_clients.iter().copied();
         self.clients.retain_mut(|client| {
             client.attend(of_clients.next().unwrap_or(PollFlags::empty()), now, &mut self.sources)
         });
+        self.sources.surveyor.work(&self.sources.state, now);
         if !arrived.is_empty() {
             self.accept(now);
         }
@@ -95,12 +128,15 @@ impl Server {
     fn wait(&self, now: Instant) -> io::Result<Vec<PollFlags>> {
         let accepting = Some(self.accepts_from).filter(|from| *from > now);
         let arrivals = if accepting.is_some() { PollFlags::empty() } else { PollFlags::IN };
-        let mut events = vec![
-            PollFd::new(&*self.socket.wake, PollFlags::IN),
-            PollFd::new(&self.socket.listener, arrivals),
-        ];
+        let mut events = vec![PollFd::new(&*self.wake, PollFlags::IN)];
+        // Without a socket nobody arrives.
+        events.push(match &self.socket {
+            Some(socket) => PollFd::new(&socket.listener, arrivals),
+            None => PollFd::new(&*self.wake, PollFlags::empty()),
+        });
         events.extend(self.clients.iter().map(|client| PollFd::new(client, client.events(now))));
-        let due = self.clients.iter().filter_map(|client| client.due(now)).chain(accepting).min();
+        let due = self.clients.iter().filter_map(|client| client.due(now)).chain(accepting);
+        let due = due.chain(self.sources.surveyor.due(now)).min();
         let left = due.map(|due| Timespec::try_from(due.saturating_duration_since(now)).unwrap_or_default());
         match poll(&mut events, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(events.iter().map(PollFd::revents).collect()),
@@ -109,7 +145,8 @@ impl Server {
     }
 
     fn accept(&mut self, now: Instant) {
-        match self.socket.listener.accept().and_then(|(stream, _)| {
+        let Some(socket) = &self.socket else { return };
+        match socket.listener.accept().and_then(|(stream, _)| {
             stream.set_nonblocking(true)?;
             Ok(stream)
         }) {

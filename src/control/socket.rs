@@ -65,8 +65,7 @@ impl Socket {
             // A user who may not do that, as that of the service, is in that group already.
             let _ = lchown(path, None, Some(group.gid.as_raw()));
         }
-        let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(io::Error::from)?;
-        Ok(Self { listener, wake: Arc::new(wake), id: id(path)?, path: path.to_owned() })
+        Ok(Self { listener, wake: wake()?, id: id(path)?, path: path.to_owned() })
     }
 
     /// Checks what [`Socket::bind`] would find, and changes nothing.
@@ -95,6 +94,16 @@ impl Socket {
             }
         }
     }
+}
+
+/// What ends the wait of the thread that serves.
+///
+/// # Errors
+///
+/// The system says why.
+pub(crate) fn wake() -> io::Result<Arc<OwnedFd>> {
+    let wake = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(io::Error::from)?;
+    Ok(Arc::new(wake))
 }
 
 /// Connects without waiting: a queue that is full is an error ([`io::ErrorKind::WouldBlock`]).

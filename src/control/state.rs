@@ -1,14 +1,23 @@
 //! What the threads of a run leave for the control thread.
 
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::history::History;
+use super::snapshot::TopSnapshot;
+use super::speed::Speed;
+use super::surveyor::Found;
+use super::top;
 use crate::base::time::Timestamp;
+use crate::base::zone::Zone;
 use crate::capture;
 use crate::detect::alert::{Alert, State as Stage};
 use crate::detect::{OpenEpisodes, Sink};
+use crate::engine::SharedWatch;
+use crate::engine::clock::Ticks;
 use crate::engine::stats::Beat;
 use crate::report::{ActionCounts, Delivered, Deliveries};
 use crate::wire::packet::Interfaces;
@@ -23,6 +32,8 @@ struct Shared {
     blocks: Option<ActionCounts>,
     deliveries: Deliveries,
     started: Instant,
+    /// The speed of a replay; `None` live.
+    replay: Option<Speed>,
     latest: Mutex<Latest>,
     /// Set by the control thread, taken back by the capture thread; it publishes nothing.
     wants_open: AtomicBool,
@@ -41,6 +52,16 @@ pub(super) struct Latest {
     pub(super) reload: Option<Reloaded>,
     /// The picture of the open episodes, and how many there were before it.
     picture: (u64, Arc<OpenEpisodes>),
+    tables: Arc<[SharedWatch]>,
+    history: History,
+    /// In a replay, the last episodes that ended.
+    ended: VecDeque<Arc<Alert>>,
+    /// Whether a replay has come to its end.
+    is_over: bool,
+    /// The time of a replay's first packet.
+    first: Option<Timestamp>,
+    /// The state at the last packet of a replay.
+    last: Option<Arc<TopSnapshot>>,
 }
 
 /// The result of a reload.
@@ -52,12 +73,13 @@ pub(crate) struct Reloaded {
 }
 
 impl State {
-    /// `wake` is that of the socket, where there is one.
+    /// `wake` is that of the socket, where there is one; `replay` the speed of what is no live run.
     pub(crate) fn new(
         interfaces: Interfaces,
         blocks: Option<ActionCounts>,
         deliveries: Deliveries,
         wake: Option<Arc<OwnedFd>>,
+        replay: Option<Speed>,
     ) -> Self {
         let started = Instant::now();
         let latest = Latest {
@@ -66,12 +88,19 @@ impl State {
             open: 0,
             reload: None,
             picture: (0, Arc::default()),
+            tables: Arc::new([]),
+            history: History::default(),
+            ended: VecDeque::new(),
+            is_over: false,
+            first: None,
+            last: None,
         };
         Self(Arc::new(Shared {
             interfaces,
             blocks,
             deliveries,
             started,
+            replay,
             latest: Mutex::new(latest),
             wants_open: AtomicBool::new(false),
             wake,
@@ -151,6 +180,75 @@ impl State {
         (*number > pictures).then(|| Arc::clone(picture))
     }
 
+    /// Shares these tables from now on.
+    pub(crate) fn share(&self, tables: Arc<[SharedWatch]>) {
+        self.lock().tables = tables;
+    }
+
+    /// Records the time of a replay's first packet.
+    pub(crate) fn begin(&self, first: Timestamp) {
+        self.lock().first = Some(first);
+    }
+
+    /// Keeps the state as it stands, in a replay after its last packet: clients get no other one from now on.
+    pub(crate) fn keep_last(&self, zone: &Zone) {
+        // A second that no packet follows is over.
+        self.lock().is_over = true;
+        let open = self.episodes();
+        let last = top::snapshot(self, &Found::at_once(self), &open, zone);
+        self.lock().last = Some(Arc::new(last));
+    }
+
+    pub(super) fn last(&self) -> Option<Arc<TopSnapshot>> {
+        self.lock().last.clone()
+    }
+
+    pub(super) fn tables(&self) -> Arc<[SharedWatch]> {
+        Arc::clone(&self.lock().tables)
+    }
+
+    /// The capture's time and tick: those of the last heartbeat, and what has passed since.
+    pub(super) fn now(&self) -> Option<(Timestamp, Ticks)> {
+        let latest = self.lock();
+        let (time, ticks) = latest.beat.now?;
+        let passed = match self.0.replay.as_ref().map(Speed::times) {
+            None => latest.taken.elapsed(),
+            Some(Speed::MAX) => Duration::ZERO,
+            Some(times) => {
+                Duration::try_from_secs_f64(latest.taken.elapsed().as_secs_f64() * times).unwrap_or_default()
+            }
+        };
+        Some((time.after(passed), Ticks(ticks.0.saturating_add(Ticks::in_window(passed)))))
+    }
+
+    /// How long the run lasts by now, or in a replay the capture.
+    pub(super) fn uptime(&self, time: Timestamp, now: Instant) -> Duration {
+        match &self.0.replay {
+            None => now.saturating_duration_since(self.0.started),
+            Some(_) => self.lock().first.map(|first| time.since(first)).unwrap_or_default(),
+        }
+    }
+
+    /// Attempts of each of the last seconds, the oldest first, and of the last whole one. That in which a replay ends is
+    /// among the former.
+    pub(super) fn history(&self) -> (Vec<u32>, u32) {
+        let latest = self.lock();
+        let (is_live, history) = (self.0.replay.is_none(), &latest.history);
+        let (whole, all) = (history.seconds(is_live), history.seconds(is_live || latest.is_over));
+        let last = whole.last().or(all.last()).copied().unwrap_or_default();
+        (all, last)
+    }
+
+    /// The last episodes that ended, in a replay.
+    pub(super) fn ended(&self) -> Vec<Arc<Alert>> {
+        self.lock().ended.iter().cloned().collect()
+    }
+
+    /// The newest picture of the open episodes.
+    pub(super) fn episodes(&self) -> Arc<OpenEpisodes> {
+        Arc::clone(&self.lock().picture.1)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Latest> {
         self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,12 +265,28 @@ impl Sink for Feed {
             Stage::Update => {}
             Stage::End(_) => latest.open = latest.open.saturating_sub(1),
         }
+        if self.0.0.replay.is_some() && matches!(alert.state, Stage::End(_)) {
+            if latest.ended.len() == OpenEpisodes::MOST {
+                latest.ended.pop_front();
+            }
+            latest.ended.push_back(Arc::new(alert.clone()));
+        }
     }
 
     fn beat(&mut self, beat: &Beat) {
-        let beat = beat.clone();
+        let (beat, now) = (beat.clone(), Instant::now());
+        let is_live = self.0.0.replay.is_none();
         let mut latest = self.0.lock();
-        (latest.beat, latest.taken) = (beat, Instant::now());
+        // Live, heartbeats come once a second of the machine's time, more or less.
+        let second = match (is_live, latest.history.last()) {
+            (true, None) => Some(0),
+            (true, Some(last)) => Some(last.saturating_add(seconds_between(latest.taken, now))),
+            (false, _) => beat.now.map(|(time, _)| time.second()),
+        };
+        if let Some(second) = second {
+            latest.history.add(second, beat.stats.attempts);
+        }
+        (latest.beat, latest.taken) = (beat, now);
     }
 
     fn open(&mut self, open: &Arc<OpenEpisodes>) {
@@ -184,4 +298,10 @@ impl Sink for Feed {
             let _ = rustix::io::write(&**wake, &1_u64.to_ne_bytes());
         }
     }
+}
+
+/// The seconds between two heartbeats: at least one.
+fn seconds_between(last: Instant, now: Instant) -> i64 {
+    let passed = now.saturating_duration_since(last) + Duration::from_millis(500);
+    i64::try_from(passed.as_secs()).unwrap_or(i64::MAX).max(1)
 }

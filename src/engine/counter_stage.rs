@@ -20,6 +20,7 @@ use super::parties::Hasher;
 use super::provers::Provers;
 use super::volumes::Volumes;
 use crate::base::hash;
+use crate::base::time::Timestamp;
 use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::clock::{Reading, Ticks};
@@ -193,10 +194,10 @@ impl CounterStage {
         self.handoff.settle();
     }
 
-    /// Tells that a second has passed, if there is room to tell it.
-    pub(super) fn beat(&self, interfaces: Vec<(InterfaceId, Received)>) {
+    /// Tells that a second has passed, and what the clock reads, if there is room to tell it.
+    pub(super) fn beat(&self, now: Option<(Timestamp, Ticks)>, interfaces: Vec<(InterfaceId, Received)>) {
         let watches = self.watches.iter().map(Watching::counted).collect();
-        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, interfaces })));
+        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, now, interfaces })));
     }
 
     /// Lists open episodes, at most so many, if there is room to tell it. Says whether there was.

@@ -36,6 +36,8 @@ pub struct Watch {
 #[derive(Debug)]
 pub struct Watching {
     pub(super) watch: Watch,
+    /// The limits of its sources.
+    pub(super) limits: Vec<Limit>,
     /// What was counted for it, but for the number of its slots.
     pub(super) stats: WatchStats,
     /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
@@ -155,7 +157,8 @@ impl Watching {
                 place += 1;
             }
         }
-        Ok(Self { watch, stats: WatchStats::default(), outcomes, tallies })
+        let limits = limits.sources.clone();
+        Ok(Self { watch, limits, stats: WatchStats::default(), outcomes, tallies })
     }
 
     /// The tag of an attempt for one of its tallies, if it counts the attempt.

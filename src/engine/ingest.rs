@@ -11,7 +11,7 @@ use super::classifier::Classifier;
 use super::doubt::{BELIEVED, Doubt};
 use super::stages::Stages;
 use crate::base::time::Timestamp;
-use crate::engine::clock::{Clock, DISORDER, REACH, Seen};
+use crate::engine::clock::{Clock, DISORDER, REACH, Seen, Ticks};
 use crate::engine::watch::PortSet;
 use crate::wire::decode::Tunnels;
 use crate::wire::packet::{InterfaceId, Packet};
@@ -62,6 +62,11 @@ impl Ingest {
     pub(super) fn finish(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         self.flush(to);
+    }
+
+    /// The clock's time, and its tick; `None` before the first packet.
+    pub(super) fn now(&self) -> Option<(Timestamp, Ticks)> {
+        self.clock.now().map(|now| (now, self.clock.ticks(now)))
     }
 
     #[inline]

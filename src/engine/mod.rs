@@ -37,12 +37,14 @@ mod parties;
 mod proofs;
 mod provers;
 mod reload;
+mod shared;
 mod classifier;
 mod groups;
 mod conntrack_stage;
 mod volumes;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use counter_stage::CounterStage;
@@ -52,6 +54,7 @@ pub use handoff::Handoff;
 use ingest::Ingest;
 pub use provers::Provers;
 pub use reload::{Coming, Reload};
+pub(crate) use shared::SharedWatch;
 use stages::Stages;
 pub use volumes::Volumes;
 
@@ -169,7 +172,7 @@ impl Counting {
     /// the detector is behind: the next one tells it too.
     pub fn beat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
         self.flush();
-        self.engine.counters.beat(interfaces);
+        self.engine.counters.beat(self.ingest.now(), interfaces);
     }
 
     /// Lists open episodes for the detector, at most so many. Says whether it could: it is left out where the detector
@@ -177,6 +180,12 @@ impl Counting {
     pub fn list_episodes(&mut self, most: usize) -> bool {
         self.flush();
         self.engine.counters.list_episodes(most)
+    }
+
+    /// What other threads may read of its watches while it counts, until a reload.
+    pub(crate) fn shared(&self) -> Arc<[SharedWatch]> {
+        let counters = &self.engine.counters;
+        counters.watches.iter().map(|watching| watching.shared(counters.hasher.key())).collect()
     }
 
     /// Has the statistics shown.

@@ -82,6 +82,10 @@ impl Hasher {
         Self { key, servers: [(none, key.address(none)); SERVERS] }
     }
 
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
     /// The hash of the group that an address is in, by that of its network.
     #[inline(never)]
     pub(super) fn group(&self, grouping: &Grouping, address: &IpAddr, network: u64) -> u64 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Timestamp;
 use crate::capture::Received;
+use crate::engine::clock::Ticks;
 use crate::engine::outcome::OutcomeCounts;
 use crate::wire::decode::Skipped;
 use crate::wire::packet::InterfaceId;
@@ -140,6 +141,8 @@ pub struct Beat {
     pub stats: Stats,
     /// The counters of each watch, by its name.
     pub watches: Vec<(Arc<str>, WatchStats)>,
+    /// The time of the capture's clock, and its tick; `None` before the first packet.
+    pub now: Option<(Timestamp, Ticks)>,
     /// Packets received and lost on each live interface.
     pub interfaces: Vec<(InterfaceId, Received)>,
 }

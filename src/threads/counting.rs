@@ -4,9 +4,11 @@
 
 use std::thread::JoinHandle;
 
+use super::pacing::{Pace, Paced};
 use super::reload::{Changes, Prepared};
 use super::{join, spawn};
-use crate::capture::{Live, Replay, Source, Step, links};
+use crate::base::zone::Zone;
+use crate::capture::{Live, Receiver as _, Replay, Source, Step, links};
 use crate::control::State;
 use crate::detect::OpenEpisodes;
 use crate::engine::Counting;
@@ -45,10 +47,21 @@ impl Capturing {
     /// # Errors
     ///
     /// The system cannot start a thread.
-    pub(super) fn replay(mut source: Replay, counting: Counting, heeds: Heeds) -> Result<Self, Error> {
+    pub(super) fn replay(
+        mut source: Replay,
+        counting: Counting,
+        heeds: Heeds,
+        pace: Option<(Pace, Zone)>,
+    ) -> Result<Self, Error> {
         let streams = source.read_ahead().into_iter();
         let readers = streams.map(|stream| spawn("read-ahead", || stream.run())).collect::<Result<_, _>>()?;
-        Ok(Self { counter: spawn("capture", || capture(source, counting, heeds))?, readers })
+        let counter = match pace {
+            None => spawn("capture", || capture(source, counting, heeds))?,
+            Some((pace, zone)) => {
+                spawn("capture", move || show(source, counting, &heeds.state, pace, &zone))?
+            }
+        };
+        Ok(Self { counter, readers })
     }
 
     /// Waits for their end. Returns the number of inputs that could not be read completely, and the baselines of each
@@ -60,10 +73,28 @@ impl Capturing {
     }
 }
 
+/// The thread that reads and counts a replay that somebody watches. It keeps the state at the last packet.
+fn show(
+    mut source: Replay,
+    mut counting: Counting,
+    state: &State,
+    mut pace: Pace,
+    zone: &Zone,
+) -> (u64, Vec<Vec<Baseline>>) {
+    state.share(counting.shared());
+    while source.read(&mut Paced { counting: &mut counting, pace: &mut pace }) != Step::End {}
+    counting.beat(Vec::new());
+    counting.list_episodes(OpenEpisodes::MOST);
+    counting.settle();
+    state.keep_last(zone);
+    (source.failures(), counting.finish())
+}
+
 /// The thread that reads and counts.
 fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u64, Vec<Vec<Baseline>>) {
     let Heeds { signals, changes, state, mut allow_self } = heeds;
     let mut own = Vec::new();
+    state.share(counting.shared());
     loop {
         if let Some(changed) = source.own_addresses() {
             own = changed;
@@ -92,7 +123,10 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
                 if let Some(filter) = change.filter {
                     source.refilter(filter);
                 }
-                changes.done(counting.reload(change.reload));
+                let left = counting.reload(change.reload);
+                // What is left is freed elsewhere.
+                state.share(counting.shared());
+                changes.done(left);
             }
         }
         if signals.take_show() {

@@ -81,8 +81,11 @@ fn only_threads_and_the_helper_process_spawn_threads() {
 }
 
 #[test]
-fn only_a_source_learns_the_time_and_actions_and_the_control_socket_their_time_outs() {
-    only(&["capture", "act", "control"], &["SystemTime", "Instant", "Timestamp::now", "Zoned::now"]);
+fn only_a_source_learns_the_time_and_actions_the_control_socket_and_a_pace_their_time_outs() {
+    only(
+        &["capture", "act", "control", "threads/pacing.rs"],
+        &["SystemTime", "Instant", "Timestamp::now", "Zoned::now"],
+    );
 }
 
 /// The code of no other modules or files holds one of these texts.

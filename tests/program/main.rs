@@ -16,3 +16,4 @@ mod privileges;
 mod real;
 mod service;
 mod suggest;
+mod top;

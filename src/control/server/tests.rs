@@ -1,5 +1,7 @@
 use super::*;
 
+mod top;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -40,7 +42,8 @@ impl Service {
     fn with(hands: Hands) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = Socket::bind(&folder.path().join("control")).unwrap();
-        let state = State::new(Interfaces::default(), None, Deliveries::default(), Some(socket.wake()));
+        let wake = Some(socket.wake());
+        let state = State::new(Interfaces::default(), None, Deliveries::default(), wake, None);
         let server = Server::new(socket, state.clone(), Zone::utc(), hands);
         let stop = server.stop();
         Self { folder, state, stop, thread: Some(thread::spawn(move || server.run())) }
@@ -173,7 +176,7 @@ fn episodes_are_those_of_a_heartbeat_after_the_question() {
 fn several_requests_on_one_connection_are_answered_in_order() {
     let mut service = Service::start();
     let request =
-        format!("{STATUS}nonsense\n\n{STATUS}{{\"v\":2,\"do\":\"status\"}}\n{{\"v\":1,\"do\":\"top\"}}");
+        format!("{STATUS}nonsense\n\n{STATUS}{{\"v\":2,\"do\":\"status\"}}\n{{\"v\":1,\"do\":\"halt\"}}");
     let answers = service.answers(request.as_bytes());
     let codes: Vec<_> = answers.iter().map(|answer| answer["code"].as_str().unwrap_or("ok")).collect();
     assert_eq!(codes, ["ok", "malformed", "malformed", "ok", "version", "unknown"]);

@@ -1,0 +1,106 @@
+//! `synwatch top`: a view of the running service, an own capture or a replay.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use super::{fail, fail_to_start, refuse};
+use crate::cli::TopCommand;
+use crate::config::Settings;
+use crate::control::{AskError, OwnRun, Speed, Subscription, Top, TopSnapshot};
+use crate::exit_code::ExitCode;
+use crate::os::signals::Signals;
+use crate::report::{Console, LogFormat};
+use crate::threads;
+use crate::top::plain;
+
+/// How long to wait at once, so that a stop is noticed.
+const WAIT: Duration = Duration::from_millis(200);
+/// How many times to wait for one picture: 10 s, which is longer than the service waits for its detector.
+const MOST_WAITS: u32 = 50;
+/// How often a replay is asked for a picture before its last one.
+const EVERY: Duration = Duration::from_secs(60);
+/// The columns of a picture that goes to no terminal.
+const COLUMNS: u16 = 120;
+
+/// Shows what the command asks for.
+pub(super) fn run(command: &TopCommand) -> ExitCode {
+    let console = Console::stderr(LogFormat::Auto);
+    if !command.once {
+        return fail(&console, &"top: only one picture can be shown (add --once)", ExitCode::Usage);
+    }
+    let (json, is_replay) = (command.json, !command.read.is_empty());
+    let wanted = Top { limit: Top::MOST, every: is_replay.then_some(EVERY) };
+    let printed = console.clone();
+    show(command, wanted, &console, move |pictures| match one(pictures, is_replay) {
+        Ok(top) => print(&top, json, &printed),
+        Err(error) => fail(&printed, &error, ExitCode::Failure),
+    })
+}
+
+/// Has `view` show the pictures that the command asks for: here of the service, or beside an own capture or replay on a
+/// thread of its own, which ends with the view. The view ends when a signal stops its run ([`OwnRun::is_stopped`]).
+pub(super) fn show(
+    command: &TopCommand,
+    wanted: Top,
+    console: &Console,
+    view: impl FnOnce(Subscription) -> ExitCode + Send + 'static,
+) -> ExitCode {
+    if !command.is_own() {
+        return match Subscription::attach(&command.socket, wanted) {
+            Ok(subscription) => view(subscription),
+            Err(error) => fail(console, &error, ExitCode::Failure),
+        };
+    }
+    let cli = match command.run() {
+        Ok(cli) => cli,
+        Err(stop) => return super::show(&stop),
+    };
+    let settings = match Settings::new(cli) {
+        Ok(settings) => settings,
+        Err(refused) => return refuse(console, &refused),
+    };
+    // It fails only where the process has a logger already: this one has none.
+    let _ = console.log(settings.verbosity);
+    let signals = match Signals::register() {
+        Ok(signals) => signals,
+        Err(error) => return fail(console, &format!("cannot handle signals: {error}"), ExitCode::Failure),
+    };
+    let speed = if command.once { Speed::new(Speed::MAX) } else { command.speed.clone() };
+    let own = OwnRun { speed: (!command.read.is_empty()).then_some(speed), stop: signals.stop() };
+    match threads::run_for_view(&settings, console, &signals, (own, wanted), Box::new(view)) {
+        Ok(outcome) => {
+            let failed = if outcome.failures > 0 { ExitCode::Failure } else { ExitCode::Done };
+            outcome.viewed.unwrap_or(failed).max(failed)
+        }
+        Err(error) => fail_to_start(&settings, error, console),
+    }
+}
+
+/// One picture; of a replay the last one.
+fn one(mut pictures: Subscription, is_replay: bool) -> Result<TopSnapshot, AskError> {
+    let mut last = None;
+    let mut waits = 0;
+    loop {
+        let is_stopped = pictures.own().is_some_and(OwnRun::is_stopped);
+        match pictures.next(WAIT) {
+            Ok(Some(top)) if !is_replay => return Ok(top),
+            Ok(Some(top)) => last = Some(top),
+            Ok(None) if is_replay => {}
+            Ok(None) if is_stopped || waits == MOST_WAITS => return Err(pictures.silent()),
+            Ok(None) => waits += 1,
+            Err(AskError::Ended(name)) => return last.ok_or(AskError::Ended(name)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Prints a picture. A closed stream is no failure.
+fn print(top: &TopSnapshot, json: bool, console: &Console) -> ExitCode {
+    let text = match json.then(|| serde_json::to_string(top)) {
+        None => plain(top, COLUMNS),
+        Some(Ok(line)) => line + "\n",
+        Some(Err(error)) => return fail(console, &error, ExitCode::Failure),
+    };
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::Done
+}
