@@ -5,7 +5,8 @@
 //! it is a connection attempt or the repeat of one, and records attempts in the counters of each watch. An attempt that
 //! meets a limit is a limit hit: the **detect** thread opens, updates and closes episodes. What it sends is an alert, which
 //! **report** enriches and writes, and on which **act** acts. **suggest** proposes limits from a whole capture,
-//! **control** tells clients how a live run stands, and **threads** starts and joins all of them.
+//! **control** tells clients how a live run stands, **top** shows that on a terminal, and **threads** starts and joins all
+//! of them.
 //!
 //! A room imports from those above it in this list, never from those below.
 
@@ -23,7 +24,7 @@ pub mod report;
 pub mod act;
 mod suggest;
 pub mod control;
-mod top;
+pub mod top;
 
 // What holds it together.
 pub mod cli;

@@ -11,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::os::signals::Signals;
 use crate::report::{Console, LogFormat};
 use crate::threads;
-use crate::top::plain;
+use crate::top::{self, Subscribed, plain};
 
 /// How long to wait at once, so that a stop is noticed.
 const WAIT: Duration = Duration::from_millis(200);
@@ -19,6 +19,8 @@ const WAIT: Duration = Duration::from_millis(200);
 const MOST_WAITS: u32 = 50;
 /// How often a replay is asked for a picture before its last one.
 const EVERY: Duration = Duration::from_secs(60);
+/// How often the live view gets a picture.
+const LIVE: Duration = Duration::from_secs(1);
 /// The columns of a picture that goes to no terminal.
 const COLUMNS: u16 = 120;
 
@@ -26,7 +28,7 @@ const COLUMNS: u16 = 120;
 pub(super) fn run(command: &TopCommand) -> ExitCode {
     let console = Console::stderr(LogFormat::Auto);
     if !command.once {
-        return fail(&console, &"top: only one picture can be shown (add --once)", ExitCode::Usage);
+        return live(command, &console);
     }
     let (json, is_replay) = (command.json, !command.read.is_empty());
     let wanted = Top { limit: Top::MOST, every: is_replay.then_some(EVERY) };
@@ -34,6 +36,27 @@ pub(super) fn run(command: &TopCommand) -> ExitCode {
     show(command, wanted, &console, move |pictures| match one(pictures, is_replay) {
         Ok(top) => print(&top, json, &printed),
         Err(error) => fail(&printed, &error, ExitCode::Failure),
+    })
+}
+
+/// The view on a terminal, until the user or a signal ends it.
+fn live(command: &TopCommand, console: &Console) -> ExitCode {
+    // Before anything is opened: a user without a terminal needs another command.
+    if let Err(error) = top::check_terminal() {
+        return fail(console, &error, ExitCode::Usage);
+    }
+    let wanted = Top { limit: Top::MOST, every: Some(LIVE) };
+    let service = (!command.is_own()).then(|| command.socket.clone());
+    let printed = console.clone();
+    show(command, wanted, console, move |subscription| {
+        let mut source = match service {
+            Some(path) => Subscribed::to_service(subscription, path, wanted),
+            None => Subscribed::to_own(subscription),
+        };
+        match top::run(&mut source) {
+            Ok(()) => ExitCode::Done,
+            Err(error) => fail(&printed, &error, ExitCode::Failure),
+        }
     })
 }
 
@@ -59,15 +82,17 @@ pub(super) fn show(
         Ok(settings) => settings,
         Err(refused) => return refuse(console, &refused),
     };
+    // A line of the log would lie across the picture.
+    let log = if command.once { console.clone() } else { Console::new(io::sink(), false) };
     // It fails only where the process has a logger already: this one has none.
-    let _ = console.log(settings.verbosity);
+    let _ = log.log(settings.verbosity);
     let signals = match Signals::register() {
         Ok(signals) => signals,
         Err(error) => return fail(console, &format!("cannot handle signals: {error}"), ExitCode::Failure),
     };
     let speed = if command.once { Speed::new(Speed::MAX) } else { command.speed.clone() };
     let own = OwnRun { speed: (!command.read.is_empty()).then_some(speed), stop: signals.stop() };
-    match threads::run_for_view(&settings, console, &signals, (own, wanted), Box::new(view)) {
+    match threads::run_for_view(&settings, &log, &signals, (own, wanted), Box::new(view)) {
         Ok(outcome) => {
             let failed = if outcome.failures > 0 { ExitCode::Failure } else { ExitCode::Done };
             outcome.viewed.unwrap_or(failed).max(failed)
@@ -95,9 +120,9 @@ fn one(mut pictures: Subscription, is_replay: bool) -> Result<TopSnapshot, AskEr
 }
 
 /// Prints a picture. A closed stream is no failure.
-fn print(top: &TopSnapshot, json: bool, console: &Console) -> ExitCode {
-    let text = match json.then(|| serde_json::to_string(top)) {
-        None => plain(top, COLUMNS),
+fn print(picture: &TopSnapshot, json: bool, console: &Console) -> ExitCode {
+    let text = match json.then(|| serde_json::to_string(picture)) {
+        None => plain(picture, top::columns().unwrap_or(COLUMNS)),
         Some(Ok(line)) => line + "\n",
         Some(Err(error)) => return fail(console, &error, ExitCode::Failure),
     };
