@@ -17,3 +17,4 @@ mod real;
 mod service;
 mod suggest;
 mod top;
+mod view;
