@@ -88,7 +88,7 @@ Examples:
       synwatch status
       synwatch episodes --json
   See which sources are closest to a limit, now or at the end of a capture:
-      synwatch top --once
+      synwatch top
       synwatch top -r monday.pcap --once --json
   Keep evidence of each episode, for the provider of its source:
       synwatch -i eth0 --report-dir /var/lib/synwatch --report-from abuse@example.org

@@ -13,6 +13,7 @@
 mod draw;
 mod keys;
 mod order;
+mod past;
 mod plain;
 mod run;
 mod source;

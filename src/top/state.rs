@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::keys::Key;
 use super::order::Order;
+use super::past::Past;
 use super::source::Change;
 use crate::control::{TopSnapshot, TopSource, TopWatch};
 
@@ -63,8 +64,10 @@ struct Selected {
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     shown: TopSnapshot,
-    /// The newest snapshot, while another one is shown.
-    newest: Option<TopSnapshot>,
+    /// The snapshots that came last, the one that is shown among them.
+    past: Past,
+    /// How many came after the one that is shown.
+    steps_back: usize,
     has_snapshot: bool,
     is_frozen: bool,
     pub(super) mode: Mode,
@@ -88,10 +91,12 @@ impl State {
     /// Takes a snapshot. It is shown unless the screen is frozen.
     pub(super) fn take(&mut self, snapshot: TopSnapshot) {
         self.link = Link::Connected;
+        self.past.push(snapshot);
         if self.is_frozen && self.has_snapshot {
-            self.newest = Some(snapshot);
+            // It shows the same as before; what is too old to be kept makes way for what follows it.
+            self.walk(self.steps_back + 1);
         } else {
-            self.show(snapshot);
+            self.walk(0);
         }
     }
 
@@ -129,6 +134,11 @@ impl State {
         self.is_frozen
     }
 
+    /// How many snapshots came after the one that is shown.
+    pub(super) fn steps_back(&self) -> usize {
+        self.steps_back
+    }
+
     /// The watch that is shown.
     pub(super) fn watch(&self) -> Option<&TopWatch> {
         self.shown.watches.get(self.watch_index())
@@ -158,7 +168,11 @@ impl State {
         Some((now.unwrap_or(selected), now.is_some()))
     }
 
-    fn show(&mut self, snapshot: TopSnapshot) {
+    /// Shows the snapshot that came so many before the newest, or the oldest.
+    fn walk(&mut self, steps: usize) {
+        let steps = steps.min(self.past.len().saturating_sub(1));
+        let Some(snapshot) = self.past.before_newest(steps).cloned() else { return };
+        self.steps_back = steps;
         self.shown = snapshot;
         self.has_snapshot = true;
         let Self { shown, selected, .. } = self;
@@ -203,6 +217,8 @@ impl State {
             Key::Char(' ') => self.freeze(),
             Key::Enter => self.open_details(),
             Key::Escape => self.leave(),
+            Key::Left if self.is_frozen => self.walk(self.steps_back + 1),
+            Key::Right if self.is_frozen => self.walk(self.steps_back.saturating_sub(1)),
             Key::Tab => self.select_watch(1),
             Key::BackTab => self.select_watch(self.shown.watches.len().saturating_sub(1)),
             Key::Char('+') if self.speed.is_some() => return Some(Effect::Faster),
@@ -225,9 +241,7 @@ impl State {
     fn freeze(&mut self) {
         self.is_frozen = !self.is_frozen;
         if !self.is_frozen {
-            if let Some(newest) = self.newest.take() {
-                self.show(newest);
-            }
+            self.walk(0);
         }
     }
 

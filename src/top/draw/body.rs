@@ -19,7 +19,7 @@ const LABEL: usize = 12;
 const WIDE_BAR: usize = 20;
 
 /// What each key does.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("j k, arrows", "the source below, above"),
     ("g G", "the first, the last source"),
     ("PgDn PgUp", "ten sources down, up"),
@@ -28,6 +28,7 @@ const KEYS: [(&str, &str); 17] = [
     ("s S", "sort differently, turn round"),
     ("/", "show what contains a text"),
     ("space", "hold the picture, go on"),
+    ("left right", "while held: back, forth in time"),
     ("esc", "drop filter, then selection"),
     ("+ -", "replay faster, slower"),
     ("q", "quit"),

@@ -46,6 +46,10 @@ fn keys(state: &State, look: Look) -> Vec<Part> {
     let mut parts =
         vec![key("q", "quit", 1), key("space", pause, 2), key("s", "sort", 6), key("/", "filter", 5)];
     parts.push(key("enter", "details", 4));
+    if state.is_frozen() {
+        let arrows = if look.has_blocks { "← →" } else { "left right" };
+        parts.push(key(arrows, "back, forth", 2));
+    }
     if state.snapshot().watches.len() > 1 {
         parts.push(key("tab", "watch", 3));
     }

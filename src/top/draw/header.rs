@@ -24,7 +24,11 @@ pub(super) fn header(state: &State, look: Look, columns: usize) -> Line<'static>
         parts.push(Part::pair("speed", &escaped(speed), look, 2));
     }
     if state.is_frozen() {
-        parts.push(Part::new("PAUSED", Role::Strong, look, 1));
+        let paused = match state.steps_back() {
+            0 => "PAUSED".to_owned(),
+            steps => format!("PAUSED, {steps} back"),
+        };
+        parts.push(Part::new(paused, Role::Strong, look, 1));
     }
     match state.link {
         Link::Connected => {}

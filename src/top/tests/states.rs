@@ -86,6 +86,38 @@ fn a_frozen_picture_stays_and_the_newest_comes_after_it() {
 }
 
 #[test]
+fn arrows_walk_through_the_past_while_the_picture_is_held() {
+    let mut state = State::default();
+    let at = |state: &State| (state.snapshot().attempts_per_second, state.steps_back());
+    let snapshot = |rate| TopSnapshot { attempts_per_second: rate, ..flood() };
+    for rate in 1..=3 {
+        state.take(snapshot(rate));
+    }
+    state.press(Key::Left);
+    assert_eq!(at(&state), (3, 0), "it is not held");
+    press(&mut state, " ");
+    for (key, expected) in [
+        (Key::Left, (2, 1)),
+        (Key::Left, (1, 2)),
+        (Key::Left, (1, 2)),
+        (Key::Right, (2, 1)),
+        (Key::Right, (3, 0)),
+        (Key::Right, (3, 0)),
+        (Key::Left, (2, 1)),
+    ] {
+        state.press(key);
+        assert_eq!(at(&state), expected, "{key:?}");
+    }
+    state.take(snapshot(4));
+    assert_eq!(at(&state), (2, 2), "the same picture is farther back");
+    (0..400).for_each(|_| state.take(snapshot(5)));
+    assert_eq!(at(&state), (5, 299), "the oldest there is");
+    state.take(snapshot(6));
+    press(&mut state, " ");
+    assert_eq!(at(&state), (6, 0));
+}
+
+#[test]
 fn what_freezes_before_the_first_snapshot_shows_that() {
     let mut state = State::default();
     press(&mut state, " ");
