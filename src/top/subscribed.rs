@@ -1,10 +1,13 @@
 //! A subscription as a source of snapshots: to a service that may go and come again, or to an own capture or replay.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::source::{Next, Source};
-use crate::control::{AskError, Speed, Subscription, Top};
+use ipnet::IpNet;
+
+use super::source::{Change, Next, Source};
+use crate::control::{self, AskError, Form, Request, Speed, Subscription, Top, Topic, ask};
 
 /// The speeds of a replay that keys lead to.
 const SPEEDS: [f64; 13] =
@@ -80,6 +83,24 @@ impl Source for Subscribed {
         Some(if times == Speed::MAX { "max".to_owned() } else { format!("{times}x") })
     }
 
+    /// Whether the run that is shown is another one, which can be asked.
+    fn takes_changes(&self) -> bool {
+        self.service.is_some()
+    }
+
+    fn change(&mut self, change: &Change) -> Result<String, String> {
+        let Some((path, _)) = &self.service else { return Err("there is no service to ask".to_owned()) };
+        let change = match change {
+            Change::Unblock(source) => control::Change::Unblock { network: Some(network(source)?) },
+            Change::Allow(source) => {
+                let why = Some("by synwatch top".to_owned());
+                control::Change::Allow { network: network(source)?, time: None, why }
+            }
+        };
+        let request = Request { topic: Topic::Change(change), form: Form::Text };
+        ask(path, &request).map(|reply| reply.lines.join("; ")).map_err(|error| error.to_string())
+    }
+
     fn change_speed(&mut self, faster: bool) {
         if let Some(speed) = &self.speed {
             let times = speed.times();
@@ -91,4 +112,10 @@ impl Source for Subscribed {
             next.into_iter().for_each(|next| speed.set(next));
         }
     }
+}
+
+/// The network of a source, as snapshots show it.
+fn network(source: &str) -> Result<IpNet, String> {
+    let network = source.parse().or_else(|_| source.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| format!("{source:?} is neither an address nor a network"))
 }

@@ -19,7 +19,7 @@ const LABEL: usize = 12;
 const WIDE_BAR: usize = 20;
 
 /// What each key does.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("j k, arrows", "the source below, above"),
     ("g G", "the first, the last source"),
     ("PgDn PgUp", "ten sources down, up"),
@@ -30,6 +30,7 @@ const KEYS: [(&str, &str); 18] = [
     ("space", "hold the picture, go on"),
     ("left right", "while held: back, forth in time"),
     ("esc", "drop filter, then selection"),
+    ("u a", "unblock, allow the source"),
     ("+ -", "replay faster, slower"),
     ("q", "quit"),
     ("", ""),

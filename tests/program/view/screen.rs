@@ -111,6 +111,28 @@ fn colours_and_blocks_are_for_those_who_want_and_have_them() {
 }
 
 #[test]
+fn a_change_is_asked_of_the_service_after_a_yes() {
+    let service = Service::start(snapshot(&SOURCES));
+    let Some(terminal) = Terminal::run(&attach(&service.socket()), 100, 24) else { return };
+    // Keys mean nothing before there is a source to select.
+    terminal.wait_for_text("198.51.100.66");
+    terminal.press(&["j", "u"]);
+    terminal.wait_for_text("unblock 198.51.100.66?");
+    terminal.press(&["n"]);
+    terminal.wait_for_text("u unblock a allow");
+    terminal.press(&["a"]);
+    terminal.wait_for_text("allow 198.51.100.66?");
+    terminal.press(&["y"]);
+    terminal.wait_for_text("so it is");
+    let changes = service.changes();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    let network = changes[0]["network"].as_str().unwrap();
+    assert!(changes[0]["do"] == "allow" && network.starts_with("198.51.100.66"), "{changes:?}");
+    terminal.press(&["q"]);
+    terminal.end("0");
+}
+
+#[test]
 fn what_is_no_terminal_is_refused_with_a_hint() {
     let service = Service::start(snapshot(&SOURCES));
     let socket = service.socket();

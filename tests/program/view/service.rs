@@ -3,7 +3,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
@@ -12,15 +13,18 @@ use tempfile::TempDir;
 /// A service at a socket in a folder of its own.
 pub(super) struct Service {
     folder: TempDir,
-    /// Takes what is sent to the one client. It ends with this.
+    /// Takes what is sent to the client that shows it. It ends with this.
     snapshots: Option<Sender<Value>>,
     thread: Option<JoinHandle<()>>,
+    /// The changes that were asked for.
+    changes: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Service {
     /// Starts it. Its client gets this snapshot first.
     pub(super) fn start(first: Value) -> Self {
-        let mut service = Self { folder: tempfile::tempdir().unwrap(), snapshots: None, thread: None };
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = Self { folder, snapshots: None, thread: None, changes: Arc::default() };
         service.listen(first);
         service
     }
@@ -34,13 +38,17 @@ impl Service {
         self.snapshots.as_ref().unwrap().send(snapshot).unwrap();
     }
 
+    /// The changes that were asked for.
+    pub(super) fn changes(&self) -> Vec<Value> {
+        self.changes.lock().unwrap().clone()
+    }
+
     /// Ends it: its client loses the connection.
     pub(super) fn stop(&mut self) {
         drop(self.snapshots.take());
-        let client = self.thread.take().map(|thread| (thread.is_finished(), thread));
-        if let Some((_, thread)) = client {
-            // A service that no client came to waits for one.
-            let _ = UnixStream::connect(self.socket());
+        if let Some(thread) = self.thread.take() {
+            // Who says nothing asks for the end.
+            drop(UnixStream::connect(self.socket()).unwrap());
             thread.join().unwrap();
         }
         std::fs::remove_file(self.socket()).unwrap();
@@ -52,21 +60,40 @@ impl Service {
         let (sender, snapshots) = channel();
         sender.send(first).unwrap();
         self.snapshots = Some(sender);
-        self.thread = Some(thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            let mut request = String::new();
-            BufReader::new(&stream).read_line(&mut request).unwrap();
-            if !request.is_empty() {
-                let request: Value = serde_json::from_str(&request).unwrap();
-                assert_eq!((&request["v"], &request["do"]), (&1.into(), &"top".into()), "{request}");
-            }
-            for snapshot in snapshots {
-                // The client may have gone.
-                let line = json!({"v": 1, "ok": true, "top": snapshot});
-                let _ = (&stream).write_all(format!("{line}\n").as_bytes());
-            }
-        }));
+        let changes = Arc::clone(&self.changes);
+        self.thread = Some(thread::spawn(move || serve(&listener, snapshots, &changes)));
     }
+}
+
+/// Answers until a client says nothing. One gets the snapshots; the others ask for changes.
+fn serve(listener: &UnixListener, snapshots: Receiver<Value>, changes: &Mutex<Vec<Value>>) {
+    let mut snapshots = Some(snapshots);
+    let mut show = None;
+    loop {
+        let (stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        BufReader::new(&stream).read_line(&mut request).unwrap();
+        if request.is_empty() {
+            break;
+        }
+        let request: Value = serde_json::from_str(&request).unwrap();
+        assert_eq!(request["v"], 1, "{request}");
+        let topic = request["do"].as_str().unwrap().to_owned();
+        if topic != "top" {
+            changes.lock().unwrap().push(request);
+            let line = json!({"v": 1, "ok": true, topic: ["so it is"]});
+            (&stream).write_all(format!("{line}\n").as_bytes()).unwrap();
+        } else if let Some(snapshots) = snapshots.take() {
+            show = Some(thread::spawn(move || {
+                for snapshot in snapshots {
+                    // The client may have gone.
+                    let line = json!({"v": 1, "ok": true, "top": snapshot});
+                    let _ = (&stream).write_all(format!("{line}\n").as_bytes());
+                }
+            }));
+        }
+    }
+    show.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 impl Drop for Service {
