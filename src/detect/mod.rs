@@ -7,6 +7,7 @@
 pub mod alert;
 mod open;
 mod report;
+mod run_facts;
 mod sink;
 mod visibility;
 mod loss_monitor;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 pub use open::OpenEpisodes;
+pub use run_facts::{RunFacts, WatchFacts};
 pub use sink::Sink;
 pub(crate) use sink::Sinks;
 
@@ -40,6 +42,8 @@ pub struct Detector<S> {
     open: BTreeMap<u64, Open>,
     /// The counters at the newest tick.
     stats: Stats,
+    /// The time of the first tick.
+    started: Option<Timestamp>,
     stats_due: Option<Timestamp>,
     own_seen: HashSet<IpAddr>,
     has_warned_of_step: bool,
@@ -68,6 +72,7 @@ impl<S: Sink> Detector<S> {
             sink,
             open: BTreeMap::new(),
             stats: Stats::default(),
+            started: None,
             stats_due: None,
             own_seen: HashSet::new(),
             has_warned_of_step: false,
@@ -152,13 +157,17 @@ impl<S: Sink> Detector<S> {
 
     fn tick(&mut self, now: Timestamp, stats: Stats) {
         self.stats = stats;
+        self.started.get_or_insert(now);
         let counted = self.counted();
+        let Self { sink, started, rules, watches, interfaces, .. } = self;
+        sink.sample(now, &counted, &|| RunFacts::new(*started, rules, watches, interfaces));
         self.loss_monitor.look(now, &counted);
         self.visibility.look(now, &counted, &self.interfaces);
         if let Some(interval) = self.rules.stats_interval {
             let due = *self.stats_due.get_or_insert_with(|| now.after(interval));
             if due <= now {
-                self.sink.stats(now, &counted);
+                let facts = self.facts();
+                self.sink.stats(now, &counted, &facts);
                 // Counts from the due time, so that records keep their distance even if ticks are late.
                 self.stats_due = Some(latest(due, interval, now).after(interval));
             }
@@ -190,8 +199,13 @@ impl<S: Sink> Detector<S> {
         let counted = self.counted();
         self.loss_monitor.look_last(now, &counted);
         self.visibility.look(now, &counted, &self.interfaces);
-        self.sink.stats(now, &counted);
+        let facts = self.facts();
+        self.sink.stats(now, &counted, &facts);
         self.sink.finish(now);
+    }
+
+    fn facts(&self) -> RunFacts {
+        RunFacts::new(self.started, &self.rules, &self.watches, &self.interfaces)
     }
 
     fn watch(&self, key: Key) -> Option<&Watched> {

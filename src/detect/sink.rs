@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::time::Timestamp;
 use crate::detect::OpenEpisodes;
+use crate::detect::RunFacts;
 use crate::detect::alert::Alert;
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
@@ -27,8 +28,11 @@ pub trait Sink: Send {
     /// Handles an open episode whose source has become verified since its last report.
     fn verified(&mut self, _alert: &Alert) {}
 
-    /// Records the counters at `now`.
-    fn stats(&mut self, _now: Timestamp, _stats: &Stats) {}
+    /// Records the counters of a run at `now`.
+    fn stats(&mut self, _now: Timestamp, _stats: &Stats, _run: &RunFacts) {}
+
+    /// Takes note of the counters at a tick; `run` tells of the run.
+    fn sample(&mut self, _now: Timestamp, _stats: &Stats, _run: &dyn Fn() -> RunFacts) {}
 
     /// Shows the counters on request.
     fn show(&mut self, _stats: &Stats) {}
@@ -91,8 +95,12 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.verified(alert));
     }
 
-    fn stats(&mut self, now: Timestamp, stats: &Stats) {
-        self.0.iter_mut().for_each(|sink| sink.stats(now, stats));
+    fn stats(&mut self, now: Timestamp, stats: &Stats, run: &RunFacts) {
+        self.0.iter_mut().for_each(|sink| sink.stats(now, stats, run));
+    }
+
+    fn sample(&mut self, now: Timestamp, stats: &Stats, run: &dyn Fn() -> RunFacts) {
+        self.0.iter_mut().for_each(|sink| sink.sample(now, stats, run));
     }
 
     fn show(&mut self, stats: &Stats) {

@@ -13,7 +13,7 @@ struct Statistics(Arc<Mutex<Vec<Timestamp>>>);
 impl Sink for Statistics {
     fn alert(&mut self, _: &Alert) {}
 
-    fn stats(&mut self, now: Timestamp, _: &Stats) {
+    fn stats(&mut self, now: Timestamp, _: &Stats, _: &RunFacts) {
         self.0.lock().unwrap().push(now);
     }
 }

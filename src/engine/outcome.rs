@@ -210,6 +210,15 @@ impl OutcomeCounts {
         self.wire_proofs += u64::from(proof == Proof::Wire);
     }
 
+    /// Adds one attempt whose outcome is settled now. An attempt whose outcome was unknown counts there no more.
+    pub(crate) fn settle(&mut self, before: Option<Outcome>, code: Code) {
+        if before == Some(Outcome::Unknown) {
+            let unknown = &mut self.counts[Outcome::Unknown as usize];
+            *unknown = unknown.saturating_sub(1);
+        }
+        self.add(code);
+    }
+
     /// Every outcome with its count, in the order in which they are shown.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, u64)> + Clone + '_ {
         Outcome::ALL.into_iter().map(|outcome| (outcome, self.count(outcome)))

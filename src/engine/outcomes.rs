@@ -141,6 +141,9 @@ impl CounterStage {
         let is_completed =
             before.is_some_and(|before| !before.is_completed()) && news.after.outcome.is_completed();
         self.stats.handshakes.add(news.ends.interface, is_completed, is_proven);
+        if is_settled {
+            self.stats.became.settle(before, Code::from(news.after));
+        }
         if is_settled || is_proven {
             let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
             for watching in self.watches.iter_mut().filter(concerned) {

@@ -30,6 +30,8 @@ pub struct Stats {
     pub allowed: u64,
     /// SYN-ACKs and resets from the watched ports: they show that both directions are seen.
     pub answers: u64,
+    /// The attempts by outcome, where that is settled; whichever watches count them, each counts once.
+    pub became: OutcomeCounts,
     /// The time of the last packet that was an attempt or belonged to one.
     pub last_watched: Option<Timestamp>,
     /// Packets that are not attempts, by reason.

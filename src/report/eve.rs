@@ -5,11 +5,12 @@
 use serde::Serialize;
 
 use super::lines::Lines;
-use super::record::{AlertRecord, StatsRecord};
+use super::record::AlertRecord;
+use super::stats_record::StatsRecord;
 use crate::base::time::Timestamp;
 use crate::base::zone::Zone;
-use crate::detect::Sink;
 use crate::detect::alert::Alert;
+use crate::detect::{RunFacts, Sink};
 use crate::engine::stats::Stats;
 
 /// A report as a JSON object: one line without its line end.
@@ -54,8 +55,8 @@ impl Sink for Eve {
         self.record(&record);
     }
 
-    fn stats(&mut self, now: Timestamp, stats: &Stats) {
-        let record = StatsRecord::new(now, stats, &self.zone);
+    fn stats(&mut self, now: Timestamp, stats: &Stats, run: &RunFacts) {
+        let record = StatsRecord::new(now, stats, run, &self.zone);
         self.record(&record);
     }
 
@@ -227,7 +228,7 @@ mod tests {
             reports_lost: 4,
             ..Stats::default()
         };
-        let text = lines(|eve| eve.stats(at(0), &stats));
+        let text = lines(|eve| eve.stats(at(0), &stats, &RunFacts::default()));
         let record: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(record["timestamp"], "2013-11-25T15:11:36.000000+0900");
         assert_eq!(record["event_type"], "stats");

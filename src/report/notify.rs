@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::base::time::Timestamp;
 use crate::detect::alert::{Alert, State};
-use crate::detect::{OpenEpisodes, Sink};
+use crate::detect::{OpenEpisodes, RunFacts, Sink};
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::outcome::Proof;
 use crate::engine::stats::{Beat, Stats};
@@ -208,8 +208,12 @@ impl<S: Sink> Sink for Notified<S> {
         self.sink.verified(alert);
     }
 
-    fn stats(&mut self, now: Timestamp, stats: &Stats) {
-        self.sink.stats(now, stats);
+    fn stats(&mut self, now: Timestamp, stats: &Stats, run: &RunFacts) {
+        self.sink.stats(now, stats, run);
+    }
+
+    fn sample(&mut self, now: Timestamp, stats: &Stats, run: &dyn Fn() -> RunFacts) {
+        self.sink.sample(now, stats, run);
     }
 
     fn show(&mut self, stats: &Stats) {

@@ -10,15 +10,12 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use crate::base::time::Timestamp;
 use crate::base::zone::Zone;
 use crate::detect::alert::{Alert, Basis, State};
 use crate::engine::episodes::Ports;
 use crate::engine::outcome::OutcomeCounts;
 use crate::engine::stats::Losses;
-use crate::engine::stats::Stats;
 use crate::engine::subject::Kind;
-use crate::wire::decode::{Skip, Skipped};
 use crate::wire::packet::Origin;
 
 /// Suricata's generator id of user-written rules.
@@ -211,108 +208,8 @@ impl<'a> Episode<'a> {
     }
 }
 
-/// `event_type: stats`.
 #[derive(Serialize)]
-pub(super) struct StatsRecord {
-    timestamp: String,
-    event_type: &'static str,
-    stats: Counted,
-}
-
-/// The counters, as a record of statistics has them.
-#[derive(Serialize)]
-pub(crate) struct Counted {
-    capture: Capture,
-    synwatch: Counters,
-}
-
-/// Named as Suricata's `stats.capture`; all 0 in a replay.
-#[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "Suricata's names")]
-struct Capture {
-    kernel_packets: u64,
-    kernel_drops: u64,
-    kernel_ifdrops: u64,
-}
-
-#[derive(Serialize)]
-struct Counters {
-    packets: u64,
-    attempts: u64,
-    inferred: u64,
-    copies: u64,
-    retransmissions: u64,
-    second_legs: u64,
-    allowed: u64,
-    #[serde(serialize_with = "skipped")]
-    skipped: Skipped,
-    slots: u64,
-    slots_claimed: u64,
-    connections_evicted: u64,
-    groups_evicted: u64,
-    volumes_evicted: u64,
-    proofs_evicted: u64,
-    unseen_evicted: u64,
-    untimed: u64,
-    wrong_numbers: u64,
-    wrong_checksums: u64,
-    answers: u64,
-    episodes: u64,
-    episodes_refused: u64,
-    held_back: u64,
-    reports_lost: u64,
-    not_written: u64,
-    clock_steps: u64,
-    losses: LossCounts,
-}
-
-impl StatsRecord {
-    pub(super) fn new(now: Timestamp, stats: &Stats, zone: &Zone) -> Self {
-        Self { timestamp: zone.eve(now).to_string(), event_type: "stats", stats: Counted::new(stats) }
-    }
-}
-
-impl Counted {
-    pub(crate) fn new(stats: &Stats) -> Self {
-        let capture = Capture {
-            kernel_packets: stats.kernel_packets,
-            kernel_drops: stats.losses.kernel,
-            kernel_ifdrops: stats.losses.interface,
-        };
-        let synwatch = Counters {
-            packets: stats.packets,
-            attempts: stats.attempts,
-            inferred: stats.inferred,
-            copies: stats.copies,
-            retransmissions: stats.retransmissions,
-            second_legs: stats.second_legs,
-            allowed: stats.allowed,
-            skipped: stats.skipped,
-            slots: stats.slots,
-            slots_claimed: stats.slots_claimed,
-            connections_evicted: stats.connections_evicted,
-            groups_evicted: stats.groups_evicted,
-            volumes_evicted: stats.volumes_evicted,
-            proofs_evicted: stats.proofs_evicted,
-            unseen_evicted: stats.unseen_evicted,
-            untimed: stats.untimed,
-            wrong_numbers: stats.wrong_numbers,
-            wrong_checksums: stats.wrong_checksums,
-            answers: stats.answers,
-            episodes: stats.episodes,
-            episodes_refused: stats.episodes_refused,
-            held_back: stats.held_back,
-            reports_lost: stats.reports_lost,
-            not_written: stats.not_written,
-            clock_steps: stats.clock_steps,
-            losses: LossCounts::from(stats.losses),
-        };
-        Self { capture, synwatch }
-    }
-}
-
-#[derive(Serialize)]
-struct LossCounts {
+pub(super) struct LossCounts {
     kernel: u64,
     interface: u64,
     crossings: u64,
@@ -327,7 +224,7 @@ impl From<Losses> for LossCounts {
 }
 
 /// Rounds seconds or rates to six decimals, which hides artefacts of binary arithmetic.
-fn micros(value: f64) -> f64 {
+pub(crate) fn micros(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
@@ -347,12 +244,4 @@ fn ports<S: Serializer>(ports: &Ports, serializer: S) -> Result<S::Ok, S::Error>
         attempts: u64,
     }
     serializer.collect_seq(ports.counts.iter().map(|&(port, attempts)| PortCount { port, attempts }))
-}
-
-fn skipped<S: Serializer>(skipped: &Skipped, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(Skip::ALL.len()))?;
-    for reason in Skip::ALL {
-        map.serialize_entry(reason.name(), &skipped[reason])?;
-    }
-    map.end()
 }

@@ -82,6 +82,7 @@ pub fn line_of_hands(counts: &ActionCounts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::outcome::OutcomeCounts;
     use crate::engine::stats::Handshakes;
 
     use crate::wire::decode::Skipped;
@@ -122,6 +123,7 @@ mod tests {
             slots_claimed: 106,
             slots: 107,
             answers: 0,
+            became: OutcomeCounts::default(),
             last_watched: None,
             groups_evicted: 0,
             volumes_evicted: 120,

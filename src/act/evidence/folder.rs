@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use crate::base::time::Timestamp;
-use crate::base::zone::Zone;
 use crate::detect::alert::Alert;
 use crate::engine::rank::Neighbours;
 use crate::engine::subject::Source;
 use crate::error::OpenError;
+use crate::report::folder_name;
 
 /// Maximum number of folders in a day of capture time (UTC).
 pub(super) const A_DAY: usize = 1000;
@@ -25,8 +24,6 @@ const KEPT: usize = A_DAY / 5;
 /// Access mode of a folder; it and its files name other people's hosts.
 const FOLDER_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
-/// Maximum length of the watch's part of a name.
-const WATCH_CHARS: usize = 64;
 /// Maximum number of episodes of one source and watch that begin in the same second.
 const SAME_NAMES: u32 = 99;
 
@@ -141,17 +138,7 @@ pub(super) fn write(folder: &Path, file: &str, contents: &[u8]) -> io::Result<()
 }
 
 fn name(alert: &Alert) -> String {
-    let watch: String = alert.watch.chars().take(WATCH_CHARS).collect();
-    let name = format!("{}-{}-{watch}", stamp(alert.first_seen), alert.source);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
-}
-
-/// To the second, in UTC: `2013-11-25T061136Z`.
-fn stamp(time: Timestamp) -> String {
-    let text = Zone::utc().text(time).to_string();
-    let second = text.split('.').next().unwrap_or_default();
-    format!("{}Z", second.replace(':', ""))
+    folder_name(alert.first_seen, &alert.source.to_string(), &alert.watch)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::base::time::Timestamp;
 use crate::detect::alert::Alert;
-use crate::detect::{OpenEpisodes, Sink};
+use crate::detect::{OpenEpisodes, RunFacts, Sink};
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::stats::{Beat, Stats};
 use crate::engine::subject::Kind;
@@ -102,8 +102,12 @@ impl<S: Sink> Sink for Named<S> {
         self.sink.verified(alert);
     }
 
-    fn stats(&mut self, now: Timestamp, stats: &Stats) {
-        self.sink.stats(now, stats);
+    fn stats(&mut self, now: Timestamp, stats: &Stats, run: &RunFacts) {
+        self.sink.stats(now, stats, run);
+    }
+
+    fn sample(&mut self, now: Timestamp, stats: &Stats, run: &dyn Fn() -> RunFacts) {
+        self.sink.sample(now, stats, run);
     }
 
     fn show(&mut self, stats: &Stats) {
