@@ -12,6 +12,7 @@ use clap::{Command, CommandFactory, FromArgMatches as _};
 mod usage;
 mod client;
 mod help;
+mod report;
 mod options;
 mod top;
 mod watch_options;
@@ -21,6 +22,7 @@ pub(crate) use client::Client;
 pub use located::Place;
 pub(crate) use located::{FilePlace, Located};
 pub use options::Cli;
+pub(crate) use report::{Format, Report};
 pub(crate) use top::TopCommand;
 pub(crate) use watch_options::WatchOptions;
 
@@ -50,7 +52,7 @@ impl Cli {
 #[must_use]
 pub fn commands() -> Vec<Command> {
     let top = TopCommand::command().name("top");
-    Client::command().get_subcommands().cloned().chain([top]).collect()
+    Client::command().get_subcommands().cloned().chain([top, Report::command()]).collect()
 }
 
 /// The options and the commands: for completions.

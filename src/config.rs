@@ -57,6 +57,8 @@ pub struct Settings {
     pub max_episodes: usize,
     /// The destination of JSON, if any.
     pub json: Option<Output>,
+    /// The destination of a page of the run, if any.
+    pub html: Option<Output>,
     /// The interval between statistics records, which add to the one at the end.
     pub stats_interval: Option<Duration>,
     /// The capture file to write, if any.

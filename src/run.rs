@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use crate::capture;
-use crate::cli::{Cli, Client, Stop, TopCommand};
+use crate::cli::{Cli, Client, Report, Stop, TopCommand};
 use crate::config::{Input, Refused, Settings, UsageError};
 use crate::error::{Error, PrivilegeError};
 use crate::exit_code::ExitCode;
@@ -23,6 +23,7 @@ mod client;
 mod deep;
 mod firewall;
 mod helpers;
+mod report;
 mod top;
 
 /// Runs the program with these arguments, its name first.
@@ -39,6 +40,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     match TopCommand::read(arguments.iter().cloned()) {
         Ok(None) => {}
         Ok(Some(command)) => return top::run(&command),
+        Err(stop) => return show(&stop),
+    }
+    match Report::read(arguments.iter().cloned()) {
+        Ok(None) => {}
+        Ok(Some(command)) => return run_report(&command),
         Err(stop) => return show(&stop),
     }
     match Cli::read(arguments) {
@@ -119,6 +125,11 @@ fn run_client(command: &Client) -> ExitCode {
         Ok(()) => ExitCode::Done,
         Err(error) => fail(&console, &error, ExitCode::Failure),
     }
+}
+
+fn run_report(command: &Report) -> ExitCode {
+    let console = Console::stderr(LogFormat::Auto);
+    report::run(command, &|error| _ = console.line(Priority::Error, &format!("synwatch: {error}")))
 }
 
 /// Prints the summary of a run that has ended.

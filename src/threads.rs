@@ -56,6 +56,7 @@ mod counting;
 mod memory;
 mod outputs;
 mod pacing;
+mod page;
 mod reload;
 mod sources;
 mod view;
@@ -208,6 +209,7 @@ impl Run {
             counts: counts.clone(),
             ..Hands::default()
         };
+        let page = page::Page::open(settings, &zone, &mut sinks).map_err(|error| held.explain(error))?;
         let metrics = exporter.map(|exporter| {
             let metrics =
                 Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone())
@@ -332,6 +334,10 @@ impl Run {
         }
         actions.finish();
         stats.reports_lost = sinks.lost();
+        if let Some(page) = page {
+            // After the actions: it links to the evidence.
+            stats.reports_lost += page.write();
+        }
         if let Some((thread, stop)) = metrics {
             stop.stop();
             join(thread);

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synwatch_global_optspecs
-    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config deep user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
+    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= html= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config deep user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_synwatch_needs_command
@@ -41,6 +41,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -l nat64 -d 'Sources in 
 complete -c synwatch -n "__fish_synwatch_needs_command" -l vxlan-ports -d 'UDP ports of VXLAN, for --tunnels' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l json -d 'Write reports as JSON Lines, too ("-" is standard output)' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l stats-interval -d 'Write the statistics to the JSON file so often' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l html -d 'Write a page of the run, with pictures, at its end ("-" is standard output)' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -s w -l write -d 'Write the attempts of reported sources to a capture file' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l write-max -d 'Let that capture file grow to this size at most' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l update -d 'Report an episode again so often while it lasts' -r
@@ -94,6 +95,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -a "allow" -d 'Allows a 
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "allowed" -d 'Lists what was allowed by synwatch allow'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "unallow" -d 'Takes back what was allowed by synwatch allow'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "top" -d 'Shows the sources closest to a limit and the open episodes, live'
+complete -c synwatch -n "__fish_synwatch_needs_command" -a "report" -d 'Makes a page or a digest of JSON logs'
 complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
@@ -122,3 +124,11 @@ complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s p -l ports -d 
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s l -l limit -d 'With --interface or --read: a limit, as for synwatch itself (repeatable)' -r
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l once -d 'Print one picture and exit, of a replay the state at its last packet'
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l json -d 'With --once: print it as one line of JSON'
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -s o -l output -d 'Write to this file; "-" is standard output' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l format -d 'What to make' -r -f -a "html\t'A page'
+text\t'A digest'"
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l since -d 'Leave out what was before this' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l until -d 'Leave out what was at this time or later' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l day -d 'Tell of this whole day: "yesterday", "today", 2026-11-27' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l evidence -d 'Link to the folders that --report-dir has filled' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand report" -l utc -d 'Show times in UTC instead of local time'

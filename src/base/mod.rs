@@ -1,6 +1,7 @@
 //! Nouns and tools that every room may use: they know none of the others.
 
 pub(crate) mod files;
+pub(crate) mod replacement;
 pub mod time;
 pub mod zone;
 pub mod units;

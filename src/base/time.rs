@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A moment of capture time: nanoseconds since the Unix epoch. Damaged files make it anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

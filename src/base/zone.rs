@@ -6,7 +6,7 @@
 use std::env;
 use std::fmt;
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 
 use crate::base::time::Timestamp;
@@ -43,6 +43,19 @@ impl Zone {
     #[must_use]
     pub fn eve(&self, time: Timestamp) -> impl fmt::Display + use<> {
         Shown { colon: "", digits: 6, ..self.shown(time) }
+    }
+
+    /// The moment of a local time, of two the earlier one; `None` where it is out of range.
+    #[must_use]
+    pub(crate) fn instant(&self, local: DateTime) -> Option<Timestamp> {
+        let time = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        i64::try_from(time.as_nanosecond()).ok().map(Timestamp::from_nanos)
+    }
+
+    /// The local day of a moment.
+    #[must_use]
+    pub(crate) fn date(&self, time: jiff::Timestamp) -> Date {
+        self.0.to_datetime(time).date()
     }
 
     fn shown(&self, time: Timestamp) -> Shown {

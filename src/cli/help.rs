@@ -34,7 +34,7 @@ pub(super) fn long_end(commands: &[Command]) -> String {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(text, "  {usage:width$}  {about}");
     }
-    let options = "  Each takes --socket PATH and --json; synwatch COMMAND --help has the rest.";
+    let options = "  All but report take --socket PATH and --json; synwatch COMMAND --help has the rest.";
     format!("{text}{options}\n\n{AFTER}")
 }
 
@@ -90,6 +90,9 @@ Examples:
   See which sources are closest to a limit, now or at the end of a capture:
       synwatch top
       synwatch top -r monday.pcap --once --json
+  Make a page of a run, and one of yesterday from the service's log:
+      synwatch -r monday.pcap.gz --html monday.html
+      synwatch report --day yesterday -o yesterday.html
   Keep evidence of each episode, for the provider of its source:
       synwatch -i eth0 --report-dir /var/lib/synwatch --report-from abuse@example.org
   List the sources and their attempts by means of jq:

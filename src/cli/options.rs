@@ -128,6 +128,13 @@ pub struct Cli {
     #[arg(long, value_name = "TIME", help_heading = REPORTS, hide_short_help = true)]
     pub stats_interval: Option<Located>,
 
+    /// Write a page of the run, with pictures, at its end ("-" is standard output)
+    ///
+    /// One HTML file that loads nothing and runs no script: to look at, to send, to print. It is written beside its place
+    /// and renamed. synwatch report makes the same of the JSON file, also of a day.
+    #[arg(long, value_name = "FILE", help_heading = REPORTS, hide_short_help = true)]
+    pub html: Option<Located<PathBuf>>,
+
     /// Write the attempts of reported sources to a capture file
     ///
     /// pcapng, from the first report on; tcpdump and Wireshark read it.
@@ -341,11 +348,11 @@ pub struct Cli {
 
     /// Go on as this user, once all is open that needs root
     ///
-    /// By default root becomes the user "synwatch". Where there is none, it becomes live the owner of the folder that is
-    /// written to (that of --json, else of -w, else of --report-dir), and without one "nobody"; a replay keeps its
-    /// user. "root" keeps it root. What that user cannot write is refused at the start. Started by any user, the
-    /// program gives up all capabilities but those that it needs again, and where the kernel has Landlock it opens no more
-    /// files but those of its options. What holds is said at the start, in a replay with -v.
+    /// By default root becomes the user "synwatch". Where there is none, it becomes live the owner of the folder that
+    /// is written to (that of --json, else of -w, else of --html, else of --report-dir), and without one "nobody"; a
+    /// replay keeps its user. "root" keeps it root. What that user cannot write is refused at the start. Started by any
+    /// user, the program gives up all capabilities but those that it needs again, and where the kernel has Landlock it
+    /// opens no more files but those of its options. What holds is said at the start, in a replay with -v.
     #[arg(long, value_name = "USER", help_heading = SERVICE, hide_short_help = true)]
     pub user: Option<Located>,
 

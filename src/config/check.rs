@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use self::actions::{block, exec, report_from, webhook};
 use self::input::{expression, input, live, tunnels};
-use self::output::{json, refuse_overwriting, stats_interval, syslog, write};
+use self::output::{html, json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::{control, metrics, state_dir};
 use self::value::{number, read, size, time};
 use self::watch::{allow_list, nat64, watches};
@@ -59,12 +59,16 @@ impl Settings {
         if cli.suggest && cli.write.is_some() {
             faults.add(wanted.both("suggest", "write"));
         }
+        if cli.suggest && cli.html.is_some() {
+            faults.add(wanted.both("suggest", "html"));
+        }
         if cli.suggest && cli.report_dir.is_some() {
             faults.add(wanted.both("suggest", "report_dir"));
         }
         let json = json(cli);
+        let html = faults.note(html(cli));
         let write = faults.note(write(cli));
-        faults.note(refuse_overwriting(&input, json.as_ref(), write.as_ref()));
+        faults.note(refuse_overwriting(&input, json.as_ref(), html.as_ref(), write.as_ref()));
         let nat64 = nat64(cli, &mut faults);
         let settings = Self {
             input,
@@ -85,6 +89,7 @@ impl Settings {
             suggest: cli.suggest,
             max_episodes: faults.note(number("max-episodes", &cli.max_episodes, MAX_EPISODES)),
             json: json.map(|json| json.value),
+            html: html.map(|html| html.value),
             stats_interval: faults.note(stats_interval(cli)),
             write: write.map(|write| write.value),
             names: cli.names || (cli.read.is_empty() && !cli.no_names),

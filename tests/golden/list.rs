@@ -49,13 +49,15 @@ impl Line {
         Self { number, name, code, arguments, stdin }
     }
 
-    /// What its standard output is expected to hold, as files that hold that end: nothing, records, or a part of a
-    /// configuration.
+    /// What its standard output is expected to hold, as files that hold that end: nothing, records, a page, or a part of
+    /// a configuration.
     pub(crate) fn ending(&self) -> Option<&'static str> {
         let suggests = self.code != WRONG_USAGE && self.arguments.iter().any(|word| word == "--suggest");
-        match self.arguments.windows(2).any(|words| words == ["--json", "-"]) {
-            true => Some("json"),
-            false => suggests.then_some("toml"),
+        let writes = |option: &str| self.arguments.windows(2).any(|words| words == [option, "-"]);
+        match (writes("--json"), writes("--html")) {
+            (true, _) => Some("json"),
+            (false, true) => Some("html"),
+            (false, false) => suggests.then_some("toml"),
         }
     }
 

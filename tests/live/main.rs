@@ -39,6 +39,7 @@ mod names;
 mod outcomes;
 mod overload;
 mod own;
+mod page;
 mod paths;
 mod privileges;
 mod reload;

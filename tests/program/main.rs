@@ -12,6 +12,7 @@ mod evidence;
 mod journal;
 mod metrics;
 mod names;
+mod picture;
 mod privileges;
 mod real;
 mod service;

@@ -21,6 +21,26 @@ pub(super) fn json(cli: &Cli) -> Option<Located<Output>> {
     Some(Located { value: output, place })
 }
 
+pub(super) fn html(cli: &Cli) -> Result<Option<Located<Output>>, UsageError> {
+    let Some(written) = &cli.html else { return Ok(None) };
+    let is_stdout = |path: &Path| path == Path::new("-");
+    if !is_stdout(&written.value) {
+        let output = Output::File(written.value.clone());
+        return Ok(Some(Located { value: output, place: written.place.clone() }));
+    }
+    if cli.json.as_ref().is_some_and(|json| is_stdout(&json.value)) {
+        return Err(wrong_path("html", written, "standard output has the JSON already (--html FILE)"));
+    }
+    if cli.block.as_ref().is_some_and(|block| block.value == "print") {
+        return Err(wrong_path(
+            "html",
+            written,
+            "standard output has what would block already (--html FILE)",
+        ));
+    }
+    Ok(Some(Located { value: Output::Stdout, place: written.place.clone() }))
+}
+
 pub(super) fn stats_interval(cli: &Cli) -> Result<Option<Duration>, UsageError> {
     let Some(text) = &cli.stats_interval else { return Ok(None) };
     let interval = time("stats-interval", text, STATS_INTERVAL)?;
@@ -67,26 +87,31 @@ pub(super) fn syslog(cli: &Cli) -> Result<Option<SyslogSettings>, UsageError> {
 pub(super) fn refuse_overwriting(
     input: &Input,
     json: Option<&Located<Output>>,
+    html: Option<&Located<Output>>,
     write: Option<&Located<WriteSettings>>,
 ) -> Result<(), UsageError> {
-    let json = json.and_then(|json| match &json.value {
-        Output::File(path) => Some(Located { value: path.clone(), place: json.place.clone() }),
-        Output::Stdout => None,
-    });
+    let file = |output: Option<&Located<Output>>| match output {
+        Some(Located { value: Output::File(path), place }) => {
+            Some(Located { value: path.clone(), place: place.clone() })
+        }
+        Some(Located { value: Output::Stdout, .. }) | None => None,
+    };
     let write = write.map(|write| Located { value: write.value.path.clone(), place: write.place.clone() });
     let is_read = |path: &PathBuf| match input {
         Input::Replay(files) => files.contains(&ReplayInput::File(path.clone())),
         Input::Live(_) | Input::ListInterfaces | Input::Nothing => false,
     };
-    for (option, path) in [("json", &json), ("write", &write)] {
-        if let Some(path) = path.as_ref().filter(|path| is_read(&path.value)) {
-            return Err(wrong_path(option, path, "the file that -r reads (name another)"));
+    let outputs = [("json", file(json)), ("html", file(html)), ("write", write)];
+    let mut seen: Vec<(&str, Located<PathBuf>)> = Vec::new();
+    for (option, path) in outputs {
+        let Some(path) = path else { continue };
+        if is_read(&path.value) {
+            return Err(wrong_path(option, &path, "the file that -r reads (name another)"));
         }
-    }
-    match (json, write) {
-        (Some(json), Some(write)) if json.value == write.value => {
-            Err(wrong_path("write", &write, "the file that --json writes (name another)"))
+        if let Some((other, _)) = seen.iter().find(|(_, other)| other.value == path.value) {
+            return Err(wrong_path(option, &path, &format!("the file that --{other} writes (name another)")));
         }
-        _ => Ok(()),
+        seen.push((option, path));
     }
+    Ok(())
 }

@@ -63,6 +63,7 @@ fn the_defaults_are_those_of_the_help() {
         suggest: false,
         max_episodes: 4096,
         json: None,
+        html: None,
         stats_interval: None,
         write: None,
         names: true,
@@ -155,6 +156,15 @@ fn an_error_has_its_remedy() {
         ("-r a -r b -w b", r#"write "b": the file that -r reads (name another)"#),
         ("-r a --json a", r#"json "a": the file that -r reads (name another)"#),
         ("-i eth0 --json a -w a", r#"write "a": the file that --json writes (name another)"#),
+        ("-r a --html a", r#"html "a": the file that -r reads (name another)"#),
+        ("-i eth0 --json a --html a", r#"html "a": the file that --json writes (name another)"#),
+        ("-i eth0 --html a -w a", r#"write "a": the file that --html writes (name another)"#),
+        ("-r a --json - --html -", r#"html "-": standard output has the JSON already (--html FILE)"#),
+        (
+            "-r a --block print --html -",
+            r#"html "-": standard output has what would block already (--html FILE)"#,
+        ),
+        ("-r a --suggest --html b", "suggest and html exclude each other (leave one out)"),
         ("port 25 -i eth0", r#"expression "-i": an option (give options before the expression)"#),
         ("-i eth0 port 25 --utc", r#"expression "--utc": an option (give options before the expression)"#),
         (

@@ -12,13 +12,14 @@ mod example;
 mod files;
 
 /// Options without a key, and the reason.
-const WITHOUT_A_KEY: [(&str, &str); 8] = [
+const WITHOUT_A_KEY: [(&str, &str); 9] = [
     ("read", "what is replayed is of one run"),
     ("list_interfaces", "it asks, and exits"),
     ("config", "it names the file"),
     ("test_config", "it asks, and exits"),
     ("deep", "it asks, and exits"),
     ("suggest", "what is looked through is of one run"),
+    ("html", "a page is of one run"),
     ("help", "it asks, and exits"),
     ("version", "it asks, and exits"),
 ];

@@ -8,6 +8,7 @@ use super::Plan;
 use super::files::folder;
 use super::links::{folders, is_deep, linked};
 use super::network::{needs_abstract_sockets, ports};
+use crate::base::replacement;
 use crate::config::{Input, Output, ReplayInput, Settings};
 
 /// Files with an interface's state, statistics and kind. The first folder has links into the second.
@@ -32,13 +33,17 @@ const NAMES: [&str; 13] = [
     "/lib",
 ];
 
-/// The folder of the first of these outputs: `--json`, `-w`, evidence.
+/// The folder of the first of these outputs: `--json`, `-w`, `--html`, evidence.
 pub(super) fn written_folder(settings: &Settings) -> Option<PathBuf> {
     let json = match &settings.json {
         Some(Output::File(path)) => Some(path),
         Some(Output::Stdout) | None => None,
     };
-    let file = json.or(settings.write.as_ref().map(|write| &write.path));
+    let html = || match &settings.html {
+        Some(Output::File(path)) => Some(path),
+        Some(Output::Stdout) | None => None,
+    };
+    let file = json.or_else(|| settings.write.as_ref().map(|write| &write.path)).or_else(html);
     file.map(|file| folder(file)).or_else(|| settings.report_dir.clone())
 }
 
@@ -98,6 +103,12 @@ impl Plan {
         if let Some(Output::File(path)) = &settings.json {
             plan.write.push(path.clone());
         }
+        if let Some(Output::File(path)) = &settings.html {
+            // It is written beside its place, and renamed.
+            let path = replacement::place(path);
+            plan.remove.push(folder(&path));
+            plan.write.push(path);
+        }
         plan.write.extend(settings.write.iter().map(|write| write.path.clone()));
         plan
     }
@@ -135,6 +146,14 @@ mod tests {
         assert_eq!(plan.capabilities, CapabilitySet::DAC_READ_SEARCH);
         assert!(reads(&plan, "captures/seed-attack.pcap") && !reads(&plan, "/sys/class/net"));
         assert!(plan.write.is_empty());
+    }
+
+    #[test]
+    fn a_page_is_renamed_in_its_folder() {
+        let plan = plan("-r - --html out/day.html");
+        assert_eq!(plan.write, [Path::new("out/day.html")]);
+        assert_eq!(plan.remove, [Path::new("out")]);
+        assert_eq!(self::plan("-r - --html -").write, Vec::<PathBuf>::new());
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub(super) fn check(
     if let Some(Output::File(path)) = &settings.json {
         output("json", &format!("{path:?} can be written"), written(path));
     }
+    if let Some(Output::File(path)) = &settings.html {
+        output("html", &format!("{path:?} can be replaced"), written(path));
+    }
     if let Some(write) = &settings.write {
         let is_there = write.path.is_file();
         let note = if is_there { ", which a start empties" } else { "" };

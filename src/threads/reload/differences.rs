@@ -17,6 +17,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         nat64,
         memory,
         json,
+        html: _,
         write,
         names,
         databases,

@@ -12,6 +12,6 @@ mod tables;
 use std::path::Path;
 
 /// The project's folder.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

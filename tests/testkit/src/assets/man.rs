@@ -99,7 +99,8 @@ fn options(man: &Man, page: &mut Vec<u8>) -> io::Result<()> {
 fn of_commands(commands: &[Command], roff: &mut Roff) {
     roff.control("SH", ["COMMANDS"]);
     roff.text([roman(
-        "The first word selects a command for the running service. docs/control.md has their answers and the protocol.",
+        "The first word selects a command: report reads logs, the others ask the running service. docs/control.md has the \
+         answers of these and the protocol.",
     )]);
     for command in commands {
         let mut usage = vec![bold(command.get_name())];
