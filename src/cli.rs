@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{Command, CommandFactory, FromArgMatches as _};
 
 mod usage;
+mod block_options;
 mod client;
 mod help;
 mod report;

@@ -70,22 +70,28 @@ pub(super) fn report_from(cli: &Cli) -> Result<Option<Reporter>, UsageError> {
 
 pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
     let bounds = Bounds {
-        time: time("block-time", &cli.block_time, BLOCK_TIME)?,
-        unverified: cli.block_unverified,
-        wire: cli.block_wire,
-        networks: cli.block_networks,
-        scope: match cli.block_scope.value.as_str() {
+        time: time("block-time", &cli.blocking.block_time, BLOCK_TIME)?,
+        unverified: cli.blocking.block_unverified,
+        wire: cli.blocking.block_wire,
+        networks: cli.blocking.block_networks,
+        scope: match cli.blocking.block_scope.value.as_str() {
             "source" => Scope::Source,
             "destinations" => Scope::Destinations,
-            _ => return Err(wrong("block-scope", &cli.block_scope, "not one of source, destinations")),
+            _ => {
+                return Err(wrong(
+                    "block-scope",
+                    &cli.blocking.block_scope,
+                    "not one of source, destinations",
+                ));
+            }
         },
-        most: number("max-blocks", &cli.max_blocks, MAX_BLOCKS)?,
+        most: number("max-blocks", &cli.blocking.max_blocks, MAX_BLOCKS)?,
     };
-    let Some(written) = &cli.block else {
+    let Some(written) = &cli.blocking.block else {
         let given = [
-            ("block_time", "block-time", &cli.block_time),
-            ("block_scope", "block-scope", &cli.block_scope),
-            ("max_blocks", "max-blocks", &cli.max_blocks),
+            ("block_time", "block-time", &cli.blocking.block_time),
+            ("block_scope", "block-scope", &cli.blocking.block_scope),
+            ("max_blocks", "max-blocks", &cli.blocking.max_blocks),
         ];
         return match given.into_iter().find(|(id, ..)| cli.is_given(id)) {
             Some((_, option, text)) => {

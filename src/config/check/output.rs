@@ -31,7 +31,7 @@ pub(super) fn html(cli: &Cli) -> Result<Option<Located<Output>>, UsageError> {
     if cli.json.as_ref().is_some_and(|json| is_stdout(&json.value)) {
         return Err(wrong_path("html", written, "standard output has the JSON already (--html FILE)"));
     }
-    if cli.block.as_ref().is_some_and(|block| block.value == "print") {
+    if cli.blocking.block.as_ref().is_some_and(|block| block.value == "print") {
         return Err(wrong_path(
             "html",
             written,
