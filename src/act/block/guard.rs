@@ -83,6 +83,9 @@ pub(super) struct Looked {
     pub(super) unblocked: Vec<Target>,
     /// What others have added.
     pub(super) found: Vec<Blocked>,
+    /// What has expired, by the clock of the kernel.
+    #[serde(default)]
+    pub(super) over: Vec<Target>,
     /// All that is blocked, if that was asked for.
     #[serde(default)]
     pub(super) all: Vec<Blocked>,

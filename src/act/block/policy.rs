@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::history::{Before, History};
+use super::history::{Before, History, MOST_REMEMBERED};
 use super::never::{Never, check_network};
 use super::protected::{Allowed, Protected};
 use super::ruleset::Blocked;
@@ -17,7 +17,7 @@ use crate::engine::rank::neighbourhood;
 use crate::report::Reason;
 
 /// Duration that stands for a block without expiry: longer than any run.
-const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// One neighbourhood, a /24 or a /48, takes at most one part in so many of all blocks.
 const NEIGHBOURS_SHARE: usize = 4;
@@ -71,6 +71,7 @@ pub(super) struct Undo {
     target: Target,
     replaced: Vec<(Target, Timestamp)>,
     before: Option<Before>,
+    was_unblocked: bool,
 }
 
 /// The blocks in force, and the bounds.
@@ -79,7 +80,8 @@ pub(super) struct Policy {
     bounds: Bounds,
     /// The end of each block.
     blocked: BTreeMap<Target, Timestamp>,
-    /// Those of them that a person has unblocked: they are not blocked again before that end.
+    /// Those of them that a person has unblocked: they are not blocked again before that end, and take no place of a block.
+    /// At most [`MOST_REMEMBERED`]; the one that ends first makes room.
     unblocked: BTreeSet<Target>,
     history: History,
 }
@@ -132,7 +134,8 @@ impl Policy {
         if let Some(what) = protected.overlaps(target.network) {
             return Err(Refusal::Protected(what));
         }
-        let stay = self.blocked.keys().filter(|blocked| !target.covers(blocked));
+        let holds = |blocked: &&Target| !target.covers(blocked) && !self.unblocked.contains(*blocked);
+        let stay = self.blocked.keys().filter(holds);
         if stay.clone().count() >= self.bounds.most {
             return Err(Refusal::Full);
         }
@@ -153,15 +156,18 @@ impl Policy {
             self.blocked.keys().filter(|blocked| order.target.covers(blocked)).copied().collect();
         let replaced = within.iter().filter_map(|target| self.blocked.remove_entry(target)).collect();
         self.blocked.insert(order.target, until);
-        self.unblocked.remove(&order.target);
+        let was_unblocked = self.unblocked.remove(&order.target);
         let before = self.history.add(order.target, until, now);
-        Undo { target: order.target, replaced, before }
+        Undo { target: order.target, replaced, before, was_unblocked }
     }
 
     /// Records that a block was not carried out after all.
     pub(super) fn undo(&mut self, undo: Undo) {
         self.blocked.remove(&undo.target);
         self.blocked.extend(undo.replaced);
+        if undo.was_unblocked {
+            self.unblocked.insert(undo.target);
+        }
         self.history.restore(undo.target, undo.before);
     }
 
@@ -171,10 +177,21 @@ impl Policy {
         self.unblocked.remove(target);
     }
 
+    /// Records that the firewall blocks a target no more, as its time is over. One that a person has unblocked stays so.
+    pub(super) fn expire(&mut self, target: &Target) {
+        if !self.unblocked.contains(target) {
+            self.blocked.remove(target);
+        }
+    }
+
     /// Records that a person has unblocked a target: it is not blocked again before its time would have been over.
     pub(super) fn unblock(&mut self, target: &Target) {
         if self.blocked.contains_key(target) {
             self.unblocked.insert(*target);
+        }
+        if self.unblocked.len() > MOST_REMEMBERED {
+            let first = self.unblocked.iter().min_by_key(|target| self.blocked.get(target)).copied();
+            first.iter().for_each(|first| self.free(first));
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use nix::ifaddrs::getifaddrs;
 
+use super::never;
 use crate::engine::watch::AllowList;
 use crate::report::enrich::name_servers;
 
@@ -93,7 +94,7 @@ impl Protected {
     /// The protected thing that overlaps a network, if any. A network of translated addresses is also checked as the
     /// IPv4 network that it embeds, and is refused if that is all of IPv4.
     pub(super) fn overlaps(&self, network: IpNet) -> Option<String> {
-        let embedded = self.allowed.embedded(network);
+        let embedded = self.allowed.embedded(network).or_else(|| never::embedded(network));
         if embedded.is_some_and(|embedded| embedded.prefix_len() == 0) {
             return Some("all of IPv4 behind NAT64".to_owned());
         }
@@ -105,7 +106,10 @@ impl Protected {
         let found = own.chain(self.networks.iter().copied()).find(|(protected, _)| holds(protected));
         match found {
             Some((protected, what)) => Some(format!("{}, {what}", protected.addr())),
-            None => self.allowed.overlaps(network).then(|| "an allowed network".to_owned()),
+            None => {
+                let mut concerned = std::iter::once(network).chain(embedded);
+                concerned.any(|one| self.allowed.overlaps(one)).then(|| "an allowed network".to_owned())
+            }
         }
     }
 }
@@ -233,5 +237,9 @@ mod tests {
         protected.allowed.set(list);
         let allowed = Some("an allowed network".to_owned());
         assert_eq!(protected.overlaps(net("64:ff9b::198.51.100.7/128")), allowed);
+        // SIIT, which is among no prefixes for NAT64 unless it is named.
+        assert_eq!(protected.overlaps(net("::ffff:0:198.51.100.7/128")), allowed);
+        assert_eq!(protected.overlaps(net("::ffff:0:192.0.2.53/128")), server);
+        assert_eq!(protected.overlaps(net("::ffff:0:192.0.2.54/128")), None);
     }
 }

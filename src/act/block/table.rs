@@ -34,15 +34,17 @@ pub(super) struct Difference {
     pub(super) unblocked: Vec<Target>,
     /// What others have added.
     pub(super) found: Vec<Blocked>,
+    /// What has expired.
+    pub(super) over: Vec<Target>,
 }
 
 impl Table {
     /// Takes over what the kernel's table holds. What is to be made again stays known.
     pub(super) fn compare(&mut self, listing: &Listing, now: Instant) -> Difference {
-        self.expire(now);
+        let over = self.expire(now);
         let listed: BTreeMap<_, _> =
             listing.blocked.iter().map(|blocked| (blocked.target, *blocked)).collect();
-        let mut difference = Difference::default();
+        let mut difference = Difference { over, ..Difference::default() };
         self.0.retain(|target, term| {
             let left = term.map(|term| term.until.saturating_duration_since(now));
             if listed.contains_key(target) {
@@ -66,7 +68,7 @@ impl Table {
                 Term { time, until: now + left }
             });
             if self.0.insert(target, term).is_none() {
-                difference.found.push(blocked);
+                difference.found.push(Blocked { left: term.map(|term| term.until - now), ..blocked });
             }
         }
         difference
@@ -83,9 +85,17 @@ impl Table {
         }
     }
 
-    /// Forgets blocks that are over.
-    pub(super) fn expire(&mut self, now: Instant) {
-        self.0.retain(|_, term| term.is_none_or(|term| term.until > now));
+    /// Forgets blocks that are over, and gives them.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Target> {
+        let mut over = Vec::new();
+        self.0.retain(|target, term| {
+            let lasts = term.is_none_or(|term| term.until > now);
+            if !lasts {
+                over.push(*target);
+            }
+            lasts
+        });
+        over
     }
 
     /// The blocked targets.
@@ -208,5 +218,26 @@ mod tests {
         let later = now + 1_000 * HOUR;
         assert_eq!(table.compare(&Listing::default(), later).restore.added, added);
         assert_eq!(table.compare(&listing(&SETS, &[]), later).unblocked, [target("192.0.2.1/32")]);
+    }
+
+    #[test]
+    fn what_expires_is_told_once() {
+        let began = Instant::now();
+        for (left, over) in [(1, vec![]), (0, vec![target("192.0.2.1/32")])] {
+            let mut table = table(&["192.0.2.1/32"], began);
+            let now = began + HOUR - Duration::from_secs(left);
+            assert_eq!(table.expire(now), over);
+            assert_eq!(table.expire(now), []);
+        }
+    }
+
+    #[test]
+    fn an_element_that_is_found_as_it_expires_does_not_last_for_ever() {
+        let listing = Listing {
+            blocked: vec![Blocked { target: target("192.0.2.1/32"), time: Some(HOUR), left: None }],
+            ..listing(&SETS, &[])
+        };
+        let found = Table::default().compare(&listing, Instant::now()).found;
+        assert_eq!(found[0].left, Some(Duration::ZERO));
     }
 }

@@ -34,7 +34,7 @@ impl Blocker {
         let now = capture::now();
         match wish {
             Wish::HeedAllowed => self.free_allowed(now).map(Done::Unblocked).map_err(|why| {
-                NotDone::new(NotDone::FIREWALL, format!("what is allowed is still blocked: {why}"))
+                NotDone::new(NotDone::FIREWALL, format!("it is allowed, but may be blocked still: {why}"))
             }),
             Wish::List => {
                 let all = self.survey(now)?;

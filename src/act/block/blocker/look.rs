@@ -1,10 +1,12 @@
 //! Looks whether what is blocked is in the firewall, and is meant to be.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Blocker, Means};
 use crate::act::block::blocks::Reason;
 use crate::act::block::guard::Looked;
+use crate::act::block::policy::FOR_EVER;
 use crate::act::block::ruleset::Blocked;
 use crate::act::block::target::Target;
 use crate::base::time::Timestamp;
@@ -20,12 +22,14 @@ impl Blocker {
         self.now = capture::now();
         if let Means::Nft(guard) = &mut self.means {
             match guard.blocked(&mut self.deadline) {
-                Ok(all) => all.iter().for_each(|held| self.hold(held, self.now)),
+                Ok(all) => {
+                    all.iter().for_each(|held| self.hold(held, self.now));
+                    // What fails is tried again at the next look.
+                    let _ = self.free_allowed(self.now);
+                }
                 Err(why) => log::debug!("what is blocked already is not known: {why}"),
             }
         }
-        // What fails is tried again at the next look.
-        let _ = self.free_allowed(self.now);
         self.counts.blocks.set(self.blocks.active(self.now) as u64);
     }
 
@@ -51,23 +55,18 @@ impl Blocker {
         }
     }
 
-    /// Frees what is, or holds, something that is allowed since the list was replaced. Gives what was freed, or why it
-    /// could not be.
+    /// Frees what is, or holds, something that is allowed since the list was replaced, as far as it is known or the
+    /// firewall holds it. Gives what was freed, or why it could not be.
     pub(super) fn free_allowed(&mut self, now: Timestamp) -> Result<Vec<Target>, String> {
         let number = self.protected.allowed().number();
         if number == self.heeded {
             return Ok(Vec::new());
         }
-        let targets = self.policy.allowed(self.protected.allowed());
-        if let Means::Nft(guard) = &mut self.means {
-            let done = if targets.is_empty() { Ok(()) } else { guard.free(&targets, &mut self.deadline) };
-            if let Err(why) = done {
-                if let Some(times) = self.failed.count(now, targets.len() as u64) {
-                    log::warn!("cannot unblock what is allowed now: {why} ({times} times)");
-                }
-                return Err(why);
+        let targets = self.free_held(now).inspect_err(|why| {
+            if let Some(times) = self.failed.count(now, 1) {
+                log::warn!("cannot unblock what is allowed now: {why} ({times} times)");
             }
-        }
+        })?;
         self.heeded = number;
         let (before, freed): (Vec<_>, Vec<_>) =
             targets.into_iter().partition(|target| self.policy.is_unblocked(target));
@@ -79,9 +78,32 @@ impl Blocker {
         Ok(freed)
     }
 
+    /// Has the firewall free what is allowed. It is looked at before: others may have added to it since the last look.
+    fn free_held(&mut self, now: Timestamp) -> Result<BTreeSet<Target>, String> {
+        let mut held = Vec::new();
+        if let Means::Nft(guard) = &mut self.means {
+            let answered = self.blocks.answered();
+            let looked = guard.survey(&mut self.deadline)?;
+            self.note(&looked, &answered, now);
+            held = looked.all;
+        }
+        let allowed = self.protected.allowed();
+        let held = held.iter().map(|held| held.target).filter(|target| allowed.overlaps(target.network));
+        let targets: BTreeSet<_> = self.policy.allowed(allowed).into_iter().chain(held).collect();
+        if let (Means::Nft(guard), false) = (&mut self.means, targets.is_empty()) {
+            guard.free(&targets.iter().copied().collect::<Vec<_>>(), &mut self.deadline)?;
+        }
+        Ok(targets)
+    }
+
     /// Takes over what the guard has found.
     pub(super) fn note(&mut self, looked: &Looked, answered: &[Target], now: Timestamp) {
-        let Looked { rebuilt, unblocked, found, all: _ } = looked;
+        let Looked { rebuilt, unblocked, found, over, all: _ } = looked;
+        for target in over {
+            // The machine's clock may have been set back since, and would end it later.
+            self.blocks.remove(target);
+            self.policy.expire(target);
+        }
         if let Some(restored) = rebuilt {
             self.blocks.confirm(capture::now());
             log::warn!(
@@ -104,10 +126,11 @@ impl Blocker {
     pub(super) fn say_unblocked(&self, targets: &[Target], how: &str, now: Timestamp) {
         say_each(targets, "was", |target| {
             let left = self.policy.end(target).map_or_else(Default::default, |end| end.since(now));
-            format!(
-                "unblocked {how}: it is not blocked again for {}",
-                Span(Duration::from_secs(left.as_secs()))
-            )
+            let until = match left > FOR_EVER / 2 {
+                true => "in this run".to_owned(),
+                false => format!("for {}", Span(Duration::from_secs(left.as_secs()))),
+            };
+            format!("unblocked {how}: it is not blocked again {until}")
         });
     }
 

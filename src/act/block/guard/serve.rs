@@ -191,11 +191,19 @@ impl Keeper {
         if all || !self.table.is_empty() {
             self.refresh(&Nft::for_caller()?, if all { Relist::AfterChanges } else { Relist::IfBlocked })?;
         }
+        Ok(self.tell(all))
+    }
+
+    /// What was found since the main process asked last.
+    fn tell(&mut self, all: bool) -> Looked {
         let mut looked = std::mem::take(&mut self.news);
+        let there = self.table.targets();
+        // What has ended may have been blocked again since.
+        looked.over.retain(|target| !there.contains(target));
         if all {
             looked.all = self.table.blocked(Instant::now());
         }
-        Ok(looked)
+        looked
     }
 
     /// All blocks, from the kernel's table.
@@ -207,7 +215,7 @@ impl Keeper {
 
     /// Takes over what the kernel's table holds, if it has changed or must be looked at, and makes again what is gone.
     fn refresh(&mut self, nft: &Nft, when: Relist) -> Result<(), NftError> {
-        self.table.expire(Instant::now());
+        self.news.over.extend(self.table.expire(Instant::now()));
         // Asked before the list: a change that comes between the two shows the next time.
         let generation = generation().ok();
         let is_known = generation.is_some() && generation == self.seen;
@@ -221,7 +229,8 @@ impl Keeper {
         }
         self.seen = None;
         let listing = nft.list()?;
-        let Difference { restore, unblocked, found } = self.table.compare(&listing, Instant::now());
+        let Difference { restore, unblocked, found, over } = self.table.compare(&listing, Instant::now());
+        self.news.over.extend(over);
         self.news.unblocked.extend(unblocked);
         self.news.found.extend(found);
         if listing.is_whole() {
@@ -264,5 +273,17 @@ mod tests {
         for allowed in ["192.0.2.7/32", "192.0.2.0/23", "64:ff9b::c000:207/128"] {
             assert!(matches!(refused(allowed, HOUR), Some(Refused::Protected(..))), "{allowed}");
         }
+    }
+
+    #[test]
+    fn what_has_ended_and_is_blocked_again_is_not_told_as_over() {
+        let [over, again] = ["192.0.2.1/32", "192.0.2.2/32"].map(|network| Target::source(net(network)));
+        let mut keeper = Keeper::default();
+        keeper.news.over = vec![over, again];
+        keeper
+            .table
+            .note(&Transaction { added: vec![(again, None)], ..Transaction::default() }, Instant::now());
+        assert_eq!(keeper.tell(false).over, [over]);
+        assert_eq!(keeper.tell(false), Looked::default());
     }
 }

@@ -278,3 +278,66 @@ fn only_so_many_are_remembered() {
     }
     assert_eq!(policy.history.len(), MOST_REMEMBERED);
 }
+
+/// Blocks a host, and gives its target.
+fn blocked(policy: &mut Policy, network: &str) -> Target {
+    assert!(block(policy, &report(network, 0)).is_ok(), "{network}");
+    Target::source(net(network))
+}
+
+#[test]
+fn what_a_person_has_unblocked_takes_no_place_of_a_block() {
+    let mut policy = policy(2);
+    let all = ["192.0.2.1/32", "198.51.100.1/32"].map(|network| blocked(&mut policy, network));
+    assert_eq!(block(&mut policy, &report("203.0.113.1/32", 0)), Err(Refusal::Full));
+    all.iter().for_each(|target| policy.unblock(target));
+    for target in ["203.0.113.1/32", "2001:db8::1/128"] {
+        assert_eq!(block(&mut policy, &report(target, 0)), Ok(HOUR), "{target}");
+    }
+    assert_eq!(block(&mut policy, &report("198.18.0.1/32", 0)), Err(Refusal::Full));
+    assert_eq!(block(&mut policy, &report("192.0.2.1/32", 0)), Err(Refusal::Blocked), "it stays unblocked");
+}
+
+#[test]
+fn as_many_stay_unblocked_as_are_remembered() {
+    for (unblocked, first) in [
+        (MOST_REMEMBERED - 1, Err(Refusal::Blocked)),
+        (MOST_REMEMBERED, Err(Refusal::Blocked)),
+        (MOST_REMEMBERED + 1, Ok(())),
+    ] {
+        let mut policy = policy(10);
+        for number in 0..unblocked as u32 {
+            let network = IpNet::from(std::net::IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + number)));
+            let time = HOUR + Duration::from_secs(number.into());
+            let order = Order { target: Target::source(network), time, replaces: Vec::new() };
+            policy.note(&order, at(0));
+            policy.unblock(&order.target);
+        }
+        assert_eq!(block(&mut policy, &report("10.0.0.0/32", 0)).map(drop), first, "{unblocked}");
+        assert_eq!(block(&mut policy, &report("10.0.0.1/32", 0)).map(drop), Err(Refusal::Blocked));
+    }
+}
+
+#[test]
+fn a_block_by_hand_that_fails_leaves_what_was_unblocked_so() {
+    let mut policy = policy(2);
+    let target = blocked(&mut policy, "192.0.2.1/32");
+    policy.unblock(&target);
+    let undo = policy.note(&Order { target, time: HOUR, replaces: Vec::new() }, at(1_000));
+    assert!(!policy.is_unblocked(&target));
+    policy.undo(undo);
+    assert!(policy.is_unblocked(&target));
+}
+
+#[test]
+fn a_source_may_be_blocked_again_when_the_firewalls_time_is_over_whatever_the_clock_says() {
+    let mut policy = policy(2);
+    let target = blocked(&mut policy, "192.0.2.1/32");
+    assert_eq!(block(&mut policy, &report("192.0.2.1/32", -7_200)), Err(Refusal::Blocked), "it was set back");
+    policy.expire(&target);
+    assert!(block(&mut policy, &report("192.0.2.1/32", -7_200)).is_ok());
+    policy.unblock(&target);
+    policy.expire(&target);
+    let again = block(&mut policy, &report("192.0.2.1/32", -7_100));
+    assert_eq!(again, Err(Refusal::Blocked), "a person wants it so");
+}

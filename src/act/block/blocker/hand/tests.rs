@@ -4,6 +4,7 @@ use super::*;
 
 use std::sync::mpsc::channel;
 
+use crate::act::block::guard::Looked;
 use crate::act::block::protected::{Allowed, Protected};
 use crate::act::block::sample::{HOUR, bounds};
 use crate::report::ActionCounts;
@@ -161,4 +162,17 @@ fn a_block_is_told_as_it_began_and_a_strange_one_as_the_firewall_tells_it() {
     let standing = blocker.standing(&other, now);
     assert_eq!((standing.since, standing.reason), (Some(began), Some(Reason::Found)));
     assert_eq!(standing.is_effective, None);
+}
+
+#[test]
+fn what_the_firewall_says_is_over_is_blocked_no_more() {
+    let (mut blocker, _) = blocker();
+    let (target, now) = (Target::source(net("192.0.2.7/32")), capture::now());
+    // The clock was set back by a day since.
+    let then = now.after(24 * HOUR);
+    blocker.policy.note(&Order { target, time: HOUR, replaces: Vec::new() }, then);
+    blocker.blocks.add(target, Reason::Hand, (HOUR, HOUR), then);
+    let looked = Looked { over: vec![target], ..Looked::default() };
+    blocker.note(&looked, &[], now);
+    assert_eq!((blocker.policy.end(&target), blocker.blocks.known(&target)), (None, None));
 }
