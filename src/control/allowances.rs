@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::change::LONGEST_ALLOWED;
 use super::store::{Kept, Store, StoreError};
 use crate::act::{Answer, Person, Target};
 use crate::base::time::Timestamp;
@@ -45,7 +46,11 @@ pub(crate) enum AllowDone {
         /// What was blocked until then.
         freed: Vec<Target>,
     },
-    Unallowed(IpNet),
+    Unallowed {
+        network: IpNet,
+        /// Why a restart brings it back, if it does.
+        saved: Result<(), String>,
+    },
 }
 
 /// A network that a person has allowed.
@@ -67,6 +72,8 @@ pub(crate) struct Full;
 pub(crate) struct Allowances {
     all: Vec<Allowance>,
     store: Option<Store>,
+    /// The latest time of the machine's clock that was seen.
+    seen: Timestamp,
 }
 
 impl Allowances {
@@ -78,9 +85,11 @@ impl Allowances {
             Some(Ok(kept)) => (kept, None),
             Some(Err(error)) => (Vec::new(), Some(error)),
         };
-        let mut allowances = Self { all: Vec::new(), store };
+        let mut allowances = Self { all: Vec::new(), store, seen: now };
+        // A client cannot ask for more: the clock was ahead then, or something else has written the file.
+        let latest = now.after(LONGEST_ALLOWED);
         for Kept { network, until, why } in kept {
-            let until = Some(Timestamp::new(until, 0));
+            let until = Some(Timestamp::new(until, 0).min(latest));
             // The file has no more than fit.
             let _ = allowances.insert(Allowance { network, until, why });
         }
@@ -109,6 +118,15 @@ impl Allowances {
         let place = self.place(network).ok()?;
         self.all.remove(place);
         Some(self.save())
+    }
+
+    /// Tells the time of the machine's clock. Where it was set back, the ends go back with it, so that no allowance lasts
+    /// longer than was asked for. Gives whether they did.
+    pub(crate) fn set_clock(&mut self, now: Timestamp) -> bool {
+        let back = self.seen.since(now);
+        self.seen = now;
+        let ends = self.all.iter_mut().filter_map(|allowance| allowance.until.as_mut());
+        if back.is_zero() { false } else { ends.map(|until| *until = until.before(back)).count() > 0 }
     }
 
     /// Removes what has ended, and gives it.
@@ -230,5 +248,36 @@ mod tests {
         assert!(error.is_some() && all.all().is_empty());
         assert_eq!(all.allow(allowance("192.0.2.1/32", Some(60_000))), Ok(Ok(())));
         assert_eq!(Allowances::open(store(&folder), at(0)).0.all().len(), 1);
+    }
+
+    #[test]
+    fn an_allowance_lasts_no_longer_where_the_clock_is_set_back() {
+        let (mut all, _) = Allowances::open(None, at(0));
+        let _ = all.allow(allowance("192.0.2.1/32", Some(60_000)));
+        let _ = all.allow(allowance("192.0.2.2/32", None));
+        assert!(!all.set_clock(at(10_000)));
+        assert!(all.set_clock(at(-3_600_000)), "50 s are left");
+        assert!(!all.set_clock(at(-3_550_001)) && all.expire(at(-3_550_001)).is_empty());
+        assert_eq!(all.expire(at(-3_550_000)).len(), 1);
+        assert!(!all.set_clock(at(-9_999_999)), "nothing has an end any more");
+    }
+
+    #[test]
+    fn an_end_in_the_file_is_within_the_longest_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let longest = LONGEST_ALLOWED.as_secs() as i64;
+        let now = at(0).second();
+        for (until, kept) in [
+            (now + longest - 1, longest - 1),
+            (now + longest, longest),
+            (now + longest + 1, longest),
+            (i64::MAX, longest),
+        ] {
+            let text = format!(r#"{{"v":1,"allow":[{{"network":"192.0.2.1","until":{until}}}]}}"#);
+            std::fs::write(folder.path().join("allowances.json"), text).unwrap();
+            let start = Timestamp::new(now, 0);
+            let all = Allowances::open(store(&folder), start).0.all().to_vec();
+            assert_eq!(all[0].until, Some(start.after(Duration::from_secs(kept as u64))), "{until}");
+        }
     }
 }

@@ -18,7 +18,10 @@ use crate::engine::watch::allow;
 const BLOCK: (Duration, Duration) = (Duration::from_secs(1), Limit::MAX_WINDOW);
 
 /// The times that an allowance may last.
-const ALLOW: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(90 * 86_400));
+const ALLOW: (Duration, Duration) = (Duration::from_secs(1), LONGEST_ALLOWED);
+
+/// The longest time of an allowance.
+pub(super) const LONGEST_ALLOWED: Duration = Duration::from_secs(90 * 86_400);
 
 /// Maximum length of the reason of an allowance, in characters.
 pub(super) const MOST_WHY: usize = 200;

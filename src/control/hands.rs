@@ -89,7 +89,7 @@ impl Hands {
 
     /// Who asks, if that may change something.
     fn check(&mut self, change: &Change, person: Option<Person>) -> Result<Person, Refusal> {
-        if let Some(person) = person.filter(|person| may_change(person.uid, geteuid().as_raw())) {
+        if let Some(person) = person.filter(|person| may_change(Some(*person))) {
             return Ok(person);
         }
         self.counts.denied.add(1);
@@ -133,7 +133,12 @@ impl From<NotDone> for Refusal {
     }
 }
 
-fn may_change(uid: u32, own: u32) -> bool {
+/// Whether this process may change something.
+pub(super) fn may_change(person: Option<Person>) -> bool {
+    person.is_some_and(|person| has_right(person.uid, geteuid().as_raw()))
+}
+
+fn has_right(uid: u32, own: u32) -> bool {
     uid == 0 || uid == own
 }
 
@@ -174,7 +179,7 @@ mod tests {
         for (uid, own, may) in
             [(0, 64_901, true), (64_901, 64_901, true), (64_900, 64_901, false), (1, 0, false)]
         {
-            assert_eq!(may_change(uid, own), may, "{uid} {own}");
+            assert_eq!(has_right(uid, own), may, "{uid} {own}");
         }
     }
 

@@ -64,6 +64,13 @@ struct AllowRecord<'a> {
 }
 
 #[derive(Serialize)]
+struct UnallowRecord<'a> {
+    network: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_saved: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 pub(crate) struct TargetRecord {
     network: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,10 +162,17 @@ pub(super) fn told(handled: &Handled, now: Timestamp, zone: &Zone) -> Told {
         Handled::Allow(AllowDone::Allowed { allowance, kept, freed }) => {
             allowed(allowance, kept, freed, zone)
         }
-        Handled::Allow(AllowDone::Unallowed(network)) => {
-            let (source, network) = (Source(*network), Source(*network).to_string());
-            let line = format!("{source} is allowed no more");
-            Told::new(&TargetRecord { network, to: None }, vec![line])
+        Handled::Allow(AllowDone::Unallowed { network, saved }) => {
+            let network = Source(*network).to_string();
+            let not_saved = saved.as_ref().err().map(String::as_str);
+            let line = match not_saved {
+                None => format!("{network} is allowed no more"),
+                Some(why) => format!(
+                    "{network} is allowed no more, but again after a restart: {}",
+                    Escaped::message(why)
+                ),
+            };
+            Told::new(&UnallowRecord { network, not_saved }, vec![line])
         }
     }
 }
@@ -299,9 +313,20 @@ mod tests {
             )
         );
         assert_eq!(
-            shown(Handled::Allow(AllowDone::Unallowed("192.0.2.0/24".parse().unwrap()))),
+            shown(Handled::Allow(unallowed(Ok(())))),
             (r#"{"network":"192.0.2.0/24"}"#.to_owned(), vec!["192.0.2.0/24 is allowed no more".to_owned()])
         );
+    }
+
+    fn unallowed(saved: Result<(), String>) -> AllowDone {
+        AllowDone::Unallowed { network: "192.0.2.0/24".parse().unwrap(), saved }
+    }
+
+    #[test]
+    fn an_allowance_that_a_restart_brings_back_is_said_to() {
+        let (json, lines) = shown(Handled::Allow(unallowed(Err("no space".to_owned()))));
+        assert_eq!(json, r#"{"network":"192.0.2.0/24","not_saved":"no space"}"#);
+        assert_eq!(lines, ["192.0.2.0/24 is allowed no more, but again after a restart: no space"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::answer;
 use super::client::{Client, Sources};
-use super::hands::Hands;
+use super::hands::{Hands, may_change, person};
 use super::request::{Refusal, Top};
 use super::socket::Socket;
 use super::state::State;
@@ -21,6 +21,9 @@ use crate::base::zone::Zone;
 
 /// Maximum number of clients. Another one is told so and sent away.
 pub(super) const MOST_CLIENTS: usize = 8;
+
+/// Places beyond these for clients that may change something: readers that stay connected keep none of them out.
+pub(super) const MORE_FOR_CHANGES: usize = 2;
 
 /// The shortest time between two connections: a client that connects without end takes no processor from the packets.
 const ACCEPT_REST: Duration = Duration::from_millis(10);
@@ -152,10 +155,11 @@ impl Server {
         }) {
             Ok(mut stream) => {
                 self.accepts_from = now + ACCEPT_REST;
-                if self.clients.len() < MOST_CLIENTS {
+                let most = most_clients(may_change(person(&stream)));
+                if self.clients.len() < most {
                     self.clients.push(Client::new(stream, now));
                 } else {
-                    let error = format!("{MOST_CLIENTS} clients are connected already");
+                    let error = format!("{most} clients are connected already (try again)");
                     // Fits an empty buffer; a client that has left reads nothing.
                     let _ = stream.write(&answer::refusal(&Refusal { code: "busy", error }));
                 }
@@ -167,6 +171,11 @@ impl Server {
             }
         }
     }
+}
+
+/// As many are connected before one like this is sent away.
+fn most_clients(may_change: bool) -> usize {
+    MOST_CLIENTS + if may_change { MORE_FOR_CHANGES } else { 0 }
 }
 
 impl Stop {

@@ -9,14 +9,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::allowances::MOST;
 use super::change::reason;
-use crate::base::files::create;
+use crate::base::files::FILE_MODE;
 use crate::engine::watch::allow;
 use crate::error::Cause;
 
@@ -75,11 +77,17 @@ impl Store {
     /// The entries; none without a file.
     pub(super) fn read(&self) -> Result<Vec<Kept>, StoreError> {
         let path = self.folder.join(NAME);
-        let file = match File::open(&path) {
+        // Opening a pipe would wait for its writer.
+        let mut options = OpenOptions::new();
+        let file = match options.read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             file => file,
         };
         let mut text = Vec::new();
+        let file = file.and_then(|file| match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::other("not a file")),
+        });
         file.and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text))
             .map_err(|error| StoreError::System("read", path.clone(), error))?;
         let read = serde_json::from_slice::<Contents<Vec<Kept>>>(&text);
@@ -102,10 +110,17 @@ impl Store {
     }
 }
 
+/// Writes a file of ours: what is there is removed, and never followed where it is a link.
 fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = create(OpenOptions::new().write(true).truncate(true), path)?;
-    file.write_all(text)?;
-    file.sync_all()
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    file.write_all(text).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // A full disk has use for the room.
+        let _ = fs::remove_file(path);
+    })
 }
 
 fn network<'de, D: serde::Deserializer<'de>>(from: D) -> Result<IpNet, D::Error> {
@@ -203,6 +218,31 @@ mod tests {
             error.starts_with("cannot write \"") && error.ends_with("no such file or directory"),
             "{error}"
         );
+        assert_eq!(store.read().unwrap(), []);
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_in_its_place_is_an_error_and_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let (folder, store) = store();
+        let path = folder.path().join(NAME);
+        mknodat(CWD, &path, FileType::Fifo, Mode::from(0o600), 0).unwrap();
+        assert_eq!(store.read().unwrap_err().to_string(), format!("cannot read {path:?}: not a file"));
+        store.write(&[]).unwrap();
+        assert_eq!(store.read().unwrap(), [], "it is replaced");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(store.read().is_err() && store.write(&[]).is_err());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_new_file_is_not_followed() {
+        let (folder, store) = store();
+        let other = folder.path().join("other");
+        fs::write(&other, "text").unwrap();
+        std::os::unix::fs::symlink(&other, folder.path().join(NEW_NAME)).unwrap();
+        store.write(&[]).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "text");
         assert_eq!(store.read().unwrap(), []);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::firewall;
 use crate::act::{NftError, NotDone};
 use crate::cli::Client;
-use crate::control::{AskError, Reply, Request, Topic, ask};
+use crate::control::{AskError, Change, Reply, Request, Topic, ask};
 
 /// Pause between two questions: each is answered with the next heartbeat of the service, which comes once a second.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -52,6 +52,10 @@ fn once(command: &Client) -> Result<Shown, ClientError> {
     }
     let note = match (&request.topic, reply.lines.len(), reply.others) {
         (Topic::Episodes, 0, 0) if !command.is_lasting() => Some("no episode is open".to_owned()),
+        (Topic::Blocked | Topic::Change(Change::Unblock { .. }), 0, 0) => {
+            Some("nothing is blocked".to_owned())
+        }
+        (Topic::Allowed, 0, 0) => Some("nothing is allowed by hand".to_owned()),
         (_, _, 0) => None,
         (Topic::Episodes, _, others) => Some(format!("{others} more episodes are open")),
         (_, _, others) => Some(format!("{others} more are left out")),

@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::act::{Allowed, Answer, Asked, Done, NotDone, Person, Wish};
 use crate::base::time::Timestamp;
+use crate::base::units::Span;
 use crate::capture;
 use crate::config::Settings;
 use crate::control::{AllowAsked, AllowDone, AllowWish, Allowance, Allowances, FOLDER, MOST_ASKED, Store};
@@ -92,11 +93,12 @@ impl Allowing {
 
     /// Removes what has ended. Gives whether the list has changed.
     pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+        let is_set_back = self.allowances.set_clock(now);
         let over = self.allowances.expire(now);
         for Allowance { network, .. } in &over {
             log::warn!("{} is allowed by hand no more: its time is over", Source(*network));
         }
-        if !over.is_empty() {
+        if is_set_back || !over.is_empty() {
             self.save();
         }
         !over.is_empty()
@@ -110,8 +112,12 @@ impl Allowing {
                 Next::Answered
             }
             AllowWish::Allow { network, time, why, by } => {
-                let until = time.map(|time| capture::now().after(time));
-                self.allow(Allowance { network, until, why }, by, answer)
+                let now = capture::now();
+                self.allowances.set_clock(now);
+                let lasts = time
+                    .map_or_else(|| "until the run ends".to_owned(), |time| format!("for {}", Span(time)));
+                let until = time.map(|time| now.after(time));
+                self.allow(Allowance { network, until, why }, &lasts, by, answer)
             }
             AllowWish::Unallow { network, by } => {
                 let Some(saved) = self.allowances.take_back(network) else {
@@ -123,17 +129,18 @@ impl Allowing {
                     answer(Err(NotDone::new(NotDone::NOTHING, why)));
                     return Next::Answered;
                 };
-                if let Err(error) = saved {
+                let saved = saved.map_err(|error| error.to_string());
+                if let Err(error) = &saved {
                     log::warn!("{} is allowed again after a restart: {error}", Source(network));
                 }
                 self.counts.allowed_by_hand.add(1);
                 log::warn!("{} is allowed by hand no more ({by})", Source(network));
-                Next::Changed(Box::new(move || answer(Ok(AllowDone::Unallowed(network)))))
+                Next::Changed(Box::new(move || answer(Ok(AllowDone::Unallowed { network, saved }))))
             }
         }
     }
 
-    fn allow(&mut self, allowance: Allowance, by: Person, answer: Answer<AllowDone>) -> Next {
+    fn allow(&mut self, allowance: Allowance, lasts: &str, by: Person, answer: Answer<AllowDone>) -> Next {
         let kept = match self.allowances.allow(allowance.clone()) {
             Ok(kept) => kept,
             Err(full) => {
@@ -142,7 +149,7 @@ impl Allowing {
             }
         };
         self.counts.allowed_by_hand.add(1);
-        log::warn!("{} is allowed by hand ({by})", Source(allowance.network));
+        log::warn!("{} is allowed {lasts} by hand ({by})", Source(allowance.network));
         let blocker = self.blocker.clone();
         Next::Changed(Box::new(move || {
             let answer = move |done: Result<Done, NotDone>| {

@@ -261,7 +261,8 @@ fn the_guard_can_do_nothing_but_change_the_firewall() {
 fn blocks_are_listed_and_removed_by_hand() {
     let Some(scene) = scene() else { return };
     let gateway = &scene.gateway;
-    assert_eq!(ask(gateway, "blocked"), (Some(0), String::new()), "there is no table");
+    let nothing = "synwatch: nothing is blocked\n".to_owned();
+    assert_eq!(ask(gateway, "blocked"), (Some(0), nothing), "there is no table");
     gateway.enter(|| {
         let nft = Nft::find().unwrap();
         nft.set_up().unwrap();
@@ -302,7 +303,7 @@ fn a_network_replaces_what_is_in_it() {
 }
 
 /// Runs nft in a namespace.
-fn nft(namespace: &Namespace, change: &str) {
+pub(crate) fn nft(namespace: &Namespace, change: &str) {
     let mut nft: Command = namespace.command("nft");
     assert!(nft.arg(change).status().unwrap().success(), "{change}");
 }

@@ -86,18 +86,24 @@ fn ask_json(words: &str, socket: &Path) -> Vec<Value> {
 
 /// Connects as a user with one group, and gives the answer to a request.
 fn ask_as(user: u32, group: u32, socket: &Path, request: &[u8]) -> io::Result<String> {
+    let mut stream = connect_as(user, group, socket)?;
+    stream.write_all(request)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    Ok(answer)
+}
+
+/// A connection that a user with one group has made.
+fn connect_as(user: u32, group: u32, socket: &Path) -> io::Result<UnixStream> {
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
             set_thread_groups(&[])?;
             let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
             set_thread_res_gid(group, group, group)?;
             set_thread_res_uid(user, user, user)?;
-            let mut stream = UnixStream::connect(socket)?;
+            let stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            stream.write_all(request)?;
-            let mut answer = String::new();
-            BufReader::new(stream).read_line(&mut answer)?;
-            Ok(answer)
+            Ok(stream)
         });
         thread.join().unwrap()
     })
@@ -197,19 +203,53 @@ fn members_of_the_group_read_and_nobody_else_connects() {
 }
 
 #[test]
+fn readers_that_stay_connected_keep_out_none_that_may_change_something() {
+    let Some(scene) = Scene::set() else { return };
+    let account = Account::new(&scene.gateway);
+    let socket = account.socket();
+    let program = Program::watch(&scene.gateway, &format!("-i outer {}", account.options()));
+    let readers: Vec<_> = (0..8).map(|_| connect_as(NOBODY, SERVICE, &socket).unwrap()).collect();
+    let busy = r#"{"v":1,"ok":false,"error":"8 clients are connected already (try again)","code":"busy"}"#;
+    let mut refused = String::new();
+    let another = connect_as(NOBODY, SERVICE, &socket).unwrap();
+    BufReader::new(another).read_line(&mut refused).unwrap();
+    assert_eq!(refused.trim_end(), busy);
+    let (code, _, err) = ask("allow 203.0.113.9", &socket);
+    assert_eq!(code, Some(0), "{err}");
+    drop(readers);
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
+}
+
+#[test]
+fn the_right_is_that_of_the_process_that_has_connected() {
+    let Some(scene) = Scene::set() else { return };
+    let account = Account::new(&scene.gateway);
+    let program = Program::watch(&scene.gateway, &format!("-i outer {}", account.options()));
+    // A process of root writes to a connection that it has from another one.
+    let mut stream = connect_as(NOBODY, SERVICE, &account.socket()).unwrap();
+    stream.write_all(b"{\"v\":1,\"do\":\"allow\",\"network\":\"203.0.113.9\"}\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    assert!(answer.contains(r#""code":"denied""#), "{answer}");
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
+}
+
+#[test]
 fn clients_that_hang_delay_neither_reports_nor_the_end() {
     let Some(scene) = Scene::set() else { return };
     let account = Account::new(&scene.gateway);
     let socket = account.socket();
     let mut program = Program::watch(&scene.gateway, &format!("-i outer {}", account.options()));
-    let mut clients: Vec<_> = (0..8).map(|_| connect(&socket)).collect();
+    let mut clients: Vec<_> = (0..10).map(|_| connect(&socket)).collect();
     for client in &mut clients {
         client.write_all(STATUS).unwrap();
         client.read_exact(&mut [0; 1]).unwrap();
     }
     let (code, _, err) = ask("status", &socket);
-    let full =
-        format!("synwatch: the synwatch at {} refuses: 8 clients are connected already\n", socket.display());
+    let full = format!(
+        "synwatch: the synwatch at {} refuses: 10 clients are connected already (try again)\n",
+        socket.display()
+    );
     assert_eq!((code, err), (Some(1), full));
     // One asks without end and reads nothing, one waits for the detector; the others leave their answers unread.
     let stalled = clients[0].try_clone().unwrap();

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Account, NOBODY, SERVICE, ask, ask_as, ask_json};
-use crate::block::{flood, scene, wait_for_blocks};
+use crate::block::{flood, nft, scene, wait_for_blocks};
 use crate::program::{Ended, Program, synwatch};
 use crate::scene::{ATTACKER, Scene};
 
@@ -178,7 +178,7 @@ fn an_allowance_frees_at_once_and_outlasts_a_restart() {
     assert!(lines[0].starts_with(&format!("{ATTACKERS} is allowed until 2")), "{out}");
     assert!(lines[0].ends_with(", also over a restart") && lines[1] == "unblocked 198.51.100.66", "{out}");
     wait_for_blocks(&scene.gateway, &[]);
-    program.err.wait_for(&format!("{ATTACKERS} is allowed by hand (uid 0, pid "));
+    program.err.wait_for(&format!("{ATTACKERS} is allowed for 2h by hand (uid 0, pid "));
     let file = state.join("allowances.json");
     assert_eq!(fs::metadata(&file).unwrap().uid(), SERVICE);
     assert!(fs::read_to_string(&file).unwrap().contains("\"why\":\"audit\""));
@@ -209,7 +209,8 @@ fn an_allowance_that_has_ended_lets_the_source_count_again() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.ends_with(", not over a restart: there is no folder for it (--state-dir)\n"), "{out}");
     program.err.wait_for(&format!("{ATTACKERS} is allowed by hand no more: its time is over"));
-    assert_eq!(ask("allowed", &account.socket()), (Some(0), String::new(), String::new()));
+    let none = "synwatch: nothing is allowed by hand\n".to_owned();
+    assert_eq!(ask("allowed", &account.socket()), (Some(0), String::new(), none));
     scene.flood(&[ATTACKER], 35, 1000);
     program.err.wait_for(" flood start src=198.51.100.66 ");
     assert_eq!(program.stop(Signal::TERM).code, Some(0));
@@ -237,7 +238,8 @@ fn an_allowance_without_an_end_outlasts_a_reload_and_no_restart() {
     let ended = program.stop(Signal::TERM);
     assert_eq!((ended.summary("allowed"), ended.summary("episodes")), (35, 0), "{ended:#?}");
     let program = Program::watch(&scene.gateway, &options);
-    assert_eq!(ask("allowed", &socket), (Some(0), String::new(), String::new()));
+    let none = "synwatch: nothing is allowed by hand\n".to_owned();
+    assert_eq!(ask("allowed", &socket), (Some(0), String::new(), none));
     let (code, _, err) = ask(&format!("unallow {ATTACKERS}"), &socket);
     assert!(code == Some(1) && err.contains(" is not allowed by hand ("), "{err}");
     assert_eq!(program.stop(Signal::TERM).code, Some(0));
@@ -252,4 +254,32 @@ fn a_folder_that_is_named_and_not_there_is_an_error() {
     let ended = Program::start(synwatch(&scene.gateway, &options)).end();
     let message = format!("synwatch: cannot use {missing:?} for --state-dir: no such file or directory");
     assert_eq!((ended.code, ended.err.last()), (Some(1), Some(&message)), "{ended:#?}");
+}
+
+#[test]
+fn what_is_allowed_is_freed_also_where_the_run_knows_of_no_block() {
+    let Some(scene) = scene() else { return };
+    let account = Account::new(&scene.gateway);
+    let program = Program::watch(&scene.gateway, &format!("-i outer --block nft {}", account.options()));
+    nft(&scene.gateway, "add element inet synwatch blocked4 { 203.0.113.9 timeout 1h }");
+    let (code, out, err) = ask("allow 203.0.113.0/24", &account.socket());
+    assert_eq!((code, out.lines().last()), (Some(0), Some("unblocked 203.0.113.9")), "{err}");
+    wait_for_blocks(&scene.gateway, &[]);
+    let nothing = "synwatch: nothing is blocked\n".to_owned();
+    for words in ["blocked", "unblock --all"] {
+        assert_eq!(ask(words, &account.socket()), (Some(0), String::new(), nothing.clone()), "{words}");
+    }
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
+}
+
+#[test]
+fn what_has_no_end_and_is_unblocked_is_not_blocked_again_in_this_run() {
+    let Some(scene) = scene() else { return };
+    let account = Account::new(&scene.gateway);
+    let mut program = Program::watch(&scene.gateway, &format!("-i outer --block nft {}", account.options()));
+    nft(&scene.gateway, "add element inet synwatch blocked4 { 203.0.113.9 }");
+    assert_eq!(ask("unblock 203.0.113.9", &account.socket()).1, "unblocked 203.0.113.9\n");
+    let line = program.err.wait_for("203.0.113.9 was unblocked by hand (uid 0, pid ").text;
+    assert!(line.ends_with("): it is not blocked again in this run"), "{line}");
+    assert_eq!(program.stop(Signal::TERM).code, Some(0));
 }

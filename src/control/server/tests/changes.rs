@@ -107,7 +107,7 @@ fn allowances_are_asked_of_the_main_thread() {
         answer(Ok(AllowDone::Listed(vec![Allowance { network, until: None, why: Some("audit".into()) }])));
         let AllowAsked { wish, answer } = asked.recv().unwrap();
         assert!(matches!(wish, AllowWish::Unallow { network: taken, .. } if taken == network), "{wish:?}");
-        answer(Ok(AllowDone::Unallowed(network)));
+        answer(Ok(AllowDone::Unallowed { network, saved: Ok(()) }));
     });
     let answer = &service.answers(b"{\"v\":1,\"do\":\"allowed\"}\n")[0];
     assert_eq!(answer["allowed"][0]["network"], "192.0.2.0/24");
