@@ -129,3 +129,32 @@ fn while_the_service_runs_what_it_holds_is_a_warning() {
     assert_eq!(said(&ended, "ok", "interfaces"), ["\"outer\" can be captured"], "{ended:#?}");
     drop(program);
 }
+
+#[test]
+fn the_folder_for_what_is_allowed_by_hand_is_tried() {
+    let Some(scene) = Scene::set() else { return };
+    // It belongs to root.
+    let folder = tempfile::tempdir().unwrap();
+    let (state, control) = (folder.path().join("state"), folder.path().join("control"));
+    let options = format!("-i outer --control {} --state-dir {}", control.display(), state.display());
+    let ended = deep(&scene.gateway, &options);
+    let why = format!("cannot use {state:?} for --state-dir: no such file or directory");
+    assert_eq!(
+        (ended.code, said(&ended, "failed", "state_dir")),
+        (Some(1), vec![why.as_str()]),
+        "{ended:#?}"
+    );
+
+    fs::create_dir(&state).unwrap();
+    let ended = deep(&scene.gateway, &format!("{options} --user nobody"));
+    let warning = said(&ended, "warning", "state_dir").concat();
+    let begin = format!(
+        "what is allowed by hand is not kept over a restart: cannot write {state:?}: permission denied"
+    );
+    assert!(ended.code == Some(0) && warning.starts_with(&begin), "{ended:#?}");
+
+    let ended = deep(&scene.gateway, &format!("{options} --user root"));
+    let ok = format!("{state:?} can keep what is allowed by hand");
+    assert_eq!((ended.code, said(&ended, "ok", "state_dir")), (Some(0), vec![ok.as_str()]), "{ended:#?}");
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0, "nothing is left behind");
+}

@@ -8,6 +8,7 @@ use super::Checks;
 use crate::act::{Reach, Reached, check_folder};
 use crate::base::files;
 use crate::config::{Input, Output, Settings};
+use crate::control::FOLDER;
 use crate::error::{Cause, Error, OpenError};
 use crate::exit_code::ExitCode;
 use crate::os::privileges::Held;
@@ -44,6 +45,9 @@ pub(super) fn check(
     if let Some(dir) = &settings.report_dir {
         output("report_dir", &format!("{dir:?} can hold evidence"), filled(dir));
     }
+    if let (Some(_), Some(folder)) = (&settings.control, &settings.state_dir) {
+        state(folder, held, checks);
+    }
     if let Some(syslog) = &settings.syslog {
         match Syslog::open(&syslog.socket, Delivery::default()) {
             Ok(_) => checks.ok("syslog", format!("{:?} takes reports", syslog.socket)),
@@ -73,6 +77,34 @@ pub(super) fn check(
     }
 }
 
+/// A start needs the folder only where it is named, and what it cannot write is not kept.
+fn state(folder: &Path, held: Option<&Held>, checks: &mut Checks<'_>) {
+    let is_default = folder.as_os_str() == FOLDER;
+    let not_kept = "what is allowed by hand is not kept over a restart";
+    match folder.metadata() {
+        Ok(there) if there.is_dir() => match tried(folder) {
+            Ok(()) => checks.ok("state_dir", format!("{folder:?} can keep what is allowed by hand")),
+            Err(error) => {
+                let error = match held {
+                    Some(held) => held.explain(error),
+                    None => Error::Write(error),
+                };
+                checks.warning("state_dir", format!("{not_kept}: {error}"));
+            }
+        },
+        Err(error) if is_default => checks.warning(
+            "state_dir",
+            format!("{not_kept}: {folder:?}: {} (systemd and the package make it)", Cause(&error)),
+        ),
+        other => {
+            let why =
+                other.err().map_or_else(|| "not a folder".to_owned(), |error| Cause(&error).to_string());
+            let error = Error::StateDir { path: folder.to_owned(), why };
+            checks.failed("state_dir", &error, (&error).into());
+        }
+    }
+}
+
 /// A start has read these files already; a reload reads them again.
 fn reload(settings: &Settings, held: Option<&Held>, checks: &mut Checks<'_>) {
     let user = held.map(|held| format!(" as user {}", held.user)).unwrap_or_default();
@@ -97,6 +129,11 @@ fn written(path: &Path) -> Result<(), OpenError> {
 /// Whether folders can be made here: the right to that is the right to make a file.
 fn filled(dir: &Path) -> Result<(), OpenError> {
     check_folder(dir)?;
+    tried(dir)
+}
+
+/// Whether a file can be made in a folder.
+fn tried(dir: &Path) -> Result<(), OpenError> {
     let file = dir.join(format!(".synwatch-{}", process::id()));
     files::try_write(&file).map_err(|source| OpenError { path: dir.to_owned(), source })
 }
