@@ -29,6 +29,9 @@ pub(super) enum ClientError {
     /// The service does not do it.
     #[error(transparent)]
     Ask(#[from] AskError),
+    /// No service does it, and the right to do it without one is missing.
+    #[error("{0}; without it only root can ask the kernel's table")]
+    NoRight(AskError),
     /// There is no service, and the firewall refuses it.
     #[error(transparent)]
     Firewall(#[from] NftError),
@@ -75,8 +78,26 @@ fn answer(command: &Client, request: &Request) -> Result<Reply, ClientError> {
     };
     if is_without && !command.names_socket() {
         if let Some(done) = firewall::run(request) {
-            return Ok(done?);
+            return match done {
+                Err(NftError::NotAllowed) => Err(ClientError::NoRight(error)),
+                done => Ok(done?),
+            };
         }
     }
     Err(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_the_right_is_told_that_no_service_listens() {
+        let error = ClientError::NoRight(AskError::NoService("/run/synwatch/control".to_owned()));
+        assert_eq!(
+            error.to_string(),
+            "no synwatch listens at /run/synwatch/control: start it, or name its socket with --socket; without it only root \
+             can ask the kernel's table"
+        );
+    }
 }
