@@ -7,7 +7,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use synwatch::base::hash::{self, Key};
 use synwatch::engine::clock::Ticks;
-use synwatch::engine::conntrack::{Conntrack, Endpoints, Hosts};
+use synwatch::engine::conntrack::{Conntrack, EndpointHashes, Hosts};
 use synwatch::engine::outcome::Proof;
 use synwatch::wire::segment::{Checksum, Flags, Place, Segment};
 
@@ -52,7 +52,7 @@ fn silent_connections(bencher: Bencher<'_, '_>) {
                     let connection = connection(&key, segment);
                     let time = Ticks(20_000 + u64::from(count) / 128);
                     if segment.flags.is_attempt() {
-                        black_box(connections.syn(connection, Endpoints::default(), time, segment));
+                        black_box(connections.syn(connection, EndpointHashes::default(), time, segment));
                     } else {
                         black_box(connections.follow(connection, Hosts::default(), time, segment));
                     }
@@ -77,7 +77,7 @@ fn run(bencher: Bencher<'_, '_>, different: u32) {
             batch.iter().for_each(|(connection, _)| connections.prefetch_entry(*connection, true));
             for (connection, syn) in &batch {
                 let time = Ticks(20_000 + u64::from(count) / 128);
-                black_box(connections.syn(*connection, Endpoints::default(), time, syn));
+                black_box(connections.syn(*connection, EndpointHashes::default(), time, syn));
             }
         }
     });

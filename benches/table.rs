@@ -26,7 +26,7 @@ const IN_A_TICK: u64 = 128;
 enum Sources {
     /// Each is over its limit; their slots stay in the cache.
     AThousand,
-    /// Each waits at the door, and pushes out another one.
+    /// Each waits in the doorkeeper, and pushes out another one.
     AllDifferent,
 }
 
@@ -46,7 +46,7 @@ type Hints = [Hint; BATCH];
 
 fn run(bencher: Bencher<'_, '_>, sources: Sources, prefetch: impl Fn(&Table, &[u64; BATCH]) -> Hints) {
     let limits = [limit(30, 10), limit(60, 60)];
-    let make = Make { marks: false, door: true, whole: false, named: false };
+    let make = Make { marks: false, doorkeeper: true, whole: false, named: false };
     let Ok(table) = Table::made(make, &limits, MEMORY) else { return };
     let different = match sources {
         Sources::AThousand => 1000,

@@ -264,7 +264,7 @@ impl Run {
         let episodes = episodes.map_err(|_| Error::Memory(settings.memory))?;
         let detector = Detector::new(rules, watched, interfaces.clone(), sinks);
         let counting = Counting::new(Parts {
-            lanes: self.lanes,
+            inputs: self.lanes,
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
             expression: self.expression,

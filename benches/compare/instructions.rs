@@ -1,10 +1,10 @@
-//! What a packet takes, as callgrind counts it: instructions, mispredicted branches, cache misses. Neither the machine nor
-//! its load changes these figures.
+//! What a packet takes, as callgrind counts it: instructions, mispredicted branches, cache misses. Neither the machine
+//! nor its load changes these figures.
 //!
-//! Callgrind counts the whole program for a capture of a fixed number of packets; what an empty one takes, for start and
-//! end, is subtracted. How often a thread of a replay looks whether there is something to do is left to the
-//! machine: that moves the figures by some parts in a thousand. The simulated caches are those of no certain processor,
-//! and know neither prefetches nor pages: they tell versions of the program apart, not nanoseconds.
+//! Callgrind counts the whole program for a capture of a fixed number of packets; what an empty one takes, for start
+//! and end, is subtracted. How often a thread of a replay looks whether there is something to do is left to the
+//! machine: that moves the figures by some parts in a thousand. The simulated caches are those of no certain
+//! processor, and know neither prefetches nor pages: they tell versions of the program apart, not nanoseconds.
 
 use std::io::{self, Write as _};
 use std::path::Path;

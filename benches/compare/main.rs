@@ -1,8 +1,8 @@
 //! Replay side by side with what reads captures otherwise: `cargo bench --bench compare -- --help`.
 //!
-//! Makes the captures (see `traffic` in `tests/testkit`), runs this program, a bare libpcap loop, a bare read of the file and the
-//! tools that are installed on each of them in turn, and prints medians of time and memory as Markdown. It fails when
-//! this program does not report what it has to: a program that looks at nothing is fast, too.
+//! Makes the captures (see `traffic` in `tests/testkit`), runs this program, a bare libpcap loop, a bare read of the
+//! file and the tools that are installed on each of them in turn, and prints medians of time and memory as Markdown.
+//! It fails when this program does not report what it has to: a program that looks at nothing is fast, too.
 
 mod check;
 mod commands;

@@ -4,7 +4,7 @@
 
 #[path = "../../src/base"]
 pub mod base {
-    pub mod estimate;
+    pub mod hyperloglog;
     pub mod hash;
     pub mod nat64;
     pub mod sync;

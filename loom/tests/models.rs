@@ -43,8 +43,8 @@ fn a_reader_gets_the_time_of_each_attempt_that_is_counted() {
 
 #[test]
 fn a_reader_gets_nothing_of_the_source_that_took_the_slot() {
-    // B keeps its slot: it has an episode, and has come more often. C takes A's slot and has an episode; then A takes the
-    // slot back.
+    // B keeps its slot: it has an episode, and has come more often. C takes A's slot and has an episode; then A takes
+    // the slot back.
     model(Some(3), || {
         let table = table(2);
         (0..6).for_each(|_| record(&table, B, NOW));
@@ -151,7 +151,7 @@ fn table(attempts: u16) -> Arc<Table> {
 /// The same, where slots tell whose they are.
 fn named_table(attempts: u16) -> Arc<Table> {
     let limit = Limit::new(attempts, Duration::from_secs(1));
-    let make = Make { marks: false, door: false, whole: false, named: true };
+    let make = Make { marks: false, doorkeeper: false, whole: false, named: true };
     Arc::new(Table::made(make, &[limit], 0).expect("memory for one set"))
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File>
     Ok(file)
 }
 
-/// Tries whether a file can be written, and leaves all as it is. A missing one is created and removed again. A pipe or a
-/// device is not opened, because its reader would notice; its mode tells.
+/// Tries whether a file can be written, and leaves all as it is. A missing one is created and removed again. A pipe or
+/// a device is not opened, because its reader would notice; its mode tells.
 pub(crate) fn try_write(path: &Path) -> io::Result<()> {
     match path.metadata() {
         Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),

@@ -70,7 +70,7 @@ fn with_word(hash: u64, word: u64) -> u64 {
 }
 
 /// As [`with_word`], twice over: once alone deals out words that follow each other more evenly than chance does, which
-/// an estimate of how many there are (`estimate`) takes for more.
+/// an estimate of how many there are (`hyperloglog`) takes for more.
 #[inline]
 fn mixed(hash: u64, word: u64) -> u64 {
     folded(with_word(hash, word) ^ hash, SPREAD)

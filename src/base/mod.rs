@@ -10,4 +10,4 @@ pub mod nat64;
 pub(crate) mod pages;
 pub(crate) mod sync;
 pub(crate) mod warn;
-pub(crate) mod estimate;
+pub(crate) mod hyperloglog;

@@ -102,8 +102,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// How the stream begins: the header of a pcap file, and the next records up to so many packets, or as many as there
-    /// are. It reads as far as it must, and uses up nothing.
+    /// How the stream begins: the header of a pcap file, and the next records up to so many packets, or as many as
+    /// there are. It reads as far as it must, and uses up nothing.
     pub(super) fn beginning(&mut self, packets: usize) -> Vec<u8> {
         let records = match &self.kind {
             Kind::Pcap(format) => skim(&mut self.buffer, format, packets),

@@ -56,7 +56,8 @@ impl Piece {
         count
     }
 
-    /// Gives back the memory that a long record took: of the pieces of a stream only those in use are larger than others.
+    /// Gives back the memory that a long record took: of the pieces of a stream only those in use are larger than
+    /// others.
     pub(super) fn shrink(&mut self) {
         if self.home >= HEADROOM + PAGE {
             *self = Self::default();
@@ -81,7 +82,8 @@ impl Piece {
         }
     }
 
-    /// Puts the data of the next piece behind these, and leaves that empty. Copies the shorter of both, if there is room.
+    /// Puts the data of the next piece behind these, and leaves that empty. Copies the shorter of both, if there is
+    /// room.
     pub(super) fn join(&mut self, next: &mut Self) {
         let (rest, more) = (self.data().len(), next.data().len());
         if more <= rest && more <= self.memory.len() - self.end {

@@ -6,11 +6,11 @@
 //!                └◀────────────empty: Piece, Piece───┘
 //! ```
 //!
-//! An error comes after the bytes before it. When the [`Ahead`] of a stream is dropped, its reader ends at the latest when
-//! the read that it is in returns.
+//! An error comes after the bytes before it. When the [`Ahead`] of a stream is dropped, its reader ends at the latest
+//! when the read that it is in returns.
 //!
-//! No thread is started here. The pipeline runs each [`ReadAhead`] on a thread; a stream is read ahead when one of them is
-//! idle, and otherwise where it is used.
+//! No thread is started here. The pipeline runs each [`ReadAhead`] on a thread; a stream is read ahead when one of
+//! them is idle, and otherwise where it is used.
 
 use std::io::{self, Read};
 

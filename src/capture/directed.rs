@@ -1,8 +1,8 @@
 //! An interface that is watched so that the kernel tells the direction of each packet.
 //!
 //! libpcap tells no direction on a handle of the interface itself: its Ethernet frames carry only what the sender
-//! wrote. On `any` each packet has the kernel's packet type and the index of its interface (Linux cooked capture v2), so
-//! that one interface is had from there by the filter `ifindex N`. The frames' receiver and their VLAN tags are not
+//! wrote. On `any` each packet has the kernel's packet type and the index of its interface (Linux cooked capture v2),
+//! so that one interface is had from there by the filter `ifindex N`. The frames' receiver and their VLAN tags are not
 //! told then. Two handles with `inbound` and `outbound` would keep those, but the kernel hands each one's packets over
 //! up to a read time-out later than the other's, and an answer would overtake its SYN or wait for it.
 //!

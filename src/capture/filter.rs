@@ -1,11 +1,11 @@
 //! Filter expressions: what the kernel passes on a live capture, and what the user wants looked at.
 //!
 //! The kernel's filter is a superset of what is counted. Plain IPv4 and IPv6 segments are judged exactly: SYN, FIN and
-//! RST from or to a watched port, empty ACKs, and to one what has PSH or few bytes; no large data packet goes up. Whatever the kernel cannot judge does:
-//! tags, PPPoE and MPLS, which are neither `ip` nor `ip6` to it, IPv6 extension headers, and tunnels when asked for.
-//! One text compiles for every link type that can be filtered, because it names neither `vlan` nor `mpls`, which would
-//! move the offsets of all that follows them. Serial lines alone get a few words more: libpcap knows one of the forms
-//! that PPP has there.
+//! RST from or to a watched port, empty ACKs, and to one what has PSH or few bytes; no large data packet goes up.
+//! Whatever the kernel cannot judge does: tags, PPPoE and MPLS, which are neither `ip` nor `ip6` to it, IPv6 extension
+//! headers, and tunnels when asked for. One text compiles for every link type that can be filtered, because it names
+//! neither `vlan` nor `mpls`, which would move the offsets of all that follows them. Serial lines alone get a few
+//! words more: libpcap knows one of the forms that PPP has there.
 
 use std::collections::HashMap;
 use std::fmt::Write;

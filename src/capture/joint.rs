@@ -113,8 +113,8 @@ impl Joint {
         }
     }
 
-    /// Tells the lanes what they received, and what was lost of it. The kernel does not tell whose the packets were that
-    /// it dropped: each interface gets its part by what came of it.
+    /// Tells the lanes what they received, and what was lost of it. The kernel does not tell whose the packets were
+    /// that it dropped: each interface gets its part by what came of it.
     pub(super) fn ask(&mut self, lanes: &mut [Lane]) {
         let stats = self.capture.as_mut().and_then(|capture| capture.stats().ok());
         let dropped = stats.map_or(0, |stats| {

@@ -1,10 +1,11 @@
 //! Packets from interfaces, as they pass.
 //!
 //! One thread serves all interfaces: it waits until one of them has packets, then takes what each has. Those whose
-//! directions the kernel tells share one handle, so that their packets come in the kernel's order (`joint.rs`). An interface
-//! that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the others go on
-//! meanwhile. One that is taken down stays open, since the kernel goes on with it by itself when it is up again; that
-//! is reported too. Whether interfaces are up, and what they and the kernel lost, is asked for once a second.
+//! directions the kernel tells share one handle, so that their packets come in the kernel's order (`joint.rs`). An
+//! interface that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the
+//! others go on meanwhile. One that is taken down stays open, since the kernel goes on with it by itself when it is up
+//! again; that is reported too. Whether interfaces are up, and what they and the kernel lost, is asked for once a
+//! second.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -80,8 +81,8 @@ pub struct Live {
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
-    /// Whether they have been asked since [`Source::is_beat`] was.
-    beat: bool,
+    /// Whether they have been asked since [`Source::is_heartbeat`] was.
+    heartbeat: bool,
     clock: WallClock,
     /// Whether the own addresses have to be looked up again, and who tells of it.
     own_changed: bool,
@@ -123,7 +124,7 @@ impl Live {
             stop,
             more: false,
             asked_at: Instant::now(),
-            beat: false,
+            heartbeat: false,
             clock: WallClock::new(now(), Instant::now()),
             own_changed: true,
             address_watch: AddressWatch::open(),
@@ -250,7 +251,7 @@ impl Source for Live {
         }
         if self.asked_at.elapsed() >= ASK_EVERY {
             self.asked_at = Instant::now();
-            self.beat = true;
+            self.heartbeat = true;
             self.ask();
             self.lanes.iter_mut().for_each(|lane| lane.look(&self.opening));
         }
@@ -262,8 +263,8 @@ impl Source for Live {
         0
     }
 
-    fn is_beat(&mut self) -> bool {
-        std::mem::take(&mut self.beat)
+    fn is_heartbeat(&mut self) -> bool {
+        std::mem::take(&mut self.heartbeat)
     }
 
     fn received(&self) -> Received {

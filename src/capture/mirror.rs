@@ -71,8 +71,8 @@ impl MirrorCheck {
     }
 }
 
-/// The packet type of a TCP segment, and whether it is a SYN-ACK; `None` of what is none. Not what has extension headers
-/// or several tags: there is enough else.
+/// The packet type of a TCP segment, and whether it is a SYN-ACK; `None` of what is none. Not what has extension
+/// headers or several tags: there is enough else.
 fn shown(bytes: &[u8]) -> Option<(u8, bool)> {
     const HEADER: usize = 20;
     const TCP: u8 = 6;

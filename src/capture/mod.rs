@@ -57,7 +57,7 @@ pub trait Source {
     }
 
     /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
-    fn is_beat(&mut self) -> bool {
+    fn is_heartbeat(&mut self) -> bool {
         false
     }
 
@@ -85,7 +85,7 @@ pub trait Receiver {
     fn timed_by(&mut self, _lane: usize) {}
 
     /// All clocks of the source's are over, but for the first.
-    fn end_lanes(&mut self) {}
+    fn end_inputs(&mut self) {}
 
     /// Deals with all that it was handed: what it says of that comes before what the source says next.
     fn settle(&mut self) {}

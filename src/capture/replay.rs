@@ -8,8 +8,8 @@
 //! Threads of their own read, and unpack, long files ahead ([`Replay::read_ahead`]): none is used before
 //! the replay reads its first packet.
 //!
-//! A pipe that brings nothing for a moment is settled: all that it brought is counted and reported. While it is quiet, time
-//! goes on, if its newest packet was from the present.
+//! A pipe that brings nothing for a moment is settled: all that it brought is counted and reported. While it is quiet,
+//! time goes on, if its newest packet was from the present.
 //!
 //! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
 
@@ -123,15 +123,15 @@ impl Replay {
         Ok(replay)
     }
 
-    /// The key of the hashes for this replay. It follows from how the first file begins: so it is the same each time, and
-    /// a sender that fills a link does not know it beforehand.
+    /// The key of the hashes for this replay. It follows from how the first file begins: so it is the same each time,
+    /// and a sender that fills a link does not know it beforehand.
     #[must_use]
     pub fn key(&self) -> Key {
         self.key.unwrap_or(Key::derived(&[]))
     }
 
-    /// Has long files read ahead from now on. Each of what it returns is to be run on a thread of its own, and ends with
-    /// the replay.
+    /// Has long files read ahead from now on. Each of what it returns is to be run on a thread of its own, and ends
+    /// with the replay.
     #[must_use]
     pub fn read_ahead(&mut self) -> Vec<ReadAhead> {
         let (idle, readers) = ReadAhead::several(self.files.len().min(MAX_AHEAD));
@@ -329,7 +329,7 @@ impl Source for Replay {
                 let had_several = self.files[index].open.as_ref().is_some_and(|open| open.has_several);
                 self.place(index, next, || receiver.settle());
                 if had_several && self.files[index].open.is_none() {
-                    receiver.end_lanes();
+                    receiver.end_inputs();
                 }
             }
             let Some((index, through)) = self.turns.take() else { break };

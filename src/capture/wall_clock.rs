@@ -1,4 +1,5 @@
-//! Whether the machine's clock has been set back: the system does not report it, but the clock falls behind one that is never set.
+//! Whether the machine's clock has been set back: the system does not report it, but the clock falls behind one that
+//! is never set.
 //!
 //! Packets tell by their times. Where none come, the time that idle interfaces tell would be waited for, for as long as
 //! the clock was set back: no episode would end, no report be due.

@@ -1,11 +1,11 @@
 //! Attempts over time: at most 1,440 buckets, whose width grows when they are full.
 //!
 //! Each width is a whole multiple of the one before, so that buckets merge without a remainder, and so that bars are
-//! whole multiples of buckets: otherwise a steady rate looks like a comb. What was counted between two moments is spread
-//! evenly over the time between them, and its first attempt counts at the first moment.
+//! whole multiples of buckets: otherwise a steady rate looks like a comb. What was counted between two moments is
+//! spread evenly over the time between them, and its first attempt counts at the first moment.
 //!
-//! An outcome shows later than its attempt. The height of a bucket is exact; an outcome is put to an attempt of the last
-//! minutes that has none yet: where it is that of a timeout to the oldest of these, otherwise to the newest.
+//! An outcome shows later than its attempt. The height of a bucket is exact; an outcome is put to an attempt of the
+//! last minutes that has none yet: where it is that of a timeout to the oldest of these, otherwise to the newest.
 
 use std::collections::VecDeque;
 

@@ -1,8 +1,8 @@
-//! The episodes: the 200 greatest with all that a report tells and a series each, of 65,536 more the numbers that totals
-//! need. What begins beyond these is counted, and no more is known of it.
+//! The episodes: the 200 greatest with all that a report tells and a series each, of 65,536 more the numbers that
+//! totals need. What begins beyond these is counted, and no more is known of it.
 //!
-//! The greatest are those with the most attempts. One that outgrows the smallest of them takes its place, and its series
-//! begins anew.
+//! The greatest are those with the most attempts. One that outgrows the smallest of them takes its place, and its
+//! series begins anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -11,10 +11,9 @@ pub struct BlockOptions {
     /// Block verified sources: "nft", "print" or "dry-run"
     ///
     /// "nft" drops their packets by a table of its own, inet synwatch; it needs root, or the capability cap_net_admin.
-    /// "print" writes lines for nft, ipset, pf and firewalld on standard output. "dry-run" touches nothing: live reports
-    /// carry would-block=. Never blocked are allowed networks,
-    /// this host's addresses, gateways and name servers, and networks that hold one of these; networks as a whole only
-    /// with --block-networks.
+    /// "print" writes lines for nft, ipset, pf and firewalld on standard output. "dry-run" touches nothing: live
+    /// reports carry would-block=. Never blocked are allowed networks, this host's addresses, gateways and name
+    /// servers, and networks that hold one of these; networks as a whole only with --block-networks.
     #[arg(long, value_name = "HOW", help_heading = ACTIONS)]
     pub block: Option<Located>,
 
@@ -32,8 +31,8 @@ pub struct BlockOptions {
 
     /// Block sources that are verified by link-layer addresses alone, too
     ///
-    /// At a mirror port, or on a router with one interface: reports say verified=wire. Any host on the segment can forge
-    /// such addresses, and so choose who is blocked.
+    /// At a mirror port, or on a router with one interface: reports say verified=wire. Any host on the segment can
+    /// forge such addresses, and so choose who is blocked.
     #[arg(long, help_heading = ACTIONS, hide_short_help = true)]
     pub block_wire: bool,
 

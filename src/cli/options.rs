@@ -100,8 +100,8 @@ pub struct Cli {
     /// Sources in this IPv6 prefix are IPv4 hosts behind NAT64 or SIIT (repeatable)
     ///
     /// A prefix of 32, 40, 48, 56, 64 or 96 bits, as in RFC 6052: 2001:db8:64::/96, 64:ff9b:1::/48; at most 8.
-    /// 64:ff9b::/96 is always known. Each such address is counted alone, whatever --prefix6 says; its network is the /24
-    /// of the embedded IPv4 address.
+    /// 64:ff9b::/96 is always known. Each such address is counted alone, whatever --prefix6 says; its network is the
+    /// /24 of the embedded IPv4 address.
     #[arg(long, value_name = "PREFIX", help_heading = COUNTED, hide_short_help = true)]
     pub nat64: Vec<Located>,
 
@@ -131,8 +131,8 @@ pub struct Cli {
 
     /// Write a page of the run, with pictures, at its end ("-" is standard output)
     ///
-    /// One HTML file that loads nothing and runs no script: to look at, to send, to print. It is written beside its place
-    /// and renamed. synwatch report makes the same of the JSON file, also of a day.
+    /// One HTML file that loads nothing and runs no script: to look at, to send, to print. It is written beside its
+    /// place and renamed. synwatch report makes the same of the JSON file, also of a day.
     #[arg(long, value_name = "FILE", help_heading = REPORTS, hide_short_help = true)]
     pub html: Option<Located<PathBuf>>,
 
@@ -321,8 +321,9 @@ pub struct Cli {
 
     /// Socket where clients ask how the service stands, and change what it blocks, or "off"
     ///
-    /// For synwatch status, top, blocked, allow and the like. Root and members of the group synwatch can connect and read; root
-    /// alone can change something. By default there is none where its folder is not there: systemd makes it. Live only.
+    /// For synwatch status, top, blocked, allow and the like. Root and members of the group synwatch can connect and
+    /// read; root alone can change something. By default there is none where its folder is not there: systemd makes
+    /// it. Live only.
     #[arg(long, value_name = "PATH", default_value = crate::control::PATH, help_heading = SERVICE, hide_short_help = true)]
     pub control: Located,
 

@@ -11,8 +11,8 @@ use super::Stop;
 
 /// Makes a page or a digest of JSON logs
 ///
-/// Tells what happened: how many floods, from whom, when, and what became of the attempts. The page is one HTML file that
-/// loads nothing and runs no script.
+/// Tells what happened: how many floods, from whom, when, and what became of the attempts. The page is one HTML file
+/// that loads nothing and runs no script.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(
     name = "report",

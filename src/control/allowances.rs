@@ -113,15 +113,16 @@ impl Allowances {
         })
     }
 
-    /// Takes an allowance back. Gives whether there was one; an error says that an earlier run's file may bring it back.
+    /// Takes an allowance back. Gives whether there was one; an error says that an earlier run's file may bring it
+    /// back.
     pub(crate) fn take_back(&mut self, network: IpNet) -> Option<Result<(), StoreError>> {
         let place = self.place(network).ok()?;
         self.all.remove(place);
         Some(self.save())
     }
 
-    /// Tells the time of the machine's clock. Where it was set back, the ends go back with it, so that no allowance lasts
-    /// longer than was asked for. Gives whether they did.
+    /// Tells the time of the machine's clock. Where it was set back, the ends go back with it, so that no allowance
+    /// lasts longer than was asked for. Gives whether they did.
     pub(crate) fn set_clock(&mut self, now: Timestamp) -> bool {
         let back = self.seen.since(now);
         self.seen = now;

@@ -2,16 +2,16 @@
 //! socket.
 //!
 //! ```text
-//!   detector ──Beat, OpenEpisodes──▶ Feed ──▶ State ◀── Server (thread "control") ◀──requests── clients
+//!   detector ──Heartbeat, OpenEpisodes──▶ Feed ──▶ State ◀── Server (thread "control") ◀──requests── clients
 //!   main ──result of a reload──────────────▶   │  └──▶ the service manager's status text
 //!                                              │
 //!   blocker ◀──block, unblock, list────────── Hands ──allow, unallow, list──▶ main
 //! ```
 //!
 //! The permissions of the socket decide who may read, and what the kernel says of the client who may change something.
-//! The server looks at what the detector has left in `State`; it has no way to the packet path. Nothing that a client does delays anything but its
-//! own answer: no read or write waits, each client rests between two requests, and the capture thread lists the
-//! open episodes at a heartbeat, once for all clients that wait.
+//! The server looks at what the detector has left in `State`; it has no way to the packet path. Nothing that a client
+//! does delays anything but its own answer: no read or write waits, each client rests between two requests, and the
+//! capture thread lists the open episodes at a heartbeat, once for all clients that wait.
 
 mod allowances;
 mod answer;

@@ -18,8 +18,8 @@ use crate::report::Escaped;
 /// Maximum number of blocks in an answer.
 const MOST_LISTED: usize = 4096;
 
-/// The part of an answer that says what is or was done: an object or a list of them, the same as lines, and how many are
-/// left out.
+/// The part of an answer that says what is or was done: an object or a list of them, the same as lines, and how many
+/// are left out.
 pub(super) struct Told {
     pub(super) json: serde_json::Result<Box<serde_json::value::RawValue>>,
     pub(super) lines: Vec<String>,

@@ -56,8 +56,8 @@ impl Server {
         Self { socket: Some(socket), ..Self::without_clients(wake, state, zone, hands) }
     }
 
-    /// Serves the other end of this stream, which wants to see snapshots and can change nothing. `wake` ends the server's
-    /// wait.
+    /// Serves the other end of this stream, which wants to see snapshots and can change nothing. `wake` ends the
+    /// server's wait.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ use crate::detect::alert::{Alert, State as Stage};
 use crate::detect::{OpenEpisodes, Sink};
 use crate::engine::SharedWatch;
 use crate::engine::clock::Ticks;
-use crate::engine::stats::Beat;
+use crate::engine::stats::Heartbeat;
 use crate::report::{ActionCounts, Delivered, Deliveries};
 use crate::wire::packet::Interfaces;
 
@@ -44,7 +44,7 @@ struct Shared {
 /// The newest of everything.
 #[derive(Clone)]
 pub(super) struct Latest {
-    pub(super) beat: Beat,
+    pub(super) heartbeat: Heartbeat,
     /// When that came.
     pub(super) taken: Instant,
     /// The number of open episodes.
@@ -83,7 +83,7 @@ impl State {
     ) -> Self {
         let started = Instant::now();
         let latest = Latest {
-            beat: Beat::default(),
+            heartbeat: Heartbeat::default(),
             taken: started,
             open: 0,
             reload: None,
@@ -120,7 +120,7 @@ impl State {
     /// Open episodes, blocks, losses and a refused reload in one line.
     pub(crate) fn line(&self) -> String {
         let latest = self.latest();
-        let losses = latest.beat.stats.losses;
+        let losses = latest.heartbeat.stats.losses;
         let lost = losses.kernel + losses.interface + losses.crossings + losses.evictions;
         let mut line = format!("open episodes: {}", latest.open);
         if let Some(blocks) = self.blocks() {
@@ -135,8 +135,8 @@ impl State {
         line
     }
 
-    /// Has the open episodes listed if a client waits for them: for the capture thread at a heartbeat. `list` says whether
-    /// there was room to tell the detector; where there was none, they are listed at the next heartbeat.
+    /// Has the open episodes listed if a client waits for them: for the capture thread at a heartbeat. `list` says
+    /// whether there was room to tell the detector; where there was none, they are listed at the next heartbeat.
     pub(crate) fn serve_episodes(&self, list: impl FnOnce() -> bool) {
         let is_wanted = self.0.wants_open.load(Ordering::Relaxed);
         if is_wanted && self.0.wants_open.swap(false, Ordering::Relaxed) && !list() {
@@ -210,7 +210,7 @@ impl State {
     /// The capture's time and tick: those of the last heartbeat, and what has passed since.
     pub(super) fn now(&self) -> Option<(Timestamp, Ticks)> {
         let latest = self.lock();
-        let (time, ticks) = latest.beat.now?;
+        let (time, ticks) = latest.heartbeat.now?;
         let passed = match self.0.replay.as_ref().map(Speed::times) {
             None => latest.taken.elapsed(),
             Some(Speed::MAX) => Duration::ZERO,
@@ -229,8 +229,8 @@ impl State {
         }
     }
 
-    /// Attempts of each of the last seconds, the oldest first, and of the last whole one. That in which a replay ends is
-    /// among the former.
+    /// Attempts of each of the last seconds, the oldest first, and of the last whole one. That in which a replay ends
+    /// is among the former.
     pub(super) fn history(&self) -> (Vec<u32>, u32) {
         let latest = self.lock();
         let (is_live, history) = (self.0.replay.is_none(), &latest.history);
@@ -273,20 +273,20 @@ impl Sink for Feed {
         }
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        let (beat, now) = (beat.clone(), Instant::now());
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        let (heartbeat, now) = (heartbeat.clone(), Instant::now());
         let is_live = self.0.0.replay.is_none();
         let mut latest = self.0.lock();
         // Live, heartbeats come once a second of the machine's time, more or less.
         let second = match (is_live, latest.history.last()) {
             (true, None) => Some(0),
             (true, Some(last)) => Some(last.saturating_add(seconds_between(latest.taken, now))),
-            (false, _) => beat.now.map(|(time, _)| time.second()),
+            (false, _) => heartbeat.now.map(|(time, _)| time.second()),
         };
         if let Some(second) = second {
-            latest.history.add(second, beat.stats.attempts);
+            latest.history.add(second, heartbeat.stats.attempts);
         }
-        (latest.beat, latest.taken) = (beat, now);
+        (latest.heartbeat, latest.taken) = (heartbeat, now);
     }
 
     fn open(&mut self, open: &Arc<OpenEpisodes>) {

@@ -65,8 +65,8 @@ struct ReloadStatus {
 
 impl Status {
     pub(super) fn new(state: &State, zone: &Zone, now: Instant) -> Self {
-        let Latest { beat, taken, open, reload, .. } = state.latest();
-        let interfaces = beat.interfaces.iter();
+        let Latest { heartbeat, taken, open, reload, .. } = state.latest();
+        let interfaces = heartbeat.interfaces.iter();
         let since = |then: Instant| tenths(now.saturating_duration_since(then));
         Self {
             version: VERSION,
@@ -76,13 +76,13 @@ impl Status {
             interfaces: interfaces
                 .map(|(id, received)| InterfaceStatus::new(*id, *received, state.interfaces()))
                 .collect(),
-            watches: beat.watches.iter().map(|(name, stats)| WatchStatus::new(name, stats)).collect(),
+            watches: heartbeat.watches.iter().map(|(name, stats)| WatchStatus::new(name, stats)).collect(),
             open_episodes: open,
             blocks: state.blocks(),
             actions: state.deliveries(),
             reload: reload.map(|reload| ReloadStatus::new(reload, zone)),
-            stats: Counted::new(&beat.stats),
-            counters: beat.stats,
+            stats: Counted::new(&heartbeat.stats),
+            counters: heartbeat.stats,
         }
     }
 

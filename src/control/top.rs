@@ -15,14 +15,14 @@ use crate::base::zone::Zone;
 use crate::detect::OpenEpisodes;
 use crate::detect::alert::{Alert, Enrichment};
 use crate::engine::outcome::{Outcome, OutcomeCounts};
-use crate::engine::stats::Beat;
+use crate::engine::stats::Heartbeat;
 use crate::engine::subject::{Kind, Source};
 use crate::wire::packet::Origin;
 
 /// The snapshot, with all sources and episodes that are known.
 pub(super) fn snapshot(state: &State, found: &Found, open: &OpenEpisodes, zone: &Zone) -> TopSnapshot {
     let latest = state.latest();
-    let Beat { stats, watches, .. } = &latest.beat;
+    let Heartbeat { stats, watches, .. } = &latest.heartbeat;
     let now = found.now.unwrap_or_default();
     let mut became = OutcomeCounts::default();
     for (_, watch) in watches {

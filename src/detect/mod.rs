@@ -1,8 +1,8 @@
 //! The detector: turns what the counting thread tells of episodes into alerts.
 //!
-//! The counting thread opens, updates and closes episodes ([`crate::engine::episodes`]) and sends a snapshot each time.
-//! The detector adds what does not change (names, the attempt that met the limit), and the sinks do the rest. It sees no
-//! packets and reads no clock: ticks on the same channel carry the time.
+//! The counting thread opens, updates and closes episodes ([`crate::engine::episodes`]) and sends a snapshot each
+//! time. The detector adds what does not change (names, the attempt that met the limit), and the sinks do the rest. It
+//! sees no packets and reads no clock: ticks on the same channel carry the time.
 
 pub mod alert;
 mod open;
@@ -104,10 +104,10 @@ impl<S: Sink> Detector<S> {
             }
             Event::Own(address) => self.warn_of_own(address),
             Event::Tick(now, stats) => self.tick(now, stats),
-            Event::Beat(mut beat) => {
-                self.stats = beat.stats;
-                beat.stats = self.counted();
-                self.sink.beat(&beat);
+            Event::Heartbeat(mut heartbeat) => {
+                self.stats = heartbeat.stats;
+                heartbeat.stats = self.counted();
+                self.sink.heartbeat(&heartbeat);
             }
             Event::Step(from, to) => self.step(from, to),
             Event::Listed(snapshots, others) => {

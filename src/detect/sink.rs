@@ -7,7 +7,7 @@ use crate::detect::OpenEpisodes;
 use crate::detect::RunFacts;
 use crate::detect::alert::Alert;
 use crate::engine::attempt::{Before, Logged};
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::wire::packet_copy::PacketCopy;
 
 /// A destination of reports. The default of each method does nothing.
@@ -41,7 +41,7 @@ pub trait Sink: Send {
     fn tick(&mut self, _now: Timestamp) {}
 
     /// Handles the heartbeat, which has passed all stages from the source on. In live runs it comes once a second.
-    fn beat(&mut self, _beat: &Beat) {}
+    fn heartbeat(&mut self, _beat: &Heartbeat) {}
 
     /// Handles the open episodes as they stand.
     fn open(&mut self, _open: &Arc<OpenEpisodes>) {}
@@ -111,8 +111,8 @@ impl Sink for Sinks {
         self.0.iter_mut().for_each(|sink| sink.tick(now));
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        self.0.iter_mut().for_each(|sink| sink.beat(beat));
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.0.iter_mut().for_each(|sink| sink.heartbeat(heartbeat));
     }
 
     fn open(&mut self, open: &Arc<OpenEpisodes>) {

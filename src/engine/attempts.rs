@@ -1,6 +1,6 @@
 //! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
 
-use crate::base::estimate::Mark;
+use crate::base::hyperloglog::Mark;
 use crate::base::time::Timestamp;
 use crate::engine::attempt::Logged;
 use crate::engine::conntrack::Syn;
@@ -9,53 +9,56 @@ use crate::engine::episodes::Admission;
 use crate::engine::event::{Key, Observation};
 use crate::wire::packet_copy::PacketCopy;
 
+use super::annotations::{Annotation, Reported};
 use super::batch::Pending;
 use super::counter_stage::CounterStage;
-use super::groups::{By, Row, Tally};
+use super::groups::{CounterGroup, GroupBy, Row};
 use super::limit_hit::{Counted, Met};
-use super::noted::{Memo, Reported};
 
 impl CounterStage {
-    /// Counts an attempt in each tally that it concerns; `concern` gives its tag there. Gives in which watches its source
-    /// had an episode, and where it was recorded.
+    /// Counts an attempt in each group that it concerns; `group_tag` gives its tag there. Gives in which watches its
+    /// source had an episode, and where it was recorded.
     pub(super) fn count_attempt(
         &mut self,
         rows: &[Row],
         pending: &Pending,
         kept: Option<&PacketCopy>,
-        concern: impl Fn(usize) -> Option<(u64, Hint)>,
-    ) -> (Reported, Memo) {
-        let Pending { parties, now, .. } = pending;
+        group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
+    ) -> (Reported, Annotation) {
+        let Pending { endpoints, now, .. } = pending;
         self.stats.attempts += 1;
-        let is_allowed = self.allow.contains(parties.client.0);
+        let is_allowed = self.allow.contains(endpoints.client.0);
         // An own address is allowed too, but counted: one that is over a limit is warned of.
-        let allowed = u64::from(is_allowed || parties.is_own);
+        let allowed = u64::from(is_allowed || endpoints.is_own);
         self.stats.allowed += allowed;
         // The watch in which the source has an episode: there it does not count for its network.
         let mut reported_in = None;
         let mut reported = Reported::default();
         let mut is_kept = false;
-        let mut memo = Memo::default();
-        let mark = Mark::of(parties.client_hash);
+        let mut annotation = Annotation::default();
+        let mark = Mark::of(endpoints.client_hash);
         let attempt =
-            counters::Attempt { time: now.ticks, port: parties.server.1, mark, ..Default::default() };
+            counters::Attempt { time: now.ticks, port: endpoints.server.1, mark, ..Default::default() };
         for (number, row) in rows.iter().enumerate() {
-            let Some((tag, hint)) = concern(number) else { continue };
+            let Some((tag, hint)) = group_tag(number) else { continue };
             let Row { watch, by, ref table, .. } = *row;
-            if by == By::Source {
+            if by == GroupBy::Source {
                 let stats = &mut self.watches[watch].stats;
                 stats.attempts += 1;
                 stats.allowed += allowed;
             }
-            // Forged attempts have the address of an allowed host as easily as any other: their destination counts them.
-            if is_allowed && by != By::Destination || by == By::Network && reported_in == Some(watch) {
+            // Forged attempts have the address of an allowed host as easily as any other: their destination counts
+            // them.
+            if is_allowed && by != GroupBy::Destination
+                || by == GroupBy::Network && reported_in == Some(watch)
+            {
                 continue;
             }
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
-            memo.set(number, taken.place());
+            annotation.set(number, taken.place());
             self.note_attempt(row, tag, pending);
             if let Some(slot) = self.note_taken(watch, &taken, by) {
-                table.name_holder(slot, parties.client.0);
+                table.name_holder(slot, endpoints.client.0);
             }
             // The first one of a source meets no limit, or has a slot.
             let Taken::Recorded(recorded) = taken else { continue };
@@ -65,16 +68,16 @@ impl CounterStage {
                 continue;
             }
             let is_reported = self.report(row, tag, (pending, kept), &recorded, met);
-            if is_reported && by == By::Source {
+            if is_reported && by == GroupBy::Source {
                 reported_in = Some(watch);
                 reported.add(watch);
             }
-            let is_wanted = is_reported && by != By::Destination;
+            let is_wanted = is_reported && by != GroupBy::Destination;
             if is_wanted && !std::mem::replace(&mut is_kept, true) {
                 self.keep(kept);
             }
         }
-        (reported, memo)
+        (reported, annotation)
     }
 
     /// Counts an attempt for its episode, or opens one if it met a limit, and says whether it has one.
@@ -86,10 +89,10 @@ impl CounterStage {
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
-        let Pending { parties, now, segment, .. } = pending;
-        let Row { watch, tally, .. } = *row;
+        let Pending { endpoints, now, segment, .. } = pending;
+        let Row { watch, group, .. } = *row;
         let watching = &self.watches[watch];
-        let Tally { by, counter } = &watching.tallies[tally];
+        let CounterGroup { by, counter } = &watching.groups[group];
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         if recorded.flagged {
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
@@ -98,11 +101,11 @@ impl CounterStage {
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
                 let span = limit.and_then(|limit| counter.table.span(recorded, limit));
-                let src = (parties.client_hash, &parties.client.0);
-                let dst = (parties.server_hash, &parties.server.0);
-                let sight = Observation { time, src, dst, dst_port: parties.server.1 };
+                let src = (endpoints.client_hash, &endpoints.client.0);
+                let dst = (endpoints.server_hash, &endpoints.server.0);
+                let sight = Observation { time, src, dst, dst_port: endpoints.server.1 };
                 episode.count(&sight, span, met.is_some());
-                if let Some(kept) = kept.filter(|_| self.keeps_evidence && *by != By::Destination) {
+                if let Some(kept) = kept.filter(|_| self.keeps_evidence && *by != GroupBy::Destination) {
                     let (attempt, packet) = (logged(pending, time), kept.headers(segment.payload));
                     let is_told = self.handoff.offer_attempt(episode.number(), attempt, Some(packet));
                     episode.not_logged += u64::from(!is_told);
@@ -118,8 +121,8 @@ impl CounterStage {
             }
             return false;
         };
-        let attempt = parties.attempt(by.key(watching, parties, tag), segment.place.interface, time);
-        let met = Met { watch, counted: Counted::Attempts(tally), recorded: *recorded, limit };
+        let attempt = endpoints.attempt(by.key(watching, endpoints, tag), segment.place.interface, time);
+        let met = Met { watch, counted: Counted::Attempts(group), recorded: *recorded, limit };
         self.cross(&met, Some(recorded.slot), attempt, now)
     }
 
@@ -127,15 +130,15 @@ impl CounterStage {
     pub(super) fn count_repeat(
         &mut self,
         pending: &Pending,
-        concern: impl Fn(usize) -> Option<(u64, Hint)>,
+        group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
         repeat: Syn,
     ) {
         let Pending { now, .. } = pending;
         let mut reported_in = None;
-        for (row, &Row { watch, tally, .. }) in self.rows.iter().enumerate() {
-            let Some((tag, _)) = concern(row) else { continue };
+        for (row, &Row { watch, group, .. }) in self.rows.iter().enumerate() {
+            let Some((tag, _)) = group_tag(row) else { continue };
             let watching = &mut self.watches[watch];
-            if watching.tallies[tally].by == By::Source {
+            if watching.groups[group].by == GroupBy::Source {
                 match repeat {
                     Syn::Copy => watching.stats.copies += 1,
                     Syn::Attempt | Syn::SecondLeg | Syn::Retransmission => {
@@ -144,15 +147,15 @@ impl CounterStage {
                 }
             }
             let watching = &*watching;
-            let Tally { by, counter } = &watching.tallies[tally];
-            if *by == By::Network && reported_in == Some(watch) {
+            let CounterGroup { by, counter } = &watching.groups[group];
+            if *by == GroupBy::Network && reported_in == Some(watch) {
                 continue;
             }
             let Some((_, true)) = counter.table.find(tag) else { continue };
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
             let Some(episode) = self.episodes.get(tag, is_it) else { continue };
             if episode.lasts_at(now.time) {
-                if *by == By::Source {
+                if *by == GroupBy::Source {
                     reported_in = Some(watch);
                 }
                 match repeat {
@@ -177,7 +180,7 @@ impl CounterStage {
 
 /// An attempt as evidence tells it.
 fn logged(pending: &Pending, time: Timestamp) -> Logged {
-    let Pending { parties, segment, .. } = pending;
-    let ((src, src_port), (dst, dst_port)) = (parties.client, parties.server);
+    let Pending { endpoints, segment, .. } = pending;
+    let ((src, src_port), (dst, dst_port)) = (endpoints.client, endpoints.server);
     Logged { time, src, src_port, dst, dst_port, flags: segment.flags }
 }

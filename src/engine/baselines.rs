@@ -10,17 +10,17 @@ use super::counter_stage::CounterStage;
 use super::groups::{Row, Watching};
 
 impl CounterStage {
-    /// Adds an attempt that a tally has recorded.
+    /// Adds an attempt that a group has recorded.
     #[inline]
     pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
         // Nearly always there is none.
         if self.baseline.is_none() {
             return;
         }
-        let Row { watch, tally, by, .. } = *row;
-        let key = by.key(&self.watches[watch], &pending.parties, tag);
+        let Row { watch, group, by, .. } = *row;
+        let key = by.key(&self.watches[watch], &pending.endpoints, tag);
         self.note_in(watch, key, pending.now.ticks, |watching| {
-            watching.tallies[tally].counter.baseline.as_mut()
+            watching.groups[group].counter.baseline.as_mut()
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use super::parties::Parties;
+use super::endpoints::Endpoints;
 use crate::base::time::Timestamp;
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::counters::Recorded;
@@ -15,8 +15,8 @@ use crate::wire::segment::Segment;
 pub(super) struct Pending {
     pub(super) segment: Segment,
     pub(super) now: Now,
-    /// The parties to the attempt that it is, or tells of.
-    pub(super) parties: Parties,
+    /// The endpoints of the attempt that it is, or tells of.
+    pub(super) endpoints: Endpoints,
     /// The hash of the connection, in either direction.
     pub(super) connection: u64,
     /// Whether it goes to a server: a SYN always does. Otherwise it comes from one.
@@ -44,7 +44,7 @@ impl Now {
 
 /// Another second begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
+pub(super) struct SecondBoundary {
     pub(super) now: Timestamp,
     /// Where the clock stepped from, if it did: back, or from the end of the range of ticks to its start.
     pub(super) stepped_from: Option<Timestamp>,

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 
 use super::batch::{Batch, Now, Pending};
-use super::parties::{self, Hasher};
+use super::endpoints::{self, Hasher};
 use crate::base::hash;
 use crate::capture::{Expression, MOST_PAYLOAD};
 use crate::engine::clock::Reading;
 use crate::engine::watch::PortSet;
-use crate::wire::decode::{Decoder, Hidden, Plain, Skip, Tunnels};
+use crate::wire::decode::{Decoder, FastPath, Hidden, Skip, Tunnels};
 use crate::wire::packet::Packet;
 use crate::wire::packet_copy::PacketCopy;
-use crate::wire::segment::{Flags, Gist, Place, Segment};
+use crate::wire::segment::{Flags, Place, Segment, TcpSummary};
 
 /// Sorts out the segments that are looked at further.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Classifier {
 
     /// Has what a packet says wait in the batch, or says why it does not count.
     #[inline]
-    pub(super) fn sift(
+    pub(super) fn classify(
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,
@@ -81,10 +81,10 @@ impl Classifier {
             return Err(Skip::Filtered);
         }
         // Most of what passes is told by ports and flags alone, and no more of it is read.
-        let (role, segment) = match Plain::of(packet) {
+        let (role, segment) = match FastPath::of(packet) {
             Some(plain) => {
                 self.decoder.pass();
-                (self.role(plain.gist())?, plain.segment(packet))
+                (self.role(plain.summary())?, plain.segment(packet))
             }
             None => {
                 let read = self.decoder.read(packet, &mut batch.skipped);
@@ -92,7 +92,7 @@ impl Classifier {
                     self.take_hidden(packet, hidden, clock, batch);
                 }
                 let segment = read?;
-                (self.role(segment.gist())?, segment)
+                (self.role(segment.summary())?, segment)
             }
         };
         self.take(packet, segment, role, clock, batch);
@@ -103,8 +103,8 @@ impl Classifier {
     /// SYN-ACK, FIN and RST, empty ACKs, and what the client sends with PSH or few bytes: some clients never send an
     /// empty ACK. The kernel's filter passes no others, so that live and replay say the same.
     #[inline]
-    fn role(&self, gist: Gist) -> Result<Role, Skip> {
-        let Gist { flags, src_port, dst_port, payload } = gist;
+    fn role(&self, summary: TcpSummary) -> Result<Role, Skip> {
+        let TcpSummary { flags, src_port, dst_port, payload } = summary;
         let to_server = self.ports.contains(dst_port);
         if flags.is_attempt() {
             return if to_server { Ok(Role::Attempt) } else { Err(Skip::PortNotWatched) };
@@ -142,11 +142,19 @@ impl Classifier {
             Role::More { to_server } => (to_server, false),
         };
         let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
-        let (client, server) = parties::ends(&segment, to_server);
+        let (client, server) = endpoints::ends(&segment, to_server);
         let is_own = self.is_own(&client.0);
-        let parties = self.hasher.parties(client, server, is_own);
-        let connection = parties.connection();
-        batch.push(|| Pending { segment, now, parties, connection, to_server, is_answer, is_hidden: false });
+        let endpoints = self.hasher.endpoints(client, server, is_own);
+        let connection = endpoints.connection();
+        batch.push(|| Pending {
+            segment,
+            now,
+            endpoints,
+            connection,
+            to_server,
+            is_answer,
+            is_hidden: false,
+        });
         if self.keeps {
             batch.kept.push(PacketCopy::new(packet));
         }
@@ -158,12 +166,12 @@ impl Classifier {
         let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
         let place = Place { interface: packet.interface, ..Place::default() };
         let segment = Segment::hidden(hidden.src, hidden.dst, place);
-        let parties = self.hasher.parties((hidden.src, 0), (hidden.dst, 0), false);
-        let connection = parties.connection();
+        let endpoints = self.hasher.endpoints((hidden.src, 0), (hidden.dst, 0), false);
+        let connection = endpoints.connection();
         batch.push(|| Pending {
             segment,
             now,
-            parties,
+            endpoints,
             connection,
             to_server: true,
             is_answer: false,

@@ -1,15 +1,15 @@
 //! What segments are: attempts, repeats of attempts, or news of what became of one.
 //!
 //! The middle stage of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does
-//! it), and knows no watch and no table. What it finds in a batch goes on in order; what is nothing new goes no further.
-//! What shows only by time follows after it, and then the second boundary.
+//! it), and knows no watch and no table. What it finds in a batch goes on in order; what is nothing new goes no
+//! further. What shows only by time follows after it, and then the second boundary.
 
-use super::batch::{Batch, Now, Pending, Turn};
+use super::batch::{Batch, Now, Pending, SecondBoundary};
 use super::findings::{Findings, Verdict};
 use super::lookahead;
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{
-    Conntrack, Counts, Endpoints, Expired, Followed, Hosts, OutcomeUpdate, Syn, SynVerdict,
+    Conntrack, Counts, EndpointHashes, Expired, Followed, Hosts, OutcomeUpdate, Syn, SynVerdict,
 };
 use crate::wire::links::Links;
 use crate::wire::segment::Flags;
@@ -19,7 +19,7 @@ const EXPIRED_AT_A_TICK: usize = 10_000;
 
 /// A SYN that was waited for in vain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Vain {
+pub(super) struct TimedOut {
     /// What is known of its attempt now.
     pub(super) news: OutcomeUpdate,
     /// When its time was over.
@@ -35,13 +35,13 @@ pub(super) struct ConntrackStage {
     /// What was found of the last batch.
     pub(super) findings: Findings,
     /// What has expired, some at a time.
-    given_up: Vec<Vain>,
+    expired: Vec<TimedOut>,
 }
 
 impl ConntrackStage {
     pub(super) fn new(connections: Conntrack) -> Self {
         let findings = Findings::new(lookahead::SIZE);
-        Self { connections, findings, given_up: Vec::with_capacity(lookahead::SIZE) }
+        Self { connections, findings, expired: Vec::with_capacity(lookahead::SIZE) }
     }
 
     /// Tells which interfaces are one, from now on.
@@ -71,9 +71,9 @@ impl ConntrackStage {
 
     #[inline]
     fn judge(&mut self, index: usize, pending: &Pending) {
-        let Pending { segment, parties, connection, .. } = pending;
+        let Pending { segment, endpoints, connection, .. } = pending;
         let time = pending.now.ticks;
-        let (client, server) = (parties.client_hash, parties.server_hash);
+        let (client, server) = (endpoints.client_hash, endpoints.server_hash);
         let (from, to) = if pending.to_server { (client, server) } else { (server, client) };
         let is_syn_ack = segment.flags.has(Flags(Flags::SYN.0 | Flags::ACK.0));
         // A SYN-ACK to a watched port answers no attempt: it tells of no SYN that was not seen.
@@ -86,8 +86,8 @@ impl ConntrackStage {
             self.connections.note_client(server);
         }
         if segment.flags.is_attempt() {
-            let source = if parties.is_own { 0 } else { client };
-            let ends = Endpoints { client: parties.client_end(), server: parties.end_hash, source };
+            let source = if endpoints.is_own { 0 } else { client };
+            let ends = EndpointHashes { client: endpoints.client_end(), server: endpoints.end_hash, source };
             let SynVerdict { syn, place, moved, waits } =
                 self.connections.syn(*connection, ends, time, segment);
             let verdict = match syn {
@@ -112,28 +112,28 @@ impl ConntrackStage {
 
     /// Gives up waiting for what should have come by this second boundary, some at a time. Each counts at the time at
     /// which it was due: the boundary may come long after, when no packets come.
-    pub(super) fn give_up(&mut self, turn: &Turn, mut count: impl FnMut(&mut Vec<Vain>)) {
-        let ticks = turn.reading.ticks(turn.now);
-        let (then, left) = turn.reading.left();
+    pub(super) fn expire(&mut self, boundary: &SecondBoundary, mut count: impl FnMut(&mut Vec<TimedOut>)) {
+        let ticks = boundary.reading.ticks(boundary.now);
+        let (then, left) = boundary.reading.left();
         for settled in 0..EXPIRED_AT_A_TICK {
             if settled % lookahead::SIZE == 0 {
-                count(&mut self.given_up);
+                count(&mut self.expired);
                 self.connections.prefetch_due(ticks);
             }
             let Some(Expired { due, news, number }) = self.connections.expire(ticks) else { break };
             let Some(news) = news else { continue };
             let now = Now { time: then.after(Ticks::span(due.since(left))), ticks: due.max(left) };
-            self.given_up.push(Vain { news, now, number });
+            self.expired.push(TimedOut { news, now, number });
         }
-        count(&mut self.given_up);
+        count(&mut self.expired);
     }
 
     /// Another second begins. Gives the number of the first SYN that is still waited for.
-    pub(super) fn end_second(&mut self, turn: &Turn) -> u32 {
-        if turn.stepped_from.is_some() {
+    pub(super) fn end_second(&mut self, boundary: &SecondBoundary) -> u32 {
+        if boundary.stepped_from.is_some() {
             self.connections.stop_waiting();
         }
-        if turn.starts_anew {
+        if boundary.starts_anew {
             self.connections.clear();
         }
         self.connections.waiting_from()

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::batch::{Batch, Now, Pending, Turn};
-use super::conntrack_stage::Vain;
+use super::annotations::{Annotation, Annotations, Reported, ReportedIn};
+use super::batch::{Batch, Now, Pending, SecondBoundary};
+use super::conntrack_stage::TimedOut;
+use super::endpoints::Hasher;
 use super::findings::{Finding, Findings, Verdict};
-use super::groups::{self, By, Row, Watching};
+use super::groups::{self, GroupBy, Row, Watching};
 use super::handoff::Handoff;
-use super::lookahead::Concerns;
-use super::noted::{Memo, Memos, Reported, ReportedIn};
-use super::parties::Hasher;
+use super::lookahead::GroupTags;
 use super::provers::Provers;
 use super::volumes::Volumes;
 use crate::base::hash;
@@ -29,7 +29,7 @@ use crate::engine::copies::CaptureHandle;
 use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::watch::AllowList;
 use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Flags;
@@ -40,12 +40,12 @@ pub(super) struct CounterStage {
     pub(super) clock: Reading,
     /// What is remembered of attempts that may still be told of.
     pub(super) reported: ReportedIn,
-    pub(super) memos: Memos,
+    pub(super) annotations: Annotations,
     pub(super) volumes: Volumes,
     pub(super) provers: Provers,
     pub(super) tells_pairs: bool,
     pub(super) watches: Vec<Watching>,
-    /// Every tally, in order.
+    /// Every group, in order.
     pub(super) rows: Arc<[Row]>,
     pub(super) allow: AllowList,
     pub(super) own: Vec<IpAddr>,
@@ -58,7 +58,7 @@ pub(super) struct CounterStage {
     pub(super) handoff: Handoff,
     pub(super) episodes: Episodes,
     /// What the findings of a batch count for.
-    pub(super) concerns: Concerns,
+    pub(super) group_tags: GroupTags,
     pub(super) stats: Stats,
 }
 
@@ -86,11 +86,11 @@ impl CounterStage {
         parts.volumes.look_back(groups::longest_window(&parts.watches));
         let rows = groups::rows(&parts.watches);
         let slots = groups::slots(&parts.watches);
-        let concerns = Concerns::new(rows.len());
+        let group_tags = GroupTags::new(rows.len());
         Self {
             clock: Reading::default(),
             reported: ReportedIn::new(parts.places),
-            memos: Memos::new(parts.waiting),
+            annotations: Annotations::new(parts.waiting),
             volumes: parts.volumes,
             provers: parts.provers,
             tells_pairs: parts.tells_pairs,
@@ -105,7 +105,7 @@ impl CounterStage {
             keeps_evidence: parts.keeps_evidence,
             handoff: parts.handoff,
             episodes: parts.episodes,
-            concerns,
+            group_tags,
             stats: Stats { slots, ..Stats::default() },
         }
     }
@@ -135,31 +135,31 @@ impl CounterStage {
         self.stats.answers += findings.answers;
         let last = batch.all().iter().rev().find(|pending| !pending.is_hidden);
         self.stats.last_watched = last.map(|last| last.now.time).or(self.stats.last_watched);
-        let mut concerns = std::mem::take(&mut self.concerns);
-        self.look_ahead(batch, findings, &mut concerns);
+        let mut group_tags = std::mem::take(&mut self.group_tags);
+        self.look_ahead(batch, findings, &mut group_tags);
         let rows = Arc::clone(&self.rows);
         for (index, finding) in findings.all.iter().enumerate() {
-            self.count(&rows, batch, findings, finding, |row| concerns.get(row, index));
+            self.count(&rows, batch, findings, finding, |row| group_tags.get(row, index));
         }
-        self.concerns = concerns;
+        self.group_tags = group_tags;
         self.volumes.settle();
         self.clock = *reading;
     }
 
     /// Counts what became of SYNs that were waited for in vain, and leaves none.
-    pub(super) fn give_up(&mut self, all: &mut Vec<Vain>) {
-        self.prefetch_given_up(all);
-        for vain in all.drain(..) {
-            let memo = self.memos.get(vain.number);
-            self.tell(&vain.news, &vain.now, |row| memo.place(row));
+    pub(super) fn expire(&mut self, all: &mut Vec<TimedOut>) {
+        self.prefetch_expired(all);
+        for timed_out in all.drain(..) {
+            let annotation = self.annotations.get(timed_out.number);
+            self.tell(&timed_out.news, &timed_out.now, |row| annotation.place(row));
         }
     }
 
     /// Tells what is due at a second boundary. No SYN of a lower number is waited for any more.
-    pub(super) fn turn(&mut self, turn: &Turn, waiting_from: u32) {
-        self.memos.drop_before(waiting_from);
-        let now = turn.now;
-        if let Some(before) = turn.stepped_from {
+    pub(super) fn boundary(&mut self, boundary: &SecondBoundary, waiting_from: u32) {
+        self.annotations.drop_before(waiting_from);
+        let now = boundary.now;
+        if let Some(before) = boundary.stepped_from {
             self.stats.clock_steps += 1;
             self.handoff.deliver(Event::Step(before, now));
             self.episodes.step(before, now, &|event| self.handoff.deliver(event));
@@ -169,7 +169,7 @@ impl CounterStage {
             self.episodes.tick(now, self.stats.losses, &|event| self.handoff.offer(event));
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
-        if turn.starts_anew {
+        if boundary.starts_anew {
             self.volumes.clear();
             self.provers.clear();
             for counter in self.watches.iter_mut().flat_map(Watching::counters_mut) {
@@ -178,7 +178,7 @@ impl CounterStage {
                 counter.baseline.iter_mut().for_each(Baseline::restart);
             }
         }
-        self.clock = turn.after;
+        self.clock = boundary.after;
     }
 
     /// Ends all episodes, and gives the baselines of each watch, where they were taken.
@@ -186,7 +186,7 @@ impl CounterStage {
         let send = |event| self.handoff.deliver(event);
         let now = self.episodes.end(self.clock.now(), self.stats.losses, &send);
         self.handoff.deliver(Event::End(now, self.counted()));
-        self.watches.into_iter().map(|watching| watching.into_censuses().collect()).collect()
+        self.watches.into_iter().map(|watching| watching.into_baselines().collect()).collect()
     }
 
     /// Waits until the detector has handled all that it was told.
@@ -195,9 +195,18 @@ impl CounterStage {
     }
 
     /// Tells that a second has passed, and what the clock reads, if there is room to tell it.
-    pub(super) fn beat(&self, now: Option<(Timestamp, Ticks)>, interfaces: Vec<(InterfaceId, Received)>) {
+    pub(super) fn heartbeat(
+        &self,
+        now: Option<(Timestamp, Ticks)>,
+        interfaces: Vec<(InterfaceId, Received)>,
+    ) {
         let watches = self.watches.iter().map(Watching::counted).collect();
-        self.handoff.offer(Event::Beat(Box::new(Beat { stats: self.counted(), watches, now, interfaces })));
+        self.handoff.offer(Event::Heartbeat(Box::new(Heartbeat {
+            stats: self.counted(),
+            watches,
+            now,
+            interfaces,
+        })));
     }
 
     /// Lists open episodes, at most so many, if there is room to tell it. Says whether there was.
@@ -229,7 +238,7 @@ impl CounterStage {
         }
     }
 
-    /// Counts a finding; `concern` gives what it counts for in a counter group.
+    /// Counts a finding; `group_tag` gives what it counts for in a counter group.
     #[inline]
     fn count(
         &mut self,
@@ -237,14 +246,14 @@ impl CounterStage {
         batch: &Batch,
         findings: &Findings,
         finding: &Finding,
-        concern: impl Fn(usize) -> Option<(u64, Hint)>,
+        group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) {
         let segment = finding.segment as usize;
         let pending = &batch.all()[segment];
         match finding.verdict {
-            Verdict::OutcomeUpdate(news) => self.tell_of(&findings.news[news as usize], pending, concern),
+            Verdict::OutcomeUpdate(news) => self.tell_of(&findings.news[news as usize], pending, group_tag),
             Verdict::Attempt { place, moved, waits } => {
-                let counted = self.count_attempt(rows, pending, batch.kept.get(segment), concern);
+                let counted = self.count_attempt(rows, pending, batch.kept.get(segment), group_tag);
                 self.remember(counted, place, moved, waits);
             }
             Verdict::Inferred(inferred) => {
@@ -252,13 +261,13 @@ impl CounterStage {
             }
             Verdict::Copy => {
                 self.stats.copies += 1;
-                self.count_repeat(pending, concern, Syn::Copy);
+                self.count_repeat(pending, group_tag, Syn::Copy);
             }
             Verdict::Retransmission { waits } => {
                 self.stats.retransmissions += 1;
-                self.count_repeat(pending, concern, Syn::Retransmission);
+                self.count_repeat(pending, group_tag, Syn::Retransmission);
                 if waits {
-                    self.memos.push(Memo::default());
+                    self.annotations.push(Annotation::default());
                 }
             }
         }
@@ -267,7 +276,7 @@ impl CounterStage {
     /// Remembers where an attempt was counted, for what becomes of it.
     fn remember(
         &mut self,
-        (reported, memo): (Reported, Memo),
+        (reported, annotation): (Reported, Annotation),
         place: conntrack::Place,
         moved: Option<conntrack::Place>,
         waits: bool,
@@ -277,7 +286,7 @@ impl CounterStage {
         }
         self.reported.set(place, reported);
         if waits {
-            self.memos.push(memo);
+            self.annotations.push(annotation);
         }
     }
 
@@ -286,23 +295,23 @@ impl CounterStage {
     #[inline(never)]
     fn count_inferred(&mut self, rows: &[Row], pending: &Pending, inferred: &Inferred) {
         let Inferred { ends, started, place, moved, waits } = *inferred;
-        let parties = self.hasher.parties(ends.client, ends.server, self.own.contains(&ends.client.0));
+        let endpoints = self.hasher.endpoints(ends.client, ends.server, self.own.contains(&ends.client.0));
         let since = Ticks::span(pending.now.ticks.since(started));
         let now = Now { time: pending.now.time.before(since), ticks: started };
-        let mut pending = Pending { now, parties, ..*pending };
+        let mut pending = Pending { now, endpoints, ..*pending };
         (pending.segment.flags, pending.segment.place.interface) = (Flags::SYN, ends.interface);
         let tags: SmallVec<[_; 8]> =
-            rows.iter().map(|row| self.watches[row.watch].tag(row.by, &self.hasher, &parties)).collect();
+            rows.iter().map(|row| self.watches[row.watch].tag(row.by, &self.hasher, &endpoints)).collect();
         self.stats.inferred += 1;
-        let concern = |row: usize| tags[row].map(|tag| (tag, Hint::default()));
-        let counted = self.count_attempt(rows, &pending, None, concern);
+        let group_tag = |row: usize| tags[row].map(|tag| (tag, Hint::default()));
+        let counted = self.count_attempt(rows, &pending, None, group_tag);
         self.remember(counted, place, moved, waits);
     }
 
     /// Counts how a place was taken, and returns the slot if one was claimed. Networks and destinations that gave way
     /// are no sources lost.
     #[inline]
-    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: By) -> Option<Slot> {
+    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: GroupBy) -> Option<Slot> {
         let (claimed, slot) = match taken {
             Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => {
                 return None;
@@ -317,14 +326,14 @@ impl CounterStage {
     }
 
     /// Counts so many that were forgotten although they were live.
-    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: By) {
+    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: GroupBy) {
         let stats = &mut self.watches[watch].stats;
         match by {
-            By::Source => {
+            GroupBy::Source => {
                 self.stats.losses.evictions += evicted;
                 stats.evictions += evicted;
             }
-            By::Network | By::Destination => {
+            GroupBy::Network | GroupBy::Destination => {
                 self.stats.groups_evicted += evicted;
                 stats.groups_evicted += evicted;
             }

@@ -1,14 +1,14 @@
 //! Packets whose time is behind that of the one before: one is an outlier, several in a row are a clock that was set
 //! back.
 //!
-//! A packet comes late with its old time (from another queue, a merged mirror, a card that stamps by itself), and nothing
-//! is to be ended for that. So what is behind waits until the packets that follow are behind, too, or are not. Only the
-//! segments wait, a few of them; everything else of their packets is counted at once.
+//! A packet comes late with its old time (from another queue, a merged mirror, a card that stamps by itself), and
+//! nothing is to be ended for that. So what is behind waits until the packets that follow are behind, too, or are not.
+//! Only the segments wait, a few of them; everything else of their packets is counted at once.
 
 use super::batch::Batch;
 use crate::base::time::Timestamp;
 
-/// So many packets in a row, of one lane, are a step.
+/// So many packets in a row, of one input, are a step.
 pub(super) const BELIEVED: usize = 4;
 /// At the end, where none can follow, so many are.
 const BELIEVED_AT_THE_END: usize = 2;
@@ -16,7 +16,7 @@ const BELIEVED_AT_THE_END: usize = 2;
 /// What waits.
 #[derive(Debug)]
 pub(super) struct Doubt {
-    pub(super) lane: usize,
+    pub(super) input: usize,
     /// How many packets are behind, none if there is no doubt.
     packets: usize,
     pub(super) first: Timestamp,
@@ -28,7 +28,7 @@ pub(super) struct Doubt {
 impl Doubt {
     /// None. The batch has room for [`BELIEVED`].
     pub(super) fn new(batch: Batch) -> Self {
-        Self { lane: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), batch }
+        Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), batch }
     }
 
     #[inline]
@@ -36,15 +36,15 @@ impl Doubt {
         self.packets > 0
     }
 
-    /// Whether there is one about this lane.
-    pub(super) fn is_of(&self, lane: usize) -> bool {
-        self.is_open() && self.lane == lane
+    /// Whether there is one about this input.
+    pub(super) fn is_of(&self, input: usize) -> bool {
+        self.is_open() && self.input == input
     }
 
     /// Adds a packet that is behind.
-    pub(super) fn add(&mut self, lane: usize, time: Timestamp) {
+    pub(super) fn add(&mut self, input: usize, time: Timestamp) {
         if !self.is_open() {
-            (self.lane, self.first) = (lane, time);
+            (self.input, self.first) = (input, time);
         }
         self.last = time;
         self.packets += 1;

@@ -9,7 +9,7 @@ use crossbeam_channel::Sender;
 use crate::base::time::Timestamp;
 use crate::engine::attempt::{Before, Logged, Prover};
 use crate::engine::episodes::Snapshot;
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::subject::{Kind, Source};
 use crate::engine::watch::Limit;
 use crate::wire::packet::InterfaceId;
@@ -33,7 +33,7 @@ pub enum Event {
     /// It is now this time: all that was due by then has been sent.
     Tick(Timestamp, Stats),
     /// The counting thread is alive, and tells this: once a second of the machine's own time, live.
-    Beat(Box<Beat>),
+    Heartbeat(Box<Heartbeat>),
     /// These episodes are open, in the order in which they began, and so many others. A client has asked.
     Listed(Vec<Snapshot>, usize),
     /// The clock stepped back, from the first time to the second. The ends of all episodes follow, and then

@@ -13,8 +13,8 @@ use crate::engine::stats::WatchStats;
 use crate::engine::subject::{Kind, Source};
 use crate::engine::watch::{Grouping, Limit, Limits, PortSet};
 
+use super::endpoints::{Endpoints, Hasher};
 use super::limit_hit::Counted;
-use super::parties::{Hasher, Parties};
 
 /// Proven attempts get so much less than all: nothing forged comes there.
 const PROVEN_SHARE: usize = 16;
@@ -44,13 +44,13 @@ pub struct Watching {
     /// is settled.
     pub(super) outcomes: Vec<(Outcome, Counter)>,
     /// The counters of attempts: first those of sources, which are always there.
-    pub(super) tallies: Vec<Tally>,
+    pub(super) groups: Vec<CounterGroup>,
 }
 
 /// Counters of attempts that have something in common.
 #[derive(Debug)]
-pub(super) struct Tally {
-    pub(super) by: By,
+pub(super) struct CounterGroup {
+    pub(super) by: GroupBy,
     pub(super) counter: Counter,
 }
 
@@ -85,7 +85,7 @@ impl Room {
 
 /// What they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum GroupBy {
     Source,
     Network,
     Destination,
@@ -115,8 +115,8 @@ impl Watching {
 
     /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
     /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
-    /// many times that of others; all for the attempts where there is nothing else. It takes a sixteenth more than that,
-    /// for proven attempts.
+    /// many times that of others; all for the attempts where there is nothing else. It takes a sixteenth more than
+    /// that, for proven attempts.
     ///
     /// # Errors
     ///
@@ -137,50 +137,52 @@ impl Watching {
                     places,
                     &limits.sources,
                     share,
-                    Make { marks: false, door: true, whole: false, named: true },
+                    Make { marks: false, doorkeeper: true, whole: false, named: true },
                 )?,
             ))
         });
         let outcomes = outcomes.collect::<Result<_, OutOfMemory>>()?;
         let places = places(&limits.sources, None);
-        let make = Make { marks: false, door: true, whole: false, named: true };
+        let make = Make { marks: false, doorkeeper: true, whole: false, named: true };
         let sources = Counter::new(places, &limits.sources, memory - share * others, make)?;
-        let mut tallies = vec![Tally { by: By::Source, counter: sources }];
+        let mut groups = vec![CounterGroup { by: GroupBy::Source, counter: sources }];
         let all: Vec<_> = limits.iter().collect();
         let mut place = limits.sources.len();
-        let groups =
-            [(By::Network, limits.networks, share), (By::Destination, limits.destinations, 2 * share)];
-        for (by, limit, memory) in groups {
+        let more = [
+            (GroupBy::Network, limits.networks, share),
+            (GroupBy::Destination, limits.destinations, 2 * share),
+        ];
+        for (by, limit, memory) in more {
             if limit.is_some() {
-                let make = Make { marks: true, door: true, whole: false, named: false };
-                tallies.push(Tally { by, counter: Counter::new(vec![place], &all, memory, make)? });
+                let make = Make { marks: true, doorkeeper: true, whole: false, named: false };
+                groups.push(CounterGroup { by, counter: Counter::new(vec![place], &all, memory, make)? });
                 place += 1;
             }
         }
         let limits = limits.sources.clone();
-        Ok(Self { watch, limits, stats: WatchStats::default(), outcomes, tallies })
+        Ok(Self { watch, limits, stats: WatchStats::default(), outcomes, groups })
     }
 
-    /// The tag of an attempt for one of its tallies, if it counts the attempt.
+    /// The tag of an attempt for one of its groups, if it counts the attempt.
     #[inline]
-    pub(super) fn tag(&self, by: By, hasher: &Hasher, parties: &Parties) -> Option<u64> {
-        let is_concerned = self.watch.ports.contains(parties.server.1);
-        if is_concerned { by.tag(&self.watch.grouping, hasher, parties) } else { None }
+    pub(super) fn tag(&self, by: GroupBy, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
+        let is_concerned = self.watch.ports.contains(endpoints.server.1);
+        if is_concerned { by.tag(&self.watch.grouping, hasher, endpoints) } else { None }
     }
 
     /// Has a baseline taken, for these limits that it counts by.
-    pub(crate) fn take_census(&mut self, limits: &Limits) {
+    pub(crate) fn take_baseline(&mut self, limits: &Limits) {
         let all: Vec<_> = limits.iter().collect();
         let take = |of: Of, counter: &mut Counter| {
             let own = counter.limits.iter().map(|place| all[*place]).collect();
             // Sources have no limit of attempts where all count outcomes.
             counter.baseline = (!counter.limits.is_empty()).then(|| Baseline::new(of, own));
         };
-        for Tally { by, counter } in &mut self.tallies {
+        for CounterGroup { by, counter } in &mut self.groups {
             let of = match by {
-                By::Source => Of::Sources,
-                By::Network => Of::Networks,
-                By::Destination => Of::Destinations,
+                GroupBy::Source => Of::Sources,
+                GroupBy::Network => Of::Networks,
+                GroupBy::Destination => Of::Destinations,
             };
             take(of, counter);
         }
@@ -188,26 +190,26 @@ impl Watching {
     }
 
     /// The baselines, if they were taken.
-    pub(super) fn into_censuses(self) -> impl Iterator<Item = Baseline> {
-        let tallies = self.tallies.into_iter().map(|tally| tally.counter);
-        let counters = tallies.chain(self.outcomes.into_iter().map(|(_, counter)| counter));
+    pub(super) fn into_baselines(self) -> impl Iterator<Item = Baseline> {
+        let groups = self.groups.into_iter().map(|group| group.counter);
+        let counters = groups.chain(self.outcomes.into_iter().map(|(_, counter)| counter));
         counters.filter_map(|counter| counter.baseline)
     }
 
     /// What its counters have room for.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = Room> {
-        let room = |by: By, counter: &Counter| {
+        let room = |by: GroupBy, counter: &Counter| {
             let (of_many, of) = match by {
-                By::Source => (false, "sources"),
-                By::Network => (true, "networks"),
-                By::Destination => (true, "destinations"),
+                GroupBy::Source => (false, "sources"),
+                GroupBy::Network => (true, "networks"),
+                GroupBy::Destination => (true, "destinations"),
             };
             let Counter { table, memory, .. } = counter;
             let (attempts, places) = (table.largest(), table.slots());
             Room { of_many, of, attempts, places, memory: *memory, set: table.set() }
         };
-        let tallies = self.tallies.iter().map(move |tally| room(tally.by, &tally.counter));
-        tallies.chain(self.outcomes.iter().map(move |(_, counter)| room(By::Source, counter)))
+        let groups = self.groups.iter().map(move |group| room(group.by, &group.counter));
+        groups.chain(self.outcomes.iter().map(move |(_, counter)| room(GroupBy::Source, counter)))
     }
 
     /// What was counted for it.
@@ -221,16 +223,13 @@ impl Watching {
     }
 
     pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
-        self.tallies
-            .iter()
-            .map(|tally| &tally.counter)
-            .chain(self.outcomes.iter().map(|(_, counter)| counter))
+        self.groups.iter().map(|group| &group.counter).chain(self.outcomes.iter().map(|(_, counter)| counter))
     }
 
     /// What counts this.
     pub(super) fn counter(&self, counted: Counted) -> Option<&Counter> {
         match counted {
-            Counted::Attempts(tally) => self.tallies.get(tally).map(|tally| &tally.counter),
+            Counted::Attempts(group) => self.groups.get(group).map(|group| &group.counter),
             Counted::Outcome(outcome) => self.outcome(outcome),
         }
     }
@@ -240,31 +239,33 @@ impl Watching {
     }
 
     pub(super) fn counters_mut(&mut self) -> impl Iterator<Item = &mut Counter> {
-        self.tallies
+        self.groups
             .iter_mut()
-            .map(|tally| &mut tally.counter)
+            .map(|group| &mut group.counter)
             .chain(self.outcomes.iter_mut().map(|(_, counter)| counter))
     }
 }
 
 /// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take the
 /// network that it lies in over a limit.
-fn source(grouping: &Grouping, parties: &Parties) -> Source {
-    let grouping = if parties.is_own { &Grouping::HOSTS } else { grouping };
-    Source(grouping.group(parties.client.0))
+fn source(grouping: &Grouping, endpoints: &Endpoints) -> Source {
+    let grouping = if endpoints.is_own { &Grouping::HOSTS } else { grouping };
+    Source(grouping.group(endpoints.client.0))
 }
 
-impl By {
+impl GroupBy {
     /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
     /// itself.
     #[inline]
-    pub(super) fn tag(self, grouping: &Grouping, hasher: &Hasher, parties: &Parties) -> Option<u64> {
+    pub(super) fn tag(self, grouping: &Grouping, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
         match self {
-            Self::Source if parties.is_own || grouping.is_host(parties.client.0) => Some(parties.client_hash),
-            Self::Source => Some(hasher.group(grouping, &parties.client.0, parties.network_hash)),
-            _ if parties.is_own => None,
-            Self::Network => Some(parties.network_hash),
-            Self::Destination => Some(parties.end_hash),
+            Self::Source if endpoints.is_own || grouping.is_host(endpoints.client.0) => {
+                Some(endpoints.client_hash)
+            }
+            Self::Source => Some(hasher.group(grouping, &endpoints.client.0, endpoints.network_hash)),
+            _ if endpoints.is_own => None,
+            Self::Network => Some(endpoints.network_hash),
+            Self::Destination => Some(endpoints.end_hash),
         }
     }
 
@@ -279,37 +280,39 @@ impl By {
     }
 
     /// What an attempt counts for, with its tag.
-    pub(super) fn key(self, watching: &Watching, parties: &Parties, tag: u64) -> Key {
+    pub(super) fn key(self, watching: &Watching, endpoints: &Endpoints, tag: u64) -> Key {
         let (kind, source) = match self {
-            Self::Source => (Kind::Source, source(&watching.watch.grouping, parties)),
-            Self::Network => (Kind::Network, Source(watching.watch.grouping.network(parties.client.0))),
-            Self::Destination => (Kind::Destination(parties.server.1), Source(IpNet::from(parties.server.0))),
+            Self::Source => (Kind::Source, source(&watching.watch.grouping, endpoints)),
+            Self::Network => (Kind::Network, Source(watching.watch.grouping.network(endpoints.client.0))),
+            Self::Destination => {
+                (Kind::Destination(endpoints.server.1), Source(IpNet::from(endpoints.server.0)))
+            }
         };
         Key { watch: watching.watch.number, kind, source, tag }
     }
 }
 
-/// A tally of a watch, as each attempt needs it.
+/// A group of a watch, as each attempt needs it.
 #[derive(Debug)]
 pub(super) struct Row {
     /// The watch's place.
     pub(super) watch: usize,
-    /// The tally's among those of the watch.
-    pub(super) tally: usize,
-    pub(super) by: By,
+    /// The group's among those of the watch.
+    pub(super) group: usize,
+    pub(super) by: GroupBy,
     pub(super) table: Arc<Table>,
 }
 
-/// Every tally, in order.
+/// Every group, in order.
 pub(super) fn rows(watches: &[Watching]) -> Arc<[Row]> {
     let of_watch = |(watch, watching): (usize, &Watching)| {
-        let row = |(tally, of): (usize, &Tally)| Row {
+        let row = |(group, of): (usize, &CounterGroup)| Row {
             watch,
-            tally,
+            group,
             by: of.by,
             table: Arc::clone(&of.counter.table),
         };
-        watching.tallies.iter().enumerate().map(row).collect::<Vec<_>>()
+        watching.groups.iter().enumerate().map(row).collect::<Vec<_>>()
     };
     watches.iter().enumerate().flat_map(of_watch).collect()
 }

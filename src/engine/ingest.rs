@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::batch::{Batch, Turn};
+use super::batch::{Batch, SecondBoundary};
 use super::classifier::Classifier;
 use super::doubt::{BELIEVED, Doubt};
 use super::stages::Stages;
@@ -19,9 +19,9 @@ use crate::wire::packet::{InterfaceId, Packet};
 /// The first part of counting.
 #[derive(Debug)]
 pub(super) struct Ingest {
-    lanes: usize,
-    /// The lane of the packets that come, where the source tells it.
-    lane: Option<usize>,
+    inputs: usize,
+    /// The input of the packets that come, where the source tells it.
+    input: Option<usize>,
     clock: Clock,
     classifier: Classifier,
     batch: Batch,
@@ -29,13 +29,13 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    /// For so many lanes of the clock, tables that look back so far, and batches of so many segments.
-    pub(super) fn new(lanes: usize, looks_back: Duration, classifier: Classifier, room: usize) -> Self {
+    /// For so many inputs of the clock, tables that look back so far, and batches of so many segments.
+    pub(super) fn new(inputs: usize, looks_back: Duration, classifier: Classifier, room: usize) -> Self {
         let doubt = Doubt::new(classifier.batch(BELIEVED));
         Self {
-            lanes,
-            lane: None,
-            clock: Clock::new(lanes, looks_back),
+            inputs,
+            input: None,
+            clock: Clock::new(inputs, looks_back),
             batch: classifier.batch(room),
             classifier,
             doubt,
@@ -71,21 +71,21 @@ impl Ingest {
 
     #[inline]
     pub(super) fn packet(&mut self, packet: &Packet<'_>, to: &mut Stages) {
-        let lane = self.lane(packet.interface);
+        let input = self.input(packet.interface);
         self.batch.packets += 1;
-        let goes_on = !self.doubt.is_open() && self.clock.goes_on(lane, packet.time);
-        if !goes_on && self.is_doubtful(lane, packet.time) && self.doubts(lane, packet.time, to) {
+        let goes_on = !self.doubt.is_open() && self.clock.goes_on(input, packet.time);
+        if !goes_on && self.is_doubtful(input, packet.time) && self.doubts(input, packet.time, to) {
             let held = &mut self.doubt.batch;
-            if let Err(skip) = self.classifier.sift(packet, self.clock.reading(), held) {
+            if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), held) {
                 held.skipped.count(skip);
             }
             self.batch.skipped += std::mem::take(&mut held.skipped);
             return self.believe(to);
         }
         if !goes_on {
-            self.observe(lane, packet.time, to);
+            self.observe(input, packet.time, to);
         }
-        if let Err(skip) = self.classifier.sift(packet, self.clock.reading(), &mut self.batch) {
+        if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), &mut self.batch) {
             self.batch.skipped.count(skip);
         }
         if self.batch.is_full() {
@@ -93,21 +93,22 @@ impl Ingest {
         }
     }
 
-    fn is_doubtful(&self, lane: usize, time: Timestamp) -> bool {
-        self.doubt.is_open() || self.clock.is_behind(lane, time)
+    fn is_doubtful(&self, input: usize, time: Timestamp) -> bool {
+        self.doubt.is_open() || self.clock.is_behind(input, time)
     }
 
     /// Whether a packet of this time has to wait, because it is behind. What waits and is contradicted goes on.
     #[cold]
-    fn doubts(&mut self, lane: usize, time: Timestamp, to: &mut Stages) -> bool {
-        let is_of_lane = self.doubt.is_of(lane);
+    fn doubts(&mut self, input: usize, time: Timestamp, to: &mut Stages) -> bool {
+        let is_of_lane = self.doubt.is_of(input);
         // What follows may have come nearer by the time that has passed.
-        let is_behind = self.clock.is_behind_by(lane, time, if is_of_lane { DISORDER / 2 } else { DISORDER });
+        let is_behind =
+            self.clock.is_behind_by(input, time, if is_of_lane { DISORDER / 2 } else { DISORDER });
         if is_behind != is_of_lane {
             self.resolve(false, to);
         }
         if is_behind {
-            self.doubt.add(lane, time);
+            self.doubt.add(input, time);
         }
         is_behind
     }
@@ -126,15 +127,15 @@ impl Ingest {
         if !self.doubt.is_open() {
             return;
         }
-        let Doubt { lane, first, last, .. } = self.doubt;
+        let Doubt { input, first, last, .. } = self.doubt;
         let mut held = self.doubt.take();
         if is_step {
-            self.observe(lane, first, to);
+            self.observe(input, first, to);
         }
         for index in 0..held.all().len() {
             let mut pending = held.all()[index];
             if is_step {
-                self.observe(lane, pending.now.time, to);
+                self.observe(input, pending.now.time, to);
             }
             pending.now.ticks = self.clock.ticks(pending.now.time);
             self.batch.push(|| pending);
@@ -144,72 +145,72 @@ impl Ingest {
             }
         }
         if is_step {
-            self.observe(lane, last, to);
+            self.observe(input, last, to);
         }
         held.clear();
         self.doubt.batch = held;
     }
 
-    /// Packets that follow are of this lane. Lanes are those of interfaces of capture files.
-    pub(super) fn set_lane(&mut self, lane: usize) {
-        if self.lane.is_none() {
+    /// Packets that follow are of this input. Lanes are those of interfaces of capture files.
+    pub(super) fn set_input(&mut self, input: usize) {
+        if self.input.is_none() {
             self.clock.set_reach(REACH);
         }
-        self.lane = Some(lane.min(self.lanes - 1));
+        self.input = Some(input.min(self.inputs - 1));
     }
 
-    /// All lanes are over but the first.
-    pub(super) fn end_lanes(&mut self, to: &mut Stages) {
+    /// All inputs are over but the first.
+    pub(super) fn end_inputs(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         let before = self.clock.now();
-        let seen = self.clock.end_lanes();
+        let seen = self.clock.end_inputs();
         if seen != Seen::SameSecond {
-            self.turn(seen, before, to);
+            self.boundary(seen, before, to);
         }
     }
 
     pub(super) fn idle(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
         // Of a file: live, what was set back tells so.
-        if self.lane.is_some() {
+        if self.input.is_some() {
             self.resolve(self.doubt.is_believed_at_the_end(), to);
         }
         self.flush(to);
-        self.pass(self.lane(interface), now, to);
+        self.pass(self.input(interface), now, to);
     }
 
-    /// Moves the clock of a lane: no packet older than this will come there.
-    fn pass(&mut self, lane: usize, now: Timestamp, to: &mut Stages) {
+    /// Moves the clock of an input: no packet older than this will come there.
+    fn pass(&mut self, input: usize, now: Timestamp, to: &mut Stages) {
         // A time that a packet was newer than says nothing new, and is no step back.
         let before = self.clock.now();
-        let seen = self.clock.pass(lane, now);
+        let seen = self.clock.pass(input, now);
         if seen != Seen::SameSecond {
-            self.turn(seen, before, to);
+            self.boundary(seen, before, to);
         }
     }
 
-    fn observe(&mut self, lane: usize, time: Timestamp, to: &mut Stages) {
+    fn observe(&mut self, input: usize, time: Timestamp, to: &mut Stages) {
         let before = self.clock.now();
-        let seen = self.clock.observe(lane, time);
+        let seen = self.clock.observe(input, time);
         if seen != Seen::SameSecond {
-            self.turn(seen, before, to);
+            self.boundary(seen, before, to);
         }
     }
 
     pub(super) fn set_back(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
-        let lane = self.lane(interface);
+        let input = self.input(interface);
         self.flush(to);
         let before = self.clock.now();
         // Where a packet or another interface has told so already, it is no step any more.
-        let is_back = self.clock.newest(lane).is_some_and(|newest| now < newest);
-        if is_back && self.clock.set_back(lane, now) == Seen::SteppedBack {
-            self.turn(Seen::SteppedBack, before, to);
+        let is_back = self.clock.newest(input).is_some_and(|newest| now < newest);
+        if is_back && self.clock.set_back(input, now) == Seen::SteppedBack {
+            self.boundary(Seen::SteppedBack, before, to);
             // What was behind was right.
             self.resolve(false, to);
         }
     }
 
     /// Another second has begun. What waits happened before, and carries the ticks of before.
-    fn turn(&mut self, seen: Seen, before: Option<Timestamp>, to: &mut Stages) {
+    fn boundary(&mut self, seen: Seen, before: Option<Timestamp>, to: &mut Stages) {
         let Some(now) = self.clock.now() else { return };
         // What waits, and what shows by now, has the ticks of before a restart.
         self.flush(to);
@@ -220,10 +221,10 @@ impl Ingest {
         }
         let after = *self.clock.reading();
         let stepped_from = (seen == Seen::SteppedBack || starts_anew).then(|| before.unwrap_or(now));
-        to.turn(&Turn { now, stepped_from, reading, after, starts_anew });
+        to.boundary(&SecondBoundary { now, stepped_from, reading, after, starts_anew });
     }
 
-    fn lane(&self, interface: InterfaceId) -> usize {
-        if self.lanes == 1 { 0 } else { self.lane.unwrap_or((interface.0 as usize).min(self.lanes - 1)) }
+    fn input(&self, interface: InterfaceId) -> usize {
+        if self.inputs == 1 { 0 } else { self.input.unwrap_or((interface.0 as usize).min(self.inputs - 1)) }
     }
 }

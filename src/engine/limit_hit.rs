@@ -1,6 +1,6 @@
 //! From a limit that was met to an episode.
 
-use crate::base::estimate::HyperLogLog;
+use crate::base::hyperloglog::HyperLogLog;
 use crate::base::time::Timestamp;
 use crate::engine::attempt::{Before, Prover};
 use crate::engine::clock::Ticks;
@@ -56,7 +56,7 @@ pub(crate) struct LimitHit {
 /// What counters count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// Attempts: in which tally.
+    /// Attempts: in which group.
     Attempts(usize),
     /// A source's attempts that became this.
     Outcome(Outcome),
@@ -66,11 +66,11 @@ impl CounterStage {
     /// Opens the episode of what met a limit, if there is room, and says whether it has one. The slot is that of the
     /// attempts: it is flagged. When what became of them shows only later, it may be gone.
     pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
-        let tally = match met.counted {
-            Counted::Attempts(tally) => tally,
+        let group = match met.counted {
+            Counted::Attempts(group) => group,
             Counted::Outcome(_) => 0,
         };
-        let table = &self.watches[met.watch].tallies[tally].counter.table;
+        let table = &self.watches[met.watch].groups[group].counter.table;
         let is_flagged = slot.is_none_or(|slot| table.is_flagged(slot));
         let flag = || slot.into_iter().for_each(|slot| table.flag(slot, true));
         if self.own.contains(&attempt.src) {
@@ -142,9 +142,9 @@ impl CounterStage {
         let watching = &self.watches[met.watch];
         let Key { watch, tag, .. } = attempt.key;
         let (Counter { table, limits, .. }, owner) = match met.counted {
-            Counted::Attempts(tally) => {
-                let tally = &watching.tallies[tally];
-                (&tally.counter, Owner::tally(watch, tally.by, tag))
+            Counted::Attempts(group) => {
+                let group = &watching.groups[group];
+                (&group.counter, Owner::group(watch, group.by, tag))
             }
             Counted::Outcome(outcome) => (watching.outcome(outcome)?, Owner::outcome(watch, outcome, tag)),
         };
@@ -154,7 +154,7 @@ impl CounterStage {
             Counted::Attempts(_) => Ticks(recorded.time.0 - span),
             // What became something was an attempt before that. Only later ones are still to be counted.
             Counted::Outcome(_) => {
-                let last = slot.and_then(|slot| watching.tallies[0].counter.table.last(slot));
+                let last = slot.and_then(|slot| watching.groups[0].counter.table.last(slot));
                 Ticks(last.unwrap_or(now.ticks).0 + 1)
             }
         };

@@ -18,38 +18,38 @@ const NONE: u64 = 0;
 
 /// For each counter group a column: what each finding counts for there.
 #[derive(Debug, Default)]
-pub(super) struct Concerns(Vec<Concern>);
+pub(super) struct GroupTags(Vec<GroupTag>);
 
 /// What a finding counts for in a counter group: the tag, and where that was found.
 #[derive(Debug, Clone, Copy, Default)]
-struct Concern {
+struct GroupTag {
     tag: u64,
     hint: Hint,
 }
 
-impl Concerns {
+impl GroupTags {
     /// For so many counter groups.
     pub(super) fn new(rows: usize) -> Self {
-        Self(vec![Concern::default(); rows * ROOM])
+        Self(vec![GroupTag::default(); rows * ROOM])
     }
 
     /// What a finding counts for in a counter group, if it does.
     #[inline]
     pub(super) fn get(&self, row: usize, finding: usize) -> Option<(u64, Hint)> {
-        let Concern { tag, hint } = self.0[row * ROOM + finding];
+        let GroupTag { tag, hint } = self.0[row * ROOM + finding];
         (tag != NONE).then_some((tag, hint))
     }
 
     /// The column of a counter group.
     #[inline]
-    fn of(&mut self, row: usize, findings: &[Finding]) -> &mut [Concern] {
+    fn of(&mut self, row: usize, findings: &[Finding]) -> &mut [GroupTag] {
         &mut self.0[row * ROOM..][..findings.len()]
     }
 }
 
 impl CounterStage {
     /// Finds out what these count for, and prefetches what that needs.
-    pub(super) fn look_ahead(&self, batch: &Batch, findings: &Findings, concerns: &mut Concerns) {
+    pub(super) fn look_ahead(&self, batch: &Batch, findings: &Findings, group_tags: &mut GroupTags) {
         let all = &findings.all;
         for finding in all {
             if let Verdict::Attempt { place, .. } = finding.verdict {
@@ -59,16 +59,16 @@ impl CounterStage {
         // One counter group after the other: where its table is, is then known from one to the next.
         for (row, Row { watch, by, table, .. }) in self.rows.iter().enumerate() {
             let watching = &self.watches[*watch];
-            for (finding, concern) in all.iter().zip(concerns.of(row, all)) {
-                let parties = &batch.all()[finding.segment as usize].parties;
-                *concern = match watching.tag(*by, &self.hasher, parties).map(|tag| tag.max(NONE + 1)) {
-                    Some(tag) => Concern { tag, hint: table.prefetch(tag) },
-                    None => Concern::default(),
+            for (finding, group_tag) in all.iter().zip(group_tags.of(row, all)) {
+                let endpoints = &batch.all()[finding.segment as usize].endpoints;
+                *group_tag = match watching.tag(*by, &self.hasher, endpoints).map(|tag| tag.max(NONE + 1)) {
+                    Some(tag) => GroupTag { tag, hint: table.prefetch(tag) },
+                    None => GroupTag::default(),
                 };
             }
         }
         for (row, Row { table, .. }) in self.rows.iter().enumerate() {
-            for (finding, Concern { tag, hint }) in all.iter().zip(concerns.of(row, all)) {
+            for (finding, GroupTag { tag, hint }) in all.iter().zip(group_tags.of(row, all)) {
                 if let Verdict::OutcomeUpdate(_) = finding.verdict {
                     table.prefetch_newest(*tag, hint);
                 } else {
@@ -80,8 +80,8 @@ impl CounterStage {
             }
         }
         for row in 0..self.rows.len() {
-            let flagged = concerns.of(row, all).iter().filter(|concern| concern.hint.is_flagged());
-            flagged.for_each(|concern| self.episodes.prefetch_episode(concern.tag));
+            let flagged = group_tags.of(row, all).iter().filter(|group_tag| group_tag.hint.is_flagged());
+            flagged.for_each(|group_tag| self.episodes.prefetch_episode(group_tag.tag));
         }
     }
 }

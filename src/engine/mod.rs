@@ -1,11 +1,11 @@
 //! Packets in, counts and limit hits out: what becomes of a packet, from its bytes to the tables.
 //!
 //! In three stages on one thread, live and in a replay: ingest knows packets and makes batches of segments, the
-//! conntrack stage finds out what segments are, and the counter stage knows the counters. A batch is small, so that what
-//! it needs is prefetched together.
+//! conntrack stage finds out what segments are, and the counter stage knows the counters. A batch is small, so that
+//! what it needs is prefetched together.
 //!
-//! Nothing here allocates, locks, formats or asks for the time per packet. A batch is counted before the clock moves to another second, so that
-//! a tick comes after all that happened before it.
+//! Nothing here allocates, locks, formats or asks for the time per packet. A batch is counted before the clock moves
+//! to another second, so that a tick comes after all that happened before it.
 
 pub mod attempt;
 pub(crate) mod baseline;
@@ -31,9 +31,9 @@ mod handoff;
 mod ingest;
 mod counter_stage;
 mod lookahead;
-mod noted;
+mod annotations;
 mod outcomes;
-mod parties;
+mod endpoints;
 mod proofs;
 mod provers;
 mod reload;
@@ -82,8 +82,8 @@ pub struct Counting {
 /// What [`Counting`] is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// How many lanes the clock has: one for replay, one for each live interface.
-    pub lanes: usize,
+    /// How many inputs the clock has: one for replay, one for each live interface.
+    pub inputs: usize,
     /// How far back the tables look.
     pub looks_back: Duration,
     /// Whether the inside of tunnels is counted.
@@ -125,7 +125,7 @@ impl Counting {
         let ports = groups::ports(&watches);
         let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
-        let ingest = Ingest::new(parts.lanes, parts.looks_back, classifier, lookahead::SIZE);
+        let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, lookahead::SIZE);
         let counters = CounterStage::new(counter_stage::Parts {
             places: connections.places(),
             waiting: connections.waiting(),
@@ -170,9 +170,9 @@ impl Counting {
 
     /// Tells that a second has passed, and what the source received and lost at each interface. It is left out where
     /// the detector is behind: the next one tells it too.
-    pub fn beat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
+    pub fn heartbeat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
         self.flush();
-        self.engine.counters.beat(self.ingest.now(), interfaces);
+        self.engine.counters.heartbeat(self.ingest.now(), interfaces);
     }
 
     /// Lists open episodes for the detector, at most so many. Says whether it could: it is left out where the detector
@@ -221,12 +221,12 @@ impl Receiver for Counting {
         self.ingest.set_back(interface, now, &mut self.engine);
     }
 
-    fn timed_by(&mut self, lane: usize) {
-        self.ingest.set_lane(lane);
+    fn timed_by(&mut self, input: usize) {
+        self.ingest.set_input(input);
     }
 
-    fn end_lanes(&mut self) {
-        self.ingest.end_lanes(&mut self.engine);
+    fn end_inputs(&mut self) {
+        self.ingest.end_inputs(&mut self.engine);
     }
 
     fn settle(&mut self) {

@@ -7,24 +7,24 @@ use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
 use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
+use super::annotations::Annotation;
 use super::batch::{Now, Pending};
-use super::conntrack_stage::Vain;
+use super::conntrack_stage::TimedOut;
 use super::counter_stage::CounterStage;
-use super::groups::{By, Row, Watching};
+use super::endpoints::Endpoints;
+use super::groups::{GroupBy, Row, Watching};
 use super::limit_hit::{Counted, Met};
-use super::noted::Memo;
-use super::parties::Parties;
 use super::volumes::Owner;
 
 impl CounterStage {
     /// Prefetches what is needed for these.
-    pub(super) fn prefetch_given_up(&self, given_up: &[Vain]) {
-        for vain in given_up {
-            let memo = self.memos.get(vain.number);
-            for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Memo::ROOM) {
-                table.prefetch_place(memo.place(row));
+    pub(super) fn prefetch_expired(&self, expired: &[TimedOut]) {
+        for timed_out in expired {
+            let annotation = self.annotations.get(timed_out.number);
+            for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
+                table.prefetch_place(annotation.place(row));
             }
-            if let Some(place) = vain.news.place {
+            if let Some(place) = timed_out.news.place {
                 self.reported.prefetch(place);
             }
         }
@@ -35,18 +35,18 @@ impl CounterStage {
         &mut self,
         news: &OutcomeUpdate,
         pending: &Pending,
-        concern: impl Fn(usize) -> Option<(u64, Hint)>,
+        group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) {
-        let Pending { parties, now, .. } = pending;
-        if (parties.client, parties.server) == (news.ends.client, news.ends.server) {
+        let Pending { endpoints, now, .. } = pending;
+        if (endpoints.client, endpoints.server) == (news.ends.client, news.ends.server) {
             self.count_outcome(news);
             let is_allowed = self.allow.contains(news.ends.client.0);
-            let proven = self.proven(news, parties);
+            let proven = self.proven(news, endpoints);
             for row in 0..self.rows.len() {
-                if let Some((tag, _)) = concern(row).filter(|_| self.is_counted(row, news, is_allowed)) {
-                    self.tell_tally(row, tag, parties, news, now);
+                if let Some((tag, _)) = group_tag(row).filter(|_| self.is_counted(row, news, is_allowed)) {
+                    self.notify_group(row, tag, endpoints, news, now);
                     if let Some(proven) = &proven {
-                        self.note_proof(row, tag, parties, proven, news, now);
+                        self.note_proof(row, tag, endpoints, proven, news, now);
                     }
                 }
             }
@@ -56,7 +56,7 @@ impl CounterStage {
         }
     }
 
-    /// Counts what became of an attempt, at the time of what tells it, in each tally that counts it. Where it
+    /// Counts what became of an attempt, at the time of what tells it, in each group that counts it. Where it
     /// stands there may be known; whose it is, is worked out where it is not, or where an episode or a limit needs it.
     pub(super) fn tell(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
         self.count_outcome(news);
@@ -73,35 +73,35 @@ impl CounterStage {
             if found.is_some_and(|found| !is_proof && self.is_nobodys_concern(row, found, news)) {
                 continue;
             }
-            let parties = *known
-                .get_or_insert_with(|| self.hasher.parties(client, server, self.own.contains(&client.0)));
+            let endpoints = *known
+                .get_or_insert_with(|| self.hasher.endpoints(client, server, self.own.contains(&client.0)));
             let Row { watch, by, .. } = self.rows[row];
-            let Some(tag) = self.watches[watch].tag(by, &self.hasher, &parties) else { continue };
+            let Some(tag) = self.watches[watch].tag(by, &self.hasher, &endpoints) else { continue };
             match found {
                 Some(Found::Slot(slot, flag)) => {
-                    self.tell_found(row, tag, &parties, (Some((slot, flag)), true), news, now);
+                    self.tell_found(row, tag, &endpoints, (Some((slot, flag)), true), news, now);
                 }
-                Some(Found::Waiting) => self.tell_found(row, tag, &parties, (None, true), news, now),
-                None => self.tell_tally(row, tag, &parties, news, now),
+                Some(Found::Waiting) => self.tell_found(row, tag, &endpoints, (None, true), news, now),
+                None => self.notify_group(row, tag, &endpoints, news, now),
             }
             if is_proof && proven.is_none() {
-                proven = self.proven(news, &parties);
+                proven = self.proven(news, &endpoints);
             }
             if let Some(proven) = &proven {
-                self.note_proof(row, tag, &parties, proven, news, now);
+                self.note_proof(row, tag, &endpoints, proven, news, now);
             }
         }
     }
 
-    /// An allowed source's attempts count for their destination alone. What came while its source had an episode was not
-    /// counted for the network.
+    /// An allowed source's attempts count for their destination alone. What came while its source had an episode was
+    /// not counted for the network.
     fn is_counted(&self, row: usize, news: &OutcomeUpdate, is_allowed: bool) -> bool {
         let Row { watch, by, .. } = self.rows[row];
         let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
-        by == By::Destination || !is_allowed && (by == By::Source || !is_reported())
+        by == GroupBy::Destination || !is_allowed && (by == GroupBy::Source || !is_reported())
     }
 
-    /// Notes it at the place where a tally recorded the attempt, if it is still there. What has been forgotten is still
+    /// Notes it at the place where a group recorded the attempt, if it is still there. What has been forgotten is still
     /// pending if that says so.
     #[inline]
     fn settle_at(&self, row: usize, place: Place, news: &OutcomeUpdate) -> Option<Found> {
@@ -127,7 +127,7 @@ impl CounterStage {
     fn is_settled_in(&self, row: usize, news: &OutcomeUpdate) -> bool {
         let Row { watch, by, .. } = self.rows[row];
         let before = news.before.unwrap_or_default().outcome;
-        by == By::Source
+        by == GroupBy::Source
             && self.watches[watch].outcome(news.after.outcome).is_some()
             && is_settled_by(before, news.after.outcome)
     }
@@ -155,28 +155,28 @@ impl CounterStage {
         }
     }
 
-    /// Notes it where a tally holds the attempt, and tells its episode.
-    fn tell_tally(&mut self, row: usize, tag: u64, parties: &Parties, news: &OutcomeUpdate, now: &Now) {
+    /// Notes it where a group holds the attempt, and tells its episode.
+    fn notify_group(&mut self, row: usize, tag: u64, endpoints: &Endpoints, news: &OutcomeUpdate, now: &Now) {
         let table = &self.rows[row].table;
         let found = table.find(tag);
         // What has been forgotten is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
-        let port = parties.server.1;
+        let port = endpoints.server.1;
         let noted = match found {
             Some((slot, _)) => table.settle(slot, news.started, port, from, to),
             None => table.settle_first(tag, news.started, port, from, to),
         };
-        self.tell_found(row, tag, parties, (found, noted), news, now);
+        self.tell_found(row, tag, endpoints, (found, noted), news, now);
     }
 
-    /// Notes the bytes of an attempt, if it was noted where a tally holds it; tells the episode of the slot that was
+    /// Notes the bytes of an attempt, if it was noted where a group holds it; tells the episode of the slot that was
     /// found, and counts the attempt for the limits by outcome.
     fn tell_found(
         &mut self,
         row: usize,
         tag: u64,
-        parties: &Parties,
+        endpoints: &Endpoints,
         (found, noted): (Option<(Slot, bool)>, bool),
         news: &OutcomeUpdate,
         now: &Now,
@@ -186,8 +186,8 @@ impl CounterStage {
         }
         let Row { watch, by, .. } = self.rows[row];
         if noted {
-            let owner = Owner::tally(self.watches[watch].watch.number, by, tag);
-            let (before, attempt) = (news.before.unwrap_or_default(), (news.started, parties.server.1));
+            let owner = Owner::group(self.watches[watch].watch.number, by, tag);
+            let (before, attempt) = (news.before.unwrap_or_default(), (news.started, endpoints.server.1));
             self.volumes.note(owner, attempt, before, news.after, now.ticks);
         }
         let is_settled = self.is_settled_in(row, news);
@@ -200,8 +200,8 @@ impl CounterStage {
             self.tell_episode(row, tag, news, now);
         }
         if is_settled {
-            let key = by.key(&self.watches[watch], parties, tag);
-            self.record_outcome(watch, key, parties, found, news, now);
+            let key = by.key(&self.watches[watch], endpoints, tag);
+            self.record_outcome(watch, key, endpoints, found, news, now);
         }
     }
 
@@ -225,13 +225,13 @@ impl CounterStage {
         &mut self,
         watch: usize,
         key: Key,
-        parties: &Parties,
+        endpoints: &Endpoints,
         found: Option<(Slot, bool)>,
         news: &OutcomeUpdate,
         now: &Now,
     ) {
         let outcome = news.after.outcome;
-        self.note_proven_outcome(watch, &key, parties, news.after, now);
+        self.note_proven_outcome(watch, &key, endpoints, news.after, now);
         let Some(counter) = self.watches[watch].outcome(outcome) else { return };
         let code = Code::from(news.after);
         let settled =
@@ -242,9 +242,9 @@ impl CounterStage {
         let owner = Owner::outcome(key.watch, outcome, key.tag);
         let time = recorded.map_or(now.ticks, |recorded| recorded.time);
         self.volumes.note(owner, (time, settled.port), ConnSummary::default(), news.after, now.ticks);
-        if let Some(slot) = self.note_taken(watch, &taken, By::Source) {
+        if let Some(slot) = self.note_taken(watch, &taken, GroupBy::Source) {
             let counter = self.watches[watch].outcome(outcome);
-            counter.iter().for_each(|counter| counter.table.name_holder(slot, parties.client.0));
+            counter.iter().for_each(|counter| counter.table.name_holder(slot, endpoints.client.0));
         }
         self.note_outcome(watch, outcome, key, now.ticks);
         // Of a source that has no slot, nothing is known.
@@ -255,15 +255,15 @@ impl CounterStage {
         let slot = |table: &Table, ties: &mut Ties| {
             let admitted = || {
                 let slot = table.let_in(key.tag, now.ticks, ties)?;
-                table.name_holder(slot, parties.client.0);
+                table.name_holder(slot, endpoints.client.0);
                 Some(slot)
             };
             found.map(|(slot, _)| slot).or_else(admitted)
         };
         let watching = &self.watches[watch];
         let Some(counter) = watching.outcome(outcome) else { return };
-        let table = &watching.tallies[0].counter.table;
-        let attempt = parties.attempt(key, news.ends.interface, now.time);
+        let table = &watching.groups[0].counter.table;
+        let attempt = endpoints.attempt(key, news.ends.interface, now.time);
         let episode = self.episodes.of(&attempt.key).filter(|episode| episode.lasts_at(now.time));
         let is_open = episode.is_some();
         if let Some(episode) = episode {

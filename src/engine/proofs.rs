@@ -4,8 +4,8 @@
 //! attempts' times. Nobody writes there who has not completed a handshake, so forged attempts neither push out what is
 //! there nor dilute it. Attempts whose proof rests on link-layer addresses have rings of their own in the same table.
 
-use crate::base::estimate::Mark;
 use crate::base::hash;
+use crate::base::hyperloglog::Mark;
 use crate::engine::attempt::Prover;
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::OutcomeUpdate;
@@ -16,9 +16,9 @@ use crate::engine::subject::Kind;
 
 use super::batch::Now;
 use super::counter_stage::CounterStage;
-use super::groups::{By, Counter, Row};
+use super::endpoints::Endpoints;
+use super::groups::{Counter, GroupBy, Row};
 use super::limit_hit::Counted;
-use super::parties::Parties;
 
 /// What verifies a source, in the order in which it is asked: the best first.
 const LEVELS: [Proof; 2] = [Proof::Yes, Proof::Wire];
@@ -53,41 +53,41 @@ impl Proven {
 
 impl CounterStage {
     /// What news tells of proof, if it tells anything.
-    pub(super) fn proven(&mut self, news: &OutcomeUpdate, parties: &Parties) -> Option<Proven> {
+    pub(super) fn proven(&mut self, news: &OutcomeUpdate, endpoints: &Endpoints) -> Option<Proven> {
         let (before, after) = (news.before?.proof, news.after);
         let started = news.started;
         (before != after.proof).then(|| {
             let mark = match after.proof {
                 Proof::None => Mark::default(),
-                Proof::Wire | Proof::Yes => self.provers.add(parties, started),
+                Proof::Wire | Proof::Yes => self.provers.add(endpoints, started),
             };
-            Proven { started, port: parties.server.1, before, after, mark }
+            Proven { started, port: endpoints.server.1, before, after, mark }
         })
     }
 
-    /// Adds an attempt whose proof has changed, for what it is counted for in a tally.
+    /// Adds an attempt whose proof has changed, for what it is counted for in a group.
     pub(super) fn note_proof(
         &mut self,
         row: usize,
         tag: u64,
-        parties: &Parties,
+        endpoints: &Endpoints,
         proven: &Proven,
         news: &OutcomeUpdate,
         now: &Now,
     ) {
-        let Row { watch, tally, by, .. } = self.rows[row];
-        let of_attempts = (Counted::Attempts(tally), proven.started, proven.mark);
+        let Row { watch, group, by, .. } = self.rows[row];
+        let of_attempts = (Counted::Attempts(group), proven.started, proven.mark);
         // What it became was settled before: that limit has counted it, and could not know.
         let was_settled = |life: ConnSummary| life.outcome == news.after.outcome && life.outcome.is_settled();
-        let is_late = by == By::Source && news.before.is_some_and(was_settled);
+        let is_late = by == GroupBy::Source && news.before.is_some_and(was_settled);
         let of_outcome = is_late.then(|| {
-            let mark = self.provers.add(parties, now.ticks);
+            let mark = self.provers.add(endpoints, now.ticks);
             (Counted::Outcome(news.after.outcome), now.ticks, mark)
         });
         for (counted, time, mark) in [Some(of_attempts), of_outcome].into_iter().flatten() {
             self.keep_proof(watch, counted, tag, &Proven { started: time, mark, ..*proven });
             if proven.after.proof != Proof::None {
-                let key = by.key(&self.watches[watch], parties, tag);
+                let key = by.key(&self.watches[watch], endpoints, tag);
                 self.verify(watch, counted, &key, proven.after.proof, now);
             }
         }
@@ -98,13 +98,13 @@ impl CounterStage {
         &mut self,
         watch: usize,
         key: &Key,
-        parties: &Parties,
+        endpoints: &Endpoints,
         after: ConnSummary,
         now: &Now,
     ) {
         if after.proof != Proof::None {
-            let mark = self.provers.add(parties, now.ticks);
-            let (before, port) = (Proof::None, parties.server.1);
+            let mark = self.provers.add(endpoints, now.ticks);
+            let (before, port) = (Proof::None, endpoints.server.1);
             let proven = Proven { started: now.ticks, port, before, after, mark };
             self.keep_proof(watch, Counted::Outcome(after.outcome), key.tag, &proven);
         }
@@ -148,8 +148,8 @@ impl CounterStage {
         }
     }
 
-    /// Whether what this counts has a proven attempt: at one look, since it is asked for each attempt beyond the limit while
-    /// there is no room for an episode.
+    /// Whether what this counts has a proven attempt: at one look, since it is asked for each attempt beyond the limit
+    /// while there is no room for an episode.
     pub(super) fn has_proof(&self, watch: usize, counted: Counted, tag: u64) -> bool {
         let proven = self.watches[watch].counter(counted).and_then(|counter| counter.proven.as_ref());
         proven.is_some_and(|table| LEVELS.iter().any(|&proof| table.newest_of(tag_of(tag, proof)).is_some()))
@@ -166,13 +166,13 @@ impl CounterStage {
     ) -> (Proof, Box<[Prover]>) {
         let watching = &self.watches[watch];
         // Any limit of a source will do.
-        let tally = match counted {
-            Counted::Attempts(tally) => tally,
+        let group = match counted {
+            Counted::Attempts(group) => group,
             Counted::Outcome(_) => 0,
         };
         let of_outcomes = watching.outcomes.iter().map(|(_, counter)| counter);
         let of_outcomes = of_outcomes.filter(|_| key.kind == Kind::Source);
-        let all = watching.tallies.get(tally).map(|tally| &tally.counter).into_iter().chain(of_outcomes);
+        let all = watching.groups.get(group).map(|group| &group.counter).into_iter().chain(of_outcomes);
         for proof in LEVELS {
             let met = all.clone().find_map(|counter| {
                 met_by_proven(counter, key.tag, proof, Some(time)).map(|met| (counter, met))

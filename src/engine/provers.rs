@@ -1,17 +1,17 @@
-//! Who made the attempts that were proven last: what a report needs that has its hosts blocked, or the pairs of hosts and
-//! destinations.
+//! Who made the attempts that were proven last: what a report needs that has its hosts blocked, or the pairs of hosts
+//! and destinations.
 //!
-//! A ring entry has no room for addresses. Those of proven attempts are kept in a log of fixed size, and the mark beside
-//! an entry in a table of proven attempts is the place in the log. The oldest give way: an entry whose place another
-//! attempt has taken has no addresses any more. Only completed handshakes come here, so nothing forged pushes out
-//! anything. The log belongs to one thread.
+//! A ring entry has no room for addresses. Those of proven attempts are kept in a log of fixed size, and the mark
+//! beside an entry in a table of proven attempts is the place in the log. The oldest give way: an entry whose place
+//! another attempt has taken has no addresses any more. Only completed handshakes come here, so nothing forged pushes
+//! out anything. The log belongs to one thread.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::parties::Parties;
-use crate::base::estimate::Mark;
+use super::endpoints::Endpoints;
+use crate::base::hyperloglog::Mark;
 use crate::base::pages::Pages;
 use crate::base::sync::OutOfMemory;
 use crate::engine::clock::Ticks;
@@ -49,14 +49,14 @@ impl Provers {
     }
 
     /// Adds an attempt that a ring holds under this time, and gives the mark for its entry.
-    pub(super) fn add(&mut self, parties: &Parties, time: Ticks) -> Mark {
+    pub(super) fn add(&mut self, endpoints: &Endpoints, time: Ticks) -> Mark {
         let place = self.next;
         self.next = (place + 1) % self.records.length();
         self.records[place] = Record {
-            client: octets(parties.client.0),
-            server: octets(parties.server.0),
+            client: octets(endpoints.client.0),
+            server: octets(endpoints.server.0),
             time: time.0,
-            port: parties.server.1.into(),
+            port: endpoints.server.1.into(),
         };
         Mark(u16::try_from(place).unwrap_or_default())
     }
@@ -95,7 +95,7 @@ fn address(octets: [u8; 16]) -> IpAddr {
 mod tests {
     use super::*;
     use crate::base::hash::Key;
-    use crate::engine::parties::Hasher;
+    use crate::engine::endpoints::Hasher;
 
     #[test]
     fn the_oldest_give_way_and_are_not_taken_for_others() {
@@ -103,8 +103,8 @@ mod tests {
         let mut hasher = Hasher::new(Key::fixed());
         let server = ("2001:db8::25".parse().unwrap(), 25);
         let mut add = |client: &str, time| {
-            let parties = hasher.parties((client.parse().unwrap(), 1), server, false);
-            let mark = provers.add(&parties, Ticks(time));
+            let endpoints = hasher.endpoints((client.parse().unwrap(), 1), server, false);
+            let mark = provers.add(&endpoints, Ticks(time));
             (mark, provers.get(mark, Ticks(time), 25).map(|(client, _)| client.to_string()))
         };
         let (first, found) = add("192.0.2.1", 100);

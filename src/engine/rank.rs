@@ -52,8 +52,8 @@ impl Rank {
     }
 }
 
-/// The /24 or /48 that a network lies in; one that is larger is its own. Of a translated IPv4 address (64:ff9b::/96) it is
-/// that of its /24.
+/// The /24 or /48 that a network lies in; one that is larger is its own. Of a translated IPv4 address (64:ff9b::/96)
+/// it is that of its /24.
 #[must_use]
 pub(crate) fn neighbourhood(network: IpNet) -> IpNet {
     let prefix = match network.addr() {

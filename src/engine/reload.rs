@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::counter_stage::CounterStage;
-use super::lookahead::Concerns;
+use super::lookahead::GroupTags;
 use super::{Counting, Watching, groups};
 use crate::engine::event;
 use crate::engine::event::Event;
@@ -85,9 +85,9 @@ impl CounterStage {
             }
         }
         self.rows = groups::rows(&self.watches);
-        self.concerns = Concerns::new(self.rows.len());
+        self.group_tags = GroupTags::new(self.rows.len());
         // They tell of tables that have gone, or stand elsewhere.
-        self.memos.forget();
+        self.annotations.forget();
         self.reported.renumber(&stood);
         self.stats.slots = groups::slots(&self.watches);
         self.volumes.look_back(groups::longest_window(&self.watches));

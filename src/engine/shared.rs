@@ -47,8 +47,8 @@ impl SharedWatch {
 impl Watching {
     /// What other threads may read of it. The tags of its sources are made with this key.
     pub(crate) fn shared(&self, key: Key) -> SharedWatch {
-        let Self { watch, limits, outcomes, tallies, .. } = self;
-        let sources = tallies.first().map(|tally| &tally.counter).into_iter();
+        let Self { watch, limits, outcomes, groups, .. } = self;
+        let sources = groups.first().map(|group| &group.counter).into_iter();
         let counters = sources.chain(outcomes.iter().map(|(_, counter)| counter));
         let tables = counters
             .map(|counter| SharedTable { table: Arc::clone(&counter.table), limits: counter.limits.clone() });

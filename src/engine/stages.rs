@@ -1,6 +1,6 @@
 //! The stages behind ingest, in their order: batches in, second boundaries after them.
 
-use super::batch::{Batch, Turn};
+use super::batch::{Batch, SecondBoundary};
 use super::conntrack_stage::ConntrackStage;
 use super::counter_stage::CounterStage;
 use crate::engine::clock::Reading;
@@ -23,12 +23,12 @@ impl Stages {
     }
 
     /// Has what shows by this second boundary counted, and then the boundary itself.
-    pub(super) fn turn(&mut self, turn: &Turn) {
+    pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
         let Self { conntrack, counters } = self;
-        if turn.stepped_from.is_none() {
-            conntrack.give_up(turn, |vain| counters.give_up(vain));
+        if boundary.stepped_from.is_none() {
+            conntrack.expire(boundary, |timed_out| counters.expire(timed_out));
         }
-        let waiting_from = conntrack.end_second(turn);
-        counters.turn(turn, waiting_from);
+        let waiting_from = conntrack.end_second(boundary);
+        counters.boundary(boundary, waiting_from);
     }
 }

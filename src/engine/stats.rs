@@ -138,7 +138,7 @@ pub struct WatchStats {
 
 /// The heartbeat of the capture thread with its counters, once a second of machine time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Beat {
+pub struct Heartbeat {
     /// All counters.
     pub stats: Stats,
     /// The counters of each watch, by its name.

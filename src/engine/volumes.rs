@@ -20,7 +20,7 @@ use crate::base::sync::OutOfMemory;
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::{ConnSummary, Outcome};
 
-use super::groups::By;
+use super::groups::GroupBy;
 
 /// Entries of a set: two cache lines.
 const WAYS: usize = 4;
@@ -71,8 +71,8 @@ struct Noted {
 pub(super) struct Owner(u64);
 
 impl Owner {
-    /// The ring of what has this tag in a tally of a watch.
-    pub(super) fn tally(watch: u16, by: By, tag: u64) -> Self {
+    /// The ring of what has this tag in a group of a watch.
+    pub(super) fn group(watch: u16, by: GroupBy, tag: u64) -> Self {
         Self::new(watch, by as u8, tag)
     }
 
@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn owner(tag: u64) -> Owner {
-        Owner::tally(0, By::Source, tag)
+        Owner::group(0, GroupBy::Source, tag)
     }
 
     /// Room for so many sets, with windows of a minute.
@@ -240,8 +240,8 @@ mod tests {
         volumes.note(owner(7), (NOW, 110), NONE, bytes(1, 20), NOW);
         volumes.note(owner(7), (Ticks(NOW.0 + 1), 25), NONE, bytes(0, 3), NOW);
         volumes.note(owner(8), (NOW, 25), NONE, bytes(5000, 5000), NOW);
-        volumes.note(Owner::tally(0, By::Network, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
-        volumes.note(Owner::tally(1, By::Source, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        volumes.note(Owner::group(0, GroupBy::Network, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
+        volumes.note(Owner::group(1, GroupBy::Source, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
         volumes.note(Owner::outcome(0, Outcome::Silent, 7), (NOW, 25), NONE, bytes(5000, 5000), NOW);
         let window = [(NOW, 25), (NOW, 110), (Ticks(NOW.0 + 1), 25), (Ticks(NOW.0 + 2), 25)];
         assert_eq!(volumes.sum(owner(7), window.into_iter()), (11, 223));

@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use crate::control::State;
 use crate::detect::Sink;
 use crate::detect::alert::Alert;
-use crate::engine::stats::Beat;
+use crate::engine::stats::Heartbeat;
 use crate::error::Cause;
 
 /// Reports that the start is complete, with a status of what is watched.
@@ -45,7 +45,7 @@ impl StatusText {
 impl Sink for StatusText {
     fn alert(&mut self, _: &Alert) {}
 
-    fn beat(&mut self, _: &Beat) {
+    fn heartbeat(&mut self, _: &Heartbeat) {
         let text = text(&self.capturing, &self.state);
         if text == self.sent {
             return;
@@ -77,7 +77,7 @@ impl Watchdog {
 impl Sink for Watchdog {
     fn alert(&mut self, _: &Alert) {}
 
-    fn beat(&mut self, _: &Beat) {
+    fn heartbeat(&mut self, _: &Heartbeat) {
         let told = sd_notify::notify(&[NotifyState::Watchdog]);
         if told.is_err() && !std::mem::replace(&mut self.warned, true) {
             warn_of(told);

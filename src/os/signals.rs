@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::low_level::{pipe, unregister};
 use signal_hook::{SigId, flag};
 
-/// A second signal that comes so soon repeats the first: GNU timeout and some service managers signal a process, and then
-/// its group.
+/// A second signal that comes so soon repeats the first: GNU timeout and some service managers signal a process, and
+/// then its group.
 const REPEATED: Duration = Duration::from_secs(1);
 
 /// The signals that ask for a stop.

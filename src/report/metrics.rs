@@ -11,7 +11,7 @@ use prometheus::{Encoder as _, TextEncoder};
 
 use crate::detect::Sink;
 use crate::detect::alert::{Alert, State};
-use crate::engine::stats::{Beat, WatchStats};
+use crate::engine::stats::{Heartbeat, WatchStats};
 use crate::engine::subject::Kind;
 use crate::wire::packet::Interfaces;
 pub use actions::ActionCounts;
@@ -38,7 +38,7 @@ impl Metrics {
             .iter()
             .flat_map(|(watch, _)| KINDS.map(|kind| ((Arc::clone(watch), kind), Episodes::default())))
             .collect();
-        let snapshot = Snapshot { beat: Beat { watches, ..Beat::default() }, episodes };
+        let snapshot = Snapshot { heartbeat: Heartbeat { watches, ..Heartbeat::default() }, episodes };
         Self(Page { interfaces, snapshot: Arc::new(Mutex::new(snapshot)), actions: ActionCounts::default() })
     }
 
@@ -70,15 +70,15 @@ impl Sink for Metrics {
         }
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        self.0.lock().beat = beat.clone();
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.0.lock().heartbeat = heartbeat.clone();
     }
 }
 
 /// The counters at the last heartbeat, and the current episodes.
 #[derive(Debug, Clone)]
 struct Snapshot {
-    beat: Beat,
+    heartbeat: Heartbeat,
     /// By watch and kind.
     episodes: BTreeMap<(Arc<str>, &'static str), Episodes>,
 }
@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn a_metric_has_help_type_and_value() {
         let mut metrics = metrics();
-        metrics.beat(&Beat { stats: Stats { packets: 12, ..Stats::default() }, ..Beat::default() });
+        metrics.heartbeat(&Heartbeat {
+            stats: Stats { packets: 12, ..Stats::default() },
+            ..Heartbeat::default()
+        });
         let text = metrics.page().text();
         let shown = "# HELP synwatch_packets_total Packets looked at.\n\
                      # TYPE synwatch_packets_total counter\n\
@@ -185,7 +188,7 @@ mod tests {
         let mut metrics = metrics();
         let received = Received { packets: 9, kernel_drops: 2, interface_drops: 1 };
         let interfaces = vec![(crate::wire::packet::InterfaceId(0), received)];
-        metrics.beat(&Beat { interfaces, ..Beat::default() });
+        metrics.heartbeat(&Heartbeat { interfaces, ..Heartbeat::default() });
         let page = metrics.page();
         assert_eq!(
             lines(&page, "synwatch_lost_packets_total"),
@@ -253,7 +256,8 @@ mod tests {
         let mut skipped = Skipped::default();
         skipped.count(Skip::NotTcp);
         let mut metrics = metrics();
-        metrics.beat(&Beat { stats: Stats { skipped, ..Stats::default() }, ..Beat::default() });
+        metrics
+            .heartbeat(&Heartbeat { stats: Stats { skipped, ..Stats::default() }, ..Heartbeat::default() });
         let page = metrics.page();
         assert_eq!(lines(&page, "synwatch_skipped_packets_total").len(), Skip::ALL.len());
         assert_eq!(
@@ -283,8 +287,11 @@ mod tests {
         let web = WatchStats { attempts: 99, ..WatchStats::default() };
         let mut metrics = metrics();
         let page = metrics.page();
-        assert_eq!(lines(&page, "synwatch_attempts_total").len(), 2, "zero before the first beat");
-        metrics.beat(&Beat { watches: vec![("mail".into(), mail), ("web".into(), web)], ..Beat::default() });
+        assert_eq!(lines(&page, "synwatch_attempts_total").len(), 2, "zero before the first heartbeat");
+        metrics.heartbeat(&Heartbeat {
+            watches: vec![("mail".into(), mail), ("web".into(), web)],
+            ..Heartbeat::default()
+        });
         let of_mail: Vec<_> = page
             .text()
             .lines()

@@ -1,8 +1,8 @@
 //! Which reports reach an action: `--exec-notify`, `--webhook-notify`, `--syslog-notify`.
 //!
-//! A condition chooses states (`start`, `update`, `end`), a severity and a proof. Severity and proof of an episode change
-//! while it lasts, so the filter keeps what a receiver relies on: the first report with which an episode meets the
-//! condition is its start for the action, and from then on the action gets all chosen states, whatever becomes of
+//! A condition chooses states (`start`, `update`, `end`), a severity and a proof. Severity and proof of an episode
+//! change while it lasts, so the filter keeps what a receiver relies on: the first report with which an episode meets
+//! the condition is its start for the action, and from then on the action gets all chosen states, whatever becomes of
 //! severity and proof. So each `end` has had its `start`, as far as both are chosen.
 
 use std::collections::HashSet;
@@ -15,7 +15,7 @@ use crate::detect::alert::{Alert, State};
 use crate::detect::{OpenEpisodes, RunFacts, Sink};
 use crate::engine::attempt::{Before, Logged};
 use crate::engine::outcome::Proof;
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::wire::packet_copy::PacketCopy;
 
 /// The mildest severity of a report.
@@ -224,8 +224,8 @@ impl<S: Sink> Sink for Notified<S> {
         self.sink.tick(now);
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        self.sink.beat(beat);
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.sink.heartbeat(heartbeat);
     }
 
     fn open(&mut self, open: &Arc<OpenEpisodes>) {

@@ -1,8 +1,8 @@
 //! `-T --deep`: tries what a start needs, and starts nothing.
 //!
 //! The order is that of a start: what needs rights first, then the rights are given up for good, then what the user of
-//! the run must be able to do. Every check is made, and each has one line. Nothing is left behind: no file, no table, no
-//! socket; no command runs, and nothing is posted.
+//! the run must be able to do. Every check is made, and each has one line. Nothing is left behind: no file, no table,
+//! no socket; no command runs, and nothing is posted.
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! The helper processes: the program starts itself with one of these arguments, with pipes as standard input and output.
+//! The helper processes: the program starts itself with one of these arguments, with pipes as standard input and
+//! output.
 
 use std::ffi::OsStr;
 use std::fs::File;

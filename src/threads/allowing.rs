@@ -6,8 +6,8 @@
 //!                            └─────Asked───────▶ blocker ──▶ guard: frees what is allowed ──▶ answer to control
 //! ```
 //!
-//! The answer comes when all of that is done. The end of an allowance is seen within a second, also after the machine has
-//! slept or its clock was set.
+//! The answer comes when all of that is done. The end of an allowance is seen within a second, also after the machine
+//! has slept or its clock was set.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ fn show(
 ) -> (u64, Vec<Vec<Baseline>>) {
     state.share(counting.shared());
     while source.read(&mut Paced { counting: &mut counting, pace: &mut pace }) != Step::End {}
-    counting.beat(Vec::new());
+    counting.heartbeat(Vec::new());
     counting.list_episodes(OpenEpisodes::MOST);
     counting.settle();
     state.keep_last(zone);
@@ -103,8 +103,8 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
         }
         let step = source.read(&mut counting);
         counting.note(source.received());
-        if source.is_beat() {
-            counting.beat(source.received_by_interface());
+        if source.is_heartbeat() {
+            counting.heartbeat(source.received_by_interface());
             state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
         }
         if signals.take_reopen() {

@@ -56,7 +56,7 @@ pub(super) fn watching(settings: &Settings, watch: &WatchSettings, number: u16) 
     let mut watching =
         Watching::new(counted, &watch.limits, share).map_err(|_| Error::Memory(settings.memory))?;
     if settings.suggest {
-        watching.take_census(&watch.limits);
+        watching.take_baseline(&watch.limits);
     }
     warn_of_little_room(&watching, &watch.name, settings.memory);
     Ok(watching)

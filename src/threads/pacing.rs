@@ -48,8 +48,8 @@ impl Pace {
     }
 
     /// Does what is due at a heartbeat.
-    pub(super) fn beat(&mut self, counting: &mut Counting) {
-        counting.beat(Vec::new());
+    pub(super) fn heartbeat(&mut self, counting: &mut Counting) {
+        counting.heartbeat(Vec::new());
         self.state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
         self.beaten = Instant::now();
     }
@@ -59,14 +59,14 @@ impl Pace {
         if self.second.is_none_or(|second| second < time.second()) {
             match self.second.replace(time.second()) {
                 None => self.state.begin(time),
-                Some(_) => self.beat(counting),
+                Some(_) => self.heartbeat(counting),
             }
         }
         while !self.stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             let Some(left) = self.left(time, now) else { return };
             if now.saturating_duration_since(self.beaten) >= BEAT {
-                self.beat(counting);
+                self.heartbeat(counting);
             }
             if left.is_zero() {
                 return;
@@ -114,8 +114,8 @@ impl Receiver for Paced<'_> {
         self.counting.timed_by(lane);
     }
 
-    fn end_lanes(&mut self) {
-        self.counting.end_lanes();
+    fn end_inputs(&mut self) {
+        self.counting.end_inputs();
     }
 
     fn settle(&mut self) {

@@ -6,9 +6,9 @@
 //!   Source ◀──Effect──────────┘
 //! ```
 //!
-//! `State` takes snapshots and keys, `draw` makes lines of it; both are pure. [`run`] is the loop around them and the only
-//! part that waits. The terminal is as it was before when the loop ends: by `q`, by an error, by a signal and by a panic.
-//! [`plain`] is the same picture as text, for what is no terminal.
+//! `State` takes snapshots and keys, `draw` makes lines of it; both are pure. [`run`] is the loop around them and the
+//! only part that waits. The terminal is as it was before when the loop ends: by `q`, by an error, by a signal and by
+//! a panic. [`plain`] is the same picture as text, for what is no terminal.
 
 mod draw;
 mod keys;

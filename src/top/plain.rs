@@ -4,8 +4,8 @@ use crate::control::TopSnapshot;
 
 use super::draw::{Look, whole};
 
-/// The picture of all watches, sources and episodes in this many columns. It has bars of blocks where the locale has UTF-8,
-/// and no colours.
+/// The picture of all watches, sources and episodes in this many columns. It has bars of blocks where the locale has
+/// UTF-8, and no colours.
 #[must_use]
 pub fn plain(snapshot: &TopSnapshot, columns: u16) -> String {
     text(snapshot, columns, Look::from_environment())

@@ -113,8 +113,8 @@ impl Terminal {
         })
     }
 
-    /// Waits until there is something to read, for this long at most. Says whether a signal asks for the end, or the terminal
-    /// has gone.
+    /// Waits until there is something to read, for this long at most. Says whether a signal asks for the end, or the
+    /// terminal has gone.
     fn must_end(&self, patience: Duration) -> io::Result<bool> {
         let stdin = io::stdin();
         let mut events = [PollFd::new(&stdin, PollFlags::IN)];

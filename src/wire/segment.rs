@@ -40,7 +40,7 @@ pub struct Segment {
 
 /// What of a segment tells whether it matters: most of what passes does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gist {
+pub(crate) struct TcpSummary {
     /// See [`Segment::src_port`].
     pub src_port: u16,
     /// See [`Segment::dst_port`].
@@ -55,9 +55,9 @@ impl Segment {
     /// What of it tells whether it matters.
     #[must_use]
     #[inline]
-    pub(crate) fn gist(&self) -> Gist {
+    pub(crate) fn summary(&self) -> TcpSummary {
         let Self { src_port, dst_port, flags, payload, .. } = *self;
-        Gist { src_port, dst_port, flags, payload }
+        TcpSummary { src_port, dst_port, flags, payload }
     }
 
     /// What is known of one between these addresses that could not be read.

@@ -1,8 +1,8 @@
 //! The way of a packet asks for no memory: all that it needs is there before. Only a network or destination that goes
 //! over its limit does, once.
 //!
-//! Counted is what is allocated from the bytes of a capture file to the tables and the detector's channel. The detector,
-//! on its own thread, formats and allocates; it is left out.
+//! Counted is what is allocated from the bytes of a capture file to the tables and the detector's channel. The
+//! detector, on its own thread, formats and allocates; it is left out.
 
 use allocation_counter::measure;
 use synwatch::engine::stats::Stats;

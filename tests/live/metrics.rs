@@ -20,7 +20,7 @@ fn a_scrape_agrees_with_the_summary() {
     program.err.wait_for("synwatch: info: metrics at http://127.0.0.1:9925/metrics");
     scene.flood(&[ATTACKER], 35, 1000);
     program.wait_for_attempts(35);
-    // The counters are those of the last beat; the next one comes within a second.
+    // The counters are those of the last heartbeat; the next one comes within a second.
     let until = Instant::now() + PATIENCE;
     let page = loop {
         let page = scrape(&scene.gateway);

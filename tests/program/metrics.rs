@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use synwatch::capture::Received;
 use synwatch::detect::Sink as _;
-use synwatch::engine::stats::{Beat, WatchStats};
+use synwatch::engine::stats::{Heartbeat, WatchStats};
 use synwatch::report::Metrics;
 use synwatch::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
 
@@ -23,7 +23,11 @@ fn page() -> String {
     let mut metrics = Metrics::new(watches.clone(), interfaces);
     let received = Received { packets: 3, kernel_drops: 2, interface_drops: 1 };
     let watches = watches.map(|watch| (watch, WatchStats { attempts: 3, ..WatchStats::default() })).into();
-    metrics.beat(&Beat { watches, interfaces: vec![(InterfaceId(0), received)], ..Beat::default() });
+    metrics.heartbeat(&Heartbeat {
+        watches,
+        interfaces: vec![(InterfaceId(0), received)],
+        ..Heartbeat::default()
+    });
     metrics.page().text()
 }
 

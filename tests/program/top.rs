@@ -1,5 +1,5 @@
-//! `synwatch top --once` of a replay: what it lists agrees with a plain oracle, which keeps every attempt of a capture and
-//! looks at all of them.
+//! `synwatch top --once` of a replay: what it lists agrees with a plain oracle, which keeps every attempt of a capture
+//! and looks at all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -42,14 +42,14 @@ fn top(capture: &str, limits: &[&str]) -> Option<Value> {
 
 /// The attempts of a capture: SYNs to the watched ports, each once, by their source and rounded time.
 #[derive(Default)]
-struct Plain {
+struct FastPath {
     seen: BTreeSet<(IpAddr, u16, IpAddr, u16, u32)>,
     times: BTreeMap<String, Vec<i64>>,
     first: Option<Timestamp>,
     last: Timestamp,
 }
 
-impl Plain {
+impl FastPath {
     fn of(capture: &str) -> Option<Self> {
         let input = Input::Path(captures().join(capture));
         let opened = Replay::open(&[input], &Interfaces::default(), Arc::default(), Progress::none());
@@ -76,7 +76,7 @@ impl Plain {
     }
 }
 
-impl Receiver for Plain {
+impl Receiver for FastPath {
     fn packet(&mut self, packet: &Packet<'_>) {
         self.first.get_or_insert(packet.time);
         self.last = self.last.max(packet.time);
@@ -96,7 +96,7 @@ impl Receiver for Plain {
 }
 
 /// Compares what is listed with the plain attempts, and gives the number of sources.
-fn compare(capture: &str, plain: &Plain, texts: &[&str]) -> usize {
+fn compare(capture: &str, plain: &FastPath, texts: &[&str]) -> usize {
     let limits: Vec<Limit> = texts.iter().map(|text| text.parse().unwrap()).collect();
     let largest = limits.iter().map(|limit| limit.attempts).max().unwrap();
     let Some(top) = top(capture, texts) else { panic!("{capture} gives nothing") };
@@ -159,7 +159,7 @@ fn counts_are_those_of_a_plain_oracle_on_every_capture_that_it_understands() {
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let (mut understood, mut sources) = (0, 0);
     for capture in names.filter(|name| name.contains(".pcap")) {
-        let Some(plain) = Plain::of(&capture) else { continue };
+        let Some(plain) = FastPath::of(&capture) else { continue };
         let Some(counts) = run(&["-q", "-r", &capture, "--json", "-"]).counts() else { continue };
         let is_plain =
             counts["inferred"] == 0 && counts["attempts"] == plain.attempts() && counts["clock_steps"] == 0;

@@ -33,8 +33,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often the firewall is looked at while anything is blocked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a block that failed is tried again, once a second, without a new report. By then the next one has come, or the
-/// flood is over.
+/// How long a block that failed is tried again, once a second, without a new report. By then the next one has come, or
+/// the flood is over.
 const DUE: Duration = Duration::from_secs(60);
 
 /// Maximum number of reports whose blocks have failed.

@@ -1,7 +1,7 @@
 //! What people ask of the blocker, beside what reports make it do.
 //!
-//! A request comes with a function that takes the answer, so that the blocker knows nothing of sockets. It is called once
-//! the firewall has confirmed the change, or has refused it; if it is dropped, the run has ended.
+//! A request comes with a function that takes the answer, so that the blocker knows nothing of sockets. It is called
+//! once the firewall has confirmed the change, or has refused it; if it is dropped, the run has ended.
 
 use std::fmt;
 use std::time::Duration;

@@ -53,8 +53,8 @@ enum Request {
     Block(Vec<(Target, u64)>),
     /// Unblock these targets, in one transaction.
     Free(Vec<Target>),
-    /// Compare the kernel's table with what is to be blocked, and make again what is gone; with `true` also where nothing
-    /// is known to be blocked, and tell all that is.
+    /// Compare the kernel's table with what is to be blocked, and make again what is gone; with `true` also where
+    /// nothing is known to be blocked, and tell all that is.
     Look(bool),
     /// List all that is blocked.
     List,

@@ -8,8 +8,8 @@
 //!
 //! A source is blocked as soon as a report says that it is verified, unless it is protected. Of a network, only the
 //! hosts that made many of its proven attempts are blocked. Reports that are no reason for a block do not enter the
-//! queue, so that forged ones take no room there. All sources that wait are blocked in one transaction. A failed block is
-//! logged and never fatal; it is tried again each second, and with the next report of the source.
+//! queue, so that forged ones take no room there. All sources that wait are blocked in one transaction. A failed block
+//! is logged and never fatal; it is tried again each second, and with the next report of the source.
 //!
 //! People ask at the control socket, and their requests go the same way as reports: queue, blocker, guard.
 //!

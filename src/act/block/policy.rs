@@ -80,8 +80,8 @@ pub(super) struct Policy {
     bounds: Bounds,
     /// The end of each block.
     blocked: BTreeMap<Target, Timestamp>,
-    /// Those of them that a person has unblocked: they are not blocked again before that end, and take no place of a block.
-    /// At most [`MOST_REMEMBERED`]; the one that ends first makes room.
+    /// Those of them that a person has unblocked: they are not blocked again before that end, and take no place of a
+    /// block. At most [`MOST_REMEMBERED`]; the one that ends first makes room.
     unblocked: BTreeSet<Target>,
     history: History,
 }
@@ -177,7 +177,8 @@ impl Policy {
         self.unblocked.remove(target);
     }
 
-    /// Records that the firewall blocks a target no more, as its time is over. One that a person has unblocked stays so.
+    /// Records that the firewall blocks a target no more, as its time is over. One that a person has unblocked stays
+    /// so.
     pub(super) fn expire(&mut self, target: &Target) {
         if !self.unblocked.contains(target) {
             self.blocked.remove(target);

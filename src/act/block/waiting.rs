@@ -1,8 +1,8 @@
 //! The reports that wait for the blocker. None is dropped while a block of its source is due.
 //!
-//! Live, only the newest report of an episode waits: what it says holds for the earlier ones, too. So there are at most
-//! as many as there are episodes, however long nft takes, and the blocker takes all of them at once. A replay keeps every
-//! report, in order, and waits until the blocker has taken the last ones.
+//! Live, only the newest report of an episode waits: what it says holds for the earlier ones, too. So there are at
+//! most as many as there are episodes, however long nft takes, and the blocker takes all of them at once. A replay
+//! keeps every report, in order, and waits until the blocker has taken the last ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -6,9 +6,9 @@
 //!                                                          └── names, contacts
 //! ```
 //!
-//! The collector is a sink of the detector: the begin of an episode, its attempts and its end come over the one channel
-//! in their order. Live it never waits for a disk or a name; the filer may. Its memory is bounded ([`case`]); the report
-//! counts what found no room. synwatch sends these files nowhere.
+//! The collector is a sink of the detector: the begin of an episode, its attempts and its end come over the one
+//! channel in their order. Live it never waits for a disk or a name; the filer may. Its memory is bounded ([`case`]);
+//! the report counts what found no room. synwatch sends these files nowhere.
 //!
 //! A flood of one destination has no provider to write to, and so no folder.
 

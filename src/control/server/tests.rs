@@ -15,7 +15,7 @@ use crate::control::ask::{AskError, Reply, ask};
 use crate::control::request::{Form, MOST_BYTES, Request, Topic};
 use crate::control::socket::{Unbound, connect_now};
 use crate::detect::{OpenEpisodes, Sink as _};
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::report::Deliveries;
 use crate::report::sample::{end, start};
 use crate::wire::packet::Interfaces;
@@ -111,7 +111,11 @@ fn the_status_is_that_of_the_last_heartbeat() {
     let mut service = Service::start();
     let mut feed = service.state.feed();
     let stats = Stats { packets: 1042, attempts: 35, ..Stats::default() };
-    feed.beat(&Beat { stats, watches: vec![("mail".into(), Default::default())], ..Beat::default() });
+    feed.heartbeat(&Heartbeat {
+        stats,
+        watches: vec![("mail".into(), Default::default())],
+        ..Heartbeat::default()
+    });
     feed.alert(&start());
     feed.alert(&start());
     feed.alert(&end());

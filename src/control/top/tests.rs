@@ -99,7 +99,7 @@ fn the_snapshot_has_the_counters_of_the_last_heartbeat() {
     let losses = Losses { kernel: 1, interface: 2, crossings: 3, evictions: 4 };
     let stats = Stats { attempts: 42, episodes: 3, losses, ..Stats::default() };
     let watches = vec![("mail".into(), WatchStats { became, ..WatchStats::default() })];
-    feed.beat(&Beat { stats, watches, now: Some((at(0), Ticks(1))), ..Beat::default() });
+    feed.heartbeat(&Heartbeat { stats, watches, now: Some((at(0), Ticks(1))), ..Heartbeat::default() });
     feed.open(&Arc::new(OpenEpisodes { reports: vec![start(), start()], others: 5 }));
     let top = snapshot(&state, &Found::at_once(&state), &state.episodes(), &Zone::utc());
     assert!(top.timestamp.starts_with("2013-11-25T06:11:3"), "{}", top.timestamp);
@@ -121,13 +121,13 @@ fn the_end_of_a_replay_keeps_the_episodes_that_ended_and_the_last_second() {
     state.begin(at(370));
     feed.alert(&start());
     feed.alert(&end());
-    let beat = |time, attempts| Beat {
+    let heartbeat = |time, attempts| Heartbeat {
         stats: Stats { attempts, ..Stats::default() },
         now: Some((time, Ticks(1))),
-        ..Beat::default()
+        ..Heartbeat::default()
     };
-    feed.beat(&beat(at(370), 3));
-    feed.beat(&beat(at(2_370), 5));
+    feed.heartbeat(&heartbeat(at(370), 3));
+    feed.heartbeat(&heartbeat(at(2_370), 5));
     assert_eq!(state.history(), (vec![3, 0], 0));
     state.keep_last(&Zone::utc());
     let top = state.last().unwrap();

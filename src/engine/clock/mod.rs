@@ -7,11 +7,11 @@
 //!   any more either way, and damaged times cannot use up the range.
 //! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
 //!   the step counts: the rings are as good as empty, without a word being written.
-//! - When the range is used up (636 days of capture time, or of such jumps) it starts anew, and so does all counting, as
-//!   after a step back.
+//! - When the range is used up (636 days of capture time, or of such jumps) it starts anew, and so does all counting,
+//!   as after a step back.
 //!
-//! With several lanes (interfaces, each with a clock of its own) now is the smallest of them, but for those that are out
-//! of reach.
+//! With several inputs (interfaces, each with a clock of its own) now is the smallest of them, but for those that are
+//! out of reach.
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ pub(crate) const REACH: Duration = Duration::from_secs(10);
 /// The capture's clock.
 #[derive(Debug)]
 pub struct Clock {
-    lanes: Box<[Option<Timestamp>]>,
-    /// The newest time of a packet on each: a lane's time may have gone on without any.
+    inputs: Box<[Option<Timestamp>]>,
+    /// The newest time of a packet on each: an input's time may have gone on without any.
     packets: Box<[Option<Timestamp>]>,
     reading: Reading,
-    /// The lane that alone has told a time, and where the second of now ends then.
+    /// The input that alone has told a time, and where the second of now ends then.
     alone: usize,
     until: Timestamp,
-    /// A lane that is this much behind the newest is not waited for.
+    /// An input that is this much behind the newest is not waited for.
     reach: Duration,
     /// How far back the tables look, in ticks.
     longest: u64,
@@ -52,17 +52,17 @@ pub enum Seen {
     SameSecond,
     /// The second of now has changed.
     NewSecond,
-    /// The lane's time stepped back by more than a second; now is the packet's time.
+    /// The input's time stepped back by more than a second; now is the packet's time.
     SteppedBack,
 }
 
 impl Clock {
-    /// A clock for so many lanes, and for tables that look back as far as `longest`.
+    /// A clock for so many inputs, and for tables that look back as far as `longest`.
     #[must_use]
-    pub fn new(lanes: usize, longest: Duration) -> Self {
+    pub fn new(inputs: usize, longest: Duration) -> Self {
         Self {
-            lanes: vec![None; lanes.max(1)].into(),
-            packets: vec![None; lanes.max(1)].into(),
+            inputs: vec![None; inputs.max(1)].into(),
+            packets: vec![None; inputs.max(1)].into(),
             reading: Reading::default(),
             alone: 0,
             until: Timestamp::MIN,
@@ -71,7 +71,7 @@ impl Clock {
         }
     }
 
-    /// Has lanes waited for as far as this.
+    /// Has inputs waited for as far as this.
     pub(crate) fn set_reach(&mut self, reach: Duration) {
         self.reach = reach;
     }
@@ -100,43 +100,43 @@ impl Clock {
         self.reading.ticks(time)
     }
 
-    /// The newest time of a lane; `None` before its first.
+    /// The newest time of an input; `None` before its first.
     #[must_use]
-    pub fn newest(&self, lane: usize) -> Option<Timestamp> {
-        self.lanes[lane]
+    pub fn newest(&self, input: usize) -> Option<Timestamp> {
+        self.inputs[input]
     }
 
-    /// Records a packet's time on a lane if it is later than the one before in the same second, and the lane is alone:
-    /// nearly all times are.
+    /// Records a packet's time on an input if it is later than the one before in the same second, and the input is
+    /// alone: nearly all times are.
     #[inline]
-    pub(crate) fn goes_on(&mut self, lane: usize, time: Timestamp) -> bool {
-        let goes_on = lane == self.alone && time < self.until && Some(time) >= self.reading.now;
+    pub(crate) fn goes_on(&mut self, input: usize, time: Timestamp) -> bool {
+        let goes_on = input == self.alone && time < self.until && Some(time) >= self.reading.now;
         if goes_on {
-            self.lanes[lane] = Some(time);
-            self.packets[lane] = Some(time);
+            self.inputs[input] = Some(time);
+            self.packets[input] = Some(time);
             self.reading.now = Some(time);
         }
         goes_on
     }
 
-    /// Records a packet's time on a lane.
-    pub(crate) fn observe(&mut self, lane: usize, time: Timestamp) -> Seen {
-        if self.goes_on(lane, time) {
+    /// Records a packet's time on an input.
+    pub(crate) fn observe(&mut self, input: usize, time: Timestamp) -> Seen {
+        if self.goes_on(input, time) {
             return Seen::SameSecond;
         }
-        if self.is_behind(lane, time) {
-            return self.set_back(lane, time);
+        if self.is_behind(input, time) {
+            return self.set_back(input, time);
         }
-        self.packets[lane] = self.packets[lane].max(Some(time));
-        self.pass(lane, time)
+        self.packets[input] = self.packets[input].max(Some(time));
+        self.pass(input, time)
     }
 
-    /// Records a time on a lane that has come without a packet. Packets may be older than that.
-    pub fn pass(&mut self, lane: usize, time: Timestamp) -> Seen {
-        let seen = match self.lanes[lane] {
-            None => self.start_lane(lane, time),
+    /// Records a time on an input that has come without a packet. Packets may be older than that.
+    pub fn pass(&mut self, input: usize, time: Timestamp) -> Seen {
+        let seen = match self.inputs[input] {
+            None => self.start_input(input, time),
             Some(newest) if time > newest => {
-                self.lanes[lane] = Some(time);
+                self.inputs[input] = Some(time);
                 self.advance()
             }
             Some(_) => Seen::SameSecond,
@@ -145,9 +145,9 @@ impl Clock {
         seen
     }
 
-    /// Records that a lane's clock was set back to this time. A second or less is disorder.
-    pub fn set_back(&mut self, lane: usize, time: Timestamp) -> Seen {
-        if self.lanes[lane].is_none_or(|newest| newest.since(time) <= DISORDER) {
+    /// Records that an input's clock was set back to this time. A second or less is disorder.
+    pub fn set_back(&mut self, input: usize, time: Timestamp) -> Seen {
+        if self.inputs[input].is_none_or(|newest| newest.since(time) <= DISORDER) {
             return Seen::SameSecond;
         }
         self.step_back(time);
@@ -158,33 +158,33 @@ impl Clock {
     /// Whether a packet's time is so far behind those of the packets before it that it would be a step back.
     #[must_use]
     #[inline]
-    pub(crate) fn is_behind(&self, lane: usize, time: Timestamp) -> bool {
-        self.is_behind_by(lane, time, DISORDER)
+    pub(crate) fn is_behind(&self, input: usize, time: Timestamp) -> bool {
+        self.is_behind_by(input, time, DISORDER)
     }
 
     /// Whether it is by more than this.
     #[must_use]
     #[inline]
-    pub(crate) fn is_behind_by(&self, lane: usize, time: Timestamp, behind: Duration) -> bool {
-        self.packets[lane].is_some_and(|newest| newest.since(time) > behind)
+    pub(crate) fn is_behind_by(&self, input: usize, time: Timestamp, behind: Duration) -> bool {
+        self.packets[input].is_some_and(|newest| newest.since(time) > behind)
     }
 
-    /// All lanes are over but the first, which goes on where the newest of them was.
-    pub(crate) fn end_lanes(&mut self) -> Seen {
-        let Some(newest) = self.lanes.iter().copied().flatten().max() else { return Seen::SameSecond };
-        self.lanes.fill(None);
+    /// All inputs are over but the first, which goes on where the newest of them was.
+    pub(crate) fn end_inputs(&mut self) -> Seen {
+        let Some(newest) = self.inputs.iter().copied().flatten().max() else { return Seen::SameSecond };
+        self.inputs.fill(None);
         self.packets.fill(None);
-        self.lanes[0] = Some(newest);
+        self.inputs[0] = Some(newest);
         let seen = self.advance();
         self.set_until();
         seen
     }
 
     fn set_until(&mut self) {
-        let mut told = self.lanes.iter().enumerate().filter(|(_, time)| time.is_some());
+        let mut told = self.inputs.iter().enumerate().filter(|(_, time)| time.is_some());
         self.until = match (told.next(), told.next(), self.reading.now) {
-            (Some((lane, _)), None, Some(now)) => {
-                self.alone = lane;
+            (Some((input, _)), None, Some(now)) => {
+                self.alone = input;
                 Timestamp::new(now.second().saturating_add(1), 0)
             }
             _ => Timestamp::MIN,
@@ -204,8 +204,8 @@ impl Clock {
         self.reading = Reading { origin, offset: START, left: (origin, Ticks(START)), ..self.reading };
     }
 
-    fn start_lane(&mut self, lane: usize, time: Timestamp) -> Seen {
-        self.lanes[lane] = Some(time);
+    fn start_input(&mut self, input: usize, time: Timestamp) -> Seen {
+        self.inputs[input] = Some(time);
         if self.now().is_none() {
             self.reading.origin = time;
             self.reading.now = Some(time);
@@ -215,13 +215,13 @@ impl Clock {
     }
 
     fn advance(&mut self) -> Seen {
-        let told = || self.lanes.iter().copied().flatten();
+        let told = || self.inputs.iter().copied().flatten();
         let newest = told().max().unwrap_or_default();
         let smallest = told().filter(|time| newest.since(*time) <= self.reach).min();
         let (Some(before), Some(smallest)) = (self.now(), smallest) else {
             return Seen::SameSecond;
         };
-        // A lane that starts late does not take now back.
+        // An input that starts late does not take now back.
         let now = smallest.max(before);
         if now.second() == before.second() {
             self.reading.now = Some(now);
@@ -237,10 +237,10 @@ impl Clock {
     }
 
     fn step_back(&mut self, time: Timestamp) {
-        if let Some(before) = self.lanes.iter().copied().flatten().max() {
+        if let Some(before) = self.inputs.iter().copied().flatten().max() {
             self.begin_stretch(time, before);
         }
-        self.lanes.iter_mut().chain(&mut self.packets).flatten().for_each(|lane| *lane = time);
+        self.inputs.iter_mut().chain(&mut self.packets).flatten().for_each(|input| *input = time);
         self.reading.now = Some(time);
     }
 

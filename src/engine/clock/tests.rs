@@ -123,13 +123,13 @@ fn the_extremes_of_time_are_times() {
 fn now_is_the_smallest_of_the_lanes() {
     let mut clock = Clock::new(2, DAY);
     clock.observe(0, at(10, 0));
-    assert_eq!(clock.observe(1, at(8, 0)), Seen::SameSecond, "a lane that starts late takes nothing back");
+    assert_eq!(clock.observe(1, at(8, 0)), Seen::SameSecond, "an input that starts late takes nothing back");
     assert_eq!(clock.now(), Some(at(10, 0)));
     assert_eq!(clock.observe(0, at(20, 0)), Seen::SameSecond);
     assert_eq!(clock.now(), Some(at(10, 0)));
     assert_eq!(clock.observe(1, at(15, 0)), Seen::NewSecond);
     assert_eq!(clock.now(), Some(at(15, 0)));
-    assert_eq!(clock.observe(1, at(13, 0)), Seen::SteppedBack, "a lane's own time stepped back");
+    assert_eq!(clock.observe(1, at(13, 0)), Seen::SteppedBack, "an input's own time stepped back");
     assert_eq!(clock.now(), Some(at(13, 0)));
 }
 
@@ -154,7 +154,7 @@ fn when_lanes_are_over_the_newest_of_them_is_now() {
     clock.observe(2, at(10, 0));
     clock.observe(2, at(15, 0));
     assert_eq!(clock.now(), Some(at(10, 0)));
-    assert_eq!(clock.end_lanes(), Seen::NewSecond);
+    assert_eq!(clock.end_inputs(), Seen::NewSecond);
     assert_eq!(clock.now(), Some(at(15, 0)));
     assert_eq!(clock.observe(0, at(15, 1)), Seen::SameSecond);
     assert_eq!(clock.observe(0, at(16, 0)), Seen::NewSecond);

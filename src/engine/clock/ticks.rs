@@ -8,7 +8,7 @@ use crate::base::time::Timestamp;
 const TICK: i64 = 100_000;
 /// Ticks of a second.
 pub(super) const SECOND: u64 = 10_000;
-/// Where ticks start: packets older than the first have ticks too, as far as a lane is waited for, and a little more.
+/// Where ticks start: packets older than the first have ticks too, as far as an input is waited for, and a little more.
 pub(super) const START: u64 = 12 * SECOND;
 /// Where ticks end: what a ring entry can tell.
 pub(super) const END: u64 = (1 << 39) - 1;
@@ -64,7 +64,7 @@ impl Default for Reading {
 }
 
 impl Reading {
-    /// The time: the smallest of the lanes' newest times. `None` before the first packet.
+    /// The time: the smallest of the inputs' newest times. `None` before the first packet.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         self.now
@@ -77,7 +77,7 @@ impl Reading {
         self.left
     }
 
-    /// The tick of a time that was observed: at most a second before its lane's newest.
+    /// The tick of a time that was observed: at most a second before its input's newest.
     #[must_use]
     #[inline]
     pub fn ticks(&self, time: Timestamp) -> Ticks {

@@ -30,7 +30,7 @@ pub(super) type Following<'a> = Arrival<'a, Hosts>;
 pub(super) struct Origin {
     /// See [`Recent::at`](super::nat::Recent::at).
     pub(super) recent: Option<At>,
-    /// See [`Endpoints::source`](super::Endpoints::source).
+    /// See [`EndpointHashes::source`](super::EndpointHashes::source).
     pub(super) source: u64,
 }
 

@@ -11,9 +11,10 @@
 //! be the one after its SYN's, or one that the server has acknowledged. A blind guess has to hit one of 2^32. What does
 //! not fit is counted, and neither completes nor ends anything nor adds bytes: the server drops it, too.
 //!
-//! The server's reset shows nothing of its numbers: it repeats what it was sent (RFC 9293, 3.10.7.1). Its FIN shows that
-//! the handshake was completed, unless the SYN may have been taken without one (RFC 7413). A client's reset proves only
-//! with an exact acknowledgment, after data that was acknowledged: middleboxes answer an unexpected SYN-ACK with one.
+//! The server's reset shows nothing of its numbers: it repeats what it was sent (RFC 9293, 3.10.7.1). Its FIN shows
+//! that the handshake was completed, unless the SYN may have been taken without one (RFC 7413). A client's reset
+//! proves only with an exact acknowledgment, after data that was acknowledged: middleboxes answer an unexpected
+//! SYN-ACK with one.
 //!
 //! # What was missed
 //!
@@ -57,8 +58,8 @@ pub(super) struct Facts {
     server_isn: u32,
     /// The one before it, when `TWO_NUMBERS`.
     server_isn_before: u32,
-    /// The sequence number after the client's last byte, when `CLIENT_SAID`; what its reset names, when `CLIENT_RST`; the
-    /// same of an end that is kept; what the server's reset names, when `EARLY_RESET`.
+    /// The sequence number after the client's last byte, when `CLIENT_SAID`; what its reset names, when `CLIENT_RST`;
+    /// the same of an end that is kept; what the server's reset names, when `EARLY_RESET`.
     client_end: u32,
     /// The sequence number after the server's last byte, as far as seen, when `ANSWERED`.
     server_end: u32,

@@ -106,8 +106,8 @@ impl Conntrack {
         Followed { attempt: Some(attempt), news: Some(news) }
     }
 
-    /// A connection whose SYN was not seen becomes an attempt by its SYN-ACK, which proves nothing. What else was seen of
-    /// it is told with the next segment.
+    /// A connection whose SYN was not seen becomes an attempt by its SYN-ACK, which proves nothing. What else was seen
+    /// of it is told with the next segment.
     fn infer_from_answer(
         &mut self,
         place: Place,

@@ -6,11 +6,11 @@
 //!
 //! # Repeats
 //!
-//! A SYN of the same identity (addresses, ports, sequence number) as an entry is a **copy**, a **retransmission**, or an
-//! attempt of its own (`repeats.rs`): a forwarding gateway's `any` shows every packet twice, a mirror port may, and a
-//! translated SYN is a copy, too (`nat.rs`). What is compared is the newest SYN of the identity that is no copy. After
-//! the attempt was completed it remains a repeat until it is answered by another server number, or after a valid close
-//! answered again: then it was an attempt at the time of its SYN.
+//! A SYN of the same identity (addresses, ports, sequence number) as an entry is a **copy**, a **retransmission**, or
+//! an attempt of its own (`repeats.rs`): a forwarding gateway's `any` shows every packet twice, a mirror port may, and
+//! a translated SYN is a copy, too (`nat.rs`). What is compared is the newest SYN of the identity that is no copy.
+//! After the attempt was completed it remains a repeat until it is answered by another server number, or after a valid
+//! close answered again: then it was an attempt at the time of its SYN.
 //!
 //! # Attempts without a SYN
 //!
@@ -59,7 +59,7 @@ use crate::engine::clock::Ticks;
 use crate::engine::outcome::{ConnSummary, Outcome, Proof};
 use crate::wire::links::Links;
 pub use events::{Counts, Ends, Expired, Followed, Inferred, OutcomeUpdate, Place, Syn, SynVerdict};
-pub use nat::Endpoints;
+pub use nat::EndpointHashes;
 use path::Paths;
 use proxy::Completed;
 use set::{Entry, Set, UNTOLD, WAYS, is_lower};
@@ -144,8 +144,8 @@ impl Conntrack {
         self.sets.prefetch(self.set_of(connection));
     }
 
-    /// Once its set is in the cache, prefetches its entry; for a SYN that has none, the entry that would give way for it
-    /// now.
+    /// Once its set is in the cache, prefetches its entry; for a SYN that has none, the entry that would give way for
+    /// it now.
     #[inline]
     pub fn prefetch_entry(&self, connection: u64, is_syn: bool) {
         let set = &self.sets[self.set_of(connection)];
@@ -172,8 +172,8 @@ impl Conntrack {
         self.timers.first()
     }
 
-    /// Prefetches for SYNs whose time is over: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`], and
-    /// the sets of these, where the entry is another one by now.
+    /// Prefetches for SYNs whose time is over: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`],
+    /// and the sets of these, where the entry is another one by now.
     pub fn prefetch_due(&self, now: Ticks) {
         for timer in self.timers.due(now).skip(AT_ONCE).take(AT_ONCE) {
             let (at, way) = timer.place.split();

@@ -1,9 +1,9 @@
 //! SYNs that a host translates and sends on: to another destination (DNAT), or from another source (masquerading).
 //!
-//! They keep the initial sequence number, and mostly one of the two endpoints; Kubernetes' node ports translate both. So
-//! the newest SYN is found by its client endpoint and number, by its destination endpoint and number, and by its number
-//! alone. A scanner uses one port and number for all of its targets, too, but its SYNs all come in: a translated one goes
-//! out.
+//! They keep the initial sequence number, and mostly one of the two endpoints; Kubernetes' node ports translate both.
+//! So the newest SYN is found by its client endpoint and number, by its destination endpoint and number, and by its
+//! number alone. A scanner uses one port and number for all of its targets, too, but its SYNs all come in: a
+//! translated one goes out.
 
 use super::Conntrack;
 use super::arrival::Opening;
@@ -12,9 +12,9 @@ use super::repeats::{COPY_ELSEWHERE, RETRANSMISSION_WITHIN};
 use super::set::{BEHIND_NAT, Entry, HAS_IP_ID, NO_SYN, SECOND_LEG};
 use crate::base::hash;
 
-/// The newest SYNs that a translated one may follow: tables of fixed size, by client endpoint and number, by destination
-/// endpoint and number, and by the number alone, in which the newest takes the place of another. A translated SYN follows
-/// within a second, and mostly within microseconds.
+/// The newest SYNs that a translated one may follow: tables of fixed size, by client endpoint and number, by
+/// destination endpoint and number, and by the number alone, in which the newest takes the place of another. A
+/// translated SYN follows within a second, and mostly within microseconds.
 #[derive(Debug)]
 pub(super) struct Recent([Box<[Attempt]>; TABLES]);
 
@@ -31,7 +31,7 @@ const SHARE: usize = 64;
 
 /// The hashes of a connection's endpoints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Endpoints {
+pub struct EndpointHashes {
     /// Of its client's address and port.
     pub client: u64,
     /// Of its server's.
@@ -53,7 +53,7 @@ impl Recent {
     }
 
     /// Where a SYN of these endpoints and this number stands; `None` where they are not told.
-    pub(super) fn at(&self, ends: Endpoints, isn: u32) -> Option<At> {
+    pub(super) fn at(&self, ends: EndpointHashes, isn: u32) -> Option<At> {
         let at = |end: u64| {
             let hash = hash::with_number(end, isn);
             #[expect(
@@ -63,7 +63,7 @@ impl Recent {
             let check = (hash as u32).max(1);
             (hash::set_of(hash, self.0[0].len()), check)
         };
-        (ends != Endpoints::default()).then(|| [ends.client, ends.server, 0].map(at))
+        (ends != EndpointHashes::default()).then(|| [ends.client, ends.server, 0].map(at))
     }
 
     /// Remembers where the attempt of a SYN is.

@@ -2,8 +2,8 @@
 //! client's address as source.
 //!
 //! Its SYN is first seen going out, its source is not this host's own, and a connection of that address which came in
-//! was proven within the last second. Each such connection explains one SYN, so no more are left out than were counted. A
-//! forged SYN explains none.
+//! was proven within the last second. Each such connection explains one SYN, so no more are left out than were
+//! counted. A forged SYN explains none.
 
 use super::arrival::Opening;
 use super::events::{Place, Syn, SynVerdict};
@@ -65,8 +65,8 @@ impl Completed {
 }
 
 impl Conntrack {
-    /// A SYN that a transparent proxy sent: it is remembered for itself, so that what follows it is no attempt and proves
-    /// nothing. `latest` is the attempt of the same endpoints: some proxies keep the client's port.
+    /// A SYN that a transparent proxy sent: it is remembered for itself, so that what follows it is no attempt and
+    /// proves nothing. `latest` is the attempt of the same endpoints: some proxies keep the client's port.
     pub(super) fn second_leg(&mut self, latest: Option<Place>, syn: &Opening<'_>) -> Option<SynVerdict> {
         let source = syn.hashes.source;
         if !syn.path.link.is_out() || source == 0 || !self.completed.take(source, syn.time) {

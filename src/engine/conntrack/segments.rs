@@ -100,7 +100,8 @@ impl Conntrack {
         }
     }
 
-    /// A SYN that was taken for a repeat was an attempt: this segment belongs to another connection than the one before.
+    /// A SYN that was taken for a repeat was an attempt: this segment belongs to another connection than the one
+    /// before.
     fn renew(&mut self, place: Place, arrival: &Following<'_>) -> Followed {
         let entry = self.entry(place);
         let started = Ticks(entry.started().0 + u64::from(entry.repeated));

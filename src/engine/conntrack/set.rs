@@ -138,8 +138,8 @@ impl Set {
         prefetch_index(self.entries.as_slice(), way);
     }
 
-    /// Where the entry with this tag is, as far as the first line tells; where there is none, the one that gives way for it
-    /// if one is to come.
+    /// Where the entry with this tag is, as far as the first line tells; where there is none, the one that gives way
+    /// for it if one is to come.
     #[inline]
     pub(super) fn likely(&self, tag: u64, is_to_come: bool) -> Option<usize> {
         match self.alike(tag) {
@@ -188,8 +188,8 @@ impl Set {
         (oldest & 0b111) as usize
     }
 
-    /// Whether it remembers all attempts whose newest SYN came within so many ticks: then it still has a place that gives
-    /// way before theirs.
+    /// Whether it remembers all attempts whose newest SYN came within so many ticks: then it still has a place that
+    /// gives way before theirs.
     pub(super) fn spans(&self, time: Ticks, ticks: u64) -> bool {
         let gives_way_before = |entry: &Entry| {
             let is_spare = entry.tag == 0 || entry.marks & NO_SYN != 0;

@@ -2,7 +2,7 @@
 
 use super::arrival::{Opening, Origin};
 use super::events::{Ends, Place, Syn, SynVerdict};
-use super::nat::Endpoints;
+use super::nat::EndpointHashes;
 use super::repeats;
 use super::set::{BEHIND_NAT, Entry, PORTS_USED_AGAIN};
 use super::timers::Timer;
@@ -12,7 +12,13 @@ use crate::wire::segment::Segment;
 
 impl Conntrack {
     /// Says what a SYN is, and remembers it.
-    pub fn syn(&mut self, connection: u64, ends: Endpoints, time: Ticks, segment: &Segment) -> SynVerdict {
+    pub fn syn(
+        &mut self,
+        connection: u64,
+        ends: EndpointHashes,
+        time: Ticks,
+        segment: &Segment,
+    ) -> SynVerdict {
         let origin = Origin { recent: self.recent.at(ends, segment.seq), source: ends.source };
         let syn = &self.arrival(connection.max(1), origin, time, segment);
         let Some(place) = self.find_latest(syn.tag, syn.from_lower) else {

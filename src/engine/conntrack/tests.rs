@@ -45,7 +45,7 @@ fn new(memory: usize) -> Conntrack {
 impl Conntrack {
     /// A SYN that no other one is a translation of.
     fn plain_syn(&mut self, connection: u64, time: Ticks, segment: &Segment) -> SynVerdict {
-        self.syn(connection, Endpoints::default(), time, segment)
+        self.syn(connection, EndpointHashes::default(), time, segment)
     }
 
     /// What a segment half a second after the start changes.

@@ -1,5 +1,5 @@
 use super::super::batch::Pending;
-use super::super::parties::{End, Hasher};
+use super::super::endpoints::{End, Hasher};
 use super::*;
 use crate::base::hash::Key;
 use crate::base::time::Timestamp;
@@ -16,9 +16,9 @@ fn an_unreadable_packet_makes_an_attempt_of_a_syn_ack_from_a_watched_port_alone(
         let pending = |segment, (client, server): (End, End), is_hidden: bool| {
             let time = Timestamp::new(1, 0);
             let now = Now { time, ticks: Reading::default().ticks(time) };
-            let parties = Hasher::new(Key::fixed()).parties(client, server, false);
-            let (connection, is_answer) = (parties.connection(), is_answer && !is_hidden);
-            Pending { segment, now, parties, connection, to_server: is_hidden, is_answer, is_hidden }
+            let endpoints = Hasher::new(Key::fixed()).endpoints(client, server, false);
+            let (connection, is_answer) = (endpoints.connection(), is_answer && !is_hidden);
+            Pending { segment, now, endpoints, connection, to_server: is_hidden, is_answer, is_hidden }
         };
         let mut all = Batch::new(2, false);
         if is_hidden {

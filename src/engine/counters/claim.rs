@@ -7,9 +7,9 @@
 //! one-off sources, even when each of these sends twice. Priorities of a set are halved before they reach their top,
 //! so that the difference survives a flood of any length.
 //!
-//! A claim has three steps: the tag is cleared, so that no reader finds the slot; the word goes to the next generation,
-//! so that no reader that found it before takes the entries of the next owner for those of the last one; the tag becomes
-//! the newcomer's.
+//! A claim has three steps: the tag is cleared, so that no reader finds the slot; the word goes to the next
+//! generation, so that no reader that found it before takes the entries of the next owner for those of the last one;
+//! the tag becomes the newcomer's.
 
 use super::Claim;
 use super::slot::{EMPTY, Set, TOP_PRIORITY, WAYS, Word, publish};

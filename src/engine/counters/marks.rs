@@ -1,11 +1,11 @@
 //! Whose attempts a ring holds, where a slot is shared by many sources: a mark beside each entry.
 //!
-//! A mark is 16 bits of the hash of an attempt's source, as [`HyperLogLog`](crate::base::estimate::HyperLogLog) takes them. It is
-//! not part of the entry, which is full.
+//! A mark is 16 bits of the hash of an attempt's source, as [`HyperLogLog`](crate::base::hyperloglog::HyperLogLog)
+//! takes them. It is not part of the entry, which is full.
 
 use prefetch_index::prefetch_index;
 
-use crate::base::estimate::Mark;
+use crate::base::hyperloglog::Mark;
 use crate::base::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
 
 /// The marks of all rings; none where no limit needs them.

@@ -17,26 +17,26 @@
 //! The ring holds N-1 entries, N being the largest limit of the watch, so the entry that is replaced is exactly attempt
 //! i-N+1: whether N attempts lie within W is one subtraction, without a scan. A smaller limit loads its own entry.
 //!
-//! A source gets its slot with its second attempt; the first one waits at the door (`door.rs`). So a flood of sources
-//! that come once each takes no slot from another. That such a source has no slot is told by a byte of its tag
-//! (`fingerprints.rs`), so that an attempt of it costs one cache line, that at the door.
+//! A source gets its slot with its second attempt; the first one waits in the doorkeeper (`doorkeeper.rs`). So a flood
+//! of sources that come once each takes no slot from another. That such a source has no slot is told by a byte of its
+//! tag (`fingerprints.rs`), so that an attempt of it costs one cache line, that in the doorkeeper.
 //!
 //! # What it promises
 //!
-//! - It never invents a limit hit and never misses one: every entry that is compared was written under the present claim
-//!   of the slot, and is the time of an attempt of its source.
+//! - It never invents a limit hit and never misses one: every entry that is compared was written under the present
+//!   claim of the slot, and is the time of an attempt of its source.
 //! - Any number of threads may read meanwhile ([`Table::find`], [`Table::last`], [`Table::is_flagged`], `survey.rs`). A
 //!   reader takes no lock and the writer does not wait for it. What it gets is of the source that it asked for: the
 //!   generation of the claim tells, in the slot's word and in each entry. A source that the reader does not find may
 //!   have a slot by now.
 //! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
-//! - A source that waits at the door loses its first attempt when that has to give way, and nothing else.
+//! - A source that waits in the doorkeeper loses its first attempt when that has to give way, and nothing else.
 //! - Times that run backwards by a little count at the newest time of their source.
 //!
 //! Totals can lag; a look at a slot is not an instant.
 
 mod claim;
-mod door;
+mod doorkeeper;
 mod fingerprints;
 mod hint;
 mod holders;
@@ -59,22 +59,22 @@ pub use place::{Found, Place};
 pub(crate) use record::{Recorded, Taken};
 pub use survey::Look;
 
-use crate::base::estimate::Mark;
 use crate::base::hash;
+use crate::base::hyperloglog::Mark;
 use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::Code;
 use crate::engine::watch::Limit;
-use door::Door;
+use doorkeeper::Doorkeeper;
 use fingerprints::Fingerprints;
 use holders::Holders;
 use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
 
-/// The part of the memory that the door gets, where there is one: with a limit of sixty it holds two sources for one
-/// that has a slot.
-const DOOR_SHARE: usize = 16;
+/// The part of the memory that the doorkeeper gets, where there is one: with a limit of sixty it holds two sources for
+/// one that has a slot.
+const DOORKEEPER_SHARE: usize = 16;
 
 /// The counters of one watch.
 #[derive(Debug)]
@@ -88,8 +88,8 @@ pub struct Table {
     /// Whose the slots are, where that is asked for.
     holders: Holders,
     /// Where sources wait for their second attempt.
-    door: Option<Door>,
-    /// Who has no slot, where sources that have none wait at the door: else nearly all have one.
+    doorkeeper: Option<Doorkeeper>,
+    /// Who has no slot, where sources that have none wait in the doorkeeper: else nearly all have one.
     fingerprints: Fingerprints,
     /// Entries of a ring: N-1 of the largest limit, and at least one; N where it is whole.
     ring: u32,
@@ -107,7 +107,7 @@ pub struct Make {
     /// Whether it remembers the mark of each attempt's source.
     pub marks: bool,
     /// Whether a source gets a slot with its second attempt only. Not where a limit is met by the first one.
-    pub door: bool,
+    pub doorkeeper: bool,
     /// Whether a ring holds all N attempts of the largest limit, and not only the N-1 before the newest: so that what
     /// the newest ones meet can be asked later.
     pub whole: bool,
@@ -167,14 +167,14 @@ pub struct Attempt {
 }
 
 impl Table {
-    /// A table for these limits, without marks and without a door, that takes at most `memory` bytes; it has
+    /// A table for these limits, without marks and without a doorkeeper, that takes at most `memory` bytes; it has
     /// one set at least.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
     pub fn new(limits: &[Limit], memory: usize) -> Result<Self, OutOfMemory> {
-        Self::made(Make { marks: false, door: false, whole: false, named: false }, limits, memory)
+        Self::made(Make { marks: false, doorkeeper: false, whole: false, named: false }, limits, memory)
     }
 
     /// The same, made otherwise.
@@ -187,21 +187,22 @@ impl Table {
         let most = limits.iter().map(|limit| limit.attempts).max().unwrap_or(1);
         let ring = ring_of(most, make.whole);
         let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
-        let has_door = make.door && limits.iter().all(|limit| limit.attempts > 1);
-        let (at_the_door, fingerprint) =
-            if has_door { (memory / DOOR_SHARE, fingerprints::EACH) } else { (0, 0) };
+        let has_doorkeeper = make.doorkeeper && limits.iter().all(|limit| limit.attempts > 1);
+        let (in_doorkeeper, fingerprint) =
+            if has_doorkeeper { (memory / DOORKEEPER_SHARE, fingerprints::EACH) } else { (0, 0) };
         let holders = if make.named { Holders::OF_SET } else { 0 };
         let each = Self::set_size(ring, mark) + fingerprint + holders;
-        let sets = ((memory - at_the_door) / each).clamp(1, u32::MAX as usize);
-        let fingerprints = if has_door { sets } else { 0 };
-        let door = has_door.then(|| Door::new(at_the_door, make.marks, Ticks::in_window(longest)));
+        let sets = ((memory - in_doorkeeper) / each).clamp(1, u32::MAX as usize);
+        let fingerprints = if has_doorkeeper { sets } else { 0 };
+        let doorkeeper =
+            has_doorkeeper.then(|| Doorkeeper::new(in_doorkeeper, make.marks, Ticks::in_window(longest)));
         let entries = sets * WAYS * ring as usize;
         Ok(Self {
             sets: zeroed(sets)?,
             rings: zeroed(entries)?,
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             holders: Holders::new(if make.named { sets } else { 0 })?,
-            door: door.transpose()?,
+            doorkeeper: doorkeeper.transpose()?,
             fingerprints: Fingerprints::new(fingerprints)?,
             ring,
             fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
@@ -224,15 +225,15 @@ impl Table {
         size_of::<Set>() + WAYS * ring as usize * (size_of::<AtomicU64>() + mark)
     }
 
-    /// The bytes of a set, with its part of the door, and how many sources it has room for.
+    /// The bytes of a set, with its part of the doorkeeper, and how many sources it has room for.
     #[must_use]
     pub fn set(&self) -> (usize, usize) {
         let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
         let mut bytes = Self::set_size(self.ring, mark);
         bytes += if self.holders.are_kept() { Holders::OF_SET } else { 0 };
-        if self.door.is_some() {
+        if self.doorkeeper.is_some() {
             bytes += fingerprints::EACH;
-            bytes += bytes.div_ceil(DOOR_SHARE - 1);
+            bytes += bytes.div_ceil(DOORKEEPER_SHARE - 1);
         }
         (bytes, WAYS)
     }
@@ -249,7 +250,7 @@ impl Table {
         self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
     }
 
-    /// How many sources it has room for, but for those at the door.
+    /// How many sources it has room for, but for those in the doorkeeper.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.sets.len() * WAYS
@@ -283,7 +284,8 @@ impl Table {
         is_still_there.then(|| (Slot::new(at, way, word), word.is_flagged()))
     }
 
-    /// The time of the newest attempt of a slot's source, if the slot is still under the same claim. Any thread may ask.
+    /// The time of the newest attempt of a slot's source, if the slot is still under the same claim. Any thread may
+    /// ask.
     #[must_use]
     pub fn last(&self, slot: Slot) -> Option<Ticks> {
         let word = Word(self.word_of(slot).load(Ordering::Acquire));
@@ -310,7 +312,7 @@ impl Table {
     pub fn clear(&self) {
         let of_sets = self.sets.iter().flat_map(|set| set.tags.iter().chain(&set.words));
         clear(of_sets.chain(&self.rings));
-        self.door.iter().for_each(Door::clear);
+        self.doorkeeper.iter().for_each(Doorkeeper::clear);
         self.fingerprints.clear();
     }
 

@@ -11,7 +11,7 @@ use super::slot::{WAYS, Word};
 use super::{Attempt, Slot};
 use crate::base::sync::Ordering;
 
-/// A place in the rings or at the door of one table.
+/// A place in the rings or in the doorkeeper of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(u32);
 
@@ -24,19 +24,19 @@ impl Default for Place {
 impl Place {
     /// It is not known, or beyond what a place can tell: the first 16 GiB of rings.
     pub(crate) const UNKNOWN: Self = Self(u32::MAX);
-    const AT_THE_DOOR: u32 = 1 << 31;
+    const IN_DOORKEEPER: u32 = 1 << 31;
 
     pub(super) fn in_ring(index: usize) -> Self {
         Self::below_the_bit(index).map_or(Self::UNKNOWN, Self)
     }
 
-    pub(super) fn at_the_door(index: usize) -> Self {
-        Self::below_the_bit(index).map_or(Self::UNKNOWN, |index| Self(index | Self::AT_THE_DOOR))
+    pub(super) fn in_doorkeeper(index: usize) -> Self {
+        Self::below_the_bit(index).map_or(Self::UNKNOWN, |index| Self(index | Self::IN_DOORKEEPER))
     }
 
     /// One less, so that the highest is not taken for an unknown one.
     fn below_the_bit(index: usize) -> Option<u32> {
-        u32::try_from(index).ok().filter(|index| *index < Self::AT_THE_DOOR - 1)
+        u32::try_from(index).ok().filter(|index| *index < Self::IN_DOORKEEPER - 1)
     }
 
     /// As a number, for who keeps it without knowing what it is.
@@ -52,18 +52,18 @@ impl Place {
     }
 
     fn at(self) -> At {
-        let index = (self.0 & !Self::AT_THE_DOOR) as usize;
+        let index = (self.0 & !Self::IN_DOORKEEPER) as usize;
         match self {
             Self::UNKNOWN => At::Nowhere,
-            _ if self.0 & Self::AT_THE_DOOR == 0 => At::Ring(index),
-            _ => At::Door(index),
+            _ if self.0 & Self::IN_DOORKEEPER == 0 => At::Ring(index),
+            _ => At::Doorkeeper(index),
         }
     }
 }
 
 enum At {
     Ring(usize),
-    Door(usize),
+    Doorkeeper(usize),
     Nowhere,
 }
 
@@ -72,7 +72,7 @@ enum At {
 pub enum Found {
     /// In a slot, which is flagged or not.
     Slot(Slot, bool),
-    /// At the door.
+    /// At the doorkeeper.
     Waiting,
 }
 
@@ -88,7 +88,9 @@ impl Table {
                     prefetch_index(&set.words, 0);
                 }
             }
-            At::Door(index) => self.door.iter().for_each(|door| door.prefetch_place(index)),
+            At::Doorkeeper(index) => {
+                self.doorkeeper.iter().for_each(|doorkeeper| doorkeeper.prefetch_place(index))
+            }
             At::Nowhere => (),
         }
     }
@@ -110,7 +112,9 @@ impl Table {
                 }
                 is_there.then(|| Found::Slot(Slot::new(set, way, word), word.is_flagged()))
             }
-            At::Door(index) => self.door.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting),
+            At::Doorkeeper(index) => {
+                self.doorkeeper.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting)
+            }
             At::Nowhere => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::base::sync::Ordering;
 
 impl Table {
     /// Where a source is, as far as that is known without waiting. Prefetches its set, if it may have a slot there, or
-    /// else its set at the door.
+    /// else its set in the doorkeeper.
     #[must_use]
     #[inline]
     pub fn prefetch(&self, tag: u64) -> Hint {
@@ -29,8 +29,8 @@ impl Table {
     /// That a source has no slot.
     #[inline]
     fn absent(&self, tag: u64) -> Hint {
-        if let Some(door) = &self.door {
-            door.prefetch(door.set_of(tag));
+        if let Some(doorkeeper) = &self.doorkeeper {
+            doorkeeper.prefetch(doorkeeper.set_of(tag));
         }
         Hint::ABSENT
     }

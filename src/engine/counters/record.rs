@@ -1,12 +1,12 @@
 //! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt
-//! of a source waits at the door, where there is one.
+//! of a source waits in the doorkeeper, where there is one.
 
 use super::claim::{self, Ties};
-use super::door::Admitted;
+use super::doorkeeper::Admission;
 use super::ring::{Entry, position};
 use super::slot::{Word, publish};
 use super::{Attempt, Claim, Hint, Place, Slot, Table, nonzero};
-use crate::base::estimate::Mark;
+use crate::base::hyperloglog::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 
@@ -38,7 +38,7 @@ pub struct Recorded {
 pub enum Taken {
     /// Into the slot of its source.
     Recorded(Recorded),
-    /// To the door: it is the first one of its source. It can meet no limit, and is not flagged.
+    /// To the doorkeeper: it is the first one of its source. It can meet no limit, and is not flagged.
     Waits {
         /// Where.
         place: Place,
@@ -90,8 +90,8 @@ impl Table {
         self.add(at, way, &attempt, claimed)
     }
 
-    /// Records an attempt of the source, or of the group of sources, with this hash; at the door, if it is the first
-    /// one and there is one.
+    /// Records an attempt of the source, or of the group of sources, with this hash; in the doorkeeper, if it is the
+    /// first one and there is one.
     #[inline]
     pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Taken {
         let tag = nonzero(tag);
@@ -100,12 +100,12 @@ impl Table {
             return Taken::Recorded(self.add(at, way, attempt, None));
         }
         let second = attempt.time.second();
-        let admitted = self.door.as_ref().map(|door| door.admit(tag, attempt));
+        let admitted = self.doorkeeper.as_ref().map(|doorkeeper| doorkeeper.admit(tag, attempt));
         Taken::Recorded(match admitted {
-            Some(Admitted::Waits { place, evicted }) => {
-                return Taken::Waits { place: Place::at_the_door(place), evicted };
+            Some(Admission::Waits { place, evicted }) => {
+                return Taken::Waits { place: Place::in_doorkeeper(place), evicted };
             }
-            Some(Admitted::Enters(first)) => {
+            Some(Admission::Enters(first)) => {
                 let (way, how) = self.claim_for((at, tag), second, ties);
                 self.add(at, way, &first, None);
                 self.add(at, way, attempt, Some(how))
@@ -117,10 +117,10 @@ impl Table {
         })
     }
 
-    /// Gives a source a slot that waits at the door, although it has not come again.
+    /// Gives a source a slot that waits in the doorkeeper, although it has not come again.
     pub(crate) fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<Slot> {
         let tag = nonzero(tag);
-        let first = self.door.as_ref()?.let_in(tag)?;
+        let first = self.doorkeeper.as_ref()?.let_in(tag)?;
         let at = self.set_of(tag);
         let (way, how) = self.claim_for((at, tag), now.second(), ties);
         Some(self.add(at, way, &first, Some(how)).slot)
@@ -135,8 +135,8 @@ impl Table {
         (way, claim::claim(set, way, tag, second, self.idle_after))
     }
 
-    /// Adds an attempt to those of a slot. Entries that the slot's count covers are of its present claim: only this thread
-    /// writes them.
+    /// Adds an attempt to those of a slot. Entries that the slot's count covers are of its present claim: only this
+    /// thread writes them.
     #[inline]
     fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
         let cell = &self.sets[at].words[way];

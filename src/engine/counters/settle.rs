@@ -5,7 +5,7 @@
 use super::ring::{Entry, position};
 use super::slot::Word;
 use super::{Attempt, Slot, Table, nonzero};
-use crate::base::estimate::Mark;
+use crate::base::hyperloglog::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::Code;
@@ -51,10 +51,11 @@ impl Table {
         found.is_some()
     }
 
-    /// The same of a source that has no slot: its first attempt may wait at the door.
+    /// The same of a source that has no slot: its first attempt may wait in the doorkeeper.
     pub(crate) fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
-        let door = self.door.as_ref();
-        door.is_some_and(|door| door.settle(nonzero(tag), &attempt(before), &attempt(after)))
+        let doorkeeper = self.doorkeeper.as_ref();
+        doorkeeper
+            .is_some_and(|doorkeeper| doorkeeper.settle(nonzero(tag), &attempt(before), &attempt(after)))
     }
 }

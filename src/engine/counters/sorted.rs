@@ -5,12 +5,12 @@
 //!
 //! [`Make::whole`]: super::Make::whole
 
-use super::door::Admitted;
+use super::doorkeeper::Admission;
 use super::record::Recorded;
 use super::ring::{Entry, position};
 use super::slot::{Word, publish};
 use super::{Attempt, Claim, Slot, Table, Ties, nonzero};
-use crate::base::estimate::Mark;
+use crate::base::hyperloglog::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 
@@ -24,9 +24,9 @@ impl Table {
             self.insert_into(at, way, attempt);
             return false;
         }
-        let first = match self.door.as_ref().map(|door| door.admit(tag, attempt)) {
-            Some(Admitted::Waits { evicted, .. }) => return evicted,
-            Some(Admitted::Enters(first)) => Some(first),
+        let first = match self.doorkeeper.as_ref().map(|doorkeeper| doorkeeper.admit(tag, attempt)) {
+            Some(Admission::Waits { evicted, .. }) => return evicted,
+            Some(Admission::Enters(first)) => Some(first),
             None => None,
         };
         let (way, how) = self.claim_for((at, tag), attempt.time.second(), ties);
@@ -41,8 +41,8 @@ impl Table {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
         let Some(way) = self.way_of(at, tag) else {
-            if let Some(door) = &self.door {
-                door.withdraw(tag, time, port);
+            if let Some(doorkeeper) = &self.doorkeeper {
+                doorkeeper.withdraw(tag, time, port);
             }
             return;
         };
@@ -58,7 +58,8 @@ impl Table {
         self.put(at, way, word, (held, Entry::NONE, Mark::default()));
     }
 
-    /// The newest attempt of a source that has a slot, as [`Table::met`], [`Table::span`] and [`Table::window`] take it.
+    /// The newest attempt of a source that has a slot, as [`Table::met`], [`Table::span`] and [`Table::window`] take
+    /// it.
     pub(crate) fn newest_of(&self, tag: u64) -> Option<Recorded> {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
@@ -136,7 +137,7 @@ mod tests {
     use crate::engine::counters::Make;
     use crate::engine::watch::Limit;
 
-    const MAKE: Make = Make { marks: true, door: true, whole: true, named: false };
+    const MAKE: Make = Make { marks: true, doorkeeper: true, whole: true, named: false };
     const TAG: u64 = 0x9e37_79b9_7f4a_7c15;
 
     fn table(limits: &[&str]) -> Table {
@@ -195,7 +196,8 @@ mod tests {
                         prop_assert!(window.iter().all(|a| *a == attempt(a.time.0)), "each keeps what is its own");
                     }
                 } else {
-                    // One waits at the door, which forgets what is beyond its window, or a slot has lost its last one.
+                    // One waits in the doorkeeper, which forgets what is beyond its window, or a slot has lost its
+                    // last one.
                     let newest = held.last().copied().unwrap_or(0);
                     held.retain(|time| newest - time <= 50_000);
                     prop_assert!(held.len() < 3, "{:?}", held);

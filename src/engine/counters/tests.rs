@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-mod door;
+mod doorkeeper;
 
-const MARKED: Make = Make { marks: true, door: false, whole: false, named: false };
+const MARKED: Make = Make { marks: true, doorkeeper: false, whole: false, named: false };
 
 fn limit(attempts: u16, seconds: u64) -> Limit {
     Limit::new(attempts, Duration::from_secs(seconds))
@@ -171,9 +171,9 @@ fn hosts_that_keep_coming_rise_above_one_off_sources_that_send_twice() {
 #[test]
 fn a_table_that_was_cleared_counts_as_a_new_one_does() {
     let attempt = |tick| Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
-    for door in [false, true] {
+    for doorkeeper in [false, true] {
         let tables =
-            [(); 2].map(|()| Table::made(Make { door, ..MARKED }, &[limit(3, 10)], 1 << 14).unwrap());
+            [(); 2].map(|()| Table::made(Make { doorkeeper, ..MARKED }, &[limit(3, 10)], 1 << 14).unwrap());
         let mut ties = Ties::new(1);
         for n in 0..500 {
             let taken =
@@ -284,8 +284,8 @@ proptest! {
         most in 2..6u16,
     ) {
         let limits = [limit(most, 5), limit(2, 1)];
-        let tables = [false, true].map(|door| {
-            Table::made(Make { door, ..MARKED }, &limits, 2 * Table::memory_for(8192, most)).unwrap()
+        let tables = [false, true].map(|doorkeeper| {
+            Table::made(Make { doorkeeper, ..MARKED }, &limits, 2 * Table::memory_for(8192, most)).unwrap()
         });
         let mut ties = [Ties::new(1), Ties::new(1)];
         let mut unsettled = std::collections::VecDeque::new();
@@ -320,7 +320,7 @@ proptest! {
                 let (source, attempt, place) = if later % 2 == 0 { unsettled.pop_front() } else { unsettled.pop_back() }.unwrap();
                 let code = Code::from_bits(later % 16);
                 let searched = settle(&tables[0], source, &attempt, Place::UNKNOWN, code);
-                // At the door the first attempt of a source that comes seldom gives way to its next one.
+                // At the doorkeeper the first attempt of a source that comes seldom gives way to its next one.
                 prop_assert!(searched || !settle(&tables[1], source, &attempt, place, code));
                 prop_assert!(!searched || settle(&tables[1], source, &attempt, place, code)
                     || time - attempt.time.0 > 5 * SECOND);
@@ -331,8 +331,8 @@ proptest! {
 
 #[test]
 fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
-    for door in [false, true] {
-        let table = Table::made(Make { door, ..MARKED }, &[limit(3, 10)], 1 << 14).unwrap();
+    for doorkeeper in [false, true] {
+        let table = Table::made(Make { doorkeeper, ..MARKED }, &[limit(3, 10)], 1 << 14).unwrap();
         let mut ties = Ties::new(1);
         let mut record = |tick: u64| {
             let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
@@ -343,8 +343,8 @@ fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
         let flag = |flagged: bool| table.find(tag(7)).map(|(slot, _)| Found::Slot(slot, flagged));
         assert_eq!(table.settle_at(second.0, &second.1, &code(second.1)), flag(false));
         assert_eq!(table.settle_at(second.0, &second.1, &code(second.1)), None, "it is noted already");
-        // From the door it has gone to a slot.
-        let is_there = if door { None } else { flag(false) };
+        // From the doorkeeper it has gone to a slot.
+        let is_there = if doorkeeper { None } else { flag(false) };
         assert_eq!(table.settle_at(first.0, &first.1, &code(first.1)), is_there);
         let third = record(20_002);
         table.flag(table.find(tag(7)).unwrap().0, true);

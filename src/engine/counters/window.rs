@@ -5,7 +5,7 @@
 
 use super::ring::{Entry, position};
 use super::{Attempt, Recorded, Table};
-use crate::base::estimate::HyperLogLog;
+use crate::base::hyperloglog::HyperLogLog;
 
 impl Table {
     /// The first limit that the attempt meets, by its place in the limits that the table was made for.

@@ -6,7 +6,7 @@ use prefetch_index::prefetch_index;
 
 use super::answered::Answered;
 use super::collect::{AddressSet, FirstAddresses, PortCounts};
-use crate::base::estimate::{HyperLogLog, Mark};
+use crate::base::hyperloglog::{HyperLogLog, Mark};
 use crate::base::time::Timestamp;
 use crate::engine::clock::Ticks;
 use crate::engine::event::{Key, Observation, Watched};
@@ -95,8 +95,8 @@ pub struct Snapshot {
     pub bytes: (u64, u64),
     /// The losses since it began.
     pub losses: Losses,
-    /// When the third newest of the attempts began that were answered with a SYN-ACK. Attempts of the window that met the
-    /// limit, whose answers came before the episode, are not among them.
+    /// When the third newest of the attempts began that were answered with a SYN-ACK. Attempts of the window that met
+    /// the limit, whose answers came before the episode, are not among them.
     pub answered: Option<Timestamp>,
     /// Attempts that evidence has missed.
     pub not_logged: u64,

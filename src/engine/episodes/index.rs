@@ -1,8 +1,8 @@
 //! Which episode a source has: an open-addressed table of fixed size, from the tag of a source to a place among the
 //! episodes.
 //!
-//! It is at most half full, so that a search looks at one or two cells, which a batch prefetches. A cell holds the upper
-//! half of the tag; the episode at its place has the whole key.
+//! It is at most half full, so that a search looks at one or two cells, which a batch prefetches. A cell holds the
+//! upper half of the tag; the episode at its place has the whole key.
 
 use prefetch_index::prefetch_index;
 

@@ -1,7 +1,8 @@
 //! The open episodes: opened, added to, updated and closed by the counting thread alone.
 //!
 //! They stand in one array of fixed size. An attempt of a source that has an episode finds it by the tag of the source
-//! and adds to plain memory. The detector gets snapshots ([`Snapshot`]): one at the start, at each update and at the end.
+//! and adds to plain memory. The detector gets snapshots ([`Snapshot`]): one at the start, at each update and at the
+//! end.
 //!
 //! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed since the
 //! last limit hit. What is due by a moment is done in order of due time, before anything else is told of that moment.

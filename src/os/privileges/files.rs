@@ -2,8 +2,8 @@
 //!
 //! Only files named here can be opened from then on; open files stay open. Execution, links, devices and removal of
 //! folders are denied everywhere; folders can only be created for evidence, and files only be removed in the folder of
-//! the control socket, and replaced in that of what it keeps. Listening at TCP ports is denied. Signals and connections to abstract Unix sockets only reach
-//! processes with the same restrictions.
+//! the control socket, and replaced in that of what it keeps. Listening at TCP ports is denied. Signals and
+//! connections to abstract Unix sockets only reach processes with the same restrictions.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

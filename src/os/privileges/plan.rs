@@ -48,7 +48,8 @@ pub(super) fn written_folder(settings: &Settings) -> Option<PathBuf> {
 }
 
 impl Plan {
-    /// The same plan for the configuration test, which removes again what it creates to see whether that can be written.
+    /// The same plan for the configuration test, which removes again what it creates to see whether that can be
+    /// written.
     #[must_use]
     pub(crate) fn of_test(settings: &Settings) -> Self {
         let mut plan = Self::new(settings);

@@ -31,7 +31,7 @@ use crate::base::time::Timestamp;
 use crate::detect::alert::Alert;
 use crate::detect::{OpenEpisodes, RunFacts, Sink};
 use crate::engine::attempt::{Before, Logged};
-use crate::engine::stats::{Beat, Stats};
+use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::subject::Kind;
 use crate::wire::packet_copy::PacketCopy;
 
@@ -118,8 +118,8 @@ impl<S: Sink> Sink for Named<S> {
         self.sink.tick(now);
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        self.sink.beat(beat);
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.sink.heartbeat(heartbeat);
     }
 
     fn open(&mut self, open: &Arc<OpenEpisodes>) {

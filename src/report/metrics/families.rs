@@ -10,7 +10,7 @@ use super::actions::{ActionCounts, Reason};
 use super::delivery::Delivery;
 use super::sample::{Sample, counter, counters, gauge};
 use super::{Episodes, Snapshot};
-use crate::engine::stats::{Beat, Stats, WatchStats};
+use crate::engine::stats::{Heartbeat, Stats, WatchStats};
 use crate::wire::decode::Skip;
 use crate::wire::packet::{Interfaces, Origin};
 
@@ -20,18 +20,18 @@ pub(super) fn families(
     interfaces: &Interfaces,
     actions: &ActionCounts,
 ) -> Vec<MetricFamily> {
-    let stats = &snapshot.beat.stats;
+    let stats = &snapshot.heartbeat.stats;
     let mut families = vec![gauge(
         "synwatch_build_info",
         "The version that runs; always 1.",
         [(vec![("version", env!("CARGO_PKG_VERSION"))], 1)],
     )];
     families.extend(of_packets(stats));
-    families.extend(of_attempts(&snapshot.beat.watches));
-    families.extend(of_tables(stats, &snapshot.beat.watches));
+    families.extend(of_attempts(&snapshot.heartbeat.watches));
+    families.extend(of_tables(stats, &snapshot.heartbeat.watches));
     families.extend(of_episodes(snapshot));
     families.extend(of_actions(actions));
-    families.extend(of_interfaces(&snapshot.beat, interfaces));
+    families.extend(of_interfaces(&snapshot.heartbeat, interfaces));
     // The format does not allow a family without samples: a replay has no interface.
     families.retain(|family| !family.get_metric().is_empty());
     families
@@ -156,7 +156,7 @@ fn each_by<'a, V: IntoIterator<Item = (&'a str, u64)>>(
 }
 
 fn of_episodes(snapshot: &Snapshot) -> [MetricFamily; 6] {
-    let stats = &snapshot.beat.stats;
+    let stats = &snapshot.heartbeat.stats;
     let each = |value: fn(&Episodes) -> u64| {
         snapshot.episodes.iter().map(move |((watch, kind), episodes)| {
             (vec![("kind", *kind), ("watch", &**watch)], value(episodes))
@@ -244,8 +244,8 @@ fn of_actions(actions: &ActionCounts) -> [MetricFamily; 11] {
     ]
 }
 
-fn of_interfaces(beat: &Beat, interfaces: &Interfaces) -> [MetricFamily; 2] {
-    let named: Vec<_> = beat
+fn of_interfaces(heartbeat: &Heartbeat, interfaces: &Interfaces) -> [MetricFamily; 2] {
+    let named: Vec<_> = heartbeat
         .interfaces
         .iter()
         .filter_map(|(id, received)| match interfaces.interface(*id)?.origin {

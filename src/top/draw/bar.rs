@@ -28,8 +28,8 @@ pub(super) fn bar(count: u32, limit: u32, cells: usize, look: Look) -> String {
     }
 }
 
-/// A graph of the newest numbers, the newest at the right, from its top row down. Where numbers share a cell it shows the
-/// highest.
+/// A graph of the newest numbers, the newest at the right, from its top row down. Where numbers share a cell it shows
+/// the highest.
 pub(super) fn graph(history: &[u32], columns: usize, look: Look) -> [String; GRAPH_ROWS] {
     let cells = history.len().min(columns.max(1));
     let peaks: Vec<_> = (0..cells)

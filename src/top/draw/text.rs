@@ -1,4 +1,5 @@
-//! Texts that fit: widths in columns of the terminal, numbers and times for people, parts that a narrow line leaves out.
+//! Texts that fit: widths in columns of the terminal, numbers and times for people, parts that a narrow line leaves
+//! out.
 
 use std::cmp::Reverse;
 

@@ -1,7 +1,7 @@
 //! Whole pictures, compared with the files in `tests/frames`.
 //!
-//! A file holds the text of a picture and, below that, the style of each cell. `SYNWATCH_BLESS=1 cargo test --lib top::`
-//! writes them anew; a changed picture is a reviewed diff.
+//! A file holds the text of a picture and, below that, the style of each cell. `SYNWATCH_BLESS=1 cargo test --lib
+//! top::` writes them anew; a changed picture is a reviewed diff.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

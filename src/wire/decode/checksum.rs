@@ -23,8 +23,8 @@ pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Chec
     }
 }
 
-/// Whether pseudo-header, header and payload add up to all ones. The one's complement sum holds in any byte order, and in
-/// words of any width (RFC 1071, 2): here in little-endian words of 64 bits.
+/// Whether pseudo-header, header and payload add up to all ones. The one's complement sum holds in any byte order, and
+/// in words of any width (RFC 1071, 2): here in little-endian words of 64 bits.
 #[inline]
 fn is_right(ip: &Header, segment: &[u8]) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "an IP header has no room for a longer one")]

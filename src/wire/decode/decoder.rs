@@ -1,7 +1,7 @@
 //! Decode with a memory: of fragments, and of what is not read.
 
 use super::reassembly::{Joined, Reassembly};
-use super::unread::Census;
+use super::unread::Baseline;
 use super::{Hidden, Notes, Skip, Skipped, Tunnels, walk};
 use crate::base::hash::Key;
 use crate::wire::packet::Packet;
@@ -13,7 +13,7 @@ use crate::wire::segment::Segment;
 pub struct Decoder {
     tunnels: Tunnels,
     reassembly: Reassembly,
-    census: Census,
+    baseline: Baseline,
     hidden: Option<Hidden>,
 }
 
@@ -21,7 +21,7 @@ impl Decoder {
     /// A decoder that has seen nothing. Without the key no sender can aim fragments at each other's room.
     #[must_use]
     pub fn new(tunnels: Tunnels, key: Key) -> Self {
-        Self { tunnels, reassembly: Reassembly::new(key), census: Census::default(), hidden: None }
+        Self { tunnels, reassembly: Reassembly::new(key), baseline: Baseline::default(), hidden: None }
     }
 
     /// Enters tunnels, or does not, from now on.
@@ -32,7 +32,7 @@ impl Decoder {
     /// Counts a packet that needs no further look: a plain one.
     #[inline]
     pub fn pass(&mut self) {
-        self.census.packet();
+        self.baseline.packet();
     }
 
     /// Between whom the packet that was read last may hide a TCP header.
@@ -48,7 +48,7 @@ impl Decoder {
     ///
     /// See [`decode`](super::decode).
     pub fn read(&mut self, packet: &Packet<'_>, skipped: &mut Skipped) -> Result<Segment, Skip> {
-        self.census.packet();
+        self.baseline.packet();
         let mut notes = Notes::default();
         let found = walk(packet, self.tunnels, &mut notes);
         self.hidden = None;
@@ -56,7 +56,7 @@ impl Decoder {
             return found;
         }
         if let Some(what) = notes.unread {
-            skipped.note_unread(self.census.note(what));
+            skipped.note_unread(self.baseline.note(what));
         }
         match notes.part.map(|part| self.reassembly.join(&part, packet.time)) {
             Some(Joined::Whole(segment)) => Ok(segment),

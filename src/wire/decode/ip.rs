@@ -190,8 +190,8 @@ fn pass_extensions(first: IpNumber, rest: &mut Rest<'_>) -> Result<(IpNumber, Op
     Err(Skip::Malformed)
 }
 
-/// Between whom a packet is whose headers could not be read as far as TCP, where they may have led there: the fixed part
-/// of its IP header tells.
+/// Between whom a packet is whose headers could not be read as far as TCP, where they may have led there: the fixed
+/// part of its IP header tells.
 #[cold]
 pub(super) fn hidden(whole: &Rest<'_>) -> Option<Hidden> {
     const PROTOCOL: usize = 9;
@@ -214,8 +214,8 @@ fn v6(header: &[u8], at: usize) -> Option<IpAddr> {
     header.get(at..)?.first_chunk::<16>().map(|octets| IpAddr::from(*octets))
 }
 
-/// Whether what an IPv6 chain ends with may lead to TCP: an extension header in another fragment, or one whose number is
-/// not assigned, or is for experiments.
+/// Whether what an IPv6 chain ends with may lead to TCP: an extension header in another fragment, or one whose number
+/// is not assigned, or is for experiments.
 #[inline]
 pub(super) fn may_lead_to_tcp(header: &Header) -> bool {
     const FIRST_UNASSIGNED: u8 = 147;

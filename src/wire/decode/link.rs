@@ -56,8 +56,8 @@ fn packet_filter_log(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Ski
     family(header[1])
 }
 
-/// IP over `InfiniBand` (RFC 4391, 6): 40 bytes of a global routing header, or of zeros, then an EtherType and two bytes
-/// that are reserved.
+/// IP over `InfiniBand` (RFC 4391, 6): 40 bytes of a global routing header, or of zeros, then an EtherType and two
+/// bytes that are reserved.
 fn infiniband(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     const TYPE: usize = 40;
     let header: &[u8; 44] = rest.take()?;

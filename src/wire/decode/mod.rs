@@ -13,7 +13,7 @@
 //!              ╰─────────────────────┴────────╯
 //! ```
 //!
-//! Nearly all packets need no such walk (`plain`): their headers always stand at the same places.
+//! Nearly all packets need no such walk (`fast_path`): their headers always stand at the same places.
 //!
 //! [`decode`] looks at one packet and forgets it. A [`Decoder`] remembers: it puts TCP headers together that come in
 //! fragments, and knows what share of the packets is not read.
@@ -27,7 +27,7 @@ mod ether;
 mod ip;
 mod link;
 mod nflog;
-mod plain;
+mod fast_path;
 mod ppp;
 mod reassembly;
 mod rest;
@@ -37,7 +37,7 @@ mod tunnel;
 mod unread;
 
 pub use decoder::Decoder;
-pub use plain::Plain;
+pub use fast_path::FastPath;
 pub use skip::{Skip, Skipped};
 pub use tunnel::VxlanPorts;
 pub(crate) use unread::Unread;
@@ -128,8 +128,8 @@ struct Notes<'a> {
     hidden: Option<Hidden>,
 }
 
-/// The sender and the receiver of a packet that may hide a TCP header: a fragment, or a chain of headers that was cut or
-/// has an unknown one.
+/// The sender and the receiver of a packet that may hide a TCP header: a fragment, or a chain of headers that was cut
+/// or has an unknown one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hidden {
     /// The sender, by the last IP header that was read.
@@ -148,7 +148,7 @@ pub struct Hidden {
 /// [`Skip::Tunnel`], [`Skip::Malformed`] or [`Skip::LinkType`].
 #[inline]
 pub fn decode(packet: &Packet<'_>, tunnels: Tunnels) -> Result<Segment, Skip> {
-    match Plain::of(packet) {
+    match FastPath::of(packet) {
         Some(plain) => Ok(plain.segment(packet)),
         None => walk(packet, tunnels, &mut Notes::default()),
     }

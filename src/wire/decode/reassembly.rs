@@ -1,15 +1,15 @@
 //! Puts TCP headers together that come in fragments.
 //!
-//! A sender may cut a SYN so that the flags are in the second fragment (RFC 1858): hosts put it together and answer, and
-//! who looks at single packets sees nothing. Only the header is put together: of each datagram its first 20 bytes of
-//! TCP, from fragments at the offsets 0, 8 and 16, in any order. A first fragment that has the flags is read by itself,
-//! as it always was, whatever follows it.
+//! A sender may cut a SYN so that the flags are in the second fragment (RFC 1858): hosts put it together and answer,
+//! and who looks at single packets sees nothing. Only the header is put together: of each datagram its first 20 bytes
+//! of TCP, from fragments at the offsets 0, 8 and 16, in any order. A first fragment that has the flags is read by
+//! itself, as it always was, whatever follows it.
 //!
 //! - Fragments that overlap: what came first stays. Linux drops such a datagram (RFC 5722), and answers none of it.
 //! - A fragment that more follow counts as far as a multiple of 8 bytes, as Linux takes it.
 //! - A datagram is waited for as long as Linux does it, 30 s.
-//! - So many datagrams are waited for at once; where there are more, the oldest of those that share a set gives way, and
-//!   that is counted.
+//! - So many datagrams are waited for at once; where there are more, the oldest of those that share a set gives way,
+//!   and that is counted.
 //! - Headers between the fragment header and TCP (RFC 7112 forbids them there) and fragments of tunnels are not put
 //!   together.
 

@@ -4,7 +4,7 @@ use super::ip::{Fragment, Header};
 use super::reassembly::{self, Part};
 use super::rest::{Rest, be16, be32};
 use super::{Notes, Skip, checksum};
-use crate::wire::segment::{Flags, Gist, Place, Segment};
+use crate::wire::segment::{Flags, Place, Segment, TcpSummary};
 
 /// Ports, both numbers, data offset and flags. What comes after, a capture may lack.
 pub(super) const NEEDED: usize = 14;
@@ -83,7 +83,7 @@ pub(super) fn segment(
 ) -> Segment {
     const SEQ: usize = 4;
     const ACK: usize = 8;
-    let Gist { src_port, dst_port, flags, payload } = gist(tcp, length);
+    let TcpSummary { src_port, dst_port, flags, payload } = summary(tcp, length);
     Segment {
         src: ip.src,
         dst: ip.dst,
@@ -104,12 +104,12 @@ pub(super) fn segment(
 
 /// Of the segment that begins like this, what tells whether it matters.
 #[inline]
-pub(super) fn gist(tcp: &[u8; NEEDED], length: Option<usize>) -> Gist {
+pub(super) fn summary(tcp: &[u8; NEEDED], length: Option<usize>) -> TcpSummary {
     const SRC_PORT: usize = 0;
     const DST_PORT: usize = 2;
     const FLAGS: usize = 13;
     let header = usize::from(tcp[DATA_OFFSET] >> 4) * 4;
-    Gist {
+    TcpSummary {
         src_port: be16(tcp, SRC_PORT),
         dst_port: be16(tcp, DST_PORT),
         flags: Flags(tcp[FLAGS]),

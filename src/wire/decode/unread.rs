@@ -88,12 +88,12 @@ const SPAN: u64 = 1 << 16;
 
 /// Counts what is not read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Census {
+pub(super) struct Baseline {
     of: u64,
     counts: [Option<(Unread, u64)>; ROOM],
 }
 
-impl Census {
+impl Baseline {
     /// Counts a packet, whatever is in it.
     #[inline]
     pub(super) fn packet(&mut self) {
@@ -126,12 +126,12 @@ mod tests {
 
     /// What is worth a warning at last, of so many packets of which each so-many-th carries it.
     fn share(packets: u64, each: u64) -> Option<Share> {
-        let mut census = Census::default();
+        let mut baseline = Baseline::default();
         let mut last = None;
         for number in 0..packets {
-            census.packet();
+            baseline.packet();
             if number % each == 0 {
-                last = census.note(ODD);
+                last = baseline.note(ODD);
             }
         }
         last
@@ -149,27 +149,27 @@ mod tests {
 
     #[test]
     fn what_begins_late_is_noticed_soon() {
-        let mut census = Census::default();
-        (0..10_000_000).for_each(|_| census.packet());
+        let mut baseline = Baseline::default();
+        (0..10_000_000).for_each(|_| baseline.packet());
         let noticed = (0..10_000).position(|_| {
-            census.packet();
-            census.note(ODD).is_some()
+            baseline.packet();
+            baseline.note(ODD).is_some()
         });
         assert!(noticed.is_some_and(|after| after < 4000), "{noticed:?}");
     }
 
     #[test]
     fn ever_different_ones_cause_no_warning_and_hide_none() {
-        let mut census = Census::default();
+        let mut baseline = Baseline::default();
         for number in 0..100_000_u32 {
-            census.packet();
-            assert_eq!(census.note(Unread::EtherType(number as u16 | 0xa000)), None);
+            baseline.packet();
+            assert_eq!(baseline.note(Unread::EtherType(number as u16 | 0xa000)), None);
         }
         let mut noticed = None;
         for number in 0..100_000_u32 {
-            census.packet();
+            baseline.packet();
             let what = if number % 10 == 0 { ODD } else { Unread::EtherType(number as u16 | 0xa000) };
-            noticed = census.note(what).or(noticed);
+            noticed = baseline.note(what).or(noticed);
         }
         assert_eq!(noticed.map(|share| share.what), Some(ODD));
     }

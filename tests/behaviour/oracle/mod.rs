@@ -11,7 +11,7 @@ use synwatch::base::time::Timestamp;
 use synwatch::detect::alert::{Alert, State};
 
 use crate::rig::Setup;
-use plain::{Plain, Said};
+use plain::{FastPath, Said};
 use story::Story;
 
 proptest! {
@@ -42,7 +42,7 @@ fn cases(cases: u32) -> ProptestConfig {
 fn compare(story: &Story) -> Result<(), TestCaseError> {
     let setup = story.setup();
     let syns = story.syns();
-    let mut plain = Plain::new(&setup);
+    let mut plain = FastPath::new(&setup);
     syns.iter().for_each(|syn| plain.see(syn));
     let expected = plain.finish();
 

@@ -61,7 +61,7 @@ impl Said {
     }
 }
 
-pub(crate) struct Plain {
+pub(crate) struct FastPath {
     watches: Vec<Watch>,
     quiet_time: Duration,
     /// The first packet's time, and the newest.
@@ -93,7 +93,7 @@ struct Episode {
     ports: BTreeMap<u16, u64>,
 }
 
-impl Plain {
+impl FastPath {
     pub(crate) fn new(setup: &Setup) -> Self {
         Self {
             watches: setup.watches.clone(),

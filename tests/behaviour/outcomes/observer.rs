@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use synwatch::base::hash::{self, Key};
 use synwatch::engine::clock::Ticks;
-use synwatch::engine::conntrack::{Conntrack, Endpoints, Ends, Hosts, OutcomeUpdate, Syn};
+use synwatch::engine::conntrack::{Conntrack, EndpointHashes, Ends, Hosts, OutcomeUpdate, Syn};
 use synwatch::engine::outcome::{ConnSummary, Outcome, Proof};
 use synwatch::wire::segment::Segment;
 
@@ -41,7 +41,7 @@ impl Observer {
         let connection = hash::connection(from, to);
         let hosts = Hosts { from: self.key.address(segment.src), to: self.key.address(segment.dst) };
         if segment.flags.is_attempt() {
-            let ends = Endpoints { client: from, server: to, source: hosts.from };
+            let ends = EndpointHashes { client: from, server: to, source: hosts.from };
             if self.connections.syn(connection, ends, now, segment).syn == Syn::Attempt {
                 self.add((segment.src, segment.src_port), (segment.dst, segment.dst_port), now);
             }

@@ -2,9 +2,9 @@
 //!
 //! - All seen: the outcome and the bytes follow from what both sides did. If the wire leaves two possibilities (a byte,
 //!   or a FIN lost before the monitor), the outcome is unknown.
-//! - Some missed: `silent` and `spoke` are true, and bytes are at most those sent, plus one for a missed FIN. `refused`,
-//!   `unanswered` and `half-open` are reported only if no answer, or no acknowledgment of it, was seen; `open` only if
-//!   no end was seen.
+//! - Some missed: `silent` and `spoke` are true, and bytes are at most those sent, plus one for a missed FIN.
+//!   `refused`, `unanswered` and `half-open` are reported only if no answer, or no acknowledgment of it, was seen;
+//!   `open` only if no end was seen.
 
 use synwatch::engine::outcome::{ConnSummary, Outcome, Proof};
 

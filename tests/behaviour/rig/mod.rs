@@ -27,7 +27,7 @@ use synwatch::engine::counters::Table;
 use synwatch::engine::episodes::Episodes;
 use synwatch::engine::event::{Rules, Watched};
 use synwatch::engine::outcome::Proof;
-use synwatch::engine::stats::{Beat, Stats, WatchStats};
+use synwatch::engine::stats::{Heartbeat, Stats, WatchStats};
 use synwatch::engine::watch::{Grouping, Limit, Limits, PortSet};
 use synwatch::engine::{self, Counting, Handoff, Parts, Provers, Reload, Volumes, Watching};
 use synwatch::wire::decode::Tunnels;
@@ -138,7 +138,7 @@ impl Setup {
         let episodes = Episodes::new(self.rules.clone(), watches.clone()).expect("memory for the episodes");
         let detector = Detector::new(self.rules.clone(), watches, interfaces, Collect::default());
         let mut counting = Counting::new(Parts {
-            lanes: 1,
+            inputs: 1,
             looks_back: self.longest_window().max(conntrack::LOOKS_BACK),
             tunnels: Tunnels::Skip,
             expression: None,
@@ -286,7 +286,7 @@ impl Run {
     }
 
     pub(crate) fn finish(mut self) -> Found {
-        self.counting.beat(Vec::new());
+        self.counting.heartbeat(Vec::new());
         self.counting.finish();
         found(self.detector)
     }
@@ -356,7 +356,7 @@ impl Sink for Collect {
         self.alerts.push(alert.clone());
     }
 
-    fn beat(&mut self, beat: &Beat) {
-        self.watches.clone_from(&beat.watches);
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.watches.clone_from(&heartbeat.watches);
     }
 }

@@ -134,8 +134,8 @@ impl Keeper {
         checked.into_iter().map(reply).collect()
     }
 
-    /// Blocks targets in one transaction. If nft refuses it because of some of them, the halves are tried, so that these
-    /// do not keep the others free; at most so many times.
+    /// Blocks targets in one transaction. If nft refuses it because of some of them, the halves are tried, so that
+    /// these do not keep the others free; at most so many times.
     fn block(&mut self, wanted: &[(Target, Duration)], tries: &mut usize) -> Vec<Result<(), NftError>> {
         let most = self.most;
         *tries = tries.saturating_sub(1);
@@ -160,8 +160,8 @@ impl Keeper {
         })
     }
 
-    /// Makes a transaction of ours. If the kernel's table is not what it was known to be, or elements have expired since,
-    /// it is looked at, made again if need be, and the transaction is tried once more.
+    /// Makes a transaction of ours. If the kernel's table is not what it was known to be, or elements have expired
+    /// since, it is looked at, made again if need be, and the transaction is tried once more.
     fn change<T>(&mut self, make: impl Fn(&Table) -> (Transaction, T)) -> Result<T, NftError> {
         let nft = Nft::for_caller()?;
         self.refresh(&nft, Relist::IfBlocked)?;

@@ -39,7 +39,7 @@ impl Receiver for Told {
         self.0.push(What::TimedBy(lane));
     }
 
-    fn end_lanes(&mut self) {
+    fn end_inputs(&mut self) {
         self.0.push(What::LanesEnd);
     }
 

@@ -36,10 +36,10 @@ fn count_attempts(service: &Service, hosts: RangeInclusive<u8>) {
         }
     }
     service.state.share(Arc::new([shared]));
-    service
-        .state
-        .feed()
-        .beat(&Beat { now: Some((Timestamp::new(1_700_000_000, 0), ticks)), ..Beat::default() });
+    service.state.feed().heartbeat(&Heartbeat {
+        now: Some((Timestamp::new(1_700_000_000, 0), ticks)),
+        ..Heartbeat::default()
+    });
 }
 
 #[test]

@@ -93,8 +93,8 @@ impl Facts {
         self.has(SERVER_ACK) && self.server_ack.wrapping_sub(seq) < MOST_AHEAD
     }
 
-    /// The client acknowledges what the server sent, if the segment `counts`: proof that it got that, if the numbers fit
-    /// and `may_prove`.
+    /// The client acknowledges what the server sent, if the segment `counts`: proof that it got that, if the numbers
+    /// fit and `may_prove`.
     fn acknowledge(&mut self, ack: u32, counts: bool, may_prove: bool) -> bool {
         if !self.has(ANSWERED) {
             self.seen |= CLIENT_WENT_ON;

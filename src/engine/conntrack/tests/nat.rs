@@ -18,11 +18,11 @@ fn translated(changes: Changes, first: (u32, Direction), then: (u32, Direction),
         place: Place { ifindex, direction, ..Place::default() },
         ..syn()
     };
-    let outer = Endpoints { client: 7 << 40, server: 8 << 40, source: 0 };
+    let outer = EndpointHashes { client: 7 << 40, server: 8 << 40, source: 0 };
     let inner = match changes {
-        Changes::Destination => Endpoints { server: 9 << 40, ..outer },
-        Changes::Source => Endpoints { client: 9 << 40, ..outer },
-        Changes::Both => Endpoints { client: 9 << 40, server: 10 << 40, ..outer },
+        Changes::Destination => EndpointHashes { server: 9 << 40, ..outer },
+        Changes::Source => EndpointHashes { client: 9 << 40, ..outer },
+        Changes::Both => EndpointHashes { client: 9 << 40, server: 10 << 40, ..outer },
     };
     let one = connections.syn(1 << 60, outer, Ticks(START), &at(first, 1)).syn;
     (one, connections.syn(2 << 60, inner, Ticks(START + 1), &at(then, isn)).syn)
@@ -59,8 +59,8 @@ fn behind_a_translation_neither_answers_nor_repeats_are_attempts() {
     let mut connections = new(1 << 20);
     let at = |ifindex, direction| Place { ifindex, direction, ..Place::default() };
     let (outer, inner) = (
-        Endpoints { client: 7 << 40, server: 8 << 40, source: 0 },
-        Endpoints { client: 7 << 40, server: 9 << 40, source: 0 },
+        EndpointHashes { client: 7 << 40, server: 8 << 40, source: 0 },
+        EndpointHashes { client: 7 << 40, server: 9 << 40, source: 0 },
     );
     let inside = Segment { place: at(3, Direction::Out), ..syn() };
     connections.syn(1 << 60, outer, Ticks(START), &Segment { place: at(2, Direction::In), ..syn() });

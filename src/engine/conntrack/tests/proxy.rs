@@ -5,8 +5,8 @@ use super::*;
 const CLIENT: u64 = 7 << 40;
 const LEG: u64 = 1 << 60;
 
-fn ends(source: u64) -> Endpoints {
-    Endpoints { client: 3 << 40, server: 4 << 40, source }
+fn ends(source: u64) -> EndpointHashes {
+    EndpointHashes { client: 3 << 40, server: 4 << 40, source }
 }
 
 fn at(direction: Direction, segment: Segment) -> Segment {

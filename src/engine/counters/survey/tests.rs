@@ -7,7 +7,7 @@ use crate::engine::clock::Ticks;
 use crate::engine::counters::{Look, Make, Table, Ties};
 use crate::engine::watch::Limit;
 
-const NAMED: Make = Make { marks: false, door: false, whole: false, named: true };
+const NAMED: Make = Make { marks: false, doorkeeper: false, whole: false, named: true };
 /// Longer after the table's beginning than any window.
 const NOW: Ticks = Ticks(10_000_000);
 

@@ -15,7 +15,7 @@ pub(super) type End = (IpAddr, u16);
 
 /// The client and the server of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Parties {
+pub(super) struct Endpoints {
     pub(super) client: End,
     pub(super) server: End,
     /// The hash of the client's address.
@@ -30,7 +30,7 @@ pub(super) struct Parties {
     pub(super) is_own: bool,
 }
 
-impl Parties {
+impl Endpoints {
     /// The hash of the client's address and port.
     #[inline]
     pub(super) fn client_end(&self) -> u64 {
@@ -97,14 +97,14 @@ impl Hasher {
         self.key.group(group)
     }
 
-    /// The parties to an attempt.
+    /// The endpoints to an attempt.
     #[inline]
-    pub(super) fn parties(&mut self, client: End, server: End, is_own: bool) -> Parties {
+    pub(super) fn endpoints(&mut self, client: End, server: End, is_own: bool) -> Endpoints {
         let network_hash = self.key.network(client.0);
         let client_hash = hash::in_network(network_hash, client.0);
         let server_hash = self.server(server.0);
         let end_hash = hash::end(server_hash, server.1);
-        Parties { client, server, client_hash, network_hash, server_hash, end_hash, is_own }
+        Endpoints { client, server, client_hash, network_hash, server_hash, end_hash, is_own }
     }
 
     #[inline]
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn connection(hasher: &mut Hasher, client: End, server: End) -> u64 {
-        hasher.parties(client, server, false).connection()
+        hasher.endpoints(client, server, false).connection()
     }
 
     #[test]
@@ -151,12 +151,12 @@ mod tests {
     fn the_hash_of_a_group_is_that_of_its_first_address_whatever_its_size() {
         let mut hasher = Hasher::new(Key::fixed());
         for client in ["198.51.100.77", "2001:db8:1:2:3:4:5:6"].map(|client| client.parse().unwrap()) {
-            let parties = hasher.parties((client, 1), ("192.0.2.2".parse().unwrap(), 25), false);
+            let endpoints = hasher.endpoints((client, 1), ("192.0.2.2".parse().unwrap(), 25), false);
             for (prefix4, prefix6) in [(32, 128), (25, 64), (24, 48), (23, 64), (25, 47), (16, 32), (0, 0)] {
                 let grouping = Grouping::new(prefix4, prefix6);
                 let expected = Key::fixed().address(grouping.group(client).addr());
                 assert_eq!(
-                    hasher.group(&grouping, &client, parties.network_hash),
+                    hasher.group(&grouping, &client, endpoints.network_hash),
                     expected,
                     "{client}: {grouping:?}"
                 );

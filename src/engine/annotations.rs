@@ -86,14 +86,14 @@ impl ReportedIn {
     }
 }
 
-/// Where an attempt was recorded in the tables of the first tallies: see [`counters::Place::number`].
+/// Where an attempt was recorded in the tables of the first groups: see [`counters::Place::number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Memo([u32; Memo::ROOM]);
+pub(super) struct Annotation([u32; Annotation::ROOM]);
 
-const _: () = assert!(size_of::<Memo>() == NOTED, "it takes what is set aside for it");
+const _: () = assert!(size_of::<Annotation>() == NOTED, "it takes what is set aside for it");
 
-impl Memo {
-    /// How many tallies: those that a watch has by default.
+impl Annotation {
+    /// How many groups: those that a watch has by default.
     pub(super) const ROOM: usize = 3;
 
     #[inline]
@@ -103,14 +103,14 @@ impl Memo {
         }
     }
 
-    /// Where a tally recorded the attempt, if that was noted.
+    /// Where a group recorded the attempt, if that was noted.
     #[inline]
     pub(super) fn place(self, row: usize) -> counters::Place {
         self.0.get(row).map_or(counters::Place::UNKNOWN, |number| counters::Place::of_number(*number))
     }
 }
 
-impl Default for Memo {
+impl Default for Annotation {
     fn default() -> Self {
         Self([counters::Place::UNKNOWN.number(); Self::ROOM])
     }
@@ -118,13 +118,13 @@ impl Default for Memo {
 
 /// Where the attempts of SYNs that are waited for were recorded, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Memos {
-    queue: VecDeque<Memo>,
+pub(super) struct Annotations {
+    queue: VecDeque<Annotation>,
     /// The number of the first one.
     first: u32,
 }
 
-impl Memos {
+impl Annotations {
     /// For so many SYNs that are waited for.
     pub(super) fn new(room: usize) -> Self {
         Self { queue: VecDeque::with_capacity(room), first: 0 }
@@ -132,13 +132,13 @@ impl Memos {
 
     /// Records the next SYN that is waited for. A retransmission says nothing of where its attempt was recorded.
     #[inline]
-    pub(super) fn push(&mut self, memo: Memo) {
-        self.queue.push_back(memo);
+    pub(super) fn push(&mut self, annotation: Annotation) {
+        self.queue.push_back(annotation);
     }
 
     /// What was noted of this one.
     #[inline]
-    pub(super) fn get(&self, number: u32) -> Memo {
+    pub(super) fn get(&self, number: u32) -> Annotation {
         let index = number.wrapping_sub(self.first) as usize;
         self.queue.get(index).copied().unwrap_or_default()
     }
@@ -152,7 +152,7 @@ impl Memos {
 
     /// Forgets what was noted: the tables are others.
     pub(super) fn forget(&mut self) {
-        self.queue.iter_mut().for_each(|memo| *memo = Memo::default());
+        self.queue.iter_mut().for_each(|annotation| *annotation = Annotation::default());
     }
 }
 
@@ -160,40 +160,44 @@ impl Memos {
 mod tests {
     use super::*;
 
-    fn memo(number: u32) -> Memo {
-        let mut memo = Memo::default();
-        memo.set(0, counters::Place::of_number(number));
-        memo.set(Memo::ROOM, counters::Place::of_number(99));
-        memo
+    fn annotation(number: u32) -> Annotation {
+        let mut annotation = Annotation::default();
+        annotation.set(0, counters::Place::of_number(number));
+        annotation.set(Annotation::ROOM, counters::Place::of_number(99));
+        annotation
     }
 
     #[test]
     fn what_was_noted_is_found_by_its_number_until_it_is_dropped() {
-        let mut memos = Memos::new(10);
-        memos.first = u32::MAX - 2;
+        let mut annotations = Annotations::new(10);
+        annotations.first = u32::MAX - 2;
         for number in 0..10 {
-            memos.push(memo(number));
+            annotations.push(annotation(number));
         }
         let number = |n: u32| (u32::MAX - 2).wrapping_add(n);
-        assert_eq!([0, 4, 9].map(|n| memos.get(number(n))), [0, 4, 9].map(memo));
-        assert_eq!(memos.get(number(10)), Memo::default(), "of what is not there nothing is known");
-        memos.drop_before(number(4));
-        assert_eq!([4, 9].map(|n| memos.get(number(n))), [4, 9].map(memo));
-        assert_eq!(memos.get(number(3)), Memo::default());
-        memos.forget();
-        assert_eq!(memos.get(number(4)), Memo::default());
-        memos.push(memo(10));
-        assert_eq!(memos.get(number(10)), memo(10));
-        memos.drop_before(number(11));
-        memos.push(memo(11));
-        assert_eq!(memos.get(number(11)), memo(11), "numbers go on");
+        assert_eq!([0, 4, 9].map(|n| annotations.get(number(n))), [0, 4, 9].map(annotation));
+        assert_eq!(
+            annotations.get(number(10)),
+            Annotation::default(),
+            "of what is not there nothing is known"
+        );
+        annotations.drop_before(number(4));
+        assert_eq!([4, 9].map(|n| annotations.get(number(n))), [4, 9].map(annotation));
+        assert_eq!(annotations.get(number(3)), Annotation::default());
+        annotations.forget();
+        assert_eq!(annotations.get(number(4)), Annotation::default());
+        annotations.push(annotation(10));
+        assert_eq!(annotations.get(number(10)), annotation(10));
+        annotations.drop_before(number(11));
+        annotations.push(annotation(11));
+        assert_eq!(annotations.get(number(11)), annotation(11), "numbers go on");
     }
 
     #[test]
     fn a_place_is_told_for_the_first_tallies_and_not_known_for_others() {
-        let memo = memo(7);
-        assert_eq!(memo.place(0).number(), 7);
-        assert_eq!([1, Memo::ROOM].map(|row| memo.place(row)), [counters::Place::UNKNOWN; 2]);
+        let annotation = annotation(7);
+        assert_eq!(annotation.place(0).number(), 7);
+        assert_eq!([1, Annotation::ROOM].map(|row| annotation.place(row)), [counters::Place::UNKNOWN; 2]);
     }
 
     #[test]

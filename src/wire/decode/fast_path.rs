@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use etherparse::ip_number;
 
 use crate::wire::packet::{LinkType, Packet};
-use crate::wire::segment::{Gist, Place, Segment};
+use crate::wire::segment::{Place, Segment, TcpSummary};
 
 use super::ip::Header;
 use super::rest::be16;
@@ -23,7 +23,7 @@ const IPV6: usize = 40;
 
 /// A TCP segment in the plainest of packets, captured as far as it is needed.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain<'a> {
+pub struct FastPath<'a> {
     link: Link<'a>,
     ip: Ip<'a>,
     tcp: &'a [u8; tcp::NEEDED],
@@ -46,7 +46,7 @@ enum Ip<'a> {
     Six(&'a [u8; IPV6]),
 }
 
-impl<'a> Plain<'a> {
+impl<'a> FastPath<'a> {
     /// The segment, where the packet surely is that plain.
     #[must_use]
     #[inline]
@@ -91,8 +91,8 @@ impl<'a> Plain<'a> {
     /// What tells whether the segment matters.
     #[must_use]
     #[inline]
-    pub(crate) fn gist(&self) -> Gist {
-        tcp::gist(self.tcp, Some(self.length))
+    pub(crate) fn summary(&self) -> TcpSummary {
+        tcp::summary(self.tcp, Some(self.length))
     }
 
     /// All of the segment, of the packet that it is in.
@@ -198,7 +198,7 @@ mod tests {
         {
             let mut bytes = cooked(&v4());
             bytes[22..24].copy_from_slice(&number.to_be_bytes());
-            assert_eq!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL2)).is_none(), is_left, "{number:#x}");
+            assert_eq!(FastPath::of(&packet(&bytes, LinkType::LINUX_SLL2)).is_none(), is_left, "{number:#x}");
         }
     }
 
@@ -215,7 +215,7 @@ mod tests {
     fn a_plain_segment_is_read_and_one_that_is_not_is_left() {
         let is_read = |mut bytes: Vec<u8>, at: usize, value: u8| {
             bytes[at] = value;
-            Plain::of(&packet(&bytes, LinkType::ETHERNET)).is_some()
+            FastPath::of(&packet(&bytes, LinkType::ETHERNET)).is_some()
         };
         // "Don't fragment" or not, reserved bit set, shorter by the IP header, with options of TCP.
         for (at, value) in [(20, 0), (20, 0x80), (17, 34), (46, 0x70)] {
@@ -230,12 +230,12 @@ mod tests {
             assert!(!is_read(v6(), at, value), "{value:#x} at {at} of IPv6");
         }
         for (bytes, needed) in [(v4(), 14 + 20 + 14), (v6(), 14 + 40 + 14)] {
-            assert!(Plain::of(&packet(&bytes[..needed], LinkType::ETHERNET)).is_some());
-            assert!(Plain::of(&packet(&bytes[..needed - 1], LinkType::ETHERNET)).is_none());
-            assert!(Plain::of(&packet(&bytes, LinkType::LINUX_SLL)).is_none());
+            assert!(FastPath::of(&packet(&bytes[..needed], LinkType::ETHERNET)).is_some());
+            assert!(FastPath::of(&packet(&bytes[..needed - 1], LinkType::ETHERNET)).is_none());
+            assert!(FastPath::of(&packet(&bytes, LinkType::LINUX_SLL)).is_none());
             let cooked = cooked(&bytes);
-            assert!(Plain::of(&packet(&cooked[..needed + 6], LinkType::LINUX_SLL2)).is_some());
-            assert!(Plain::of(&packet(&cooked[..needed + 5], LinkType::LINUX_SLL2)).is_none());
+            assert!(FastPath::of(&packet(&cooked[..needed + 6], LinkType::LINUX_SLL2)).is_some());
+            assert!(FastPath::of(&packet(&cooked[..needed + 5], LinkType::LINUX_SLL2)).is_none());
         }
     }
 
@@ -243,10 +243,11 @@ mod tests {
     fn the_gist_is_what_the_segment_says() {
         for bytes in [v4(), v6()] {
             let packet = packet(&bytes, LinkType::ETHERNET);
-            let plain = Plain::of(&packet).unwrap();
-            let expected = Gist { src_port: 0x8000, dst_port: 25, flags: Flags(0x18), payload: Some(10) };
-            assert_eq!(plain.gist(), expected);
-            assert_eq!(plain.segment(&packet).gist(), expected);
+            let plain = FastPath::of(&packet).unwrap();
+            let expected =
+                TcpSummary { src_port: 0x8000, dst_port: 25, flags: Flags(0x18), payload: Some(10) };
+            assert_eq!(plain.summary(), expected);
+            assert_eq!(plain.segment(&packet).summary(), expected);
         }
     }
 
@@ -269,10 +270,10 @@ mod tests {
                 bytes.get_mut(at).into_iter().for_each(|byte| *byte = value);
             }
             let packet = packet(&bytes[..length.min(bytes.len())], link);
-            if let Some(plain) = Plain::of(&packet) {
+            if let Some(plain) = FastPath::of(&packet) {
                 let segment = plain.segment(&packet);
                 prop_assert_eq!(Ok(segment), walk(&packet, Tunnels::ENTER, &mut Notes::default()));
-                prop_assert_eq!(plain.gist(), segment.gist());
+                prop_assert_eq!(plain.summary(), segment.summary());
             }
         }
     }

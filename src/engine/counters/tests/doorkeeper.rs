@@ -1,11 +1,11 @@
-//! Of a table where sources wait at the door for their second attempt.
+//! Of a table where sources wait in the doorkeeper for their second attempt.
 
 use super::*;
 
-fn behind_a_door(limits: &[Limit], sources: usize) -> Table {
+fn with_doorkeeper(limits: &[Limit], sources: usize) -> Table {
     let most = limits.iter().map(|limit| limit.attempts).max().unwrap();
     Table::made(
-        Make { door: true, marks: false, ..MARKED },
+        Make { doorkeeper: true, marks: false, ..MARKED },
         limits,
         Table::memory_for(sources, most) * 17 / 16,
     )
@@ -16,13 +16,13 @@ fn behind_a_door(limits: &[Limit], sources: usize) -> Table {
 fn a_table_with_a_door_takes_no_more_memory_than_it_is_given_and_nearly_all_of_that() {
     for (memory, attempts) in [(1 << 20, 60), (8 << 20, 4096), (3_000_000, 3), (1_000_001, 2)] {
         for marks in [false, true] {
-            let make = Make { marks, door: true, whole: false, named: false };
+            let make = Make { marks, doorkeeper: true, whole: false, named: false };
             let table = Table::made(make, &[limit(attempts, 10)], memory).unwrap();
             let marks = if marks { table.rings.len() * size_of::<Mark>() } else { 0 };
             let sets = table.sets.len() * (size_of::<Set>() + fingerprints::EACH);
             let slots = sets + size_of_val(&*table.rings) + marks;
-            let all = slots + table.door.as_ref().unwrap().bytes();
-            // What aligns the door is more.
+            let all = slots + table.doorkeeper.as_ref().unwrap().bytes();
+            // What aligns the doorkeeper is more.
             assert!(all <= memory + 64, "{attempts}: {all} of {memory}");
             let (set, places) = table.set();
             assert!(all + set + memory / 1000 >= memory, "{attempts}: {all} of {memory}");
@@ -34,7 +34,7 @@ fn a_table_with_a_door_takes_no_more_memory_than_it_is_given_and_nearly_all_of_t
 
 #[test]
 fn what_is_brought_in_tells_whether_a_source_has_a_slot_and_whether_that_is_flagged() {
-    let table = behind_a_door(&[limit(3, 10)], 64);
+    let table = with_doorkeeper(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
     let mut record = || {
         let attempt = Attempt { time: Ticks(10_000), port: 25, ..Attempt::default() };
@@ -42,7 +42,7 @@ fn what_is_brought_in_tells_whether_a_source_has_a_slot_and_whether_that_is_flag
     };
     assert_eq!(hint(&table, tag(1)), Hint::ABSENT);
     record();
-    assert_eq!(hint(&table, tag(1)), Hint::ABSENT, "at the door");
+    assert_eq!(hint(&table, tag(1)), Hint::ABSENT, "in the doorkeeper");
     let slot = record().recorded().unwrap().slot;
     assert_eq!(hint(&table, tag(1)), Hint::found(slot.way(), false));
     table.flag(slot, true);
@@ -52,7 +52,7 @@ fn what_is_brought_in_tells_whether_a_source_has_a_slot_and_whether_that_is_flag
 
 #[test]
 fn a_source_that_got_its_slot_after_it_was_looked_for_is_found_there() {
-    let table = behind_a_door(&[limit(3, 10)], 64);
+    let table = with_doorkeeper(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
     let hint = hint(&table, tag(1));
     let counts = [0, 1, 2, 3].map(|n| {
@@ -64,7 +64,7 @@ fn a_source_that_got_its_slot_after_it_was_looked_for_is_found_there() {
 
 #[test]
 fn what_waits_at_the_door_is_found_by_its_place() {
-    let table = behind_a_door(&[limit(3, 10)], 64);
+    let table = with_doorkeeper(&[limit(3, 10)], 64);
     let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
     let taken = table.record_attempt(tag(7), Hint::default(), &attempt, &mut Ties::new(1));
     let settled = Attempt { code: Code::from_bits(5), ..attempt };
@@ -75,7 +75,7 @@ fn what_waits_at_the_door_is_found_by_its_place() {
 
 #[test]
 fn a_flood_of_sources_that_come_once_takes_no_slot() {
-    let table = behind_a_door(&[limit(3, 10)], 64);
+    let table = with_doorkeeper(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
     let mut come = |n: u64, tick: u64| {
         let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
@@ -90,7 +90,7 @@ fn a_flood_of_sources_that_come_once_takes_no_slot() {
     }
     let evicted =
         (100..10_000).filter(|n| matches!(come(*n, 20_001), Taken::Waits { evicted: true, .. })).count();
-    assert!(evicted > 9_000, "the door is small: {evicted}");
+    assert!(evicted > 9_000, "the doorkeeper is small: {evicted}");
     for n in 0..8 {
         let third = *come(n, 20_002).recorded().unwrap();
         assert_eq!((third.claimed, table.met(&third)), (None, Some(0)), "source {n}");
@@ -100,7 +100,7 @@ fn a_flood_of_sources_that_come_once_takes_no_slot() {
 #[test]
 fn a_source_gets_a_slot_when_it_comes_again_within_the_longest_window() {
     for (later, is_let_in) in [(99_999, true), (100_000, true), (100_001, false)] {
-        let table = behind_a_door(&[limit(3, 10), limit(2, 1)], 64);
+        let table = with_doorkeeper(&[limit(3, 10), limit(2, 1)], 64);
         let mut ties = Ties::new(1);
         for (tick, expected) in [(20_000, false), (20_000 + later, is_let_in)] {
             let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
@@ -113,7 +113,7 @@ fn a_source_gets_a_slot_when_it_comes_again_within_the_longest_window() {
 
 #[test]
 fn a_source_that_waits_is_let_in_with_what_is_known_of_its_attempt() {
-    let table = behind_a_door(&[limit(3, 10)], 64);
+    let table = with_doorkeeper(&[limit(3, 10)], 64);
     let mut ties = Ties::new(1);
     let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
     let _ = table.record_attempt(tag(7), Hint::default(), &attempt, &mut ties);
@@ -135,7 +135,7 @@ fn a_source_that_waits_is_let_in_with_what_is_known_of_its_attempt() {
 
 #[test]
 fn there_is_no_door_where_the_first_attempt_meets_a_limit() {
-    let table = behind_a_door(&[limit(3, 10), limit(1, 1)], 64);
+    let table = with_doorkeeper(&[limit(3, 10), limit(1, 1)], 64);
     let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
     let taken = table.record_attempt(tag(7), Hint::default(), &attempt, &mut Ties::new(1));
     assert_eq!(table.met(taken.recorded().unwrap()), Some(1));

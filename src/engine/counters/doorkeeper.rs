@@ -1,4 +1,4 @@
-//! Who comes for the first time waits at the door: a source gets a slot with its second attempt.
+//! Who comes for the first time waits in the doorkeeper: a source gets a slot with its second attempt.
 //!
 //! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
 //! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
@@ -27,7 +27,7 @@ const WAYS: usize = 4;
 
 /// First attempts. One thread alone writes and reads: all is `Relaxed`.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Doorkeeper {
     /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed
     /// by writing to it, and so be resident from the start.
     cells: Box<[AtomicU64]>,
@@ -52,7 +52,7 @@ const LINE: usize = CELLS * size_of::<u64>();
 
 /// What is done with an attempt of a source that has no slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admitted {
+pub(super) enum Admission {
     /// It waits here.
     Waits {
         /// Where: the number of the place.
@@ -64,10 +64,10 @@ pub(super) enum Admitted {
     Enters(Attempt),
 }
 
-impl Door {
+impl Doorkeeper {
     /// Takes at most `memory` bytes, and has one set at least.
     pub(super) fn new(memory: usize, marks: bool, patience: u64) -> Result<Self, OutOfMemory> {
-        let mark = if marks { size_of::<crate::base::estimate::Mark>() } else { 0 };
+        let mark = if marks { size_of::<crate::base::hyperloglog::Mark>() } else { 0 };
         let sets = (memory / (LINE + WAYS * mark)).max(1);
         // One more, so that as many whole lines are among them wherever they begin.
         let cells: Box<[AtomicU64]> = zeroed((sets + 1) * CELLS)?;
@@ -79,7 +79,7 @@ impl Door {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let marks = if self.marks.are_kept() {
-            self.sets * WAYS * size_of::<crate::base::estimate::Mark>()
+            self.sets * WAYS * size_of::<crate::base::hyperloglog::Mark>()
         } else {
             0
         };
@@ -100,13 +100,13 @@ impl Door {
 
     /// Keeps the first attempt of a source, or lets the source in at its second one.
     #[inline]
-    pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admitted {
+    pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admission {
         let at = self.set_of(tag);
         let set = self.set(at);
         let way = match set.find(tag) {
             Some(way) => {
                 if self.is_waited_for(set.entry(way), attempt.time) {
-                    return Admitted::Enters(self.take(at, way));
+                    return Admission::Enters(self.take(at, way));
                 }
                 way
             }
@@ -114,7 +114,7 @@ impl Door {
         };
         let evicted = self.is_waited_for(set.entry(way), attempt.time) && set.tag(way) != tag;
         self.put(at, way, tag, attempt);
-        Admitted::Waits { place: at * WAYS + way, evicted }
+        Admission::Waits { place: at * WAYS + way, evicted }
     }
 
     /// Notes what became of the first attempt of a source, if it is kept as `before`, and says whether it is.
