@@ -12,7 +12,12 @@ const SCHEMES: [(&str, u8); 2] = [("dark", 0), ("light", 1)];
 
 #[test]
 fn axe_finds_no_violation() {
-    let axe = std::env::var_os("SYNWATCH_AXE").map(PathBuf::from).filter(|axe| axe.is_file());
+    let axe = std::env::var_os("SYNWATCH_AXE").map(PathBuf::from);
+    if axe.as_ref().is_some_and(|axe| axe.as_os_str() == "none") {
+        // `.ci/run` could not get it, and said so.
+        return;
+    }
+    let axe = axe.filter(|axe| axe.is_file());
     let Some(browser) = Chromium::new() else { return };
     if !needs("axe-core (SYNWATCH_AXE=axe.min.js)", axe.is_some()) {
         return;
