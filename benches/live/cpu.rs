@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cable::{Cable, Tool};
@@ -57,11 +58,19 @@ pub(crate) fn table(cable: &Cable, seconds: u64) -> String {
 }
 
 /// What all threads of a process have taken so far, in user and kernel mode.
-fn cpu_time(id: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{id}/task")).unwrap();
-    let nanos = threads.map(|thread| {
-        let file = thread.unwrap().path().join("schedstat");
-        let stat = fs::read_to_string(file).unwrap();
+pub(crate) fn cpu_time(id: u32) -> Duration {
+    cpu_time_where(id, |_| true)
+}
+
+/// The same of its threads of this name.
+pub(crate) fn cpu_time_of(id: u32, name: &str) -> Duration {
+    cpu_time_where(id, |thread| fs::read_to_string(thread.join("comm")).unwrap().trim_end() == name)
+}
+
+fn cpu_time_where(id: u32, is_meant: impl Fn(&Path) -> bool) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).unwrap().map(|thread| thread.unwrap().path());
+    let nanos = threads.filter(|thread| is_meant(thread)).map(|thread| {
+        let stat = fs::read_to_string(thread.join("schedstat")).unwrap();
         stat.split(' ').next().unwrap().parse::<u64>().unwrap()
     });
     Duration::from_nanos(nanos.sum())

@@ -13,12 +13,14 @@
 )]
 
 mod cable;
+mod clients;
 mod cpu;
 mod flood;
 mod latency;
 mod load;
 mod loss;
 mod sender;
+mod viewers;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -38,9 +40,12 @@ struct Arguments {
     /// How long each step of loss and CPU time lasts, in seconds
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// How many attempts each latency is measured with
+    /// How many attackers each latency is measured with
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=4000))]
     samples: u32,
+    /// How many pairs of runs, without clients and with them, at each rate
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
     /// What cargo says to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -56,6 +61,8 @@ enum What {
     Latency,
     /// What a flood of forged sources does to the rest
     Flood,
+    /// What eight clients at the control socket, one of which never reads, do to a run under flood
+    Clients,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +86,9 @@ fn main() -> ExitCode {
     }
     if wanted(What::Flood) {
         print(&flood::table(&cable));
+    }
+    if wanted(What::Clients) {
+        print(&clients::table(&cable, arguments.pairs, arguments.samples));
     }
     ExitCode::SUCCESS
 }
