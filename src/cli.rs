@@ -25,6 +25,7 @@ pub(crate) use located::{FilePlace, Located};
 pub use options::Cli;
 pub(crate) use report::{Format, Report};
 pub(crate) use top::TopCommand;
+pub(crate) use usage::command_like;
 pub(crate) use watch_options::WatchOptions;
 
 impl Cli {

@@ -66,6 +66,7 @@ impl From<&UsageError> for ExitCode {
             UsageError::User { cause, .. } => cause.into(),
             UsageError::Database { .. } => Self::Failure,
             UsageError::NoInput
+            | UsageError::NoSuchCommand(..)
             | UsageError::NoInputInFile(_)
             | UsageError::TwoInputs(..)
             | UsageError::SuggestLive
@@ -198,6 +199,7 @@ mod tests {
         let mut all = vec![
             (UsageError::NoInput, ExitCode::Usage),
             (UsageError::NoInputInFile(path()), ExitCode::Usage),
+            (UsageError::NoSuchCommand("blok".to_owned(), "block".to_owned()), ExitCode::Usage),
             (UsageError::TwoInputs("-i", "-r"), ExitCode::Usage),
             (UsageError::SuggestLive, ExitCode::Usage),
             (UsageError::Both("quiet", "verbose"), ExitCode::Usage),

@@ -6,11 +6,10 @@
 
 use std::borrow::Cow;
 
-use clap::CommandFactory as _;
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory as _, Error};
 
-use super::{Cli, why_removed};
+use super::{Cli, commands, why_removed};
 
 /// Minimum similarity of two names for a suggestion, from 0 to 1: typing errors and plurals.
 const ALIKE: f64 = 0.6;
@@ -29,9 +28,11 @@ fn known(error: &Error) -> Option<String> {
     let argument = text(ContextKind::InvalidArg)?;
     let option = name(&argument);
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let command = command_of(error);
+    let help = help_of(command.as_ref());
     Some(match error.kind() {
-        ErrorKind::UnknownArgument if argument.starts_with('-') => unknown(option),
-        ErrorKind::UnknownArgument => format!("{argument:?} is one word too many (synwatch --help)"),
+        ErrorKind::UnknownArgument if argument.starts_with('-') => unknown(option, command, &help),
+        ErrorKind::UnknownArgument => format!("{argument:?} is one word too many ({help})"),
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             Some(prior) if prior != argument => {
                 format!("{option} and {} exclude each other (leave one out)", name(&prior))
@@ -48,7 +49,7 @@ fn known(error: &Error) -> Option<String> {
             format!("{value:?}: {cause}")
         }
         ErrorKind::MissingRequiredArgument => {
-            format!("{} is missing (synwatch --help)", argument.trim().trim_matches(['<', '>', '[', ']']))
+            format!("{} is missing ({help})", argument.trim().replace(['<', '>', '[', ']'], ""))
         }
         _ => return None,
     })
@@ -59,20 +60,49 @@ fn name(argument: &str) -> &str {
     argument.split(' ').next().unwrap_or_default().trim_end_matches('.')
 }
 
-fn unknown(option: &str) -> String {
+/// The command whose arguments are wrong, as clap's line on usage names it; `None` where it is the program itself.
+fn command_of(error: &Error) -> Option<Command> {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let usage = usage.to_string();
+    let word = usage.split_whitespace().skip_while(|word| *word != "synwatch").nth(1)?;
+    commands().into_iter().find(|command| command.get_name() == word)
+}
+
+/// What to ask for its options.
+fn help_of(command: Option<&Command>) -> String {
+    match command {
+        Some(command) => format!("synwatch {} --help", command.get_name()),
+        None => "synwatch --help".to_owned(),
+    }
+}
+
+/// The command whose name is most like this word, where it is nearly that.
+pub(crate) fn command_like(word: &str) -> Option<String> {
+    let all = commands();
+    let names = all.iter().map(Command::get_name);
+    alike(word, names).map(str::to_owned)
+}
+
+/// The one of these names that is most like a word.
+fn alike<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = names.map(|name| (strsim::normalized_damerau_levenshtein(word, name), name));
+    let best = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, name)| name)
+}
+
+fn unknown(option: &str, command: Option<Command>, help: &str) -> String {
     let option = option.split('=').next().unwrap_or_default();
     let long = option.strip_prefix("--").unwrap_or_default();
     if let Some(why) = why_removed(long) {
         return format!("{option}: removed: {why}");
     }
-    let command = Cli::command();
+    let command = command.unwrap_or_else(Cli::command);
     let names = command.get_arguments().filter_map(clap::Arg::get_long);
     // An option that disables something is never suggested for one that enables it.
     let names = names.filter(|name| name.starts_with("no-") == long.starts_with("no-"));
-    let alike = names.map(|name| (strsim::normalized_damerau_levenshtein(long, name), name));
-    match alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((_, name)) => format!("{option}: no such option (did you mean --{name}?)"),
-        None => format!("{option}: no such option (synwatch --help lists them)"),
+    match alike(long, names) {
+        Some(name) => format!("{option}: no such option (did you mean --{name}?)"),
+        None => format!("{option}: no such option ({help} lists them)"),
     }
 }
 
@@ -115,7 +145,8 @@ mod tests {
             ("--no-promisc -i lo", "--no-promisc: no such option (synwatch --help lists them)"),
             ("-x -i lo", "-x: no such option (synwatch --help lists them)"),
             ("-5 -i lo", "-5: no such option (synwatch --help lists them)"),
-            ("unblock --al", "--al: no such option (synwatch --help lists them)"),
+            ("unblock --al", "--al: no such option (did you mean --all?)"),
+            ("unblock --limit 3", "--limit: no such option (synwatch unblock --help lists them)"),
         ] {
             assert_eq!(message(arguments), expected, "{arguments}");
         }
@@ -130,10 +161,12 @@ mod tests {
             ("-n --names -i eth0", "--no-names and --names exclude each other (leave one out)"),
             ("-p 25 -p 110 -i eth0", "--ports is given twice (once is enough)"),
             ("--utc=yes -i eth0", "--utc \"yes\": it takes no value (leave it out)"),
-            ("unblock", "ADDR is missing (synwatch --help)"),
+            ("unblock", "ADDR is missing (synwatch unblock --help)"),
+            ("block", "ADDR is missing (synwatch block --help)"),
+            ("allow 192.0.2.0/24 2h", "\"2h\" is one word too many (synwatch allow --help)"),
             ("unblock here", "\"here\": no address or network (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)"),
             ("unblock --all 192.0.2.1", "--all and [ADDR] exclude each other (leave one out)"),
-            ("blocked 192.0.2.1", "\"192.0.2.1\" is one word too many (synwatch --help)"),
+            ("blocked 192.0.2.1", "\"192.0.2.1\" is one word too many (synwatch blocked --help)"),
         ] {
             assert_eq!(message(arguments), expected, "{arguments}");
         }

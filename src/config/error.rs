@@ -86,6 +86,11 @@ pub(crate) enum UsageError {
         "no packets to look at (-i IF watches an interface, -r FILE reads a capture file, -D lists interfaces)"
     )]
     NoInput,
+    /// The same, and the first word is nearly a command.
+    #[error(
+        "{0:?}: no such command (did you mean synwatch {1}?), and no packets to look at (-i IF, -r FILE)"
+    )]
+    NoSuchCommand(String, String),
     /// The same, and the configuration file has no interfaces either.
     #[error("no packets to look at (interfaces = [\"IF\"] in {0:?}, -i IF, or -r FILE)")]
     NoInputInFile(PathBuf),
@@ -210,6 +215,7 @@ impl UsageError {
                 Place::CommandLine => None,
             },
             Self::NoInput
+            | Self::NoSuchCommand(..)
             | Self::NoInputInFile(_)
             | Self::TwoInputs(..)
             | Self::SuggestLive

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::MIB;
 use super::value::{number, size, time, wrong};
 use crate::base::units::Bytes;
-use crate::cli::{Cli, Located, is_option};
+use crate::cli::{Cli, Located, command_like, is_option};
 use crate::config::{Input, LiveSettings, Refused, ReplayInput, UsageError};
 use crate::wire::decode::{Tunnels, VxlanPorts};
 
@@ -24,7 +24,7 @@ const BUFFER: RangeInclusive<Bytes> = Bytes(64 * KIB)..=Bytes(GIB);
 pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> {
     match (cli.interface.is_empty(), cli.read.is_empty(), cli.list_interfaces) {
         (true, true, false) if cli.test_config => Ok(Input::Nothing),
-        (true, true, false) => Err(cli.config.clone().map_or(UsageError::NoInput, UsageError::NoInputInFile)),
+        (true, true, false) => Err(no_input(cli)),
         (false, false, _) => Err(UsageError::TwoInputs("-i", "-r")),
         (false, true, true) => Err(UsageError::TwoInputs("-D", "-i")),
         (true, false, true) => Err(UsageError::TwoInputs("-D", "-r")),
@@ -32,6 +32,15 @@ pub(super) fn input(cli: &Cli, live: LiveSettings) -> Result<Input, UsageError> 
         (false, true, false) => Ok(Input::Live(live)),
         (true, false, false) => replay(&cli.read).map(Input::Replay),
     }
+}
+
+fn no_input(cli: &Cli) -> UsageError {
+    if let Some(config) = &cli.config {
+        return UsageError::NoInputInFile(config.clone());
+    }
+    let word = cli.expression.first().map(|word| word.value.clone());
+    let command = word.as_deref().and_then(command_like);
+    word.zip(command).map_or(UsageError::NoInput, |(word, command)| UsageError::NoSuchCommand(word, command))
 }
 
 /// The settings of live capture, if there are interfaces.

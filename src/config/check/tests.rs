@@ -129,6 +129,10 @@ fn an_error_has_its_remedy() {
             "",
             "no packets to look at (-i IF watches an interface, -r FILE reads a capture file, -D lists interfaces)",
         ),
+        (
+            "blok 192.0.2.1",
+            r#""blok": no such command (did you mean synwatch block?), and no packets to look at (-i IF, -r FILE)"#,
+        ),
         ("-i eth0 -r a.pcap", "-i and -r exclude each other (run synwatch once for each)"),
         ("-D -i eth0", "-D and -i exclude each other (run synwatch once for each)"),
         ("-D -r a.pcap", "-D and -r exclude each other (run synwatch once for each)"),
