@@ -27,11 +27,13 @@ pub mod capfile;
 
 #[path = "../../src/control"]
 pub mod control {
+    mod change;
     pub mod request;
 }
 
 #[path = "../../src/engine"]
 pub mod engine {
     pub mod outcome;
+    pub mod subject;
     pub mod watch;
 }
