@@ -262,8 +262,9 @@ fn what_is_allowed_is_freed_also_where_the_run_knows_of_no_block() {
     let account = Account::new(&scene.gateway);
     let program = Program::watch(&scene.gateway, &format!("-i outer --block nft {}", account.options()));
     nft(&scene.gateway, "add element inet synwatch blocked4 { 203.0.113.9 timeout 1h }");
+    // The guard, which looks once a second, may free it before the change asks for that: then the answer does not name it.
     let (code, out, err) = ask("allow 203.0.113.0/24", &account.socket());
-    assert_eq!((code, out.lines().last()), (Some(0), Some("unblocked 203.0.113.9")), "{err}");
+    assert!(code == Some(0) && out.starts_with("203.0.113.0/24 is allowed "), "{out}{err}");
     wait_for_blocks(&scene.gateway, &[]);
     let nothing = "synwatch: nothing is blocked\n".to_owned();
     for words in ["blocked", "unblock --all"] {
