@@ -50,7 +50,7 @@ pub(crate) struct Chronicle {
     last: Option<Timestamp>,
 }
 
-/// The time that is told of: from its start until before its end, each where it is bounded.
+/// The period that a page covers: it includes its start and not its end; either may be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Period {
     /// Its start.

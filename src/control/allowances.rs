@@ -1,7 +1,7 @@
 //! What people have allowed at the control socket: a bounded list beside the allow list of the configuration.
 //!
-//! An allowance has an end by the machine's clock, or lasts until the run ends. A reload leaves it: the rotation of log
-//! files is one, too, and nobody means that. Those with an end are kept in a file ([`super::store`]).
+//! An allowance has an end by the machine's clock, or lasts until the run ends. A reload keeps it, since log rotation
+//! causes one. Those with an end are kept in a file ([`super::store`]).
 
 use std::time::Duration;
 

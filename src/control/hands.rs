@@ -1,8 +1,8 @@
 //! Who may change something, and the way of a change to the thread that carries it out.
 //!
-//! Whoever can connect may read. A change needs root or the service's own user, as the kernel told when the connection
-//! was made. The control thread only hands a request on: the blocker or the main thread answers when the change is in
-//! force, and the client waits for that without holding up any other.
+//! Every client that can connect may read. A change needs root or the service's own user, as the kernel told when the
+//! connection was made. The control thread only hands a request on: the blocker or the main thread answers when the
+//! change is in force, and the client waits for that without holding up any other.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;

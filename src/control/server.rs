@@ -132,7 +132,7 @@ impl Server {
         let accepting = Some(self.accepts_from).filter(|from| *from > now);
         let arrivals = if accepting.is_some() { PollFlags::empty() } else { PollFlags::IN };
         let mut events = vec![PollFd::new(&*self.wake, PollFlags::IN)];
-        // Without a socket nobody arrives.
+        // Without a socket no client connects.
         events.push(match &self.socket {
             Some(socket) => PollFd::new(&socket.listener, arrivals),
             None => PollFd::new(&*self.wake, PollFlags::empty()),

@@ -1,4 +1,4 @@
-//! How fast a replay goes on, for who steers it and who keeps to it.
+//! How fast a replay goes on, shared by the viewer that sets it and the capture thread that keeps to it.
 
 use std::str::FromStr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A replay at a pace, for who watches it: its packets come when they came, at a multiple of their speed.
+//! A replay at a pace that a viewer can follow: packets are handed over at a multiple of their original speed.
 //!
 //! Meanwhile it does what a live run does at heartbeats: at the end of each second of the capture, and of the machine
 //! where that is sooner.

@@ -76,8 +76,8 @@ impl Waiting {
 }
 
 impl Taking {
-    /// Waits for reports, and for what people ask, until this time or without an end. Where nobody can ask any more,
-    /// `asked` becomes a channel without an end.
+    /// Waits for reports and for requests by hand, until this time or without an end. Once the last sender of requests
+    /// is gone, `asked` becomes a channel without an end.
     pub(super) fn wait(&self, until: Option<Instant>, asked: &mut Receiver<Asked>) -> Taken {
         let time = until.map_or_else(never, at);
         loop {

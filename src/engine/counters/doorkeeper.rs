@@ -1,4 +1,4 @@
-//! Who comes for the first time waits in the doorkeeper: a source gets a slot with its second attempt.
+//! The doorkeeper holds the first attempt of each source: a source gets a slot with its second attempt.
 //!
 //! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
 //! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
