@@ -1,7 +1,7 @@
-//! What the counter stage remembers of attempts for the time at which something becomes known of them.
+//! What the counter stage remembers of attempts until their outcome is known.
 //!
-//! It stands beside what the connections remember, and is found by what they tell: the place of an attempt, or the
-//! number of a SYN that is waited for.
+//! It stands beside what conntrack remembers: one byte for each of its places, and an annotation for each of its timers,
+//! in their order.
 
 use std::collections::VecDeque;
 
@@ -103,7 +103,7 @@ impl Annotation {
         }
     }
 
-    /// Where a group recorded the attempt, if that was noted.
+    /// Where a group recorded the attempt, where that is known.
     #[inline]
     pub(super) fn place(self, row: usize) -> counters::Place {
         self.0.get(row).map_or(counters::Place::UNKNOWN, |number| counters::Place::of_number(*number))
@@ -116,43 +116,41 @@ impl Default for Annotation {
     }
 }
 
-/// Where the attempts of SYNs that are waited for were recorded, in their order.
+/// The annotations of SYNs whose timers run, in the order of these.
 #[derive(Debug, Default)]
-pub(super) struct Annotations {
-    queue: VecDeque<Annotation>,
-    /// The number of the first one.
-    first: u32,
-}
+pub(super) struct Annotations(VecDeque<Annotation>);
 
 impl Annotations {
-    /// For so many SYNs that are waited for.
+    /// For so many timers.
     pub(super) fn new(room: usize) -> Self {
-        Self { queue: VecDeque::with_capacity(room), first: 0 }
+        Self(VecDeque::with_capacity(room))
     }
 
-    /// Records the next SYN that is waited for. A retransmission says nothing of where its attempt was recorded.
+    /// Adds that of the next timer. A retransmission does not say where its attempt was recorded.
     #[inline]
     pub(super) fn push(&mut self, annotation: Annotation) {
-        self.queue.push_back(annotation);
+        self.0.push_back(annotation);
     }
 
-    /// What was noted of this one.
+    /// Takes that of the timer that expires next.
     #[inline]
-    pub(super) fn get(&self, number: u32) -> Annotation {
-        let index = number.wrapping_sub(self.first) as usize;
-        self.queue.get(index).copied().unwrap_or_default()
+    pub(super) fn pop(&mut self) -> Annotation {
+        self.0.pop_front().unwrap_or_default()
     }
 
-    /// Drops those before this one: they are not waited for any more.
-    pub(super) fn drop_before(&mut self, number: u32) {
-        let count = (number.wrapping_sub(self.first) as usize).min(self.queue.len());
-        self.queue.drain(..count);
-        self.first = number;
+    /// Those of the next timers.
+    pub(super) fn next(&self, count: usize) -> impl Iterator<Item = &Annotation> {
+        self.0.iter().take(count)
     }
 
-    /// Forgets what was noted: the tables are others.
+    /// Drops all: no timer runs any more.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Forgets where attempts were recorded: the tables are others.
     pub(super) fn forget(&mut self) {
-        self.queue.iter_mut().for_each(|annotation| *annotation = Annotation::default());
+        self.0.iter_mut().for_each(|annotation| *annotation = Annotation::default());
     }
 }
 
@@ -168,33 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_is_found_by_its_number_until_it_is_dropped() {
+    fn annotations_are_taken_in_order_and_forget_their_places() {
         let mut annotations = Annotations::new(10);
-        annotations.first = u32::MAX - 2;
-        for number in 0..10 {
-            annotations.push(annotation(number));
-        }
-        let number = |n: u32| (u32::MAX - 2).wrapping_add(n);
-        assert_eq!([0, 4, 9].map(|n| annotations.get(number(n))), [0, 4, 9].map(annotation));
-        assert_eq!(
-            annotations.get(number(10)),
-            Annotation::default(),
-            "of what is not there nothing is known"
-        );
-        annotations.drop_before(number(4));
-        assert_eq!([4, 9].map(|n| annotations.get(number(n))), [4, 9].map(annotation));
-        assert_eq!(annotations.get(number(3)), Annotation::default());
+        (0..4).for_each(|number| annotations.push(annotation(number)));
+        assert_eq!([(); 2].map(|()| annotations.pop()), [0, 1].map(annotation));
+        assert_eq!(annotations.next(9).copied().collect::<Vec<_>>(), [2, 3].map(annotation));
         annotations.forget();
-        assert_eq!(annotations.get(number(4)), Annotation::default());
-        annotations.push(annotation(10));
-        assert_eq!(annotations.get(number(10)), annotation(10));
-        annotations.drop_before(number(11));
-        annotations.push(annotation(11));
-        assert_eq!(annotations.get(number(11)), annotation(11), "numbers go on");
+        annotations.push(annotation(4));
+        assert_eq!([(); 2].map(|()| annotations.pop()), [Annotation::default(); 2]);
+        assert_eq!(annotations.pop(), annotation(4));
+        annotations.push(annotation(5));
+        annotations.clear();
+        assert_eq!(annotations.pop(), Annotation::default());
     }
 
     #[test]
-    fn a_place_is_told_for_the_first_tallies_and_not_known_for_others() {
+    fn the_first_groups_have_a_place_and_others_have_none() {
         let annotation = annotation(7);
         assert_eq!(annotation.place(0).number(), 7);
         assert_eq!([1, Annotation::ROOM].map(|row| annotation.place(row)), [counters::Place::UNKNOWN; 2]);

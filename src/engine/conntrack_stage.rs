@@ -2,31 +2,17 @@
 //!
 //! The middle stage of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does
 //! it), and knows no watch and no table. What it finds in a batch goes on in order; what is nothing new goes no
-//! further. What shows only by time follows after it, and then the second boundary.
+//! further. Timers that expire follow before the second boundary.
 
-use super::batch::{Batch, Now, Pending, SecondBoundary};
+use super::batch::{Batch, Pending, SecondBoundary};
 use super::findings::{Findings, Verdict};
 use super::lookahead;
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{
-    Conntrack, Counts, EndpointHashes, Expired, Followed, Hosts, OutcomeUpdate, Syn, SynVerdict,
+    Conntrack, Counts, EndpointHashes, Expired, Followed, Hosts, Syn, SynVerdict,
 };
 use crate::wire::links::Links;
 use crate::wire::segment::Flags;
-
-/// The most SYNs that expire at a second boundary.
-const EXPIRED_AT_A_TICK: usize = 10_000;
-
-/// A SYN that was waited for in vain.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TimedOut {
-    /// What is known of its attempt now.
-    pub(super) news: OutcomeUpdate,
-    /// When its time was over.
-    pub(super) now: Now,
-    /// How many SYNs were waited for before it, modulo 2^32.
-    pub(super) number: u32,
-}
 
 /// The middle stage of counting.
 #[derive(Debug)]
@@ -34,14 +20,11 @@ pub(super) struct ConntrackStage {
     connections: Conntrack,
     /// What was found of the last batch.
     pub(super) findings: Findings,
-    /// What has expired, some at a time.
-    expired: Vec<TimedOut>,
 }
 
 impl ConntrackStage {
     pub(super) fn new(connections: Conntrack) -> Self {
-        let findings = Findings::new(lookahead::SIZE);
-        Self { connections, findings, expired: Vec::with_capacity(lookahead::SIZE) }
+        Self { connections, findings: Findings::new(lookahead::SIZE) }
     }
 
     /// Tells which interfaces are one, from now on.
@@ -54,7 +37,7 @@ impl ConntrackStage {
         self.connections.counts()
     }
 
-    /// SYNs that conntrack does not wait for.
+    /// SYNs without a timer.
     pub(super) fn untimed(&self) -> u64 {
         self.connections.untimed()
     }
@@ -88,14 +71,14 @@ impl ConntrackStage {
         if segment.flags.is_attempt() {
             let source = if endpoints.is_own { 0 } else { client };
             let ends = EndpointHashes { client: endpoints.client_end(), server: endpoints.end_hash, source };
-            let SynVerdict { syn, place, moved, waits } =
+            let SynVerdict { syn, place, moved, has_timer } =
                 self.connections.syn(*connection, ends, time, segment);
             let verdict = match syn {
-                Syn::Attempt => Verdict::Attempt { place, moved, waits },
+                Syn::Attempt => Verdict::Attempt { place, moved, has_timer },
                 Syn::Copy => Verdict::Copy,
                 // Conntrack counts them.
                 Syn::SecondLeg => return,
-                Syn::Retransmission => Verdict::Retransmission { waits },
+                Syn::Retransmission => Verdict::Retransmission { has_timer },
             };
             self.findings.push(index, verdict);
         } else {
@@ -110,33 +93,25 @@ impl ConntrackStage {
         }
     }
 
-    /// Gives up waiting for what should have come by this second boundary, some at a time. Each counts at the time at
-    /// which it was due: the boundary may come long after, when no packets come.
-    pub(super) fn expire(&mut self, boundary: &SecondBoundary, mut count: impl FnMut(&mut Vec<TimedOut>)) {
-        let ticks = boundary.reading.ticks(boundary.now);
-        let (then, left) = boundary.reading.left();
-        for settled in 0..EXPIRED_AT_A_TICK {
-            if settled % lookahead::SIZE == 0 {
-                count(&mut self.expired);
-                self.connections.prefetch_due(ticks);
-            }
-            let Some(Expired { due, news, number }) = self.connections.expire(ticks) else { break };
-            let Some(news) = news else { continue };
-            let now = Now { time: then.after(Ticks::span(due.since(left))), ticks: due.max(left) };
-            self.expired.push(TimedOut { news, now, number });
-        }
-        count(&mut self.expired);
+    /// Prefetches for timers that have expired.
+    pub(super) fn prefetch_expired(&self, now: Ticks) {
+        self.connections.prefetch_due(now);
     }
 
-    /// Another second begins. Gives the number of the first SYN that is still waited for.
-    pub(super) fn end_second(&mut self, boundary: &SecondBoundary) -> u32 {
+    /// Takes the next timer that has expired.
+    #[inline]
+    pub(super) fn expire(&mut self, now: Ticks) -> Option<Expired> {
+        self.connections.expire(now)
+    }
+
+    /// Another second begins.
+    pub(super) fn end_second(&mut self, boundary: &SecondBoundary) {
         if boundary.stepped_from.is_some() {
-            self.connections.stop_waiting();
+            self.connections.stop_timers();
         }
         if boundary.starts_anew {
             self.connections.clear();
         }
-        self.connections.waiting_from()
     }
 }
 

@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 
 use super::annotations::{Annotation, Annotations, Reported, ReportedIn};
 use super::batch::{Batch, Now, Pending, SecondBoundary};
-use super::conntrack_stage::TimedOut;
 use super::endpoints::Hasher;
 use super::findings::{Finding, Findings, Verdict};
 use super::groups::{self, GroupBy, Row, Watching};
@@ -24,7 +23,7 @@ use crate::base::time::Timestamp;
 use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::clock::{Reading, Ticks};
-use crate::engine::conntrack::{self, Counts, Inferred, Syn};
+use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
 use crate::engine::copies::CaptureHandle;
 use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
@@ -65,9 +64,9 @@ pub(super) struct CounterStage {
 /// What a [`CounterStage`] is made of.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// How many attempts the connections have room for, and how many SYNs they wait for.
+    /// How many attempts conntrack has room for, and how many timers.
     pub(super) places: usize,
-    pub(super) waiting: usize,
+    pub(super) timers: usize,
     pub(super) volumes: Volumes,
     pub(super) provers: Provers,
     pub(super) tells_pairs: bool,
@@ -90,7 +89,7 @@ impl CounterStage {
         Self {
             clock: Reading::default(),
             reported: ReportedIn::new(parts.places),
-            annotations: Annotations::new(parts.waiting),
+            annotations: Annotations::new(parts.timers),
             volumes: parts.volumes,
             provers: parts.provers,
             tells_pairs: parts.tells_pairs,
@@ -110,7 +109,7 @@ impl CounterStage {
         }
     }
 
-    /// Records what conntrack has counted, and how many SYNs it does not wait for, in all.
+    /// Records what conntrack has counted, and how many SYNs had no timer, in all.
     pub(super) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
         self.stats.connections_evicted = counts.evicted;
         self.stats.wrong_numbers = counts.wrong_numbers;
@@ -146,20 +145,20 @@ impl CounterStage {
         self.clock = *reading;
     }
 
-    /// Counts what became of SYNs that were waited for in vain, and leaves none.
-    pub(super) fn expire(&mut self, all: &mut Vec<TimedOut>) {
-        self.prefetch_expired(all);
-        for timed_out in all.drain(..) {
-            let annotation = self.annotations.get(timed_out.number);
-            self.tell(&timed_out.news, &timed_out.now, |row| annotation.place(row));
+    /// Counts the time-out of the next SYN with a timer, and what follows from that.
+    #[inline]
+    pub(super) fn time_out(&mut self, news: Option<&OutcomeUpdate>, now: &Now) {
+        let annotation = self.annotations.pop();
+        if let Some(news) = news {
+            self.notify(news, now, |row| annotation.place(row));
         }
     }
 
-    /// Tells what is due at a second boundary. No SYN of a lower number is waited for any more.
-    pub(super) fn boundary(&mut self, boundary: &SecondBoundary, waiting_from: u32) {
-        self.annotations.drop_before(waiting_from);
+    /// Sends what is due at a second boundary.
+    pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
         let now = boundary.now;
         if let Some(before) = boundary.stepped_from {
+            self.annotations.clear();
             self.stats.clock_steps += 1;
             self.handoff.deliver(Event::Step(before, now));
             self.episodes.step(before, now, &|event| self.handoff.deliver(event));
@@ -251,10 +250,10 @@ impl CounterStage {
         let segment = finding.segment as usize;
         let pending = &batch.all()[segment];
         match finding.verdict {
-            Verdict::OutcomeUpdate(news) => self.tell_of(&findings.news[news as usize], pending, group_tag),
-            Verdict::Attempt { place, moved, waits } => {
+            Verdict::OutcomeUpdate(news) => self.notify_of(&findings.news[news as usize], pending, group_tag),
+            Verdict::Attempt { place, moved, has_timer } => {
                 let counted = self.count_attempt(rows, pending, batch.kept.get(segment), group_tag);
-                self.remember(counted, place, moved, waits);
+                self.remember(counted, place, moved, has_timer);
             }
             Verdict::Inferred(inferred) => {
                 self.count_inferred(rows, pending, &findings.inferred[inferred as usize]);
@@ -263,10 +262,10 @@ impl CounterStage {
                 self.stats.copies += 1;
                 self.count_repeat(pending, group_tag, Syn::Copy);
             }
-            Verdict::Retransmission { waits } => {
+            Verdict::Retransmission { has_timer } => {
                 self.stats.retransmissions += 1;
                 self.count_repeat(pending, group_tag, Syn::Retransmission);
-                if waits {
+                if has_timer {
                     self.annotations.push(Annotation::default());
                 }
             }
@@ -279,13 +278,13 @@ impl CounterStage {
         (reported, annotation): (Reported, Annotation),
         place: conntrack::Place,
         moved: Option<conntrack::Place>,
-        waits: bool,
+        has_timer: bool,
     ) {
         if let Some(moved) = moved {
             self.reported.set(moved, self.reported.get(place));
         }
         self.reported.set(place, reported);
-        if waits {
+        if has_timer {
             self.annotations.push(annotation);
         }
     }
@@ -294,7 +293,7 @@ impl CounterStage {
     /// knows: where both ports are watched, the segment alone does not tell them.
     #[inline(never)]
     fn count_inferred(&mut self, rows: &[Row], pending: &Pending, inferred: &Inferred) {
-        let Inferred { ends, started, place, moved, waits } = *inferred;
+        let Inferred { ends, started, place, moved, has_timer } = *inferred;
         let endpoints = self.hasher.endpoints(ends.client, ends.server, self.own.contains(&ends.client.0));
         let since = Ticks::span(pending.now.ticks.since(started));
         let now = Now { time: pending.now.time.before(since), ticks: started };
@@ -305,7 +304,7 @@ impl CounterStage {
         self.stats.inferred += 1;
         let group_tag = |row: usize| tags[row].map(|tag| (tag, Hint::default()));
         let counted = self.count_attempt(rows, &pending, None, group_tag);
-        self.remember(counted, place, moved, waits);
+        self.remember(counted, place, moved, has_timer);
     }
 
     /// Counts how a place was taken, and returns the slot if one was claimed. Networks and destinations that gave way

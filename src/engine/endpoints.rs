@@ -98,7 +98,7 @@ impl Hasher {
     }
 
     /// The endpoints to an attempt.
-    #[inline]
+    #[inline(always)] // Called out of line it copies both ends once more.
     pub(super) fn endpoints(&mut self, client: End, server: End, is_own: bool) -> Endpoints {
         let network_hash = self.key.network(client.0);
         let client_hash = hash::in_network(network_hash, client.0);

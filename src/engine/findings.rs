@@ -19,15 +19,15 @@ pub(super) enum Verdict {
         place: Place,
         /// Where the one before it at that place is remembered now, if it is.
         moved: Option<Place>,
-        /// Whether it is waited for.
-        waits: bool,
+        /// Whether a timer runs for it.
+        has_timer: bool,
     },
     /// A SYN that was seen already.
     Copy,
     /// A SYN that was sent again.
     Retransmission {
-        /// Whether it is waited for.
-        waits: bool,
+        /// Whether a timer runs for it.
+        has_timer: bool,
     },
     /// It tells of what became of an attempt: the number among the news.
     OutcomeUpdate(u32),

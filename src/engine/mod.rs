@@ -128,7 +128,7 @@ impl Counting {
         let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, lookahead::SIZE);
         let counters = CounterStage::new(counter_stage::Parts {
             places: connections.places(),
-            waiting: connections.waiting(),
+            timers: connections.timers(),
             volumes,
             provers,
             tells_pairs,

@@ -9,29 +9,25 @@ use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
 use super::annotations::Annotation;
 use super::batch::{Now, Pending};
-use super::conntrack_stage::TimedOut;
 use super::counter_stage::CounterStage;
 use super::endpoints::Endpoints;
 use super::groups::{GroupBy, Row, Watching};
 use super::limit_hit::{Counted, Met};
+use super::lookahead;
 use super::volumes::Owner;
 
 impl CounterStage {
-    /// Prefetches what is needed for these.
-    pub(super) fn prefetch_expired(&self, expired: &[TimedOut]) {
-        for timed_out in expired {
-            let annotation = self.annotations.get(timed_out.number);
+    /// Prefetches where the attempts of the next timers were recorded.
+    pub(super) fn prefetch_expired(&self) {
+        for annotation in self.annotations.next(lookahead::SIZE) {
             for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
                 table.prefetch_place(annotation.place(row));
-            }
-            if let Some(place) = timed_out.news.place {
-                self.reported.prefetch(place);
             }
         }
     }
 
     /// Counts what a segment tells of an attempt.
-    pub(super) fn tell_of(
+    pub(super) fn notify_of(
         &mut self,
         news: &OutcomeUpdate,
         pending: &Pending,
@@ -52,25 +48,28 @@ impl CounterStage {
             }
         } else {
             // Both ports are watched, and it came the other way than it seemed.
-            self.tell(news, now, |_| Place::UNKNOWN);
+            self.notify(news, now, |_| Place::UNKNOWN);
         }
     }
 
-    /// Counts what became of an attempt, at the time of what tells it, in each group that counts it. Where it
-    /// stands there may be known; whose it is, is worked out where it is not, or where an episode or a limit needs it.
-    pub(super) fn tell(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
+    /// Counts an outcome update, in each group that counts its attempt. Where the group recorded the attempt may be
+    /// known. The endpoints are hashed only where that is not known, or where an episode or a limit needs them.
+    pub(super) fn notify(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
         self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;
-        let is_allowed = self.allow.contains(client.0);
+        let mut is_allowed = None;
         let mut known = None;
         let mut proven = None;
         let is_proof = news.before.is_some_and(|before| before.proof != news.after.proof);
+        let (before, after) = recorded(news);
         for row in 0..self.rows.len() {
-            if !self.is_counted(row, news, is_allowed) {
+            let found = self.rows[row].table.settle_at(place(row), &before, &after);
+            // Nearly all time-outs end here.
+            if found.is_some_and(|found| !is_proof && self.concerns_table_alone(row, found, news)) {
                 continue;
             }
-            let found = self.settle_at(row, place(row), news);
-            if found.is_some_and(|found| !is_proof && self.is_nobodys_concern(row, found, news)) {
+            let is_allowed = *is_allowed.get_or_insert_with(|| self.allow.contains(client.0));
+            if !self.is_counted(row, news, is_allowed) {
                 continue;
             }
             let endpoints = *known
@@ -79,9 +78,9 @@ impl CounterStage {
             let Some(tag) = self.watches[watch].tag(by, &self.hasher, &endpoints) else { continue };
             match found {
                 Some(Found::Slot(slot, flag)) => {
-                    self.tell_found(row, tag, &endpoints, (Some((slot, flag)), true), news, now);
+                    self.notify_found(row, tag, &endpoints, (Some((slot, flag)), true), news, now);
                 }
-                Some(Found::Waiting) => self.tell_found(row, tag, &endpoints, (None, true), news, now),
+                Some(Found::Waiting) => self.notify_found(row, tag, &endpoints, (None, true), news, now),
                 None => self.notify_group(row, tag, &endpoints, news, now),
             }
             if is_proof && proven.is_none() {
@@ -101,22 +100,9 @@ impl CounterStage {
         by == GroupBy::Destination || !is_allowed && (by == GroupBy::Source || !is_reported())
     }
 
-    /// Notes it at the place where a group recorded the attempt, if it is still there. What has been forgotten is still
-    /// pending if that says so.
+    /// Whether an update that was recorded there concerns no episode, no limit and no sum of bytes.
     #[inline]
-    fn settle_at(&self, row: usize, place: Place, news: &OutcomeUpdate) -> Option<Found> {
-        let attempt = |life: ConnSummary| counters::Attempt {
-            time: news.started,
-            port: news.ends.server.1,
-            code: Code::from(life),
-            ..Default::default()
-        };
-        let before = news.before.unwrap_or_default();
-        self.rows[row].table.settle_at(place, &attempt(before), &attempt(news.after))
-    }
-
-    /// Whether nobody has to know of what was noted there: no episode, no limit, and no bytes.
-    fn is_nobodys_concern(&self, row: usize, found: Found, news: &OutcomeUpdate) -> bool {
+    fn concerns_table_alone(&self, row: usize, found: Found, news: &OutcomeUpdate) -> bool {
         let is_flagged = matches!(found, Found::Slot(_, true));
         let bytes = |life: ConnSummary| (life.sent, life.received);
         let has_bytes = bytes(news.before.unwrap_or_default()) != bytes(news.after);
@@ -167,12 +153,12 @@ impl CounterStage {
             Some((slot, _)) => table.settle(slot, news.started, port, from, to),
             None => table.settle_first(tag, news.started, port, from, to),
         };
-        self.tell_found(row, tag, endpoints, (found, noted), news, now);
+        self.notify_found(row, tag, endpoints, (found, noted), news, now);
     }
 
     /// Notes the bytes of an attempt, if it was noted where a group holds it; tells the episode of the slot that was
     /// found, and counts the attempt for the limits by outcome.
-    fn tell_found(
+    fn notify_found(
         &mut self,
         row: usize,
         tag: u64,
@@ -197,7 +183,7 @@ impl CounterStage {
             return;
         }
         if is_flagged {
-            self.tell_episode(row, tag, news, now);
+            self.notify_episode(row, tag, news, now);
         }
         if is_settled {
             let key = by.key(&self.watches[watch], endpoints, tag);
@@ -206,7 +192,7 @@ impl CounterStage {
     }
 
     /// Tells the episode of what is flagged, if there is one.
-    fn tell_episode(&mut self, row: usize, tag: u64, news: &OutcomeUpdate, now: &Now) {
+    fn notify_episode(&mut self, row: usize, tag: u64, news: &OutcomeUpdate, now: &Now) {
         let Row { watch, by, .. } = self.rows[row];
         let number = self.watches[watch].watch.number;
         let episode = self.episodes.get(tag, |key| key.watch == number && by.is(key.kind));
@@ -291,6 +277,18 @@ impl CounterStage {
             self.cross(&met, slot, attempt, now);
         }
     }
+}
+
+/// The attempt of an update as a table holds it: before, and after. What was known before may be forgotten: then a
+/// table can only hold the attempt as pending.
+fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
+    let attempt = |summary: ConnSummary| counters::Attempt {
+        time: news.started,
+        port: news.ends.server.1,
+        code: Code::from(summary),
+        ..Default::default()
+    };
+    (attempt(news.before.unwrap_or_default()), attempt(news.after))
 }
 
 /// Whether this is when a limit counts an outcome: once it is final, or known after all.

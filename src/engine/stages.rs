@@ -1,9 +1,14 @@
 //! The stages behind ingest, in their order: batches in, second boundaries after them.
 
-use super::batch::{Batch, SecondBoundary};
+use super::batch::{Batch, Now, SecondBoundary};
 use super::conntrack_stage::ConntrackStage;
 use super::counter_stage::CounterStage;
-use crate::engine::clock::Reading;
+use super::lookahead;
+use crate::engine::clock::{Reading, Ticks};
+use crate::engine::conntrack::Expired;
+
+/// The most timers that expire at a second boundary: more would hold up packets.
+const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
 
 /// Conntrack, and the counters behind it.
 #[derive(Debug)]
@@ -22,13 +27,29 @@ impl Stages {
         batch.clear();
     }
 
-    /// Has what shows by this second boundary counted, and then the boundary itself.
+    /// Counts what shows by this second boundary, and then the boundary itself.
     pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
-        let Self { conntrack, counters } = self;
         if boundary.stepped_from.is_none() {
-            conntrack.expire(boundary, |timed_out| counters.expire(timed_out));
+            self.expire(boundary);
         }
-        let waiting_from = conntrack.end_second(boundary);
-        counters.boundary(boundary, waiting_from);
+        self.conntrack.end_second(boundary);
+        self.counters.boundary(boundary);
+    }
+
+    /// Counts attempts whose timers have expired by this second boundary. Each counts at the time at which it was due:
+    /// the boundary may come long after, when no packets come.
+    fn expire(&mut self, boundary: &SecondBoundary) {
+        let Self { conntrack, counters } = self;
+        let ticks = boundary.reading.ticks(boundary.now);
+        let (then, left) = boundary.reading.left();
+        for number in 0..EXPIRED_AT_A_BOUNDARY {
+            if number % lookahead::SIZE == 0 {
+                conntrack.prefetch_expired(ticks);
+                counters.prefetch_expired();
+            }
+            let Some(Expired { due, news }) = conntrack.expire(ticks) else { break };
+            let now = Now { time: then.after(Ticks::span(due.since(left))), ticks: due.max(left) };
+            counters.time_out(news.as_ref(), &now);
+        }
     }
 }

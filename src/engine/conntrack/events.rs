@@ -103,9 +103,8 @@ pub struct SynVerdict {
     pub place: Place,
     /// Where the attempt is remembered now that was remembered there before it, and still is.
     pub moved: Option<Place>,
-    /// Whether it is waited for: then `Conntrack::expire` will tell of it by the number of such SYNs before it,
-    /// modulo 2^32.
-    pub waits: bool,
+    /// Whether a timer runs for it: then [`Conntrack::expire`](super::Conntrack::expire) gives it, in the order of these.
+    pub has_timer: bool,
 }
 
 /// An attempt that an answer made known: its SYN was not seen, or was taken for a repeat.
@@ -119,8 +118,8 @@ pub struct Inferred {
     pub place: Place,
     /// Where the attempt is remembered now that was remembered there before it, and still is.
     pub moved: Option<Place>,
-    /// See [`SynVerdict::waits`].
-    pub waits: bool,
+    /// See [`SynVerdict::has_timer`].
+    pub has_timer: bool,
 }
 
 /// What a segment that is no SYN says.
@@ -132,21 +131,19 @@ pub struct Followed {
     pub news: Option<OutcomeUpdate>,
 }
 
-/// A SYN that is not waited for any more.
+/// A SYN whose timer has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
-    /// When its time was over.
+    /// When it expired.
     pub due: Ticks,
-    /// What follows from that, where it changes what is known.
+    /// The update that follows from it, where it changes what is known.
     pub news: Option<OutcomeUpdate>,
-    /// How many were waited for before it.
-    pub number: u32,
 }
 
 impl SynVerdict {
-    /// A SYN that adds no attempt, and that nothing waits for.
+    /// A SYN that adds no attempt and starts no timer.
     pub(super) fn no_attempt(syn: Syn, place: Place) -> Self {
-        Self { syn, place, moved: None, waits: false }
+        Self { syn, place, moved: None, has_timer: false }
     }
 }
 

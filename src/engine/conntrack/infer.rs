@@ -135,6 +135,6 @@ impl Conntrack {
         let entry = self.entry(place);
         let (ends, started, client_isn) = (arrival.ends(entry), entry.started(), entry.facts.client_isn);
         let timer = Timer { connection: arrival.tag, client_isn, syn: started, age: 0, place, ends };
-        Inferred { ends, started, place, moved, waits: self.timers.push(timer) }
+        Inferred { ends, started, place, moved, has_timer: self.timers.push(timer) }
     }
 }

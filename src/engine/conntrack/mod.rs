@@ -28,7 +28,7 @@
 //! # Outcomes
 //!
 //! Segments add facts to the entry (`facts.rs`), and the outcome follows from the facts. What shows only by time, that
-//! no answer came or no ACK, is settled by [`Conntrack::expire`] from a queue (`timers.rs`). Whether the client is
+//! no answer came or no ACK, follows from timers (`timers.rs`, [`Conntrack::expire`]). Whether the client is
 //! proven to have received the answer hangs on its numbers, and on the path of that answer (`path.rs`).
 //!
 //! # Bounds
@@ -73,7 +73,7 @@ pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 /// How many connections are looked at together: enough for what the next ones need to come into the cache meanwhile.
 pub const AT_ONCE: usize = 64;
 
-/// The bytes in which the one who counts remembers more of a SYN that is waited for: they come out of the same memory.
+/// The bytes of an annotation, which the counting stage keeps for each timer: they come out of the same memory.
 pub const NOTED: usize = 12;
 
 /// The part of the memory that the queue of timers gets.
@@ -132,7 +132,7 @@ impl Conntrack {
         Counts { unseen_evicted: self.unreadable.evicted + self.one_sided.evicted, ..self.counts }
     }
 
-    /// SYNs for whose answer nothing waits: the queue was full.
+    /// SYNs without a timer: the queue was full.
     #[must_use]
     pub fn untimed(&self) -> u64 {
         self.timers.refused()
@@ -160,19 +160,13 @@ impl Conntrack {
         self.sets.length() * WAYS
     }
 
-    /// How many SYNs it waits for at once.
+    /// The most timers that run at once.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn timers(&self) -> usize {
         self.timers.room()
     }
 
-    /// The number of the first SYN that is waited for, or of the next one: see [`SynVerdict::waits`].
-    #[must_use]
-    pub fn waiting_from(&self) -> u32 {
-        self.timers.first()
-    }
-
-    /// Prefetches for SYNs whose time is over: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`],
+    /// Prefetches for timers that have expired: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`],
     /// and the sets of these, where the entry is another one by now.
     pub fn prefetch_due(&self, now: Ticks) {
         for timer in self.timers.due(now).skip(AT_ONCE).take(AT_ONCE) {
@@ -184,25 +178,26 @@ impl Conntrack {
         elsewhere.for_each(|timer| self.prefetch(timer.connection));
     }
 
-    /// Settles the next SYN that has been waited for long enough; `None` when there is none.
+    /// Takes the next timer that has expired by now; `None` when there is none.
+    #[inline]
     pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
-        let number = self.timers.first();
         let timer = self.timers.pop(now)?;
-        Some(Expired { due: timer.due(), news: self.settle(&timer), number })
+        Some(Expired { due: timer.due(), news: self.time_out(&timer) })
     }
 
-    fn settle(&mut self, timer: &Timer) -> Option<OutcomeUpdate> {
+    #[inline]
+    fn time_out(&mut self, timer: &Timer) -> Option<OutcomeUpdate> {
         let Timer { ends, .. } = *timer;
         let started = timer.started();
         let news = |before, after, place| OutcomeUpdate { ends, started, before, after, place };
-        let Some(place) = self.find_waiting(timer) else {
+        let Some(place) = self.find_timed(timer) else {
             // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
             let after = ConnSummary { outcome: Outcome::Unknown, ..ConnSummary::default() };
             return Some(news(None, after, None));
         };
         let by_mac = self.by_mac;
         let entry = self.entry_mut(place);
-        // A later SYN of the attempt stands in the queue for itself.
+        // A later SYN of the attempt has a timer of its own.
         if entry.newest.time() != timer.syn {
             return None;
         }
@@ -213,8 +208,8 @@ impl Conntrack {
         (before != after).then(|| news(Some(before), after, Some(place)))
     }
 
-    /// The attempt that is waited for: mostly where it was, or else where its ports and numbers lead to.
-    fn find_waiting(&self, timer: &Timer) -> Option<Place> {
+    /// The attempt of a timer: mostly where it was, or else where its ports and numbers lead to.
+    fn find_timed(&self, timer: &Timer) -> Option<Place> {
         let Timer { connection, client_isn, place, ends, .. } = *timer;
         let from_lower = is_lower(ends.client, ends.server);
         let has_number = |place: &Place| self.entry(*place).facts.client_isn == client_isn;
@@ -225,8 +220,8 @@ impl Conntrack {
         found.filter(|&place| self.entry(place).started() == timer.started())
     }
 
-    /// Waits for nothing any more: the clock was set.
-    pub fn stop_waiting(&mut self) {
+    /// Stops all timers: the clock was set.
+    pub fn stop_timers(&mut self) {
         self.timers.clear();
     }
 

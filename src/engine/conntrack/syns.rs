@@ -60,8 +60,8 @@ impl Conntrack {
         if judged == Syn::Attempt {
             self.remember_for_nat(place, syn);
         }
-        let waits = judged != Syn::Copy && self.wait(place, syn);
-        SynVerdict { syn: judged, place, moved: None, waits }
+        let has_timer = judged != Syn::Copy && self.start_timer(place, syn);
+        SynVerdict { syn: judged, place, moved: None, has_timer }
     }
 
     /// Remembers an attempt at a place that is free for it.
@@ -74,7 +74,7 @@ impl Conntrack {
         }
         self.put(place, entry);
         self.remember_for_nat(place, syn);
-        SynVerdict { syn: Syn::Attempt, place, moved, waits: self.wait(place, syn) }
+        SynVerdict { syn: Syn::Attempt, place, moved, has_timer: self.start_timer(place, syn) }
     }
 
     /// Remembers where an attempt is whose SYN may be seen translated.
@@ -84,8 +84,8 @@ impl Conntrack {
         }
     }
 
-    /// Waits for an answer to a SYN, and says whether there was room for that.
-    fn wait(&mut self, place: Place, syn: &Opening<'_>) -> bool {
+    /// Starts the timer of a SYN. Returns whether there was room for it.
+    fn start_timer(&mut self, place: Place, syn: &Opening<'_>) -> bool {
         let entry = self.entry(place);
         let (newest, age, ends) = (entry.newest.time(), entry.age, Ends::of(syn.segment, true));
         self.timers.push(Timer {

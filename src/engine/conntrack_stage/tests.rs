@@ -1,4 +1,4 @@
-use super::super::batch::Pending;
+use super::super::batch::{Now, Pending};
 use super::super::endpoints::{End, Hasher};
 use super::*;
 use crate::base::hash::Key;

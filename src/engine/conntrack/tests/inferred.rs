@@ -9,7 +9,10 @@ fn a_hidden_syn_is_inferred_when_the_client_acknowledges_its_answer_exactly() {
     assert_eq!(follow(&mut connections, 42, &Segment { ack: 102, ..reply(ACK) }), Followed::default());
     let Followed { attempt, news } = follow(&mut connections, 42, &reply(ACK));
     let (attempt, news) = (attempt.unwrap(), news.unwrap());
-    assert_eq!((attempt.started, attempt.ends, attempt.waits), (Ticks(START + 500 * MS), news.ends, true));
+    assert_eq!(
+        (attempt.started, attempt.ends, attempt.has_timer),
+        (Ticks(START + 500 * MS), news.ends, true)
+    );
     assert_eq!((attempt.ends.client.1, attempt.ends.server.1), (40_000, 25));
     assert_eq!((news.before, news.after.outcome), (Some(ConnSummary::default()), Outcome::Open));
     // Once for each client, number and answer; a SYN that comes late is that of this attempt.
@@ -84,7 +87,7 @@ fn an_answer_within_a_second_after_an_unreadable_packet_is_an_unproven_attempt()
         let Followed { attempt, news } = connections.follow(42, TO_CLIENT, time, &answer(SYN_ACK));
         assert_eq!((attempt.is_some(), news), (is_attempt, None), "{hosts:?} {later}");
         if let Some(attempt) = attempt {
-            assert_eq!((attempt.started, attempt.waits), (time, true));
+            assert_eq!((attempt.started, attempt.has_timer), (time, true));
             assert_eq!((attempt.ends.client.1, attempt.ends.server.1), (40_000, 25));
             assert_eq!(expire(&mut connections, later + 30 * S), []);
             let told = expire(&mut connections, later + 30 * S + 1);

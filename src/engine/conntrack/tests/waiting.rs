@@ -39,28 +39,31 @@ fn thirty_seconds_after_its_last_syn_an_answered_attempt_is_half_open() {
 }
 
 #[test]
-fn syns_that_are_waited_for_are_numbered_in_order_whatever_becomes_of_them() {
-    let numbers = |connections: &mut Conntrack| -> Vec<_> {
-        std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S)))
-            .map(|expired| expired.number)
-            .collect()
-    };
+fn each_syn_but_a_copy_has_a_timer_where_there_is_room() {
     let mut connections = new(1 << 16);
-    connections.plain_syn(42, Ticks(START), &syn());
-    connections.plain_syn(43, Ticks(START), &syn());
-    assert!(!connections.plain_syn(42, Ticks(START), &syn()).waits, "a copy");
-    assert!(connections.plain_syn(42, Ticks(START + 3 * S), &with_id(2)).waits, "a retransmission");
-    assert_eq!((numbers(&mut connections), connections.waiting_from()), (vec![0, 1, 2], 3));
-    connections.plain_syn(44, Ticks(START), &syn());
-    connections.stop_waiting();
-    assert_eq!(connections.waiting_from(), 4);
-    connections.plain_syn(45, Ticks(START), &syn());
-    assert_eq!((connections.waiting_from(), numbers(&mut connections)), (4, vec![4]));
+    let mut has_timer = |connection, tick, syn: &Segment| {
+        connections.plain_syn(connection, Ticks(START + tick), syn).has_timer
+    };
+    assert!(has_timer(42, 0, &syn()));
+    assert!(has_timer(43, 0, &syn()));
+    assert!(!has_timer(42, 0, &syn()), "a copy");
+    assert!(has_timer(42, 3 * S, &with_id(2)), "a retransmission");
+    let expired = std::iter::from_fn(|| connections.expire(Ticks(START + 99 * S)));
+    assert_eq!(expired.map(|expired| expired.due.0 - START).collect::<Vec<_>>(), [30 * S, 30 * S, 33 * S]);
 
     // Room for one.
     connections.timers = Timers::new(1);
-    let waits = [46, 47].map(|connection| connections.plain_syn(connection, Ticks(START), &syn()).waits);
-    assert_eq!((waits, numbers(&mut connections)), ([true, false], vec![0]));
+    let has_timer =
+        [46, 47].map(|connection| connections.plain_syn(connection, Ticks(START), &syn()).has_timer);
+    assert_eq!(has_timer, [true, false]);
+}
+
+#[test]
+fn stopped_timers_do_not_expire() {
+    let mut connections = new(1 << 16);
+    connections.plain_syn(42, Ticks(START), &syn());
+    connections.stop_timers();
+    assert_eq!(expire(&mut connections, 31 * S), []);
 }
 
 #[test]
