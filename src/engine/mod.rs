@@ -20,43 +20,27 @@ pub(crate) mod rank;
 pub mod stats;
 pub mod subject;
 pub mod watch;
-mod attempts;
-mod batch;
-mod baselines;
-mod limit_hit;
-mod doubt;
+mod counting;
 mod stages;
-mod findings;
 mod handoff;
 mod ingest;
-mod counter_stage;
-mod lookahead;
-mod annotations;
-mod outcomes;
-mod endpoints;
-mod proofs;
-mod provers;
 mod reload;
 mod shared;
-mod classifier;
-mod groups;
-mod conntrack_stage;
-mod volumes;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use counter_stage::CounterStage;
-pub(crate) use groups::Room;
-pub use groups::{Watch, Watching};
+use counting::CounterStage;
+pub(crate) use counting::groups::Room;
+pub use counting::groups::{Watch, Watching};
+pub use counting::provers::Provers;
+pub use counting::volumes::Volumes;
 pub use handoff::Handoff;
 use ingest::Ingest;
-pub use provers::Provers;
 pub use reload::{Coming, Reload};
 pub(crate) use shared::SharedWatch;
 use stages::Stages;
-pub use volumes::Volumes;
 
 use crate::base::hash;
 use crate::base::time::Timestamp;
@@ -69,8 +53,8 @@ use crate::engine::watch::AllowList;
 use crate::wire::decode::Tunnels;
 use crate::wire::links::Links;
 use crate::wire::packet::{InterfaceId, Packet};
-use classifier::Classifier;
-use conntrack_stage::ConntrackStage;
+use conntrack::stage::ConntrackStage;
+use ingest::classifier::Classifier;
 
 /// What is needed to count.
 #[derive(Debug)]
@@ -122,11 +106,11 @@ impl Counting {
     pub fn new(parts: Parts) -> Self {
         let Parts { connections, volumes, provers, tells_pairs, watches, allow, baseline, key, .. } = parts;
         let Parts { writer, keeps_evidence, handoff, episodes, .. } = parts;
-        let ports = groups::ports(&watches);
+        let ports = counting::groups::ports(&watches);
         let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
-        let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, lookahead::SIZE);
-        let counters = CounterStage::new(counter_stage::Parts {
+        let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, ingest::batch::SIZE);
+        let counters = CounterStage::new(counting::Parts {
             places: connections.places(),
             timers: connections.timers(),
             volumes,

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use super::counter_stage::CounterStage;
-use super::lookahead::GroupTags;
-use super::{Counting, Watching, groups};
+use super::{Counting, Watching};
+use crate::engine::counting::CounterStage;
+use crate::engine::counting::groups;
+use crate::engine::counting::lookahead::GroupTags;
 use crate::engine::event;
 use crate::engine::event::Event;
 use crate::engine::watch::AllowList;

@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::groups::Watching;
 use crate::base::hash::Key;
 use crate::engine::counters::Table;
+use crate::engine::counting::groups::Watching;
 use crate::engine::subject::Source;
 use crate::engine::watch::{Grouping, Limit};
 

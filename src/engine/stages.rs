@@ -1,11 +1,10 @@
 //! The stages behind ingest, in their order: batches in, second boundaries after them.
 
-use super::batch::{Batch, Now, SecondBoundary};
-use super::conntrack_stage::ConntrackStage;
-use super::counter_stage::CounterStage;
-use super::lookahead;
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::Expired;
+use crate::engine::conntrack::stage::ConntrackStage;
+use crate::engine::counting::CounterStage;
+use crate::engine::ingest::batch::{self, Batch, Now, SecondBoundary};
 
 /// The most timers that expire at a second boundary: more would hold up packets.
 const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
@@ -43,7 +42,7 @@ impl Stages {
         let ticks = boundary.reading.ticks(boundary.now);
         let (then, left) = boundary.reading.left();
         for number in 0..EXPIRED_AT_A_BOUNDARY {
-            if number % lookahead::SIZE == 0 {
+            if number % batch::SIZE == 0 {
                 conntrack.prefetch_expired(ticks);
                 counters.prefetch_expired();
             }

@@ -39,6 +39,7 @@
 
 mod arrival;
 mod events;
+pub(in crate::engine) mod findings;
 mod facts;
 mod follow;
 mod infer;
@@ -48,6 +49,7 @@ mod proxy;
 mod repeats;
 mod segments;
 mod set;
+pub(in crate::engine) mod stage;
 mod syns;
 mod timers;
 mod unseen;

@@ -6,11 +6,11 @@ use prefetch_index::prefetch_index;
 
 use super::answered::Answered;
 use super::collect::{AddressSet, FirstAddresses, PortCounts};
+use super::limit_hit::LimitHit;
 use crate::base::hyperloglog::{HyperLogLog, Mark};
 use crate::base::time::Timestamp;
 use crate::engine::clock::Ticks;
 use crate::engine::event::{Key, Observation, Watched};
-use crate::engine::limit_hit::LimitHit;
 use crate::engine::outcome::{Code, ConnSummary, Outcome, OutcomeCounts, Proof};
 use crate::engine::rank::Rank;
 use crate::engine::stats::Losses;

@@ -11,6 +11,7 @@ mod answered;
 mod collect;
 mod episode;
 mod index;
+mod limit_hit;
 mod room;
 mod schedule;
 #[cfg(test)]
@@ -27,9 +28,9 @@ use crate::base::sync::OutOfMemory;
 use crate::base::time::{Timestamp, latest};
 use crate::engine::attempt::Prover;
 use crate::engine::event::{Ended, Event, Key, Opening, Reload, Rules, Verified, Watched};
-use crate::engine::limit_hit::LimitHit;
 use crate::engine::stats::Losses;
 use crate::engine::watch::Limit;
+pub(crate) use limit_hit::LimitHit;
 
 /// Takes an event to the detector, and says whether it could.
 pub(super) type Send<'a> = &'a dyn Fn(Event) -> bool;

@@ -6,11 +6,11 @@
 
 use ipnet::IpNet;
 
+use super::limit_hit::LimitHit;
 use super::schedule::EpisodeId;
 use super::{Episode, Episodes, Opened, Send, is_open};
 use crate::base::time::Timestamp;
 use crate::engine::event::{Attempt, Ended};
-use crate::engine::limit_hit::LimitHit;
 use crate::engine::outcome::OutcomeCounts;
 use crate::engine::rank::{Neighbours, Rank};
 

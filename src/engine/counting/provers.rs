@@ -10,11 +10,11 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::endpoints::Endpoints;
 use crate::base::hyperloglog::Mark;
 use crate::base::pages::Pages;
 use crate::base::sync::OutOfMemory;
 use crate::engine::clock::Ticks;
+use crate::engine::ingest::endpoints::Endpoints;
 
 /// The log.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Provers {
     }
 
     /// Adds an attempt that a ring holds under this time, and gives the mark for its entry.
-    pub(super) fn add(&mut self, endpoints: &Endpoints, time: Ticks) -> Mark {
+    pub(in crate::engine) fn add(&mut self, endpoints: &Endpoints, time: Ticks) -> Mark {
         let place = self.next;
         self.next = (place + 1) % self.records.length();
         self.records[place] = Record {
@@ -62,7 +62,7 @@ impl Provers {
     }
 
     /// The client and the server of the attempt that a ring holds with this mark, time and port.
-    pub(super) fn get(&self, mark: Mark, time: Ticks, port: u16) -> Option<(IpAddr, IpAddr)> {
+    pub(in crate::engine) fn get(&self, mark: Mark, time: Ticks, port: u16) -> Option<(IpAddr, IpAddr)> {
         let place = usize::from(mark.0);
         let record = (place < self.records.length()).then(|| &self.records[place])?;
         let is_it = record.time == time.0 && record.port == u64::from(port);
@@ -70,7 +70,7 @@ impl Provers {
     }
 
     /// Forgets all: the range of ticks starts anew.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::engine) fn clear(&mut self) {
         for record in self.records.all_mut() {
             // Memory that was never written is only read.
             if record.time != 0 {
@@ -95,7 +95,7 @@ fn address(octets: [u8; 16]) -> IpAddr {
 mod tests {
     use super::*;
     use crate::base::hash::Key;
-    use crate::engine::endpoints::Hasher;
+    use crate::engine::ingest::endpoints::Hasher;
 
     #[test]
     fn the_oldest_give_way_and_are_not_taken_for_others() {

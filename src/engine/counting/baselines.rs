@@ -5,14 +5,14 @@ use crate::engine::clock::Ticks;
 use crate::engine::event::Key;
 use crate::engine::outcome::Outcome;
 
-use super::batch::Pending;
-use super::counter_stage::CounterStage;
+use super::CounterStage;
 use super::groups::{Row, Watching};
+use crate::engine::ingest::batch::Pending;
 
 impl CounterStage {
     /// Adds an attempt that a group has recorded.
     #[inline]
-    pub(super) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
+    pub(in crate::engine) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
         // Nearly always there is none.
         if self.baseline.is_none() {
             return;
@@ -25,7 +25,7 @@ impl CounterStage {
     }
 
     /// Adds an attempt whose outcome is settled.
-    pub(super) fn note_outcome(&mut self, watch: usize, outcome: Outcome, key: Key, time: Ticks) {
+    pub(in crate::engine) fn note_outcome(&mut self, watch: usize, outcome: Outcome, key: Key, time: Ticks) {
         self.note_in(watch, key, time, |watching| {
             let counter = watching.outcomes.iter_mut().find(|(of, _)| *of == outcome);
             counter.and_then(|(_, counter)| counter.baseline.as_mut())

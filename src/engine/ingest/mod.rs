@@ -3,22 +3,27 @@
 //! The first stage of counting. It knows the clock, ports and hashes, and no table. A second boundary follows the batch
 //! of what came before it.
 
+pub(in crate::engine) mod batch;
+pub(in crate::engine) mod classifier;
+mod doubt;
+pub(in crate::engine) mod endpoints;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::batch::{Batch, SecondBoundary};
-use super::classifier::Classifier;
-use super::doubt::{BELIEVED, Doubt};
-use super::stages::Stages;
 use crate::base::time::Timestamp;
 use crate::engine::clock::{Clock, DISORDER, REACH, Seen, Ticks};
+use crate::engine::stages::Stages;
 use crate::engine::watch::PortSet;
 use crate::wire::decode::Tunnels;
 use crate::wire::packet::{InterfaceId, Packet};
+use batch::{Batch, SecondBoundary};
+use classifier::Classifier;
+use doubt::{BELIEVED, Doubt};
 
 /// The first part of counting.
 #[derive(Debug)]
-pub(super) struct Ingest {
+pub(in crate::engine) struct Ingest {
     inputs: usize,
     /// The input of the packets that come, where the source tells it.
     input: Option<usize>,
@@ -30,7 +35,12 @@ pub(super) struct Ingest {
 
 impl Ingest {
     /// For so many inputs of the clock, tables that look back so far, and batches of so many segments.
-    pub(super) fn new(inputs: usize, looks_back: Duration, classifier: Classifier, room: usize) -> Self {
+    pub(in crate::engine) fn new(
+        inputs: usize,
+        looks_back: Duration,
+        classifier: Classifier,
+        room: usize,
+    ) -> Self {
         let doubt = Doubt::new(classifier.batch(BELIEVED));
         Self {
             inputs,
@@ -43,34 +53,34 @@ impl Ingest {
     }
 
     /// Watches other ports from now on. What waits has been counted.
-    pub(super) fn watch(&mut self, ports: PortSet, looks_back: Duration, tunnels: Tunnels) {
+    pub(in crate::engine) fn watch(&mut self, ports: PortSet, looks_back: Duration, tunnels: Tunnels) {
         self.classifier.watch(ports, tunnels);
         self.clock.look_back(looks_back);
     }
 
-    pub(super) fn set_own(&mut self, own: Vec<IpAddr>) {
+    pub(in crate::engine) fn set_own(&mut self, own: Vec<IpAddr>) {
         self.classifier.set_own(own);
     }
 
     /// Has what waits counted, and leaves nothing.
     #[inline]
-    pub(super) fn flush(&mut self, to: &mut Stages) {
+    pub(in crate::engine) fn flush(&mut self, to: &mut Stages) {
         to.count(&mut self.batch, self.clock.reading());
     }
 
     /// The same at the end: what is in doubt is resolved before.
-    pub(super) fn finish(&mut self, to: &mut Stages) {
+    pub(in crate::engine) fn finish(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         self.flush(to);
     }
 
     /// The clock's time, and its tick; `None` before the first packet.
-    pub(super) fn now(&self) -> Option<(Timestamp, Ticks)> {
+    pub(in crate::engine) fn now(&self) -> Option<(Timestamp, Ticks)> {
         self.clock.now().map(|now| (now, self.clock.ticks(now)))
     }
 
     #[inline]
-    pub(super) fn packet(&mut self, packet: &Packet<'_>, to: &mut Stages) {
+    pub(in crate::engine) fn packet(&mut self, packet: &Packet<'_>, to: &mut Stages) {
         let input = self.input(packet.interface);
         self.batch.packets += 1;
         let goes_on = !self.doubt.is_open() && self.clock.goes_on(input, packet.time);
@@ -152,7 +162,7 @@ impl Ingest {
     }
 
     /// Packets that follow are of this input. Lanes are those of interfaces of capture files.
-    pub(super) fn set_input(&mut self, input: usize) {
+    pub(in crate::engine) fn set_input(&mut self, input: usize) {
         if self.input.is_none() {
             self.clock.set_reach(REACH);
         }
@@ -160,7 +170,7 @@ impl Ingest {
     }
 
     /// All inputs are over but the first.
-    pub(super) fn end_inputs(&mut self, to: &mut Stages) {
+    pub(in crate::engine) fn end_inputs(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         let before = self.clock.now();
         let seen = self.clock.end_inputs();
@@ -169,7 +179,7 @@ impl Ingest {
         }
     }
 
-    pub(super) fn idle(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
+    pub(in crate::engine) fn idle(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
         // Of a file: live, what was set back tells so.
         if self.input.is_some() {
             self.resolve(self.doubt.is_believed_at_the_end(), to);
@@ -196,7 +206,7 @@ impl Ingest {
         }
     }
 
-    pub(super) fn set_back(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
+    pub(in crate::engine) fn set_back(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
         let input = self.input(interface);
         self.flush(to);
         let before = self.clock.now();

@@ -12,21 +12,21 @@ use crate::engine::counters;
 
 /// In which watches attempts came while their source had an episode.
 #[derive(Debug)]
-pub(super) struct ReportedIn(Vec<u8>);
+pub(in crate::engine) struct ReportedIn(Vec<u8>);
 
 /// Such watches of one attempt. The first seven are told apart, the others are not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Reported(u8);
+pub(in crate::engine) struct Reported(u8);
 
 impl Reported {
     const LAST: usize = 7;
 
     /// Whether it did in this watch.
-    pub(super) fn is_in(self, watch: usize) -> bool {
+    pub(in crate::engine) fn is_in(self, watch: usize) -> bool {
         self.0 & Self::bit(watch) != 0
     }
 
-    pub(super) fn add(&mut self, watch: usize) {
+    pub(in crate::engine) fn add(&mut self, watch: usize) {
         self.0 |= Self::bit(watch);
     }
 
@@ -37,20 +37,20 @@ impl Reported {
 
 impl ReportedIn {
     /// For so many places of connections.
-    pub(super) fn new(places: usize) -> Self {
+    pub(in crate::engine) fn new(places: usize) -> Self {
         // Bytes, since zeroed memory of bytes is resident only where it is written.
         Self(vec![0; places])
     }
 
     /// Prefetches what is known of this place.
     #[inline]
-    pub(super) fn prefetch(&self, place: Place) {
+    pub(in crate::engine) fn prefetch(&self, place: Place) {
         prefetch_index(&self.0, place.number());
     }
 
     /// Records the attempt that is remembered at this place from now on.
     #[inline]
-    pub(super) fn set(&mut self, place: Place, reported: Reported) {
+    pub(in crate::engine) fn set(&mut self, place: Place, reported: Reported) {
         if let Some(cell) = self.0.get_mut(place.number()) {
             *cell = reported.0;
         }
@@ -58,7 +58,7 @@ impl ReportedIn {
 
     /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first
     /// seven are not told apart here either.
-    pub(super) fn renumber(&mut self, before: &[Option<usize>]) {
+    pub(in crate::engine) fn renumber(&mut self, before: &[Option<usize>]) {
         if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
             return;
         }
@@ -81,23 +81,23 @@ impl ReportedIn {
 
     /// What is known of the attempt at this place.
     #[inline]
-    pub(super) fn get(&self, place: Place) -> Reported {
+    pub(in crate::engine) fn get(&self, place: Place) -> Reported {
         Reported(self.0.get(place.number()).copied().unwrap_or_default())
     }
 }
 
 /// Where an attempt was recorded in the tables of the first groups: see [`counters::Place::number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Annotation([u32; Annotation::ROOM]);
+pub(in crate::engine) struct Annotation([u32; Annotation::ROOM]);
 
 const _: () = assert!(size_of::<Annotation>() == NOTED, "it takes what is set aside for it");
 
 impl Annotation {
     /// How many groups: those that a watch has by default.
-    pub(super) const ROOM: usize = 3;
+    pub(in crate::engine) const ROOM: usize = 3;
 
     #[inline]
-    pub(super) fn set(&mut self, row: usize, place: counters::Place) {
+    pub(in crate::engine) fn set(&mut self, row: usize, place: counters::Place) {
         if let Some(number) = self.0.get_mut(row) {
             *number = place.number();
         }
@@ -105,7 +105,7 @@ impl Annotation {
 
     /// Where a group recorded the attempt, where that is known.
     #[inline]
-    pub(super) fn place(self, row: usize) -> counters::Place {
+    pub(in crate::engine) fn place(self, row: usize) -> counters::Place {
         self.0.get(row).map_or(counters::Place::UNKNOWN, |number| counters::Place::of_number(*number))
     }
 }
@@ -118,38 +118,38 @@ impl Default for Annotation {
 
 /// The annotations of SYNs whose timers run, in the order of these.
 #[derive(Debug, Default)]
-pub(super) struct Annotations(VecDeque<Annotation>);
+pub(in crate::engine) struct Annotations(VecDeque<Annotation>);
 
 impl Annotations {
     /// For so many timers.
-    pub(super) fn new(room: usize) -> Self {
+    pub(in crate::engine) fn new(room: usize) -> Self {
         Self(VecDeque::with_capacity(room))
     }
 
     /// Adds that of the next timer. A retransmission does not say where its attempt was recorded.
     #[inline]
-    pub(super) fn push(&mut self, annotation: Annotation) {
+    pub(in crate::engine) fn push(&mut self, annotation: Annotation) {
         self.0.push_back(annotation);
     }
 
     /// Takes that of the timer that expires next.
     #[inline]
-    pub(super) fn pop(&mut self) -> Annotation {
+    pub(in crate::engine) fn pop(&mut self) -> Annotation {
         self.0.pop_front().unwrap_or_default()
     }
 
     /// Those of the next timers.
-    pub(super) fn next(&self, count: usize) -> impl Iterator<Item = &Annotation> {
+    pub(in crate::engine) fn next(&self, count: usize) -> impl Iterator<Item = &Annotation> {
         self.0.iter().take(count)
     }
 
     /// Drops all: no timer runs any more.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::engine) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// Forgets where attempts were recorded: the tables are others.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::engine) fn forget(&mut self) {
         self.0.iter_mut().for_each(|annotation| *annotation = Annotation::default());
     }
 }

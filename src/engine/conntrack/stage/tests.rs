@@ -1,9 +1,9 @@
-use super::super::batch::{Now, Pending};
-use super::super::endpoints::{End, Hasher};
 use super::*;
 use crate::base::hash::Key;
 use crate::base::time::Timestamp;
 use crate::engine::clock::Reading;
+use crate::engine::ingest::batch::{Now, Pending};
+use crate::engine::ingest::endpoints::{End, Hasher};
 use crate::engine::outcome::Proof;
 use crate::wire::segment::Segment;
 

@@ -9,40 +9,40 @@ use super::batch::Batch;
 use crate::base::time::Timestamp;
 
 /// So many packets in a row, of one input, are a step.
-pub(super) const BELIEVED: usize = 4;
+pub(in crate::engine) const BELIEVED: usize = 4;
 /// At the end, where none can follow, so many are.
 const BELIEVED_AT_THE_END: usize = 2;
 
 /// What waits.
 #[derive(Debug)]
-pub(super) struct Doubt {
-    pub(super) input: usize,
+pub(in crate::engine) struct Doubt {
+    pub(in crate::engine) input: usize,
     /// How many packets are behind, none if there is no doubt.
     packets: usize,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
+    pub(in crate::engine) first: Timestamp,
+    pub(in crate::engine) last: Timestamp,
     /// Their segments.
-    pub(super) batch: Batch,
+    pub(in crate::engine) batch: Batch,
 }
 
 impl Doubt {
     /// None. The batch has room for [`BELIEVED`].
-    pub(super) fn new(batch: Batch) -> Self {
+    pub(in crate::engine) fn new(batch: Batch) -> Self {
         Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), batch }
     }
 
     #[inline]
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::engine) fn is_open(&self) -> bool {
         self.packets > 0
     }
 
     /// Whether there is one about this input.
-    pub(super) fn is_of(&self, input: usize) -> bool {
+    pub(in crate::engine) fn is_of(&self, input: usize) -> bool {
         self.is_open() && self.input == input
     }
 
     /// Adds a packet that is behind.
-    pub(super) fn add(&mut self, input: usize, time: Timestamp) {
+    pub(in crate::engine) fn add(&mut self, input: usize, time: Timestamp) {
         if !self.is_open() {
             (self.input, self.first) = (input, time);
         }
@@ -50,16 +50,16 @@ impl Doubt {
         self.packets += 1;
     }
 
-    pub(super) fn is_believed(&self) -> bool {
+    pub(in crate::engine) fn is_believed(&self) -> bool {
         self.packets >= BELIEVED
     }
 
-    pub(super) fn is_believed_at_the_end(&self) -> bool {
+    pub(in crate::engine) fn is_believed_at_the_end(&self) -> bool {
         self.packets >= BELIEVED_AT_THE_END
     }
 
     /// Ends it. What waited is taken.
-    pub(super) fn take(&mut self) -> Batch {
+    pub(in crate::engine) fn take(&mut self) -> Batch {
         self.packets = 0;
         std::mem::take(&mut self.batch)
     }

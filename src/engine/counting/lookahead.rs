@@ -2,15 +2,12 @@
 //!
 //! One attempt alone waits for memory several times over; the attempts of a batch wait together, and mostly not at all.
 
-use super::batch::Batch;
-use super::counter_stage::CounterStage;
-use super::findings::{Finding, Findings, Verdict};
+use super::CounterStage;
 use super::groups::Row;
-use crate::engine::conntrack;
+use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
 use crate::engine::counters::Hint;
+use crate::engine::ingest::batch::{Batch, SIZE};
 
-/// How many segments are looked at together: enough for what the next ones need to come while these are counted.
-pub(super) const SIZE: usize = conntrack::AT_ONCE;
 /// How many findings there are at most.
 const ROOM: usize = Findings::room(SIZE);
 /// The tag of what is not concerned. No other tag has this value.
@@ -18,7 +15,7 @@ const NONE: u64 = 0;
 
 /// For each counter group a column: what each finding counts for there.
 #[derive(Debug, Default)]
-pub(super) struct GroupTags(Vec<GroupTag>);
+pub(in crate::engine) struct GroupTags(Vec<GroupTag>);
 
 /// What a finding counts for in a counter group: the tag, and where that was found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,13 +26,13 @@ struct GroupTag {
 
 impl GroupTags {
     /// For so many counter groups.
-    pub(super) fn new(rows: usize) -> Self {
+    pub(in crate::engine) fn new(rows: usize) -> Self {
         Self(vec![GroupTag::default(); rows * ROOM])
     }
 
     /// What a finding counts for in a counter group, if it does.
     #[inline]
-    pub(super) fn get(&self, row: usize, finding: usize) -> Option<(u64, Hint)> {
+    pub(in crate::engine) fn get(&self, row: usize, finding: usize) -> Option<(u64, Hint)> {
         let GroupTag { tag, hint } = self.0[row * ROOM + finding];
         (tag != NONE).then_some((tag, hint))
     }
@@ -49,7 +46,12 @@ impl GroupTags {
 
 impl CounterStage {
     /// Finds out what these count for, and prefetches what that needs.
-    pub(super) fn look_ahead(&self, batch: &Batch, findings: &Findings, group_tags: &mut GroupTags) {
+    pub(in crate::engine) fn look_ahead(
+        &self,
+        batch: &Batch,
+        findings: &Findings,
+        group_tags: &mut GroupTags,
+    ) {
         let all = &findings.all;
         for finding in all {
             if let Verdict::Attempt { place, .. } = finding.verdict {

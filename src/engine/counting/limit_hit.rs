@@ -1,61 +1,30 @@
 //! From a limit that was met to an episode.
 
-use crate::base::hyperloglog::HyperLogLog;
-use crate::base::time::Timestamp;
-use crate::engine::attempt::{Before, Prover};
+use crate::engine::attempt::Before;
 use crate::engine::clock::Ticks;
 use crate::engine::counters::{Recorded, Slot, Table};
-use crate::engine::episodes::{Admission, Opened, PortCounts};
+use crate::engine::episodes::{Admission, LimitHit, Opened};
 use crate::engine::event::{Attempt, Event, Key};
-use crate::engine::outcome::{Outcome, OutcomeCounts, Proof};
+use crate::engine::outcome::{Outcome, OutcomeCounts};
 use crate::engine::subject::Kind;
 
-use super::batch::Now;
-use super::counter_stage::CounterStage;
+use super::CounterStage;
 use super::groups::Counter;
 use super::volumes::Owner;
+use crate::engine::ingest::batch::Now;
 
 /// A limit that was met: in which counters of a watch, and with which record.
-pub(super) struct Met {
-    pub(super) watch: usize,
-    pub(super) counted: Counted,
-    pub(super) recorded: Recorded,
+pub(in crate::engine) struct Met {
+    pub(in crate::engine) watch: usize,
+    pub(in crate::engine) counted: Counted,
+    pub(in crate::engine) recorded: Recorded,
     /// The limit, by its place among those of the counters.
-    pub(super) limit: usize,
-}
-
-/// An attempt that met a limit, and the window that it ends.
-#[derive(Debug, Clone)]
-pub(crate) struct LimitHit {
-    /// The attempt.
-    pub attempt: Attempt,
-    /// The limit, by its place among the watch's limits.
-    pub limit: u16,
-    /// The window's first attempt.
-    pub first: Timestamp,
-    /// The window's length in ticks.
-    pub span: u64,
-    /// The ports of the N attempts in the window.
-    pub ports: PortCounts,
-    /// Their outcomes so far.
-    pub outcomes: OutcomeCounts,
-    /// Whether proven attempts alone meet a limit at the same time.
-    pub verified: Proof,
-    /// Who made those.
-    pub provers: Box<[Prover]>,
-    /// The bytes that those of them that closed carried, from their clients and from their servers.
-    pub bytes: (u64, u64),
-    /// How many hosts they came from, where the counters remember it.
-    pub hosts: Option<HyperLogLog>,
-    /// The tick of the first attempt whose outcome still concerns the episode.
-    pub since: Ticks,
-    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
-    pub before: Box<[Before]>,
+    pub(in crate::engine) limit: usize,
 }
 
 /// What counters count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counted {
+pub(in crate::engine) enum Counted {
     /// Attempts: in which group.
     Attempts(usize),
     /// A source's attempts that became this.
@@ -65,7 +34,13 @@ pub(super) enum Counted {
 impl CounterStage {
     /// Opens the episode of what met a limit, if there is room, and says whether it has one. The slot is that of the
     /// attempts: it is flagged. When what became of them shows only later, it may be gone.
-    pub(super) fn cross(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> bool {
+    pub(in crate::engine) fn cross(
+        &mut self,
+        met: &Met,
+        slot: Option<Slot>,
+        attempt: Attempt,
+        now: &Now,
+    ) -> bool {
         let group = match met.counted {
             Counted::Attempts(group) => group,
             Counted::Outcome(_) => 0,

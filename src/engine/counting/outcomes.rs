@@ -7,19 +7,18 @@ use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
 use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
+use super::CounterStage;
 use super::annotations::Annotation;
-use super::batch::{Now, Pending};
-use super::counter_stage::CounterStage;
-use super::endpoints::Endpoints;
 use super::groups::{GroupBy, Row, Watching};
 use super::limit_hit::{Counted, Met};
-use super::lookahead;
 use super::volumes::Owner;
+use crate::engine::ingest::batch::{self, Now, Pending};
+use crate::engine::ingest::endpoints::Endpoints;
 
 impl CounterStage {
     /// Prefetches where the attempts of the next timers were recorded.
-    pub(super) fn prefetch_expired(&self) {
-        for annotation in self.annotations.next(lookahead::SIZE) {
+    pub(in crate::engine) fn prefetch_expired(&self) {
+        for annotation in self.annotations.next(batch::SIZE) {
             for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
                 table.prefetch_place(annotation.place(row));
             }
@@ -27,7 +26,7 @@ impl CounterStage {
     }
 
     /// Counts what a segment tells of an attempt.
-    pub(super) fn notify_of(
+    pub(in crate::engine) fn notify_of(
         &mut self,
         news: &OutcomeUpdate,
         pending: &Pending,
@@ -54,7 +53,12 @@ impl CounterStage {
 
     /// Counts an outcome update, in each group that counts its attempt. Where the group recorded the attempt may be
     /// known. The endpoints are hashed only where that is not known, or where an episode or a limit needs them.
-    pub(super) fn notify(&mut self, news: &OutcomeUpdate, now: &Now, place: impl Fn(usize) -> Place) {
+    pub(in crate::engine) fn notify(
+        &mut self,
+        news: &OutcomeUpdate,
+        now: &Now,
+        place: impl Fn(usize) -> Place,
+    ) {
         self.count_outcome(news);
         let Ends { client, server, .. } = news.ends;
         let mut is_allowed = None;

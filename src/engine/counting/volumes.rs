@@ -68,16 +68,16 @@ struct Noted {
 
 /// Whose volumes they are: those of one ring of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Owner(u64);
+pub(in crate::engine) struct Owner(u64);
 
 impl Owner {
     /// The ring of what has this tag in a group of a watch.
-    pub(super) fn group(watch: u16, by: GroupBy, tag: u64) -> Self {
+    pub(in crate::engine) fn group(watch: u16, by: GroupBy, tag: u64) -> Self {
         Self::new(watch, by as u8, tag)
     }
 
     /// The ring of a source's attempts that became this.
-    pub(super) fn outcome(watch: u16, outcome: Outcome, tag: u64) -> Self {
+    pub(in crate::engine) fn outcome(watch: u16, outcome: Outcome, tag: u64) -> Self {
         Self::new(watch, 0x80 | outcome as u8, tag)
     }
 
@@ -107,18 +107,18 @@ impl Volumes {
     }
 
     /// Entries that gave way although a window could still need them, but for what waits.
-    pub(super) fn evicted(&self) -> u64 {
+    pub(in crate::engine) fn evicted(&self) -> u64 {
         self.evicted
     }
 
     /// Keeps what a window of so many ticks can hold.
-    pub(super) fn look_back(&mut self, longest: u64) {
+    pub(in crate::engine) fn look_back(&mut self, longest: u64) {
         self.looks_back = longest;
     }
 
     /// Adds the bytes of an attempt that was made at this time to this port; those of `before` were noted
     /// then.
-    pub(super) fn note(
+    pub(in crate::engine) fn note(
         &mut self,
         owner: Owner,
         (time, port): (Ticks, u16),
@@ -143,7 +143,7 @@ impl Volumes {
     }
 
     /// Has what waits take its place.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::engine) fn settle(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.drain(..).for_each(|noted| self.put(noted));
         self.waiting = waiting;
@@ -179,7 +179,11 @@ impl Volumes {
     }
 
     /// What these attempts carried, from their clients and from their servers.
-    pub(super) fn sum(&mut self, owner: Owner, attempts: impl Iterator<Item = (Ticks, u16)>) -> (u64, u64) {
+    pub(in crate::engine) fn sum(
+        &mut self,
+        owner: Owner,
+        attempts: impl Iterator<Item = (Ticks, u16)>,
+    ) -> (u64, u64) {
         self.settle();
         self.sums = self.sums.wrapping_add(1).max(1);
         let (mut sent, mut received) = (0, 0);
@@ -197,7 +201,7 @@ impl Volumes {
     }
 
     /// Forgets all: the range of ticks starts anew.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::engine) fn clear(&mut self) {
         self.waiting.clear();
         for set in self.sets.all_mut() {
             // Memory that was never written is only read.

@@ -13,8 +13,8 @@ use crate::engine::stats::WatchStats;
 use crate::engine::subject::{Kind, Source};
 use crate::engine::watch::{Grouping, Limit, Limits, PortSet};
 
-use super::endpoints::{Endpoints, Hasher};
 use super::limit_hit::Counted;
+use crate::engine::ingest::endpoints::{Endpoints, Hasher};
 
 /// Proven attempts get so much less than all: nothing forged comes there.
 const PROVEN_SHARE: usize = 16;
@@ -35,23 +35,23 @@ pub struct Watch {
 /// One watch, as it is counted for.
 #[derive(Debug)]
 pub struct Watching {
-    pub(super) watch: Watch,
+    pub(in crate::engine) watch: Watch,
     /// The limits of its sources.
-    pub(super) limits: Vec<Limit>,
+    pub(in crate::engine) limits: Vec<Limit>,
     /// What was counted for it, but for the number of its slots.
-    pub(super) stats: WatchStats,
+    pub(in crate::engine) stats: WatchStats,
     /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
     /// is settled.
-    pub(super) outcomes: Vec<(Outcome, Counter)>,
+    pub(in crate::engine) outcomes: Vec<(Outcome, Counter)>,
     /// The counters of attempts: first those of sources, which are always there.
-    pub(super) groups: Vec<CounterGroup>,
+    pub(in crate::engine) groups: Vec<CounterGroup>,
 }
 
 /// Counters of attempts that have something in common.
 #[derive(Debug)]
-pub(super) struct CounterGroup {
-    pub(super) by: GroupBy,
-    pub(super) counter: Counter,
+pub(in crate::engine) struct CounterGroup {
+    pub(in crate::engine) by: GroupBy,
+    pub(in crate::engine) counter: Counter,
 }
 
 /// How many things some counters have room for.
@@ -85,7 +85,7 @@ impl Room {
 
 /// What they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GroupBy {
+pub(in crate::engine) enum GroupBy {
     Source,
     Network,
     Destination,
@@ -93,17 +93,17 @@ pub(super) enum GroupBy {
 
 /// The counters for some of a watch's limits.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(in crate::engine) struct Counter {
     /// The counters themselves.
-    pub(super) table: Arc<Table>,
+    pub(in crate::engine) table: Arc<Table>,
     /// Those of them that were proven, where there is a limit: see `proofs.rs`.
-    pub(super) proven: Option<Arc<Table>>,
+    pub(in crate::engine) proven: Option<Arc<Table>>,
     /// Which limits they are for, by their places among the watch's limits.
-    pub(super) limits: Vec<usize>,
+    pub(in crate::engine) limits: Vec<usize>,
     /// What they were given, in bytes.
     memory: usize,
     /// Where limits are to be chosen: what each of those that are counted makes at most.
-    pub(super) baseline: Option<Baseline>,
+    pub(in crate::engine) baseline: Option<Baseline>,
 }
 
 impl Watching {
@@ -165,7 +165,7 @@ impl Watching {
 
     /// The tag of an attempt for one of its groups, if it counts the attempt.
     #[inline]
-    pub(super) fn tag(&self, by: GroupBy, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
+    pub(in crate::engine) fn tag(&self, by: GroupBy, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
         let is_concerned = self.watch.ports.contains(endpoints.server.1);
         if is_concerned { by.tag(&self.watch.grouping, hasher, endpoints) } else { None }
     }
@@ -190,7 +190,7 @@ impl Watching {
     }
 
     /// The baselines, if they were taken.
-    pub(super) fn into_baselines(self) -> impl Iterator<Item = Baseline> {
+    pub(in crate::engine) fn into_baselines(self) -> impl Iterator<Item = Baseline> {
         let groups = self.groups.into_iter().map(|group| group.counter);
         let counters = groups.chain(self.outcomes.into_iter().map(|(_, counter)| counter));
         counters.filter_map(|counter| counter.baseline)
@@ -213,32 +213,32 @@ impl Watching {
     }
 
     /// What was counted for it.
-    pub(super) fn counted(&self) -> (Arc<str>, WatchStats) {
+    pub(in crate::engine) fn counted(&self) -> (Arc<str>, WatchStats) {
         (Arc::clone(&self.watch.name), WatchStats { slots: self.slots(), ..self.stats })
     }
 
     /// How many slots its tables have.
-    pub(super) fn slots(&self) -> u64 {
+    pub(in crate::engine) fn slots(&self) -> u64 {
         self.counters().map(|counter| counter.table.slots() as u64).sum()
     }
 
-    pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
+    pub(in crate::engine) fn counters(&self) -> impl Iterator<Item = &Counter> {
         self.groups.iter().map(|group| &group.counter).chain(self.outcomes.iter().map(|(_, counter)| counter))
     }
 
     /// What counts this.
-    pub(super) fn counter(&self, counted: Counted) -> Option<&Counter> {
+    pub(in crate::engine) fn counter(&self, counted: Counted) -> Option<&Counter> {
         match counted {
             Counted::Attempts(group) => self.groups.get(group).map(|group| &group.counter),
             Counted::Outcome(outcome) => self.outcome(outcome),
         }
     }
 
-    pub(super) fn outcome(&self, outcome: Outcome) -> Option<&Counter> {
+    pub(in crate::engine) fn outcome(&self, outcome: Outcome) -> Option<&Counter> {
         self.outcomes.iter().find(|(of, _)| *of == outcome).map(|(_, counter)| counter)
     }
 
-    pub(super) fn counters_mut(&mut self) -> impl Iterator<Item = &mut Counter> {
+    pub(in crate::engine) fn counters_mut(&mut self) -> impl Iterator<Item = &mut Counter> {
         self.groups
             .iter_mut()
             .map(|group| &mut group.counter)
@@ -257,7 +257,12 @@ impl GroupBy {
     /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
     /// itself.
     #[inline]
-    pub(super) fn tag(self, grouping: &Grouping, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
+    pub(in crate::engine) fn tag(
+        self,
+        grouping: &Grouping,
+        hasher: &Hasher,
+        endpoints: &Endpoints,
+    ) -> Option<u64> {
         match self {
             Self::Source if endpoints.is_own || grouping.is_host(endpoints.client.0) => {
                 Some(endpoints.client_hash)
@@ -271,7 +276,7 @@ impl GroupBy {
 
     /// Whether this is what a key of that kind counts for.
     #[inline]
-    pub(super) fn is(self, kind: Kind) -> bool {
+    pub(in crate::engine) fn is(self, kind: Kind) -> bool {
         match kind {
             Kind::Source => self == Self::Source,
             Kind::Network => self == Self::Network,
@@ -280,7 +285,7 @@ impl GroupBy {
     }
 
     /// What an attempt counts for, with its tag.
-    pub(super) fn key(self, watching: &Watching, endpoints: &Endpoints, tag: u64) -> Key {
+    pub(in crate::engine) fn key(self, watching: &Watching, endpoints: &Endpoints, tag: u64) -> Key {
         let (kind, source) = match self {
             Self::Source => (Kind::Source, source(&watching.watch.grouping, endpoints)),
             Self::Network => (Kind::Network, Source(watching.watch.grouping.network(endpoints.client.0))),
@@ -294,17 +299,17 @@ impl GroupBy {
 
 /// A group of a watch, as each attempt needs it.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(in crate::engine) struct Row {
     /// The watch's place.
-    pub(super) watch: usize,
+    pub(in crate::engine) watch: usize,
     /// The group's among those of the watch.
-    pub(super) group: usize,
-    pub(super) by: GroupBy,
-    pub(super) table: Arc<Table>,
+    pub(in crate::engine) group: usize,
+    pub(in crate::engine) by: GroupBy,
+    pub(in crate::engine) table: Arc<Table>,
 }
 
 /// Every group, in order.
-pub(super) fn rows(watches: &[Watching]) -> Arc<[Row]> {
+pub(in crate::engine) fn rows(watches: &[Watching]) -> Arc<[Row]> {
     let of_watch = |(watch, watching): (usize, &Watching)| {
         let row = |(group, of): (usize, &CounterGroup)| Row {
             watch,
@@ -318,17 +323,17 @@ pub(super) fn rows(watches: &[Watching]) -> Arc<[Row]> {
 }
 
 /// The ports of all of them.
-pub(super) fn ports(watches: &[Watching]) -> PortSet {
+pub(in crate::engine) fn ports(watches: &[Watching]) -> PortSet {
     PortSet::union(watches.iter().map(|watching| &watching.watch.ports))
 }
 
 /// How many slots there are in all tables.
-pub(super) fn slots(watches: &[Watching]) -> u64 {
+pub(in crate::engine) fn slots(watches: &[Watching]) -> u64 {
     watches.iter().map(Watching::slots).sum()
 }
 
 /// The longest window of all limits, in ticks.
-pub(super) fn longest_window(watches: &[Watching]) -> u64 {
+pub(in crate::engine) fn longest_window(watches: &[Watching]) -> u64 {
     let windows = watches.iter().flat_map(Watching::counters).map(|counter| counter.table.longest_window());
     windows.max().unwrap_or_default()
 }

@@ -9,16 +9,16 @@ use crate::engine::episodes::Admission;
 use crate::engine::event::{Key, Observation};
 use crate::wire::packet_copy::PacketCopy;
 
+use super::CounterStage;
 use super::annotations::{Annotation, Reported};
-use super::batch::Pending;
-use super::counter_stage::CounterStage;
 use super::groups::{CounterGroup, GroupBy, Row};
 use super::limit_hit::{Counted, Met};
+use crate::engine::ingest::batch::Pending;
 
 impl CounterStage {
     /// Counts an attempt in each group that it concerns; `group_tag` gives its tag there. Gives in which watches its
     /// source had an episode, and where it was recorded.
-    pub(super) fn count_attempt(
+    pub(in crate::engine) fn count_attempt(
         &mut self,
         rows: &[Row],
         pending: &Pending,
@@ -127,7 +127,7 @@ impl CounterStage {
     }
 
     /// Counts a copy or a retransmission for the watches and the episodes that its attempt would count for.
-    pub(super) fn count_repeat(
+    pub(in crate::engine) fn count_repeat(
         &mut self,
         pending: &Pending,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,

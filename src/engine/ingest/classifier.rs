@@ -15,7 +15,7 @@ use crate::wire::segment::{Flags, Place, Segment, TcpSummary};
 
 /// Sorts out the segments that are looked at further.
 #[derive(Debug)]
-pub(super) struct Classifier {
+pub(in crate::engine) struct Classifier {
     decoder: Decoder,
     expression: Option<Expression>,
     /// The ports of all watches.
@@ -38,7 +38,7 @@ enum Role {
 
 impl Classifier {
     /// `keeps` says whether packets are kept beside their segments.
-    pub(super) fn new(
+    pub(in crate::engine) fn new(
         tunnels: Tunnels,
         expression: Option<Expression>,
         ports: PortSet,
@@ -50,17 +50,17 @@ impl Classifier {
     }
 
     /// An empty batch for what this sorts out.
-    pub(super) fn batch(&self, room: usize) -> Batch {
+    pub(in crate::engine) fn batch(&self, room: usize) -> Batch {
         Batch::new(room, self.keeps)
     }
 
     /// Watches other ports from now on.
-    pub(super) fn watch(&mut self, ports: PortSet, tunnels: Tunnels) {
+    pub(in crate::engine) fn watch(&mut self, ports: PortSet, tunnels: Tunnels) {
         self.ports = ports;
         self.decoder.set_tunnels(tunnels);
     }
 
-    pub(super) fn set_own(&mut self, own: Vec<IpAddr>) {
+    pub(in crate::engine) fn set_own(&mut self, own: Vec<IpAddr>) {
         self.own = own;
     }
 
@@ -71,7 +71,7 @@ impl Classifier {
 
     /// Has what a packet says wait in the batch, or says why it does not count.
     #[inline]
-    pub(super) fn classify(
+    pub(in crate::engine) fn classify(
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,

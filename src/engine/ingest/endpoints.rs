@@ -11,40 +11,45 @@ use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Segment;
 
 /// An address or an end of a connection, with its port.
-pub(super) type End = (IpAddr, u16);
+pub(in crate::engine) type End = (IpAddr, u16);
 
 /// The client and the server of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Endpoints {
-    pub(super) client: End,
-    pub(super) server: End,
+pub(in crate::engine) struct Endpoints {
+    pub(in crate::engine) client: End,
+    pub(in crate::engine) server: End,
     /// The hash of the client's address.
-    pub(super) client_hash: u64,
+    pub(in crate::engine) client_hash: u64,
     /// The hash of the network that it is in.
-    pub(super) network_hash: u64,
+    pub(in crate::engine) network_hash: u64,
     /// The hash of the server's address.
-    pub(super) server_hash: u64,
+    pub(in crate::engine) server_hash: u64,
     /// The hash of that and its port.
-    pub(super) end_hash: u64,
+    pub(in crate::engine) end_hash: u64,
     /// Whether the client's is an own address.
-    pub(super) is_own: bool,
+    pub(in crate::engine) is_own: bool,
 }
 
 impl Endpoints {
     /// The hash of the client's address and port.
     #[inline]
-    pub(super) fn client_end(&self) -> u64 {
+    pub(in crate::engine) fn client_end(&self) -> u64 {
         hash::end(self.client_hash, self.client.1)
     }
 
     /// The hash of the connection, in either direction.
     #[inline]
-    pub(super) fn connection(&self) -> u64 {
+    pub(in crate::engine) fn connection(&self) -> u64 {
         hash::connection(self.client_end(), self.end_hash)
     }
 
     /// An attempt between them, as the detector is told of it.
-    pub(super) fn attempt(&self, key: event::Key, interface: InterfaceId, time: Timestamp) -> Attempt {
+    pub(in crate::engine) fn attempt(
+        &self,
+        key: event::Key,
+        interface: InterfaceId,
+        time: Timestamp,
+    ) -> Attempt {
         Attempt {
             key,
             time,
@@ -61,14 +66,14 @@ impl Endpoints {
 
 /// The client's end and the server's of a segment that goes to a server, or comes from one.
 #[inline]
-pub(super) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
+pub(in crate::engine) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
     let (src, dst) = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
     if to_server { (src, dst) } else { (dst, src) }
 }
 
 /// Hashes addresses, and remembers the hashes of some servers: nearly all segments are from or to one of a few.
 #[derive(Debug, Clone)]
-pub(super) struct Hasher {
+pub(in crate::engine) struct Hasher {
     key: Key,
     servers: [(IpAddr, u64); SERVERS],
 }
@@ -77,18 +82,18 @@ pub(super) struct Hasher {
 const SERVERS: usize = 16;
 
 impl Hasher {
-    pub(super) fn new(key: Key) -> Self {
+    pub(in crate::engine) fn new(key: Key) -> Self {
         let none = IpAddr::from([0; 4]);
         Self { key, servers: [(none, key.address(none)); SERVERS] }
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(in crate::engine) fn key(&self) -> Key {
         self.key
     }
 
     /// The hash of the group that an address is in, by that of its network.
     #[inline(never)]
-    pub(super) fn group(&self, grouping: &Grouping, address: &IpAddr, network: u64) -> u64 {
+    pub(in crate::engine) fn group(&self, grouping: &Grouping, address: &IpAddr, network: u64) -> u64 {
         let group = grouping.group(*address).addr();
         if grouping.prefix4 >= hash::PREFIX4 && grouping.prefix6 >= hash::PREFIX6 {
             // It is a part of the network.
@@ -99,7 +104,7 @@ impl Hasher {
 
     /// The endpoints to an attempt.
     #[inline(always)] // Called out of line it copies both ends once more.
-    pub(super) fn endpoints(&mut self, client: End, server: End, is_own: bool) -> Endpoints {
+    pub(in crate::engine) fn endpoints(&mut self, client: End, server: End, is_own: bool) -> Endpoints {
         let network_hash = self.key.network(client.0);
         let client_hash = hash::in_network(network_hash, client.0);
         let server_hash = self.server(server.0);

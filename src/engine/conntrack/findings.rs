@@ -4,15 +4,15 @@ use crate::engine::conntrack::{Inferred, OutcomeUpdate, Place};
 
 /// A segment that is to be counted, and what it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Finding {
+pub(in crate::engine) struct Finding {
     /// Its number in the batch.
-    pub(super) segment: u32,
-    pub(super) verdict: Verdict,
+    pub(in crate::engine) segment: u32,
+    pub(in crate::engine) verdict: Verdict,
 }
 
 /// What a segment is to the connections.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Verdict {
+pub(in crate::engine) enum Verdict {
     /// An attempt.
     Attempt {
         /// Where it is remembered.
@@ -37,22 +37,22 @@ pub(super) enum Verdict {
 
 /// What was found, in the order of the segments.
 #[derive(Debug)]
-pub(super) struct Findings {
-    pub(super) all: Vec<Finding>,
-    pub(super) news: Vec<OutcomeUpdate>,
-    pub(super) inferred: Vec<Inferred>,
+pub(in crate::engine) struct Findings {
+    pub(in crate::engine) all: Vec<Finding>,
+    pub(in crate::engine) news: Vec<OutcomeUpdate>,
+    pub(in crate::engine) inferred: Vec<Inferred>,
     /// How many segments came from servers that open or refuse a connection.
-    pub(super) answers: u64,
+    pub(in crate::engine) answers: u64,
 }
 
 impl Findings {
     /// How many a batch of so many segments has at most: one may make an attempt known and tell of it.
-    pub(super) const fn room(segments: usize) -> usize {
+    pub(in crate::engine) const fn room(segments: usize) -> usize {
         2 * segments
     }
 
     /// For batches of so many segments.
-    pub(super) fn new(segments: usize) -> Self {
+    pub(in crate::engine) fn new(segments: usize) -> Self {
         Self {
             all: Vec::with_capacity(Self::room(segments)),
             news: Vec::with_capacity(segments),
@@ -62,26 +62,26 @@ impl Findings {
     }
 
     /// Adds that a segment tells of an attempt.
-    pub(super) fn push_news(&mut self, segment: usize, news: OutcomeUpdate) {
+    pub(in crate::engine) fn push_news(&mut self, segment: usize, news: OutcomeUpdate) {
         let verdict = Verdict::OutcomeUpdate(number(self.news.len()));
         self.news.push(news);
         self.push(segment, verdict);
     }
 
     /// Adds an attempt that a segment makes known.
-    pub(super) fn push_inferred(&mut self, segment: usize, attempt: Inferred) {
+    pub(in crate::engine) fn push_inferred(&mut self, segment: usize, attempt: Inferred) {
         let verdict = Verdict::Inferred(number(self.inferred.len()));
         self.inferred.push(attempt);
         self.push(segment, verdict);
     }
 
     #[inline]
-    pub(super) fn push(&mut self, segment: usize, verdict: Verdict) {
+    pub(in crate::engine) fn push(&mut self, segment: usize, verdict: Verdict) {
         self.all.push(Finding { segment: number(segment), verdict });
     }
 
     /// Empties it.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::engine) fn clear(&mut self) {
         self.all.clear();
         self.news.clear();
         self.inferred.clear();

@@ -4,84 +4,95 @@
 //! The last stage of counting. It owns the tables and the open episodes. A second boundary goes to the detector as a
 //! tick, after all that happened before it.
 
+mod annotations;
+mod attempts;
+mod baselines;
+pub(in crate::engine) mod groups;
+pub(in crate::engine) mod limit_hit;
+pub(in crate::engine) mod lookahead;
+mod outcomes;
+mod proofs;
+pub(in crate::engine) mod provers;
+pub(in crate::engine) mod volumes;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::annotations::{Annotation, Annotations, Reported, ReportedIn};
-use super::batch::{Batch, Now, Pending, SecondBoundary};
-use super::endpoints::Hasher;
-use super::findings::{Finding, Findings, Verdict};
-use super::groups::{self, GroupBy, Row, Watching};
-use super::handoff::Handoff;
-use super::lookahead::GroupTags;
-use super::provers::Provers;
-use super::volumes::Volumes;
 use crate::base::hash;
 use crate::base::time::Timestamp;
 use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
 use crate::engine::clock::{Reading, Ticks};
+use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
 use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
 use crate::engine::copies::CaptureHandle;
 use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
+use crate::engine::handoff::Handoff;
+use crate::engine::ingest::batch::{Batch, Now, Pending, SecondBoundary};
+use crate::engine::ingest::endpoints::Hasher;
 use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::watch::AllowList;
 use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Flags;
+use annotations::{Annotation, Annotations, Reported, ReportedIn};
+use groups::{GroupBy, Row, Watching};
+use lookahead::GroupTags;
+use provers::Provers;
+use volumes::Volumes;
 
 /// The last stage of counting.
 #[derive(Debug)]
-pub(super) struct CounterStage {
-    pub(super) clock: Reading,
+pub(in crate::engine) struct CounterStage {
+    pub(in crate::engine) clock: Reading,
     /// What is remembered of attempts that may still be told of.
-    pub(super) reported: ReportedIn,
-    pub(super) annotations: Annotations,
-    pub(super) volumes: Volumes,
-    pub(super) provers: Provers,
-    pub(super) tells_pairs: bool,
-    pub(super) watches: Vec<Watching>,
+    pub(in crate::engine) reported: ReportedIn,
+    pub(in crate::engine) annotations: Annotations,
+    pub(in crate::engine) volumes: Volumes,
+    pub(in crate::engine) provers: Provers,
+    pub(in crate::engine) tells_pairs: bool,
+    pub(in crate::engine) watches: Vec<Watching>,
     /// Every group, in order.
-    pub(super) rows: Arc<[Row]>,
-    pub(super) allow: AllowList,
-    pub(super) own: Vec<IpAddr>,
-    pub(super) hasher: Hasher,
-    pub(super) ties: Ties,
+    pub(in crate::engine) rows: Arc<[Row]>,
+    pub(in crate::engine) allow: AllowList,
+    pub(in crate::engine) own: Vec<IpAddr>,
+    pub(in crate::engine) hasher: Hasher,
+    pub(in crate::engine) ties: Ties,
     /// The memory that is left for baselines, where they are taken.
-    pub(super) baseline: Option<Budget>,
-    pub(super) writer: Option<CaptureHandle>,
-    pub(super) keeps_evidence: bool,
-    pub(super) handoff: Handoff,
-    pub(super) episodes: Episodes,
+    pub(in crate::engine) baseline: Option<Budget>,
+    pub(in crate::engine) writer: Option<CaptureHandle>,
+    pub(in crate::engine) keeps_evidence: bool,
+    pub(in crate::engine) handoff: Handoff,
+    pub(in crate::engine) episodes: Episodes,
     /// What the findings of a batch count for.
-    pub(super) group_tags: GroupTags,
-    pub(super) stats: Stats,
+    pub(in crate::engine) group_tags: GroupTags,
+    pub(in crate::engine) stats: Stats,
 }
 
 /// What a [`CounterStage`] is made of.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(in crate::engine) struct Parts {
     /// How many attempts conntrack has room for, and how many timers.
-    pub(super) places: usize,
-    pub(super) timers: usize,
-    pub(super) volumes: Volumes,
-    pub(super) provers: Provers,
-    pub(super) tells_pairs: bool,
-    pub(super) watches: Vec<Watching>,
-    pub(super) allow: AllowList,
-    pub(super) baseline: Option<Budget>,
-    pub(super) key: hash::Key,
-    pub(super) writer: Option<CaptureHandle>,
-    pub(super) keeps_evidence: bool,
-    pub(super) handoff: Handoff,
-    pub(super) episodes: Episodes,
+    pub(in crate::engine) places: usize,
+    pub(in crate::engine) timers: usize,
+    pub(in crate::engine) volumes: Volumes,
+    pub(in crate::engine) provers: Provers,
+    pub(in crate::engine) tells_pairs: bool,
+    pub(in crate::engine) watches: Vec<Watching>,
+    pub(in crate::engine) allow: AllowList,
+    pub(in crate::engine) baseline: Option<Budget>,
+    pub(in crate::engine) key: hash::Key,
+    pub(in crate::engine) writer: Option<CaptureHandle>,
+    pub(in crate::engine) keeps_evidence: bool,
+    pub(in crate::engine) handoff: Handoff,
+    pub(in crate::engine) episodes: Episodes,
 }
 
 impl CounterStage {
-    pub(super) fn new(mut parts: Parts) -> Self {
+    pub(in crate::engine) fn new(mut parts: Parts) -> Self {
         parts.volumes.look_back(groups::longest_window(&parts.watches));
         let rows = groups::rows(&parts.watches);
         let slots = groups::slots(&parts.watches);
@@ -110,7 +121,7 @@ impl CounterStage {
     }
 
     /// Records what conntrack has counted, and how many SYNs had no timer, in all.
-    pub(super) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
+    pub(in crate::engine) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
         self.stats.connections_evicted = counts.evicted;
         self.stats.wrong_numbers = counts.wrong_numbers;
         self.stats.wrong_checksums = counts.wrong_checksums;
@@ -121,14 +132,14 @@ impl CounterStage {
     }
 
     /// Records what the source says it received and lost.
-    pub(super) fn note(&mut self, received: Received) {
+    pub(in crate::engine) fn note(&mut self, received: Received) {
         self.stats.kernel_packets = received.packets;
         self.stats.losses.kernel = received.kernel_drops;
         self.stats.losses.interface = received.interface_drops;
     }
 
     /// Counts what was found of a batch. The clock reads so after it.
-    pub(super) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
+    pub(in crate::engine) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
         self.stats.packets += batch.packets;
         self.stats.skipped += batch.skipped;
         self.stats.answers += findings.answers;
@@ -147,7 +158,7 @@ impl CounterStage {
 
     /// Counts the time-out of the next SYN with a timer, and what follows from that.
     #[inline]
-    pub(super) fn time_out(&mut self, news: Option<&OutcomeUpdate>, now: &Now) {
+    pub(in crate::engine) fn time_out(&mut self, news: Option<&OutcomeUpdate>, now: &Now) {
         let annotation = self.annotations.pop();
         if let Some(news) = news {
             self.notify(news, now, |row| annotation.place(row));
@@ -155,7 +166,7 @@ impl CounterStage {
     }
 
     /// Sends what is due at a second boundary.
-    pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
+    pub(in crate::engine) fn boundary(&mut self, boundary: &SecondBoundary) {
         let now = boundary.now;
         if let Some(before) = boundary.stepped_from {
             self.annotations.clear();
@@ -181,7 +192,7 @@ impl CounterStage {
     }
 
     /// Ends all episodes, and gives the baselines of each watch, where they were taken.
-    pub(super) fn finish(mut self) -> Vec<Vec<Baseline>> {
+    pub(in crate::engine) fn finish(mut self) -> Vec<Vec<Baseline>> {
         let send = |event| self.handoff.deliver(event);
         let now = self.episodes.end(self.clock.now(), self.stats.losses, &send);
         self.handoff.deliver(Event::End(now, self.counted()));
@@ -189,12 +200,12 @@ impl CounterStage {
     }
 
     /// Waits until the detector has handled all that it was told.
-    pub(super) fn settle(&self) {
+    pub(in crate::engine) fn settle(&self) {
         self.handoff.settle();
     }
 
     /// Tells that a second has passed, and what the clock reads, if there is room to tell it.
-    pub(super) fn heartbeat(
+    pub(in crate::engine) fn heartbeat(
         &self,
         now: Option<(Timestamp, Ticks)>,
         interfaces: Vec<(InterfaceId, Received)>,
@@ -209,13 +220,13 @@ impl CounterStage {
     }
 
     /// Lists open episodes, at most so many, if there is room to tell it. Says whether there was.
-    pub(super) fn list_episodes(&self, most: usize) -> bool {
+    pub(in crate::engine) fn list_episodes(&self, most: usize) -> bool {
         let (listed, others) = self.episodes.list(most);
         self.handoff.offer(Event::Listed(listed, others))
     }
 
     /// Has log files opened again.
-    pub(super) fn reopen(&self) {
+    pub(in crate::engine) fn reopen(&self) {
         if let Some(writer) = &self.writer {
             writer.reopen();
         }
@@ -223,7 +234,7 @@ impl CounterStage {
     }
 
     /// Has the statistics shown.
-    pub(super) fn show(&self) {
+    pub(in crate::engine) fn show(&self) {
         self.handoff.deliver(Event::Show(self.counted()));
     }
 
@@ -310,7 +321,7 @@ impl CounterStage {
     /// Counts how a place was taken, and returns the slot if one was claimed. Networks and destinations that gave way
     /// are no sources lost.
     #[inline]
-    pub(super) fn note_taken(&mut self, watch: usize, taken: &Taken, by: GroupBy) -> Option<Slot> {
+    pub(in crate::engine) fn note_taken(&mut self, watch: usize, taken: &Taken, by: GroupBy) -> Option<Slot> {
         let (claimed, slot) = match taken {
             Taken::Waits { evicted: false, .. } | Taken::Recorded(Recorded { claimed: None, .. }) => {
                 return None;
@@ -325,7 +336,7 @@ impl CounterStage {
     }
 
     /// Counts so many that were forgotten although they were live.
-    pub(super) fn note_evictions(&mut self, watch: usize, evicted: u64, by: GroupBy) {
+    pub(in crate::engine) fn note_evictions(&mut self, watch: usize, evicted: u64, by: GroupBy) {
         let stats = &mut self.watches[watch].stats;
         match by {
             GroupBy::Source => {
@@ -340,7 +351,7 @@ impl CounterStage {
     }
 
     /// Counts what the detector has no time for.
-    pub(super) fn note_dropped(&mut self, watch: usize) {
+    pub(in crate::engine) fn note_dropped(&mut self, watch: usize) {
         self.stats.losses.crossings += 1;
         self.watches[watch].stats.crossings += 1;
     }

@@ -4,46 +4,45 @@
 //! it), and knows no watch and no table. What it finds in a batch goes on in order; what is nothing new goes no
 //! further. Timers that expire follow before the second boundary.
 
-use super::batch::{Batch, Pending, SecondBoundary};
 use super::findings::{Findings, Verdict};
-use super::lookahead;
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{
     Conntrack, Counts, EndpointHashes, Expired, Followed, Hosts, Syn, SynVerdict,
 };
+use crate::engine::ingest::batch::{self, Batch, Pending, SecondBoundary};
 use crate::wire::links::Links;
 use crate::wire::segment::Flags;
 
 /// The middle stage of counting.
 #[derive(Debug)]
-pub(super) struct ConntrackStage {
+pub(in crate::engine) struct ConntrackStage {
     connections: Conntrack,
     /// What was found of the last batch.
-    pub(super) findings: Findings,
+    pub(in crate::engine) findings: Findings,
 }
 
 impl ConntrackStage {
-    pub(super) fn new(connections: Conntrack) -> Self {
-        Self { connections, findings: Findings::new(lookahead::SIZE) }
+    pub(in crate::engine) fn new(connections: Conntrack) -> Self {
+        Self { connections, findings: Findings::new(batch::SIZE) }
     }
 
     /// Tells which interfaces are one, from now on.
-    pub(super) fn set_links(&mut self, links: Links) {
+    pub(in crate::engine) fn set_links(&mut self, links: Links) {
         self.connections.set_links(links);
     }
 
     /// What conntrack has counted.
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::engine) fn counts(&self) -> Counts {
         self.connections.counts()
     }
 
     /// SYNs without a timer.
-    pub(super) fn untimed(&self) -> u64 {
+    pub(in crate::engine) fn untimed(&self) -> u64 {
         self.connections.untimed()
     }
 
     /// Finds out what the segments of a batch are.
-    pub(super) fn judge_all(&mut self, batch: &Batch) {
+    pub(in crate::engine) fn judge_all(&mut self, batch: &Batch) {
         self.findings.clear();
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));
         batch.all().iter().for_each(|pending| {
@@ -94,18 +93,18 @@ impl ConntrackStage {
     }
 
     /// Prefetches for timers that have expired.
-    pub(super) fn prefetch_expired(&self, now: Ticks) {
+    pub(in crate::engine) fn prefetch_expired(&self, now: Ticks) {
         self.connections.prefetch_due(now);
     }
 
     /// Takes the next timer that has expired.
     #[inline]
-    pub(super) fn expire(&mut self, now: Ticks) -> Option<Expired> {
+    pub(in crate::engine) fn expire(&mut self, now: Ticks) -> Option<Expired> {
         self.connections.expire(now)
     }
 
     /// Another second begins.
-    pub(super) fn end_second(&mut self, boundary: &SecondBoundary) {
+    pub(in crate::engine) fn end_second(&mut self, boundary: &SecondBoundary) {
         if boundary.stepped_from.is_some() {
             self.connections.stop_timers();
         }

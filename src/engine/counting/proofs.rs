@@ -14,18 +14,18 @@ use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Proof};
 use crate::engine::subject::Kind;
 
-use super::batch::Now;
-use super::counter_stage::CounterStage;
-use super::endpoints::Endpoints;
+use super::CounterStage;
 use super::groups::{Counter, GroupBy, Row};
 use super::limit_hit::Counted;
+use crate::engine::ingest::batch::Now;
+use crate::engine::ingest::endpoints::Endpoints;
 
 /// What verifies a source, in the order in which it is asked: the best first.
 const LEVELS: [Proof; 2] = [Proof::Yes, Proof::Wire];
 
 /// An attempt whose proof has changed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Proven {
+pub(in crate::engine) struct Proven {
     started: Ticks,
     port: u16,
     before: Proof,
@@ -53,7 +53,11 @@ impl Proven {
 
 impl CounterStage {
     /// What news tells of proof, if it tells anything.
-    pub(super) fn proven(&mut self, news: &OutcomeUpdate, endpoints: &Endpoints) -> Option<Proven> {
+    pub(in crate::engine) fn proven(
+        &mut self,
+        news: &OutcomeUpdate,
+        endpoints: &Endpoints,
+    ) -> Option<Proven> {
         let (before, after) = (news.before?.proof, news.after);
         let started = news.started;
         (before != after.proof).then(|| {
@@ -66,7 +70,7 @@ impl CounterStage {
     }
 
     /// Adds an attempt whose proof has changed, for what it is counted for in a group.
-    pub(super) fn note_proof(
+    pub(in crate::engine) fn note_proof(
         &mut self,
         row: usize,
         tag: u64,
@@ -94,7 +98,7 @@ impl CounterStage {
     }
 
     /// Adds an attempt that a limit by outcome counts at this time, if it is proven.
-    pub(super) fn note_proven_outcome(
+    pub(in crate::engine) fn note_proven_outcome(
         &mut self,
         watch: usize,
         key: &Key,
@@ -129,7 +133,14 @@ impl CounterStage {
     }
 
     /// Tells the episode of a source, if it has one, when proven attempts alone meet a limit by now.
-    pub(super) fn verify(&mut self, watch: usize, counted: Counted, key: &Key, proof: Proof, now: &Now) {
+    pub(in crate::engine) fn verify(
+        &mut self,
+        watch: usize,
+        counted: Counted,
+        key: &Key,
+        proof: Proof,
+        now: &Now,
+    ) {
         let Some(counter) = self.watches[watch].counter(counted) else { return };
         let Some(met) = met_by_proven(counter, key.tag, proof, None) else { return };
         let newest = match counted {
@@ -150,13 +161,13 @@ impl CounterStage {
 
     /// Whether what this counts has a proven attempt: at one look, since it is asked for each attempt beyond the limit
     /// while there is no room for an episode.
-    pub(super) fn has_proof(&self, watch: usize, counted: Counted, tag: u64) -> bool {
+    pub(in crate::engine) fn has_proof(&self, watch: usize, counted: Counted, tag: u64) -> bool {
         let proven = self.watches[watch].counter(counted).and_then(|counter| counter.proven.as_ref());
         proven.is_some_and(|table| LEVELS.iter().any(|&proof| table.newest_of(tag_of(tag, proof)).is_some()))
     }
 
     /// How far an episode that begins now is verified from the start, and by whom.
-    pub(super) fn verified_by_now(
+    pub(in crate::engine) fn verified_by_now(
         &self,
         watch: usize,
         counted: Counted,

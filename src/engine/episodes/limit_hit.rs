@@ -1,0 +1,39 @@
+//! What an episode opens with: the attempt that met a limit, and its window.
+
+use crate::base::hyperloglog::HyperLogLog;
+use crate::base::time::Timestamp;
+use crate::engine::attempt::{Before, Prover};
+use crate::engine::clock::Ticks;
+use crate::engine::event::Attempt;
+use crate::engine::outcome::{OutcomeCounts, Proof};
+
+use super::PortCounts;
+
+/// An attempt that met a limit, and the window that it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct LimitHit {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The limit, by its place among the watch's limits.
+    pub limit: u16,
+    /// The window's first attempt.
+    pub first: Timestamp,
+    /// The window's length in ticks.
+    pub span: u64,
+    /// The ports of the N attempts in the window.
+    pub ports: PortCounts,
+    /// Their outcomes so far.
+    pub outcomes: OutcomeCounts,
+    /// Whether proven attempts alone meet a limit at the same time.
+    pub verified: Proof,
+    /// Who made those.
+    pub provers: Box<[Prover]>,
+    /// The bytes that those of them that closed carried, from their clients and from their servers.
+    pub bytes: (u64, u64),
+    /// How many hosts they came from, where the counters remember it.
+    pub hosts: Option<HyperLogLog>,
+    /// The tick of the first attempt whose outcome still concerns the episode.
+    pub since: Ticks,
+    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    pub before: Box<[Before]>,
+}
