@@ -47,7 +47,12 @@ impl AllowList {
     /// IPv4-mapped addresses are not converted: an IPv6 packet from `::ffff:192.0.2.1`, which no honest host sends,
     /// does not count as 192.0.2.1.
     #[must_use]
+    #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
+        !self.is_empty() && self.is_within_one(address)
+    }
+
+    fn is_within_one(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => is_within(&self.v4, address),
             IpAddr::V6(address) => {
