@@ -69,8 +69,19 @@ impl Classifier {
         !self.own.is_empty() && self.own.contains(address)
     }
 
+    /// As [`Classifier::classify`], out of line.
+    #[inline(never)]
+    pub(in crate::engine) fn classify_held(
+        &mut self,
+        packet: &Packet<'_>,
+        clock: &Reading,
+        batch: &mut Batch,
+    ) -> Result<(), Skip> {
+        self.classify(packet, clock, batch)
+    }
+
     /// Has what a packet says wait in the batch, or says why it does not count.
-    #[inline]
+    #[inline(always)]
     pub(in crate::engine) fn classify(
         &mut self,
         packet: &Packet<'_>,

@@ -85,12 +85,7 @@ impl Ingest {
         self.batch.packets += 1;
         let goes_on = !self.doubt.is_open() && self.clock.goes_on(input, packet.time);
         if !goes_on && self.is_doubtful(input, packet.time) && self.doubts(input, packet.time, to) {
-            let held = &mut self.doubt.batch;
-            if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), held) {
-                held.skipped.count(skip);
-            }
-            self.batch.skipped += std::mem::take(&mut held.skipped);
-            return self.believe(to);
+            return self.hold(packet, to);
         }
         if !goes_on {
             self.observe(input, packet.time, to);
@@ -101,6 +96,19 @@ impl Ingest {
         if self.batch.is_full() {
             self.flush(to);
         }
+    }
+
+    /// Keeps what a doubtful packet says until the doubt is resolved. Out of line, so that the classifier is inlined
+    /// where nearly all packets pass.
+    #[cold]
+    #[inline(never)]
+    fn hold(&mut self, packet: &Packet<'_>, to: &mut Stages) {
+        let held = &mut self.doubt.batch;
+        if let Err(skip) = self.classifier.classify_held(packet, self.clock.reading(), held) {
+            held.skipped.count(skip);
+        }
+        self.batch.skipped += std::mem::take(&mut held.skipped);
+        self.believe(to);
     }
 
     fn is_doubtful(&self, input: usize, time: Timestamp) -> bool {
