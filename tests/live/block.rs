@@ -34,18 +34,19 @@ pub(crate) fn scene() -> Option<Scene> {
 
 /// Sends a SYN without waiting for an answer.
 fn knock(scene: &Scene, from: IpAddr) -> OwnedFd {
-    let (family, to) = match from {
-        IpAddr::V4(_) => (AddressFamily::INET, SERVER),
-        IpAddr::V6(_) => (AddressFamily::INET6, SERVER6),
-    };
-    scene.outside.enter(|| {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(family, SocketType::STREAM, flags, None).unwrap();
-        bind(&socket, &SocketAddr::new(from, 0)).unwrap();
-        // "In progress" is the only possible result.
-        let _ = connect(&socket, &SocketAddr::new(to, 25));
-        socket
-    })
+    let to = if from.is_ipv4() { SERVER } else { SERVER6 };
+    scene.outside.enter(|| knock_at(from, SocketAddr::new(to, 25)))
+}
+
+/// The same from this namespace.
+pub(crate) fn knock_at(from: IpAddr, to: SocketAddr) -> OwnedFd {
+    let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None).unwrap();
+    bind(&socket, &SocketAddr::new(from, 0)).unwrap();
+    // "In progress" is the only possible result.
+    let _ = connect(&socket, &to);
+    socket
 }
 
 /// As many connections as are below the limit, and the attempt that meets it: later ones may be dropped already.
@@ -69,7 +70,7 @@ pub(crate) fn wait_for_blocks(namespace: &Namespace, expected: &[&str]) -> Vec<B
 }
 
 /// Waits until the table has dropped packets.
-fn wait_for_drops(namespace: &Namespace) {
+pub(crate) fn wait_for_drops(namespace: &Namespace) {
     let until = Instant::now() + PATIENCE;
     loop {
         let mut nft = namespace.command("nft");

@@ -42,6 +42,7 @@ mod own;
 mod page;
 mod paths;
 mod privileges;
+mod published;
 mod reload;
 mod signals;
 mod streams;
