@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use rustix::thread::no_new_privs;
 use thiserror::Error;
 
 use crate::base::units::Bytes;
@@ -145,6 +146,12 @@ pub enum InterfaceFault {
         "the capability CAP_NET_RAW is missing (run as root, or: setcap cap_net_raw=ep /path/to/synwatch)"
     )]
     NotAllowed,
+    /// The same, where the capability of the program's file has no effect: in a container, say.
+    #[error(
+        "the capability CAP_NET_RAW is missing, and the program's file may not give it here: no new privileges \
+         (run as root, in a container with --user 0; or with ambient capabilities)"
+    )]
+    NotGained,
     /// Its link type is not read.
     #[error("link type {0} is not supported")]
     LinkType(LinkType),
@@ -161,7 +168,7 @@ impl InterfaceFault {
         if says(&["No such device", "doesn't exist"]) {
             Self::Missing
         } else if says(&["permission", "Operation not permitted"]) {
-            Self::NotAllowed
+            if no_new_privs().unwrap_or_default() { Self::NotGained } else { Self::NotAllowed }
         } else if says(&["not up", "Network is down", "went down"]) {
             Self::Down
         } else {

@@ -182,6 +182,40 @@ fn without_its_user_it_becomes_the_owner_of_the_output_folder_or_nobody() {
     }
 }
 
+#[test]
+fn root_in_a_container_with_the_right_to_capture_alone_stays_root_and_captures() {
+    let Some(scene) = Scene::set() else { return };
+    // Its image has a user synwatch. It is no program but this one that must not gain rights, as Kubernetes demands it.
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("passwd");
+    let entry = "root:x:0:0::/:/bin/sh\nsynwatch:x:65532:65532::/nonexistent:/usr/sbin/nologin\n";
+    fs::write(&users, entry).unwrap();
+    const CONTAINER: &str = r#"mount --bind "$0" /etc/passwd && exec setpriv --no-new-privs --clear-groups \
+        --inh-caps=-all --bounding-set=-all,+net_raw "$@""#;
+    let mut command = scene.gateway.command("unshare");
+    command.args(["--mount", "sh", "-c", CONTAINER]).arg(&users).arg(env!("CARGO_BIN_EXE_synwatch"));
+    command.args(["-i", "outer", "-l", "30/1h", "--control", "off"]).env_remove("RUST_LOG");
+    let mut program = Program::start(command);
+    program.err.wait_for("capturing on");
+    scene.flood(&[ATTACKER], 35, 1000);
+    let ended = program.stop(Signal::TERM);
+    assert_eq!(ended.count("synwatch: privileges: user root, capabilities cap_net_raw, "), 1, "{ended:#?}");
+    assert_eq!(ended.sources("start"), ["198.51.100.66"], "{ended:#?}");
+}
+
+#[test]
+fn a_capability_of_the_file_that_has_no_effect_is_told_with_the_remedy() {
+    let Some(scene) = Scene::set() else { return };
+    let mut command = scene.gateway.command("setpriv");
+    command.args(["--no-new-privs", "--clear-groups", "--regid", "65534", "--reuid", "65534"]);
+    command.args(["--inh-caps=-all", env!("CARGO_BIN_EXE_synwatch"), "-i", "outer"]).env_remove("RUST_LOG");
+    let ended = Program::start(command).end();
+    let message = "synwatch: cannot open interface \"outer\": the capability CAP_NET_RAW is missing, and the \
+         program's file may not give it here: no new privileges (run as root, in a container with --user 0; \
+         or with ambient capabilities)";
+    assert_eq!((ended.code, ended.err), (Some(1), vec![message.to_owned()]));
+}
+
 fn a_folder_of_nobody() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();

@@ -28,12 +28,13 @@ pub(super) struct Target {
     is_root: bool,
 }
 
-/// The user to become: the named one, the default, or the current one.
+/// The user to become: the named one, the default if root may become it, or the current one.
 pub(super) fn target(named: Option<&str>) -> Result<Target, PrivilegeError> {
     let current = geteuid();
     let found = match named {
         Some(name) => Some(existing(name)?),
-        None if current.is_root() => look_up(DEFAULT)?,
+        // In a container root may lack the right to change its user, whatever users the image has.
+        None if current.is_root() && may_become_another() => look_up(DEFAULT)?,
         None => None,
     };
     let Some(user) = found else { return Ok(stay(current)) };
