@@ -6,6 +6,7 @@
 mod actions;
 mod assets;
 mod config;
+mod container;
 mod deep;
 mod docs;
 mod evidence;
