@@ -1,4 +1,4 @@
-//! A segment as its connection gets it: what is asked of it more than once, worked out once.
+//! A segment with the values that conntrack needs more than once. They are computed once.
 
 use super::nat::At;
 use super::path::Path;
@@ -7,7 +7,8 @@ use super::{Conntrack, Ends, Hosts};
 use crate::engine::clock::Ticks;
 use crate::wire::segment::Segment;
 
-/// A segment, and what goes with it; `H` are the hashes that such a segment needs beside that of its connection.
+/// A segment and its derived values. `H` holds the hashes that such a segment needs in addition to its
+/// connection's hash.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival<'a, H> {
     /// The hash of its connection, never 0.
@@ -22,10 +23,10 @@ pub(super) struct Arrival<'a, H> {
 
 /// A SYN.
 pub(super) type Opening<'a> = Arrival<'a, Origin>;
-/// A segment that is none.
+/// A segment that is not a SYN.
 pub(super) type Following<'a> = Arrival<'a, Hosts>;
 
-/// What tells where a SYN may come from that this host, or a proxy, sent for another.
+/// The hashes by which a SYN is recognised that this host or a proxy sent on behalf of another client.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     /// See [`Recent::at`](super::nat::Recent::at).
@@ -40,14 +41,14 @@ impl<H> Arrival<'_, H> {
         entry.client_is_lower() == self.from_lower
     }
 
-    /// Its ends, by which one the client of this entry is.
+    /// Its endpoints, with the client that this entry has.
     pub(super) fn ends(&self, entry: &Entry) -> Ends {
         Ends::of(self.segment, self.is_from_client_of(entry))
     }
 }
 
 impl Conntrack {
-    /// Works out what is asked of a segment more than once.
+    /// Computes the derived values of a segment.
     pub(super) fn arrival<'a, H>(
         &mut self,
         tag: u64,

@@ -1,4 +1,4 @@
-//! What conntrack says of segments: attempts, repeats of attempts, and what became of them.
+//! The results of conntrack: attempts, repeats of attempts, and updates of their outcomes.
 
 use std::net::IpAddr;
 
@@ -8,70 +8,73 @@ use crate::engine::outcome::ConnSummary;
 use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Segment;
 
-/// What conntrack has counted.
+/// The counters of conntrack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Entries that gave way although a retransmission of their attempt could still come, or their connection was
-    /// established.
+    /// Entries that were evicted while a retransmission of their attempt could still come, or their
+    /// connection was established.
     pub evicted: u64,
-    /// Segments of a known connection whose numbers do not fit: blind guesses, and remains of earlier connections.
+    /// Segments of a known connection whose numbers do not fit: blind guesses, and late segments of earlier
+    /// connections.
     pub wrong_numbers: u64,
-    /// Segments with a wrong TCP checksum of an endpoint that sends right ones.
+    /// Segments with a wrong TCP checksum from an endpoint that sends correct ones.
     pub wrong_checksums: u64,
     /// SYNs of a transparent proxy's own connections with the addresses of its clients.
     pub second_legs: u64,
-    /// Attempts inferred from the SYN-ACK of a server of which only its own direction is seen.
+    /// Attempts inferred from the SYN-ACK of a server of which only the server's direction is visible.
     pub one_sided: u64,
-    /// Unreadable packets, and servers of which only their own direction may be seen, that gave way early.
+    /// Records of unreadable packets, and of servers of which only one direction may be visible, that were
+    /// evicted early.
     pub unseen_evicted: u64,
 }
 
-/// What a SYN is.
+/// The kinds of SYN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syn {
     /// A connection attempt.
     Attempt,
-    /// A SYN that was seen already, at another place or mirrored.
+    /// A SYN that was seen already, at another point or mirrored.
     Copy,
     /// A SYN that its sender sent again.
     Retransmission,
-    /// A SYN of a transparent proxy's own connection with the address of its client, whose attempt counts.
+    /// A SYN of a transparent proxy's own connection, with the address of its client. The client's attempt
+    /// counts instead.
     SecondLeg,
 }
 
-/// The two ends of a connection, and where its attempt was seen.
+/// The two endpoints of a connection, and the interface where its attempt was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ends {
-    /// The address and port that it was made from.
+    /// The address and port of the client.
     pub client: (IpAddr, u16),
-    /// The address and port that it was made to.
+    /// The address and port of the server.
     pub server: (IpAddr, u16),
-    /// Where the segments were seen that changed it.
+    /// The interface of the segment that changed it.
     pub interface: InterfaceId,
 }
 
-/// News of an attempt.
+/// A changed outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeUpdate {
-    /// Between whom it was.
+    /// Its endpoints.
     pub ends: Ends,
-    /// When its first SYN came.
+    /// Time of its first SYN.
     pub started: Ticks,
-    /// What was known of it before; `None` when that has been forgotten.
+    /// The summary before the change; `None` if the entry was evicted.
     pub before: Option<ConnSummary>,
-    /// What is known of it now.
+    /// The summary after the change.
     pub after: ConnSummary,
-    /// Where it is remembered, if it still is.
+    /// The handle of its entry, if it still has one.
     pub place: Option<Place>,
 }
 
-/// Where an attempt is remembered: the counting stage keeps more of it at the same number. In four bytes, since
-/// each attempt takes its place along.
+/// The handle of an attempt's entry. The counting stage keeps an annotation at the same number. It takes four
+/// bytes, because each attempt carries its handle along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place(pub(super) u32);
 
 impl Place {
-    /// As many sets as places can tell: they would be 300 GB.
+    /// Maximum sets that a handle can address: 300 GB.
     pub(super) const SETS: usize = u32::MAX as usize / WAYS;
 
     #[inline]
@@ -80,7 +83,7 @@ impl Place {
         Self((set * WAYS + way) as u32)
     }
 
-    /// The set, and the place in that.
+    /// The set, and the index in it.
     #[inline]
     pub(super) fn split(self) -> (usize, usize) {
         (self.0 as usize / WAYS, self.0 as usize % WAYS)
@@ -94,40 +97,41 @@ impl Place {
     }
 }
 
-/// What was found of a SYN.
+/// The verdict on a SYN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SynVerdict {
-    /// What it is.
+    /// The kind of SYN.
     pub syn: Syn,
-    /// Where its attempt is remembered.
+    /// The handle of its attempt.
     pub place: Place,
-    /// Where the attempt is remembered now that was remembered there before it, and still is.
+    /// The new handle of the attempt that had this handle before, if that attempt moved aside.
     pub moved: Option<Place>,
-    /// Whether a timer runs for it: then [`Conntrack::expire`](super::Conntrack::expire) gives it, in the order of these.
+    /// Whether a timer runs for it. [`Conntrack::expire`](super::Conntrack::expire) returns the timers in the
+    /// order of these.
     pub has_timer: bool,
 }
 
-/// An attempt that an answer made known: its SYN was not seen, or was taken for a repeat.
+/// An attempt that was inferred from an answer, because its SYN was not seen or passed for a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inferred {
-    /// Between whom it is.
+    /// Its endpoints.
     pub ends: Ends,
-    /// When its SYN came, or where that was not seen its SYN-ACK.
+    /// Time of its SYN, or of its SYN-ACK if the SYN was not seen.
     pub started: Ticks,
-    /// Where it is remembered.
+    /// The handle of its entry.
     pub place: Place,
-    /// Where the attempt is remembered now that was remembered there before it, and still is.
+    /// The new handle of the attempt that had this handle before, if that attempt moved aside.
     pub moved: Option<Place>,
     /// See [`SynVerdict::has_timer`].
     pub has_timer: bool,
 }
 
-/// What a segment that is no SYN says.
+/// The result of a segment that is not a SYN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Followed {
-    /// An attempt that it makes known; comes before the news.
+    /// An attempt that was inferred from it. It precedes the update.
     pub attempt: Option<Inferred>,
-    /// What it changes of what is known.
+    /// The outcome that it changes.
     pub news: Option<OutcomeUpdate>,
 }
 
@@ -136,7 +140,7 @@ pub struct Followed {
 pub struct Expired {
     /// When it expired.
     pub due: Ticks,
-    /// The update that follows from it, where it changes what is known.
+    /// The update, if the expiry changes the outcome.
     pub news: Option<OutcomeUpdate>,
 }
 

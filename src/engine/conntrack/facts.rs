@@ -1,33 +1,34 @@
-//! What was seen of a connection, and what follows from it.
+//! The facts that segments show about a connection, and the outcome that follows from them.
 //!
-//! Segments only add facts; the outcome is a pure function of them. So which side closes first, with FIN or RST, with
-//! data on the FIN or on the SYN, is the same arithmetic, and an ACK or a FIN may come before what it answers. All
-//! numbers are modulo 2^32 (RFC 9293, 3.4).
+//! Segments only add facts; the outcome is a pure function of them. So the same arithmetic covers which side
+//! closes first, FIN or RST, and data on the FIN or on the SYN. An ACK or a FIN may come before the segment
+//! that it answers. All numbers are modulo 2^32 (RFC 9293, 3.4).
 //!
 //! # Numbers that fit
 //!
-//! The server's number comes from a SYN-ACK that acknowledges this SYN, and from nothing else. A client *knows* it when
-//! it acknowledges exactly the next number, or more as far as the server was seen to have sent; and its own number must
-//! be the one after its SYN's, or one that the server has acknowledged. A blind guess has to hit one of 2^32. What does
-//! not fit is counted, and neither completes nor ends anything nor adds bytes: the server drops it, too.
+//! The server's number comes only from a SYN-ACK that acknowledges this SYN. A client *knows* it when it
+//! acknowledges exactly the next number, or more, as far as the server was seen to have sent. The client's
+//! own number must be the one after its SYN's, or one that the server has acknowledged. A blind guess has to
+//! hit one of 2^32. A segment that does not fit is counted. It neither completes nor ends anything, and adds
+//! no bytes: the server drops it, too.
 //!
-//! The server's reset shows nothing of its numbers: it repeats what it was sent (RFC 9293, 3.10.7.1). Its FIN shows
-//! that the handshake was completed, unless the SYN may have been taken without one (RFC 7413). A client's reset
-//! proves only with an exact acknowledgment, after data that was acknowledged: middleboxes answer an unexpected
-//! SYN-ACK with one.
+//! The server's reset shows nothing of its numbers, because it repeats the number that it received (RFC 9293,
+//! 3.10.7.1). Its FIN shows that the handshake was completed, unless the server may have accepted the SYN
+//! without one (RFC 7413). A client's reset proves only with an exact acknowledgment, after data that was
+//! acknowledged: middleboxes answer an unexpected SYN-ACK with a reset.
 //!
-//! # What was missed
+//! # Unseen segments
 //!
-//! It must not become a wrong outcome. Three rules see to that:
+//! An unseen segment must not lead to a wrong outcome. Three rules ensure that:
 //!
-//! - A FIN takes a number, as a byte does. Where the client's FIN was not seen, one number more than the SYN's is
-//!   either, and the outcome is unknown; more are at least one byte.
-//! - A reset with an acknowledgment is its sender's last word. One of the server without answers a segment that came
-//!   when the server was gone: how it had ended was not seen, nor what it was sent.
-//! - A server that closes first may still be told something: the connection is open until the client ends it too.
+//! - A FIN takes a number, as a byte does. If the client's FIN was not seen, one number beyond the SYN's is
+//!   either of them, and the outcome is unknown. More numbers contain at least one byte.
+//! - A reset with an acknowledgment is its sender's last word. A server's reset without one answers a segment
+//!   that came after the server's end. So neither that end nor the bytes that the server received were seen.
+//! - A server that closes first may still receive data: the connection is open until the client ends it too.
 //!
-//! What remains is the absence of segments: `refused`, `unanswered` and `half-open` say that no answer was seen, or no
-//! ACK of it.
+//! What remains is the absence of segments: `refused`, `unanswered` and `half-open` mean that no answer was
+//! seen, or no ACK of it.
 
 mod client;
 mod outcome;
@@ -38,34 +39,35 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use crate::wire::segment::{Checksum, Flags, Segment};
 pub(super) use server::Answer;
 
-/// Numbers further ahead than this belong to an earlier connection of the same ports: half of the sequence space.
+/// Numbers further ahead belong to an earlier connection of the same ports: half of the sequence space.
 const MOST_AHEAD: u32 = 1 << 31;
-/// What a SYN's own data may be (RFC 7413): an acknowledgment of the SYN may go this far beyond it.
+/// Maximum data on a SYN (RFC 7413): an acknowledgment of the SYN may go this far beyond it.
 const MOST_SYN_DATA: u32 = 0xffff;
-/// So far beyond what was seen may an acknowledgment of the client go: data of the server goes by unseen. A guess comes
-/// this near once in 4,096 times, and then adds no more bytes than this.
+/// An acknowledgment of the client may go this far beyond what was seen, because data of the server passes
+/// unseen. One guess in 4,096 comes this near, and then adds no more bytes than this.
 const UNSEEN_DATA: u32 = 1 << 20;
-/// The same for sequence numbers, and for acknowledgments of the server: a window of data that was not seen.
+/// The same for sequence numbers, and for acknowledgments of the server: a window of unseen data.
 const UNSEEN_WINDOW: u32 = 1 << 26;
 
-/// What was seen of one connection.
+/// The facts about one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct Facts {
     /// The client's initial sequence number.
     pub(super) client_isn: u32,
-    /// The server's newest, when `ANSWERED`.
+    /// The server's newest initial sequence number, when `ANSWERED`.
     server_isn: u32,
     /// The one before it, when `TWO_NUMBERS`.
     server_isn_before: u32,
-    /// The sequence number after the client's last byte, when `CLIENT_SAID`; what its reset names, when `CLIENT_RST`;
-    /// the same of an end that is kept; what the server's reset names, when `EARLY_RESET`.
+    /// When `CLIENT_SAID`, the sequence number after the client's last byte. When `CLIENT_RST`, the number in
+    /// its reset. When `KEPT_FIN` or `KEPT_RST`, the same of the pending end. When `EARLY_RESET`, the number
+    /// in the server's reset.
     client_end: u32,
     /// The sequence number after the server's last byte, as far as seen, when `ANSWERED`.
     server_end: u32,
     /// The client's highest acknowledgment that fits, when `CLIENT_ACK`.
     client_ack: u32,
-    /// The client's last acknowledgment that could not be judged yet, when `KEPT`.
+    /// The client's last acknowledgment that is still pending, when `KEPT`.
     kept_ack: u32,
     /// The server's highest acknowledgment, when `SERVER_ACK`.
     server_ack: u32,
@@ -76,52 +78,55 @@ const ANSWERED: u32 = 1 << 0;
 const CLIENT_ACK: u32 = 1 << 1;
 const CLIENT_FIN: u32 = 1 << 2;
 const CLIENT_RST: u32 = 1 << 3;
-/// The client ended with a FIN, or with a reset of its own accord: one that has an acknowledgment (RFC 9293, 3.10.4).
+/// The client ended with a FIN, or with a reset of its own: one that has an acknowledgment (RFC 9293,
+/// 3.10.4).
 const CLIENT_SAID: u32 = 1 << 4;
 const SERVER_FIN: u32 = 1 << 5;
 const SERVER_RST: u32 = 1 << 6;
 const SERVER_ACK: u32 = 1 << 7;
-/// The server reset something that came after its end.
+/// The server reset a segment that came after its end.
 const SERVER_GONE: u32 = 1 << 8;
-/// The client acknowledged the server's SYN, and perhaps more, exactly.
+/// The client acknowledged the server's SYN exactly, and perhaps more.
 const CLIENT_KNOWS: u32 = 1 << 9;
-/// The client goes on, and no answer was seen.
+/// The client sent further segments, and no answer was seen.
 const CLIENT_WENT_ON: u32 = 1 << 10;
 /// Two answers with different numbers came.
 const TWO_NUMBERS: u32 = 1 << 11;
 /// An answer with another number came on another path: the second leg of a proxy.
 const TWO_LEGS: u32 = 1 << 12;
-/// The time for an answer is over.
+/// The time-out for an answer has expired.
 const EXPIRED: u32 = 1 << 13;
-/// The time for the client's ACK is over.
+/// The time-out for the client's ACK has expired.
 const UNACKNOWLEDGED: u32 = 1 << 14;
-/// The server was seen to go on without an answer to the SYN: one went by unseen.
+/// The server sent further segments without a visible answer to the SYN: the answer passed unseen.
 const ONE_WAY: u32 = 1 << 15;
-/// The SYN may have had data, or a cookie for that (RFC 7413): that a server acknowledged bytes, or closed, does not
-/// show that its answer was received.
+/// The SYN may have had data, or a cookie for that (RFC 7413). So an acknowledgment of bytes or a FIN of the
+/// server does not show that the client received its answer.
 const SYN_DATA: u32 = 1 << 16;
-/// An acknowledgment is kept.
+/// An acknowledgment is pending.
 const KEPT: u32 = 1 << 17;
-/// A SYN of this side had a right checksum: its segments are held to that.
+/// A SYN of this side had a correct checksum, so later segments of it must have one too.
 const CLIENT_SUMS: u32 = 1 << 18;
 const SERVER_SUMS: u32 = 1 << 19;
 /// The SYN came again after the attempt was completed.
 const REPEATED: u32 = 1 << 20;
-/// The same after a valid close, on the first one's path, and not as a copy.
+/// The SYN came again after a valid close, on the path of the first one, and not as a copy.
 const REPEATED_CLOSED: u32 = 1 << 21;
-/// The client's segments do not pass here: that it acknowledged nothing shows nothing.
+/// The client's segments do not pass here, so a missing acknowledgment shows nothing.
 const CLIENT_MISSED: u32 = 1 << 22;
 /// The server's bare reset came before the acknowledgment that it answers.
 const EARLY_RESET: u32 = 1 << 23;
-/// The client's highest acknowledgment came in a segment that proves, once the server is seen to have sent that much.
+/// The client's highest acknowledgment came in a segment that proves as soon as the server is seen to have
+/// sent that much.
 const MAY_PROVE: u32 = 1 << 28;
-/// The client ended with the acknowledgment that is kept: by a FIN, or by a reset.
+/// The client ended, with the pending acknowledgment: by a FIN, or by a reset.
 const KEPT_FIN: u32 = 1 << 29;
 const KEPT_RST: u32 = 1 << 30;
-/// The server was seen so far beyond what is known of it, before the client was proven, that this may be another
-/// number's: a new answer to the same SYN that was not seen. How much it sent is not known then.
+/// Before the client was proven, the server's number was far ahead of what is known. It may belong to another
+/// number of the server: a new answer to the same SYN, which was not seen. Then the number of bytes sent is
+/// unknown.
 const SERVER_JUMPED: u32 = 1 << 31;
-/// What the paths of answers show: the bits of [`path::judge`].
+/// Shift of the bits of [`path::judge`]: what the paths of answers show.
 const SHOWN: u32 = 24;
 
 impl Facts {
@@ -131,12 +136,12 @@ impl Facts {
         facts
     }
 
-    /// Of a connection whose SYN was not seen, by its SYN-ACK.
+    /// Makes the facts of a connection without a SYN from its SYN-ACK.
     pub(super) fn unseen(answer: &Segment) -> Self {
         Self { client_isn: answer.ack.wrapping_sub(1), seen: SYN_DATA, ..Self::default() }
     }
 
-    /// The same connection's identity, of which nothing more is known.
+    /// The same identity without any other facts.
     pub(super) fn renewed(&self) -> Self {
         Self {
             client_isn: self.client_isn,
@@ -145,27 +150,27 @@ impl Facts {
         }
     }
 
-    /// Adds what a SYN of this identity says.
+    /// Adds a SYN of this identity.
     pub(super) fn add_syn(&mut self, syn: &Segment) {
         let has_data = syn.payload != Some(0) || syn.fast_open;
         self.seen |= if has_data { SYN_DATA } else { 0 };
         self.seen |= if syn.checksum == Checksum::Right { CLIENT_SUMS } else { 0 };
     }
 
-    /// Nothing more is waited for.
+    /// Adds that the timer has expired.
     pub(super) fn expire(&mut self) {
         self.seen |= EXPIRED | UNACKNOWLEDGED;
     }
 
-    /// The SYN was sent again, and waits anew. What has been settled stays until an answer comes.
+    /// The SYN was sent again, so its time-out starts again. A resolved outcome stays until an answer comes.
     pub(super) fn repeat(&mut self) {
         if !self.has(ANSWERED) {
             self.seen &= !UNACKNOWLEDGED;
         }
     }
 
-    /// A SYN came again: if the attempt was completed, another answer makes that an attempt of its own; after a valid
-    /// close even the same answer, unless the SYN is but a copy.
+    /// Notes a further SYN. If the attempt was completed, a different answer makes this SYN a new attempt.
+    /// After a valid close, even the same answer does so, unless the SYN is only a copy.
     pub(super) fn note_repeat(&mut self, is_sent_anew: bool) {
         let is_over = self.has(CLIENT_RST) || self.is_established() && self.is_closed();
         if self.has(CLIENT_KNOWS) || is_over || !self.has(ANSWERED) {
@@ -176,17 +181,17 @@ impl Facts {
         }
     }
 
-    /// Whether the two legs of a proxy were seen, so that numbers hold on their own paths alone.
+    /// Whether both legs of a proxy were seen. Then numbers are valid only on their own paths.
     pub(super) fn has_two_legs(&self) -> bool {
         self.has(TWO_LEGS)
     }
 
-    /// The client's segments do not pass here.
+    /// Notes that the client's segments do not pass here.
     pub(super) fn miss_client(&mut self) {
         self.seen |= CLIENT_MISSED;
     }
 
-    /// A proxy has opened a second leg between the same endpoints.
+    /// Notes that a proxy has opened a second leg between the same endpoints.
     pub(super) fn note_second_leg(&mut self) {
         self.seen |= TWO_LEGS;
     }
@@ -196,12 +201,13 @@ impl Facts {
         self.seen |= shown << SHOWN;
     }
 
-    /// Whether a segment's checksum is wrong where it is held to be right.
+    /// Whether a segment has a wrong checksum although its sender is known to send correct ones.
     pub(super) fn is_spoilt(&self, segment: &Segment, from_client: bool) -> bool {
         segment.checksum == Checksum::Wrong && self.has(if from_client { CLIENT_SUMS } else { SERVER_SUMS })
     }
 
-    /// Keeps an acknowledgment that fits no number of the server that was seen, until one comes.
+    /// Stores an acknowledgment that fits no number of the server so far. It stays pending until such a
+    /// number comes.
     fn keep(&mut self, ack: u32) {
         if ack != self.kept_ack {
             self.seen &= !(KEPT_FIN | KEPT_RST);
@@ -210,12 +216,12 @@ impl Facts {
         self.seen |= KEPT;
     }
 
-    /// The client has acknowledged the server's SYN, and perhaps more, exactly.
+    /// Notes that the client has acknowledged the server's SYN exactly, and perhaps more.
     fn know(&mut self) {
         self.seen = self.seen & !MAY_PROVE | CLIENT_KNOWS;
     }
 
-    /// Another number of the server holds: what was acknowledged of the last one is none of this one.
+    /// Drops what the client acknowledged, because another number of the server applies now.
     fn forget_acknowledged(&mut self) {
         if self.has(MAY_PROVE) && !self.has(KEPT) {
             self.keep(self.client_ack);
@@ -223,31 +229,31 @@ impl Facts {
         self.seen &= !(CLIENT_ACK | MAY_PROVE);
     }
 
-    /// How many numbers the server was seen to send, its SYN's included.
+    /// How many numbers the server was seen to send, including its SYN.
     fn sent(&self) -> u32 {
         self.server_end.wrapping_sub(self.server_isn).wrapping_add(u32::from(self.has(SERVER_FIN)))
     }
 
-    /// The same, or how many of them the client has acknowledged if those are more.
+    /// The same, or how many of them the client has acknowledged if that is more.
     fn known(&self) -> u32 {
         let acknowledged = self.client_ack.wrapping_sub(self.server_isn);
         self.sent().max(if self.has(CLIENT_ACK) { acknowledged } else { 0 })
     }
 
-    /// Whether the client acknowledges by this the server's SYN, and no more than the server was seen to send.
+    /// Whether this acknowledges the server's SYN, and no more than the server was seen to send.
     fn is_exact(&self, ack: u32) -> bool {
         let acknowledged = ack.wrapping_sub(self.server_isn);
         acknowledged != 0 && acknowledged <= self.sent()
     }
 
-    /// Of two answers, the earlier one holds.
+    /// Takes the earlier of two answers as the valid one.
     fn take_number_before(&mut self) {
         std::mem::swap(&mut self.server_isn, &mut self.server_isn_before);
         self.server_end = self.server_isn.wrapping_add(1);
         self.forget_acknowledged();
     }
 
-    /// Judges the acknowledgments that may prove, now that more is known of what the server sent.
+    /// Judges the pending acknowledgments again, after more of the server was seen.
     fn judge_kept(&mut self) {
         if self.has(KEPT) && self.is_exact(self.kept_ack) {
             if !self.has(CLIENT_ACK) || after(self.kept_ack, self.client_ack) {
@@ -263,14 +269,15 @@ impl Facts {
         }
     }
 
-    /// How far the client may be beyond its SYN: a window beyond what it, or the server's acknowledgment, said.
+    /// How far the client may be beyond its SYN: one window beyond its own last number or the server's
+    /// acknowledgment.
     fn most_from_client(&self) -> u32 {
         let beyond = |bit: u32, end: u32| if self.has(bit) { end.wrapping_sub(self.client_isn) } else { 0 };
         let seen = beyond(CLIENT_SAID, self.client_end).max(beyond(SERVER_ACK, self.server_ack));
         seen.saturating_add(UNSEEN_WINDOW).min(MOST_AHEAD)
     }
 
-    /// Whether a segment may be one of this connection, which is not over, by its numbers alone.
+    /// Whether the numbers of a segment fit this connection, and it is not over.
     pub(super) fn may_have_sent(&self, segment: &Segment, from_client: bool) -> bool {
         let is_over = self.has(CLIENT_FIN | SERVER_FIN);
         let (flags, after_syn) = (segment.flags, segment.ack.wrapping_sub(self.client_isn));
@@ -279,7 +286,7 @@ impl Facts {
                 () if from_client => segment.seq.wrapping_sub(self.client_isn) <= self.most_from_client(),
                 () if flags.has(Flags::SYN) => after_syn != 0 && after_syn <= 1 + self.most_syn_data(),
                 () if flags.has(Flags::ACK) => after_syn != 0 && after_syn <= self.most_from_client(),
-                // A bare reset.
+                // A reset without an acknowledgment.
                 () => {
                     let ahead = segment.seq.wrapping_sub(self.server_isn);
                     self.has(ANSWERED) && ahead <= self.sent().saturating_add(UNSEEN_WINDOW)

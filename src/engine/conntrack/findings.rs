@@ -1,23 +1,23 @@
-//! What conntrack found of the segments of a batch. What tells nothing new is not among it.
+//! Conntrack's findings on the segments of a batch. A segment without news has none.
 
 use crate::engine::conntrack::{Inferred, OutcomeUpdate, Place};
 
-/// A segment that is to be counted, and what it is.
+/// A segment for the counting stage, with its verdict.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Finding {
-    /// Its number in the batch.
+    /// Its index in the batch.
     pub(in crate::engine) segment: u32,
     pub(in crate::engine) verdict: Verdict,
 }
 
-/// What a segment is to the connections.
+/// The verdict on a segment.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) enum Verdict {
     /// An attempt.
     Attempt {
-        /// Where it is remembered.
+        /// The handle of its entry.
         place: Place,
-        /// Where the one before it at that place is remembered now, if it is.
+        /// The new handle of the attempt that had this handle before, if that attempt moved aside.
         moved: Option<Place>,
         /// Whether a timer runs for it.
         has_timer: bool,
@@ -29,29 +29,30 @@ pub(in crate::engine) enum Verdict {
         /// Whether a timer runs for it.
         has_timer: bool,
     },
-    /// It tells of what became of an attempt: the number among the news.
+    /// It changes the outcome of an attempt: the index in `news`.
     OutcomeUpdate(u32),
-    /// It makes an attempt known: the number among the inferred ones.
+    /// An attempt was inferred from it: the index in `inferred`.
     Inferred(u32),
 }
 
-/// What was found, in the order of the segments.
+/// The findings, in the order of the segments.
 #[derive(Debug)]
 pub(in crate::engine) struct Findings {
     pub(in crate::engine) all: Vec<Finding>,
     pub(in crate::engine) news: Vec<OutcomeUpdate>,
     pub(in crate::engine) inferred: Vec<Inferred>,
-    /// How many segments came from servers that open or refuse a connection.
+    /// Segments of servers that open or refuse a connection.
     pub(in crate::engine) answers: u64,
 }
 
 impl Findings {
-    /// How many a batch of so many segments has at most: one may make an attempt known and tell of it.
+    /// Maximum findings of a batch of this many segments. One segment may yield an inferred attempt and an
+    /// update of it.
     pub(in crate::engine) const fn room(segments: usize) -> usize {
         2 * segments
     }
 
-    /// For batches of so many segments.
+    /// Makes room for batches of this many segments.
     pub(in crate::engine) fn new(segments: usize) -> Self {
         Self {
             all: Vec::with_capacity(Self::room(segments)),
@@ -61,14 +62,14 @@ impl Findings {
         }
     }
 
-    /// Adds that a segment tells of an attempt.
+    /// Adds an update of an attempt's outcome.
     pub(in crate::engine) fn push_news(&mut self, segment: usize, news: OutcomeUpdate) {
         let verdict = Verdict::OutcomeUpdate(number(self.news.len()));
         self.news.push(news);
         self.push(segment, verdict);
     }
 
-    /// Adds an attempt that a segment makes known.
+    /// Adds an attempt that was inferred from a segment.
     pub(in crate::engine) fn push_inferred(&mut self, segment: usize, attempt: Inferred) {
         let verdict = Verdict::Inferred(number(self.inferred.len()));
         self.inferred.push(attempt);
@@ -89,7 +90,7 @@ impl Findings {
     }
 }
 
-/// A number in a batch, which has few segments.
+/// An index in a batch, which has few segments.
 fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What segments that follow a SYN add to its entry: facts by their numbers, and by the path of answers.
+//! Adds later segments to the entry of a SYN: facts from their numbers and from the paths of answers.
 
 use super::arrival::Following;
 use super::facts::Answer;
@@ -8,8 +8,8 @@ use crate::wire::links::Links;
 use crate::wire::segment::Flags;
 
 impl Entry {
-    /// Adds what a segment of the client says. Gives whether its numbers fit, and whether it shows that a SYN which was
-    /// taken for a repeat was an attempt.
+    /// Adds a segment of the client. Returns whether its numbers fit, and whether it shows that an assumed
+    /// repeat of the SYN was an attempt.
     pub(super) fn client(&mut self, arrival: &Following<'_>, links: &Links) -> (bool, bool) {
         let (segment, path) = (arrival.segment, &arrival.path);
         if self.facts.has_two_legs() && !path.is_that_of(&self.path) {
@@ -21,7 +21,7 @@ impl Entry {
             self.ended = self.since_start(arrival.time);
         }
         if self.marks & (NO_SYN | NO_PATH) != 0 && self.facts.is_known() {
-            // The SYN was not seen: its path is that of what acknowledges the answer.
+            // The SYN was not seen, so the path of the acknowledgment stands for its path.
             self.path = *path;
             self.marks &= !NO_PATH;
             let shown = path::judge(path, &[path.link], &self.answer_path(), true, links);
@@ -30,7 +30,7 @@ impl Entry {
         (fits, is_renewed)
     }
 
-    /// Adds what a segment of the server says; the same.
+    /// Adds a segment of the server. Returns the same two values.
     pub(super) fn server(&mut self, arrival: &Following<'_>, links: &Links) -> (bool, bool) {
         let (segment, path) = (arrival.segment, &arrival.path);
         let first = self.answer_path();
@@ -44,10 +44,11 @@ impl Entry {
         let answer = self.facts.answer(segment, on_first_path);
         match answer {
             Answer::No => {}
-            // The client knows the server's own number.
+            // The client acknowledged the number of the real server.
             Answer::Elsewhere if self.facts.is_known() => {}
             Answer::Elsewhere => {
-                // Forged where the SYN came in, it may be forwarded to where the server's own answer went.
+                // A SYN-ACK that is forged on the SYN's side may be forwarded to where the real server's
+                // answer went.
                 let shown = path::judge(&self.path, &self.links(), path, false, links);
                 self.facts.show(shown & (path::SAME | path::MAC_SAME));
             }
@@ -62,7 +63,7 @@ impl Entry {
         (true, false)
     }
 
-    /// The first answer's path, as far as it is remembered.
+    /// The path of the first answer, as far as it is stored.
     pub(super) fn answer_path(&self) -> Path {
         Path { link: self.answer_link, from: self.answer_from, ..Path::default() }
     }

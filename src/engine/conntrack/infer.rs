@@ -1,5 +1,5 @@
-//! Attempts whose SYN was not seen: inferred from the SYN-ACK, once the client acknowledges that exactly, or something
-//! else shows that a SYN was sent (`unseen.rs`).
+//! Infers attempts without a SYN from their SYN-ACK. Either the client acknowledges the SYN-ACK exactly, or
+//! other evidence shows that a SYN was sent (`unseen.rs`).
 
 use super::arrival::Following;
 use super::events::{Followed, Inferred, OutcomeUpdate, Place};
@@ -11,32 +11,32 @@ use crate::engine::clock::Ticks;
 use crate::engine::outcome::{ConnSummary, Outcome};
 use crate::wire::segment::Flags;
 
-/// As long as attempts of so many ticks (5 s) have had to give way, the SYN of a SYN-ACK may just be forgotten.
+/// If an attempt of the last so many ticks (5 s) was evicted, the SYN of a SYN-ACK may merely be forgotten.
 const SPAN: u64 = 50_000;
 
-/// What shows that a SYN was sent which was not seen.
+/// Evidence that an unseen SYN was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// A packet of its client to its server could not be read.
+    /// A packet from this client to this server was unreadable.
     Unreadable,
-    /// Hardly any segments of its server's clients pass here.
+    /// Few or no segments of the server's clients pass here.
     OneSided,
 }
 
 impl Conntrack {
-    /// Remembers a packet between these hosts whose TCP header could not be read.
+    /// Notes a packet between these hosts with an unreadable TCP header.
     pub fn note_unreadable(&mut self, hosts: Hosts, time: Ticks) {
         self.unreadable.add(hosts, time);
     }
 
-    /// Notes that a client's segment to the server with this hash of its address passes here.
+    /// Notes a client's segment to the server with this address hash.
     #[inline]
     pub fn note_client(&mut self, server: u64) {
         self.one_sided.hear(server);
     }
 
-    /// A SYN-ACK whose SYN was not seen: an attempt, if something else shows that. Otherwise it is remembered for the
-    /// client's acknowledgment, as long as nothing else needs the room.
+    /// Handles a SYN-ACK without a SYN. With other evidence it is an attempt. Otherwise it is stored until
+    /// the client's acknowledgment comes, as long as no other entry needs the room.
     pub(super) fn answer_without_syn(&mut self, answer: &Following<'_>) -> Followed {
         let sign = self.sign(answer);
         let latest = self.find_latest(answer.tag, !answer.from_lower);
@@ -44,7 +44,8 @@ impl Conntrack {
         let place = match latest {
             Some(place) => {
                 let entry = self.entry(place);
-                // A forged SYN-ACK must not hide how an open connection ends; an attempt does not, as any SYN's.
+                // A forged SYN-ACK must not hide how an open connection ends. An attempt may replace it, as
+                // with any SYN.
                 if entry.marks & BEHIND_NAT != 0 || sign.is_none() && entry.newest.is_established() {
                     return Followed::default();
                 }
@@ -54,7 +55,7 @@ impl Conntrack {
             None if sign.is_some() => self.room(answer.tag, answer.time),
             None => self.oldest(answer.tag),
         };
-        // What is no attempt pushes out none.
+        // A SYN-ACK that is not an attempt evicts no attempt.
         if latest.is_none() && sign.is_none() && self.entry(place).is_of_use(answer.time) {
             return Followed::default();
         }
@@ -68,7 +69,7 @@ impl Conntrack {
         sign.map_or_else(Followed::default, |sign| self.infer_from_answer(place, answer, sign, moved))
     }
 
-    /// What shows that the SYN of this SYN-ACK was sent.
+    /// Evidence that the SYN of this SYN-ACK was sent.
     fn sign(&mut self, answer: &Following<'_>) -> Option<Sign> {
         let (hosts, time) = (answer.hashes, answer.time);
         if hosts == Hosts::default() {
@@ -85,8 +86,8 @@ impl Conntrack {
         (spans(answer.tag) && spans(moved)).then_some(sign)
     }
 
-    /// A connection whose SYN was not seen becomes an attempt when the client has acknowledged the SYN-ACK exactly, or
-    /// when that comes again and something shows that the SYN was sent.
+    /// Makes an attempt of a connection without a SYN, when the client has acknowledged the SYN-ACK exactly,
+    /// or when the SYN-ACK comes again and there is evidence of the SYN.
     pub(super) fn infer(&mut self, place: Place, arrival: &Following<'_>) -> Followed {
         let mut entry = *self.entry(place);
         if !entry.facts.is_known() {
@@ -106,8 +107,8 @@ impl Conntrack {
         Followed { attempt: Some(attempt), news: Some(news) }
     }
 
-    /// A connection whose SYN was not seen becomes an attempt by its SYN-ACK, which proves nothing. What else was seen
-    /// of it is told with the next segment.
+    /// Makes an attempt of a connection without a SYN by its SYN-ACK, which proves nothing. The next segment
+    /// reports the other facts.
     fn infer_from_answer(
         &mut self,
         place: Place,
@@ -125,7 +126,7 @@ impl Conntrack {
         Followed { attempt: Some(self.inferred(place, answer, moved)), news: None }
     }
 
-    /// The attempt of an entry that a segment has made known.
+    /// Returns the attempt of an entry that a segment revealed, and starts its timer.
     pub(super) fn inferred(
         &mut self,
         place: Place,

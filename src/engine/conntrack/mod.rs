@@ -1,41 +1,46 @@
-//! Which SYNs are attempts, which repeat one, and what became of the attempts.
+//! Conntrack decides which SYNs are attempts, which ones repeat an attempt, and how each attempt ended.
 //!
-//! A table of fixed size with one small entry per recent attempt, found by the keyed hash of both addresses and both
-//! ports, and by the client's initial sequence number. It is fed by SYN, SYN-ACK, FIN and RST segments of the watched
-//! ports in both directions, by empty ACKs, and by small segments of the client; no large data packet is needed.
+//! The table has a fixed size, with one small entry per recent attempt. The key is the keyed hash of both
+//! addresses and both ports, plus the client's initial sequence number. The input is the SYN, SYN-ACK, FIN
+//! and RST segments of the watched ports in both directions, empty ACKs, and small segments of the client.
+//! Conntrack needs no large data packet.
 //!
 //! # Repeats
 //!
-//! A SYN of the same identity (addresses, ports, sequence number) as an entry is a **copy**, a **retransmission**, or
-//! an attempt of its own (`repeats.rs`): a forwarding gateway's `any` shows every packet twice, a mirror port may, and
-//! a translated SYN is a copy, too (`nat.rs`). What is compared is the newest SYN of the identity that is no copy.
-//! After the attempt was completed it remains a repeat until it is answered by another server number, or after a valid
-//! close answered again: then it was an attempt at the time of its SYN.
+//! A SYN with the identity of an entry (addresses, ports, sequence number) is a **copy**, a
+//! **retransmission**, or a new attempt (`repeats.rs`). A forwarding gateway's `any` shows every packet
+//! twice, a mirror port may do so, and a translated SYN is a copy, too (`nat.rs`). Conntrack compares with
+//! the newest SYN of the identity that is not a copy. After the attempt was completed, a further SYN remains
+//! a repeat until the server answers it with another sequence number, or answers it after a valid close. Then
+//! it was an attempt at the time of its SYN.
 //!
 //! # Attempts without a SYN
 //!
-//! A SYN that is hidden, or lost, is inferred from its SYN-ACK when the client acknowledges that exactly, or without a
-//! proof when something else shows that it was sent (`infer.rs`).
+//! Conntrack infers a hidden or lost SYN from its SYN-ACK when the client acknowledges the SYN-ACK exactly.
+//! It also infers the SYN, but without a proof, when other evidence shows that the client sent one
+//! (`infer.rs`).
 //!
-//! # Ports that are used again
+//! # Port reuse
 //!
-//! The set that the endpoints of a connection lead to holds their latest attempt. An earlier one that is still of use
-//! makes way for it and moves to a set of its own, found by its client's initial sequence number too: so a flood from
-//! one port to one server is spread over the whole table, and each of its attempts is followed. An answer, a reset or
-//! the handshake's ACK names that number; all else belongs to the latest, or while that is not completed to the latest
-//! completed one that its numbers fit: a forged SYN must not hide how a connection ends.
+//! The set for the endpoints of a connection holds their latest attempt. An earlier attempt that is still of
+//! use makes way for it and moves to another set, whose key includes the client's initial sequence number.
+//! This spreads a flood from one port to one server over the whole table, and conntrack follows each of its
+//! attempts. An answer, a reset or the handshake's ACK contains that number. Any other segment belongs to the
+//! latest attempt. While the latest attempt is not completed, the segment belongs to the latest completed
+//! attempt that its numbers fit: a forged SYN must not hide how a connection ends.
 //!
 //! # Outcomes
 //!
-//! Segments add facts to the entry (`facts.rs`), and the outcome follows from the facts. What shows only by time, that
-//! no answer came or no ACK, follows from timers (`timers.rs`, [`Conntrack::expire`]). Whether the client is
-//! proven to have received the answer hangs on its numbers, and on the path of that answer (`path.rs`).
+//! Segments add facts to the entry (`facts.rs`), and the outcome is a function of the facts. Only time shows
+//! that no answer or no ACK came, so timers add that (`timers.rs`, [`Conntrack::expire`]). The proof that the
+//! client received the answer depends on its sequence numbers and on the path of that answer (`path.rs`).
 //!
 //! # Bounds
 //!
-//! The table belongs to one thread: all segments of one connection meet in it, whichever interface they were seen on.
-//! So its entries are plain memory, and nothing here is atomic. It allocates nothing after it was made. In a full set
-//! what is no attempt gives way first, then the entry whose SYN is the oldest, those of connections that are open last.
+//! The table belongs to one thread. All segments of one connection meet in it, whatever interface captured
+//! them. So its entries are plain memory without atomics. The table allocates nothing after its construction.
+//! In a full set, entries that are not attempts give way first, then the entry with the oldest SYN. Open
+//! connections give way last.
 
 mod arrival;
 mod events;
@@ -69,16 +74,16 @@ use timers::{Timer, Timers};
 pub use unseen::Hosts;
 use unseen::{OneSided, Unreadable};
 
-/// How far back an entry counts.
+/// Retention time of an entry.
 pub const LOOKS_BACK: std::time::Duration = std::time::Duration::from_secs(130);
 
-/// How many connections are looked at together: enough for what the next ones need to come into the cache meanwhile.
+/// Prefetch batch size: enough connections that the data of the next batch reaches the cache in the meantime.
 pub const AT_ONCE: usize = 64;
 
-/// The bytes of an annotation, which the counting stage keeps for each timer: they come out of the same memory.
+/// Bytes of an annotation. The counting stage keeps one for each timer, and both share one memory budget.
 pub const NOTED: usize = 12;
 
-/// The part of the memory that the queue of timers gets.
+/// The timer queue gets one part in this many of the memory.
 const TIMERS_SHARE: usize = 2;
 
 /// Recent attempts.
@@ -92,14 +97,14 @@ pub struct Conntrack {
     unreadable: Unreadable,
     one_sided: OneSided,
     links: Links,
-    /// What link-layer addresses prove.
+    /// The proof that link-layer addresses give.
     by_mac: Proof,
     counts: Counts,
 }
 
 impl Conntrack {
-    /// A table that takes at most `memory` bytes; it has one set at least. `by_mac` is what link-layer addresses prove:
-    /// live, where anyone on the segment forges them, less than in a capture.
+    /// Makes a table of at most `memory` bytes, with at least one set. `by_mac` is the proof that link-layer
+    /// addresses give. It is weaker live, where any station of the segment can forge them, than in a capture.
     ///
     /// # Errors
     ///
@@ -123,18 +128,18 @@ impl Conntrack {
         })
     }
 
-    /// Tells which interfaces are one, from now on.
+    /// Sets which interfaces count as one, from now on.
     pub fn set_links(&mut self, links: Links) {
         self.links = links;
     }
 
-    /// What it has counted.
+    /// The counters of conntrack.
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts { unseen_evicted: self.unreadable.evicted + self.one_sided.evicted, ..self.counts }
     }
 
-    /// SYNs without a timer: the queue was full.
+    /// SYNs without a timer, because the queue was full.
     #[must_use]
     pub fn untimed(&self) -> u64 {
         self.timers.refused()
@@ -146,8 +151,8 @@ impl Conntrack {
         self.sets.prefetch(self.set_of(connection));
     }
 
-    /// Once its set is in the cache, prefetches its entry; for a SYN that has none, the entry that would give way for
-    /// it now.
+    /// Prefetches an entry whose set is in the cache. For a SYN without an entry, it prefetches the entry
+    /// that would give way.
     #[inline]
     pub fn prefetch_entry(&self, connection: u64, is_syn: bool) {
         let set = &self.sets[self.set_of(connection)];
@@ -156,20 +161,21 @@ impl Conntrack {
         }
     }
 
-    /// How many attempts there is room for.
+    /// Capacity of the table in attempts.
     #[must_use]
     pub fn places(&self) -> usize {
         self.sets.length() * WAYS
     }
 
-    /// The most timers that run at once.
+    /// Capacity of the timer queue.
     #[must_use]
     pub fn timers(&self) -> usize {
         self.timers.room()
     }
 
-    /// Prefetches for timers that have expired: the entries of those [`AT_ONCE`] that come after the next [`AT_ONCE`],
-    /// and the sets of these, where the entry is another one by now.
+    /// Prefetches for expired timers. It skips the next [`AT_ONCE`] and prefetches the entries of the
+    /// [`AT_ONCE`] after them. For the next [`AT_ONCE`] it prefetches the set where the handle holds another
+    /// entry by now.
     pub fn prefetch_due(&self, now: Ticks) {
         for timer in self.timers.due(now).skip(AT_ONCE).take(AT_ONCE) {
             let (at, way) = timer.place.split();
@@ -180,7 +186,7 @@ impl Conntrack {
         elsewhere.for_each(|timer| self.prefetch(timer.connection));
     }
 
-    /// Takes the next timer that has expired by now; `None` when there is none.
+    /// Removes and returns the next expired timer, if there is one.
     #[inline]
     pub fn expire(&mut self, now: Ticks) -> Option<Expired> {
         let timer = self.timers.pop(now)?;
@@ -193,13 +199,14 @@ impl Conntrack {
         let started = timer.started();
         let news = |before, after, place| OutcomeUpdate { ends, started, before, after, place };
         let Some(place) = self.find_timed(timer) else {
-            // It had to give way, or the same SYN was an attempt once more: what became of it will not be known.
+            // The entry was evicted, or a later SYN of the same identity was a new attempt. The outcome stays
+            // unknown.
             let after = ConnSummary { outcome: Outcome::Unknown, ..ConnSummary::default() };
             return Some(news(None, after, None));
         };
         let by_mac = self.by_mac;
         let entry = self.entry_mut(place);
-        // A later SYN of the attempt has a timer of its own.
+        // A later SYN of the attempt has its own timer.
         if entry.newest.time() != timer.syn {
             return None;
         }
@@ -210,7 +217,7 @@ impl Conntrack {
         (before != after).then(|| news(Some(before), after, Some(place)))
     }
 
-    /// The attempt of a timer: mostly where it was, or else where its ports and numbers lead to.
+    /// Finds the attempt of a timer: usually at its handle, otherwise by its ports and numbers.
     fn find_timed(&self, timer: &Timer) -> Option<Place> {
         let Timer { connection, client_isn, place, ends, .. } = *timer;
         let from_lower = is_lower(ends.client, ends.server);
@@ -222,16 +229,16 @@ impl Conntrack {
         found.filter(|&place| self.entry(place).started() == timer.started())
     }
 
-    /// Stops all timers: the clock was set.
+    /// Stops all timers, because the clock was set.
     pub fn stop_timers(&mut self) {
         self.timers.clear();
     }
 
-    /// Forgets all: its clock starts anew.
+    /// Clears the table, because its clock starts again.
     pub fn clear(&mut self) {
         for set in self.sets.all_mut() {
             for way in 0..WAYS {
-                // Memory that was never written is only read.
+                // The loop only reads memory that was never written.
                 if set.entry(way).tag != 0 {
                     set.forget(way);
                 }
@@ -261,20 +268,20 @@ impl Conntrack {
         self.sets[at].put(way, entry);
     }
 
-    /// The entry with this tag that was made by this one of its two endpoints.
+    /// Finds the entry with this tag whose client is the lower (or higher) endpoint.
     #[inline]
     fn find_latest(&self, tag: u64, from_lower: bool) -> Option<Place> {
         let at = self.set_of(tag);
         self.sets[at].find_latest(tag, from_lower).map(|way| Place::new(at, way))
     }
 
-    /// The attempt with this number whose ports were used again.
+    /// Finds the attempt with this number that moved aside when its ports were reused.
     fn find_moved(&self, tag: u64, from_lower: bool, client_isn: u32) -> Option<Place> {
         let found = self.find_latest(moved(tag, client_isn), from_lower);
         found.filter(|&place| self.entry(place).facts.client_isn == client_isn)
     }
 
-    /// An empty place for an entry with this tag, or that of the entry which gives way for it.
+    /// The handle of an empty entry for this tag, or of the entry that gives way for it.
     fn oldest(&self, tag: u64) -> Place {
         let at = self.set_of(tag);
         Place::new(at, self.sets[at].oldest())
@@ -285,7 +292,7 @@ impl Conntrack {
     }
 }
 
-/// The tag of an attempt whose ports were used again.
+/// The tag of an attempt that moved aside when its ports were reused.
 fn moved(tag: u64, client_isn: u32) -> u64 {
     hash::with_number(tag, client_isn).max(1)
 }

@@ -1,9 +1,10 @@
-//! SYNs that a host translates and sends on: to another destination (DNAT), or from another source (masquerading).
+//! Recognises SYNs that a host translates and forwards: to another destination (DNAT), or from another source
+//! (masquerading).
 //!
-//! They keep the initial sequence number, and mostly one of the two endpoints; Kubernetes' node ports translate both.
-//! So the newest SYN is found by its client endpoint and number, by its destination endpoint and number, and by its
-//! number alone. A scanner uses one port and number for all of its targets, too, but its SYNs all come in: a
-//! translated one goes out.
+//! Translation keeps the initial sequence number and usually one of the two endpoints. Kubernetes' node ports
+//! translate both. So three tables find the newest SYN: by its client endpoint and number, by its destination
+//! endpoint and number, and by its number alone. A scanner may also use one port and number for all of its
+//! targets, but its SYNs all come in. A translated SYN goes out.
 
 use super::Conntrack;
 use super::arrival::Opening;
@@ -12,47 +13,47 @@ use super::repeats::{COPY_ELSEWHERE, RETRANSMISSION_WITHIN};
 use super::set::{BEHIND_NAT, Entry, HAS_IP_ID, NO_SYN, SECOND_LEG};
 use crate::base::hash;
 
-/// The newest SYNs that a translated one may follow: tables of fixed size, by client endpoint and number, by
-/// destination endpoint and number, and by the number alone, in which the newest takes the place of another. A
-/// translated SYN follows within a second, and mostly within microseconds.
+/// The newest SYNs that a translated one may follow. The tables have a fixed size. Their keys are client
+/// endpoint and number, destination endpoint and number, and the number alone. The newest SYN overwrites
+/// another one. A translated SYN follows within a second, and usually within microseconds.
 #[derive(Debug)]
 pub(super) struct Recent([Box<[Attempt]>; TABLES]);
 
-/// The rest of the hash, and where the attempt is remembered.
+/// The rest of the hash, and the handle of the attempt.
 type Attempt = (u32, Place);
-/// Where an attempt stands in each of the tables, and the rest of the hash.
+/// The index of an attempt in each of the tables, and the rest of the hash.
 pub(super) type At = [(usize, u32); TABLES];
 
 const TABLES: usize = 3;
-/// The most attempts that each of them remembers: 128 KiB for all.
+/// Maximum attempts in each table: 128 KiB for all three.
 const PLACES: usize = 5461;
-/// Their part of the memory.
+/// The tables get one part in this many of the memory.
 const SHARE: usize = 64;
 
 /// The hashes of a connection's endpoints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EndpointHashes {
-    /// Of its client's address and port.
+    /// Hash of the client's address and port.
     pub client: u64,
-    /// Of its server's.
+    /// Hash of the server's address and port.
     pub server: u64,
-    /// Of the client's address, where that is not known to be this host's own; else 0.
+    /// Hash of the client's address, unless that is known to be this host's own; else 0.
     pub source: u64,
 }
 
 impl Recent {
-    /// Tables that take a small part of so much memory.
+    /// Makes tables that take a small part of this memory.
     pub(super) fn new(memory: usize) -> Self {
         let places = (memory / SHARE / (TABLES * size_of::<Attempt>())).clamp(1, PLACES);
         Self([(); TABLES].map(|()| vec![Attempt::default(); places].into()))
     }
 
-    /// The bytes that they take.
+    /// The bytes that the tables take.
     pub(super) fn memory(&self) -> usize {
         self.0.iter().map(|table| size_of_val(&**table)).sum()
     }
 
-    /// Where a SYN of these endpoints and this number stands; `None` where they are not told.
+    /// The indexes of a SYN with these endpoints and this number; `None` where the endpoints are not given.
     pub(super) fn at(&self, ends: EndpointHashes, isn: u32) -> Option<At> {
         let at = |end: u64| {
             let hash = hash::with_number(end, isn);
@@ -66,15 +67,15 @@ impl Recent {
         (ends != EndpointHashes::default()).then(|| [ends.client, ends.server, 0].map(at))
     }
 
-    /// Remembers where the attempt of a SYN is.
+    /// Stores the handle of a SYN's attempt.
     pub(super) fn add(&mut self, at: At, place: Place) {
         for (table, (at, check)) in self.0.iter_mut().zip(at) {
             table[at] = (check, place);
         }
     }
 
-    /// Where the newest attempts are that a SYN may be a translation of, and whether to another destination; else it is
-    /// from another source, or both.
+    /// The newest attempts whose SYN may have been translated into this one. The flag says that only the
+    /// destination changed; otherwise the source changed, or both did.
     fn find(&self, at: At) -> impl Iterator<Item = (Place, bool)> {
         self.0.iter().zip(at).zip([true, false, false]).filter_map(|((table, (at, check)), to_another)| {
             let (found, place) = table[at];
@@ -83,9 +84,9 @@ impl Recent {
     }
 }
 
-/// Whether a SYN is that of this entry, translated: the first came in, and this one goes out within a second, on a path
-/// that the attempt was not seen on. Without directions it has to be on another interface, with the same IPv4
-/// identification; a changed source is not told then.
+/// Whether a SYN is the translated SYN of this entry. The original came in, and this one goes out within a
+/// second, on a path where the attempt was not seen. Without directions, it must be on another interface and
+/// have the same IPv4 identification; then a changed source is not recognised.
 fn is_behind(entry: &Entry, syn: &Opening<'_>, to_another: bool) -> bool {
     let (segment, path) = (syn.segment, &syn.path);
     let apart = syn.time.0.abs_diff(entry.newest.time().0);
@@ -104,8 +105,8 @@ fn is_behind(entry: &Entry, syn: &Opening<'_>, to_another: bool) -> bool {
 }
 
 impl Conntrack {
-    /// A SYN of no known identity that another attempt's was translated to: a copy, which is remembered for itself, so
-    /// that its answers are no attempts.
+    /// Handles a SYN of unknown identity that is the translation of another attempt's SYN. It is a copy. It
+    /// gets an entry of its own, so that its answers do not become attempts.
     pub(super) fn translated(&mut self, syn: &Opening<'_>) -> Option<SynVerdict> {
         if syn.path.link.is_in() {
             return None;
@@ -116,13 +117,13 @@ impl Conntrack {
         let (original, _) = self.recent.find(syn.hashes.recent?).find(is_original)?;
         self.entry_mut(original).add_path(&syn.path);
         let behind = Entry::attempt(syn.tag, syn.time, syn);
-        // One that is there is behind a translation itself.
+        // An existing entry belongs to an earlier translation.
         let place = self.find_latest(syn.tag, syn.from_lower).unwrap_or_else(|| self.room(syn.tag, syn.time));
         self.put(place, Entry { marks: behind.marks | BEHIND_NAT, ..behind });
         Some(SynVerdict::no_attempt(Syn::Copy, place))
     }
 
-    /// A SYN between endpoints that another attempt was translated to.
+    /// Handles a SYN between endpoints that belong to the translation of another attempt.
     pub(super) fn translated_again(&mut self, place: Place, syn: &Opening<'_>) -> SynVerdict {
         let entry = self.entry(place);
         if entry.marks & SECOND_LEG != 0 {

@@ -1,32 +1,33 @@
-//! Where a segment was seen, and whether an answer went the other way than its SYN.
+//! The path of a segment, and whether an answer went the opposite way to its SYN.
 //!
-//! Only then did the server answer: a sender that forges a client's SYN can forge the server's answer too, but its
-//! packets all come in. Three things can tell, best first:
+//! Only then did the server answer. A sender that forges a client's SYN can also forge the server's answer,
+//! but all of its packets come in. Two sources of evidence exist, the better one first:
 //!
-//! - The kernel's packet type (in or out). A SYN that first came in needs an answer whose first sighting goes out: this
-//!   host sent it. An answer that comes in proves only on an interface on which the SYN went out. An answer that comes
-//!   in where its SYN came in proves nothing, whatever else was seen.
-//! - Link-layer addresses: the answer's sender is the station that the SYN was sent to. VRRP, HSRP and anycast gateways
-//!   answer from another address than they are addressed by, so the reverse is not asked for. The addresses are the
-//!   sender's word: live, they prove less.
-//! - Neither: nothing is proven.
+//! - The kernel's packet type (in or out). If the SYN first came in, the first observation of its answer must
+//!   go out, because this host sent it. An answer that comes in proves only on an interface on which the SYN
+//!   went out. An answer that comes in where its SYN came in proves nothing, whatever else was seen.
+//! - Link-layer addresses: the answer's sender is the station that the SYN was sent to. VRRP, HSRP and
+//!   anycast gateways answer from another address than their own, so the reverse is not required. The sender
+//!   can forge these addresses, so they prove less live.
 //!
-//! Inside a tunnel nothing proves anything: any host that reaches the tunnel can send both directions through it.
+//! Without either, nothing is proven.
+//!
+//! Inside a tunnel nothing is proven: any host that reaches the tunnel can send both directions through it.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::wire::links::{Kind, Links};
 use crate::wire::segment::{Direction, Place, Segment};
 
-/// The path of a segment up to here, small enough for an entry.
+/// The path of a segment to the capture point, small enough for an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct Path {
-    /// All of it, mixed: interface, direction, VLAN, tunnels, link-layer addresses, hop limit. It tells copies of one
-    /// segment apart; never 0.
+    /// Hash of the whole path: interface, direction, VLAN, tunnels, link-layer addresses, hop limit. It
+    /// distinguishes copies of one segment, and is never 0.
     pub(super) id: u32,
     pub(super) link: Link,
-    /// The link-layer addresses, mixed; 0 where they are not told.
+    /// Hashes of the link-layer addresses; 0 where they are unknown.
     pub(super) from: u32,
     pub(super) to: u32,
 }
@@ -39,7 +40,7 @@ pub(super) struct Link(u32);
 const DIRECTION_SHIFT: u32 = 30;
 const IN: u32 = 1;
 const OUT: u32 = 2;
-/// Inside a tunnel: no direction that proves anything.
+/// Inside a tunnel, where no direction proves anything.
 const TUNNEL: u32 = 3;
 
 impl Link {
@@ -70,7 +71,7 @@ impl Link {
         self.0 >> DIRECTION_SHIFT == TUNNEL
     }
 
-    /// The kernel's index of the interface, where a direction is told.
+    /// The kernel's index of the interface, if the direction is known.
     fn index(self) -> u32 {
         self.0 & ((1 << DIRECTION_SHIFT) - 1)
     }
@@ -87,14 +88,14 @@ impl Path {
         Self { id, link, from: station(place.hop.from), to: station(place.hop.to) }
     }
 
-    /// Whether an answer came on the path on which the first one came: interface and direction, or without a direction
+    /// Whether an answer has the same path as the first one: interface and direction, or without a direction
     /// the sender's address.
     pub(super) fn is_that_of(self, first: &Self) -> bool {
         self.link == first.link && (self.link.is_directed() || self.from == first.from)
     }
 }
 
-/// A netfilter hook where there is one: it tells copies apart, and is no direction.
+/// The netfilter hook, if there is one. It distinguishes copies, and is not a direction.
 fn hook_of(place: &Place) -> u8 {
     match place.direction {
         Direction::Hook(hook) => hook.saturating_add(1),
@@ -102,22 +103,22 @@ fn hook_of(place: &Place) -> u8 {
     }
 }
 
-/// A station's address in 32 bits; 0 where there is none. A group address as sender is no station's.
+/// A station's address in 32 bits; 0 where there is none. A group address as sender belongs to no station.
 fn station(address: u64) -> u32 {
     const GROUP: u64 = 1 << 40;
     if address == 0 || address & GROUP != 0 { 0 } else { mix([address, 0, 0, 0, 0]).max(1) }
 }
 
-/// The answer went the other way than the SYN, by the kernel's packet type.
+/// By the kernel's packet type, the answer went the opposite way to the SYN.
 pub(super) const OPPOSITE: u32 = 1 << 0;
-/// The answer came in where its SYN came in, by the kernel's packet type.
+/// By the kernel's packet type, the answer came in where its SYN came in.
 pub(super) const SAME: u32 = 1 << 1;
-/// The same two by link-layer addresses.
+/// The same two facts by link-layer addresses.
 pub(super) const MAC_OPPOSITE: u32 = 1 << 2;
 pub(super) const MAC_SAME: u32 = 1 << 3;
 
-/// What the path of an answer shows, as bits: `syn` is the first path of the SYN, `links` are all on which it was seen;
-/// `is_first` says whether the answer was not seen before.
+/// What the path of an answer shows, as bits. `syn` is the first path of the SYN, `links` are all links on
+/// which it was seen, and `is_first` says that this is the first observation of the answer.
 pub(super) fn judge(syn: &Path, links: &[Link], answer: &Path, is_first: bool, known: &Links) -> u32 {
     if syn.link.is_tunnelled() || answer.link.is_tunnelled() {
         return 0;
@@ -138,7 +139,7 @@ pub(super) fn judge(syn: &Path, links: &[Link], answer: &Path, is_first: bool, k
     let is_one = |link: &&Link| known.are_one(link.index(), answer.link.index());
     let went_out = links.iter().filter(|link| link.is_out()).any(|link| is_one(&link));
     let came_in = links.iter().filter(|link| link.is_in()).any(|link| is_one(&link));
-    // A router with one interface: each packet comes in and goes out there, and the stations differ.
+    // A router with one interface: each packet comes in and goes out on it, and the stations differ.
     let is_another = syn.from != 0 && answer.from != 0 && syn.from != answer.from;
     match (went_out, came_in) {
         (true, false) => OPPOSITE,
@@ -157,7 +158,7 @@ fn by_addresses(syn: &Path, answer: &Path) -> u32 {
     }
 }
 
-/// Works out paths, and remembers the last one: most segments come on the same path as the one before.
+/// Computes paths and caches the last one, because most segments have the same path as the one before.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     of: (Place, u8),
@@ -179,8 +180,8 @@ impl Paths {
     }
 }
 
-/// Some numbers in 32 bits. A host has few paths; that two of them are mixed to the same value is as good as
-/// impossible, and would count a copy as an attempt.
+/// Hashes numbers to 32 bits. A host has few paths. Two of them are extremely unlikely to collide; a
+/// collision would count a copy as an attempt.
 fn mix(parts: [u64; 5]) -> u32 {
     let mut mixed = 0u64;
     for part in parts {

@@ -1,9 +1,9 @@
-//! The second leg of a transparent proxy: it answers a client itself, and then opens a connection of its own, with the
-//! client's address as source.
+//! The second leg of a transparent proxy. The proxy itself answers a client, and then opens its own
+//! connection with the client's address as source.
 //!
-//! Its SYN is first seen going out, its source is not this host's own, and a connection of that address which came in
-//! was proven within the last second. Each such connection explains one SYN, so no more are left out than were
-//! counted. A forged SYN explains none.
+//! The SYN of a second leg first goes out, its source is not this host's own, and an incoming connection of
+//! that address was proven within the last second. Each such connection explains one SYN, so no more SYNs are
+//! left out than were counted. A forged SYN explains none.
 
 use super::arrival::Opening;
 use super::events::{Place, Syn, SynVerdict};
@@ -13,12 +13,12 @@ use super::{Conntrack, moved};
 use crate::base::hash;
 use crate::engine::clock::Ticks;
 
-/// Addresses that are remembered; the newest takes the place of another, whose second leg is then an attempt.
+/// Capacity in addresses. The newest overwrites another one, whose second leg then counts as an attempt.
 const ADDRESSES: usize = 1024;
-/// A proxy opens its own connection within so many ticks: 1 s.
+/// Maximum delay of a proxy's own connection, in ticks: 1 s.
 const FOLLOWS_WITHIN: u64 = 10_000;
 
-/// Connections that came in and were completed, by the client's address.
+/// Incoming connections that were completed, by the client's address.
 #[derive(Debug)]
 pub(super) struct Completed(Box<[Client]>);
 
@@ -26,9 +26,9 @@ pub(super) struct Completed(Box<[Client]>);
 struct Client {
     /// The hash of its address.
     tag: u64,
-    /// When its last connection was completed.
+    /// Time when its last connection was completed.
     last: Ticks,
-    /// How many of its connections explain no second leg yet.
+    /// Its connections that have not explained a second leg yet.
     unexplained: u32,
 }
 
@@ -37,7 +37,7 @@ impl Completed {
         Self(vec![Client::default(); ADDRESSES].into())
     }
 
-    /// Notes that a connection was completed.
+    /// Notes a completed connection.
     pub(super) fn add(&mut self, address: u64, time: Ticks) {
         let client = self.client(address);
         let is_recent = client.tag == address && time.since(client.last) <= FOLLOWS_WITHIN;
@@ -45,7 +45,7 @@ impl Completed {
         *client = Client { tag: address, last: time, unexplained };
     }
 
-    /// Whether a connection explains a second leg; it explains no other one.
+    /// Whether a connection explains a second leg. If so, it is used up.
     fn take(&mut self, address: u64, time: Ticks) -> bool {
         let client = self.client(address);
         let explains =
@@ -65,8 +65,9 @@ impl Completed {
 }
 
 impl Conntrack {
-    /// A SYN that a transparent proxy sent: it is remembered for itself, so that what follows it is no attempt and
-    /// proves nothing. `latest` is the attempt of the same endpoints: some proxies keep the client's port.
+    /// Handles a SYN of a transparent proxy. It gets an entry of its own, so that later segments are no
+    /// attempt and prove nothing. `latest` is the attempt of the same endpoints, because some proxies keep
+    /// the client's port.
     pub(super) fn second_leg(&mut self, latest: Option<Place>, syn: &Opening<'_>) -> Option<SynVerdict> {
         let source = syn.hashes.source;
         if !syn.path.link.is_out() || source == 0 || !self.completed.take(source, syn.time) {
@@ -88,8 +89,9 @@ impl Conntrack {
         Some(SynVerdict::no_attempt(Syn::SecondLeg, place))
     }
 
-    /// A SYN between endpoints of which the latest is a second leg. What is neither a copy of that nor explained by
-    /// another connection is an attempt: a retransmission, too, or one leg would hide all that comes with its numbers.
+    /// Handles a SYN between endpoints whose latest entry is a second leg. If it is not a copy of that and no
+    /// other connection explains it, it is an attempt. This includes retransmissions: otherwise one leg would
+    /// hide every SYN with its numbers.
     pub(super) fn second_leg_again(&mut self, place: Place, syn: &Opening<'_>) -> SynVerdict {
         let is_it = self.entry(place).facts.client_isn == syn.segment.seq;
         if let Some(judged) = if is_it { self.copy_of_second_leg(place, syn) } else { None } {
@@ -100,7 +102,7 @@ impl Conntrack {
         self.second_leg(None, syn).unwrap_or_else(|| self.attempt(place, syn, None))
     }
 
-    /// A second leg's SYN that is seen again, if it is a copy.
+    /// Handles a further SYN of a second leg, if it is a copy.
     pub(super) fn copy_of_second_leg(&mut self, place: Place, syn: &Opening<'_>) -> Option<SynVerdict> {
         let entry = self.entry_mut(place);
         if entry.marks & SECOND_LEG == 0 || !repeats::is_copy(entry, syn) {

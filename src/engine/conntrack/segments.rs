@@ -1,4 +1,4 @@
-//! Segments that follow a SYN: the attempt that each belongs to, and what it changes of what is known.
+//! Handles segments after a SYN: finds the attempt of each one and updates its outcome.
 
 use super::Conntrack;
 use super::arrival::Following;
@@ -10,7 +10,7 @@ use crate::engine::outcome::{Outcome, Proof};
 use crate::wire::segment::{Flags, Segment};
 
 impl Conntrack {
-    /// Adds what another segment of a connection says.
+    /// Adds a segment of a connection that is not a SYN.
     pub fn follow(&mut self, connection: u64, hosts: Hosts, time: Ticks, segment: &Segment) -> Followed {
         let tag = connection.max(1);
         let at = self.set_of(tag);
@@ -44,7 +44,7 @@ impl Conntrack {
                     return self.add(earlier, arrival);
                 }
             }
-            // One that acknowledges more than this entry's SYN with data answers a SYN that was not seen.
+            // A SYN-ACK that acknowledges more than this SYN with its data answers an unseen SYN.
             let ahead = segment.ack.wrapping_sub(entry.facts.client_isn);
             if is_answer && !from_client && ahead > 1 << 16 {
                 return self.answer_without_syn(arrival);
@@ -53,8 +53,8 @@ impl Conntrack {
         self.add(place, arrival)
     }
 
-    /// The earlier attempt that a segment belongs to although it does not name its number: as long as the latest one is
-    /// not completed, and by the numbers of the earlier one.
+    /// Finds the earlier attempt of a segment that does not contain that attempt's number. This applies while
+    /// the latest attempt is not completed, if the segment fits the numbers of the earlier one.
     fn find_aside(&self, latest: &Entry, arrival: &Following<'_>) -> Option<Place> {
         let found = self.find_moved(arrival.tag, latest.client_is_lower(), latest.aside);
         let earlier = found.filter(|_| !latest.facts.is_known())?;
@@ -62,7 +62,7 @@ impl Conntrack {
         self.entry(earlier).facts.may_have_sent(arrival.segment, from_client).then_some(earlier)
     }
 
-    /// Adds what a segment says to an entry.
+    /// Adds a segment to an entry.
     fn add(&mut self, place: Place, arrival: &Following<'_>) -> Followed {
         let by_mac = self.by_mac;
         let (at, way) = place.split();
@@ -100,8 +100,8 @@ impl Conntrack {
         }
     }
 
-    /// A SYN that was taken for a repeat was an attempt: this segment belongs to another connection than the one
-    /// before.
+    /// Makes a new attempt of a SYN that had passed for a repeat: this segment belongs to another connection
+    /// than the last one.
     fn renew(&mut self, place: Place, arrival: &Following<'_>) -> Followed {
         let entry = self.entry(place);
         let started = Ticks(entry.started().0 + u64::from(entry.repeated));

@@ -1,8 +1,9 @@
-//! What segments are: attempts, repeats of attempts, or news of what became of one.
+//! The conntrack stage classifies segments: attempts, repeats of attempts, and updates of an attempt's
+//! outcome.
 //!
-//! The middle stage of counting. It owns the recent connections (connection tracking, as the kernel's `conntrack` does
-//! it), and knows no watch and no table. What it finds in a batch goes on in order; what is nothing new goes no
-//! further. Timers that expire follow before the second boundary.
+//! It is the middle stage of counting. It owns the recent connections (connection tracking, like the kernel's
+//! `conntrack`) and knows neither watches nor the table of counters. Its findings of a batch go on in order.
+//! A segment without news has no finding. Expired timers follow before the second boundary.
 
 use super::findings::{Findings, Verdict};
 use crate::engine::clock::Ticks;
@@ -17,7 +18,7 @@ use crate::wire::segment::Flags;
 #[derive(Debug)]
 pub(in crate::engine) struct ConntrackStage {
     connections: Conntrack,
-    /// What was found of the last batch.
+    /// The findings of the last batch.
     pub(in crate::engine) findings: Findings,
 }
 
@@ -26,12 +27,12 @@ impl ConntrackStage {
         Self { connections, findings: Findings::new(batch::SIZE) }
     }
 
-    /// Tells which interfaces are one, from now on.
+    /// Sets which interfaces count as one, from now on.
     pub(in crate::engine) fn set_links(&mut self, links: Links) {
         self.connections.set_links(links);
     }
 
-    /// What conntrack has counted.
+    /// The counters of conntrack.
     pub(in crate::engine) fn counts(&self) -> Counts {
         self.connections.counts()
     }
@@ -41,7 +42,7 @@ impl ConntrackStage {
         self.connections.untimed()
     }
 
-    /// Finds out what the segments of a batch are.
+    /// Classifies the segments of a batch.
     pub(in crate::engine) fn judge_all(&mut self, batch: &Batch) {
         self.findings.clear();
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));
@@ -58,7 +59,7 @@ impl ConntrackStage {
         let (client, server) = (endpoints.client_hash, endpoints.server_hash);
         let (from, to) = if pending.to_server { (client, server) } else { (server, client) };
         let is_syn_ack = segment.flags.has(Flags(Flags::SYN.0 | Flags::ACK.0));
-        // A SYN-ACK to a watched port answers no attempt: it tells of no SYN that was not seen.
+        // A SYN-ACK that is sent to a watched port answers no attempt, so it is no evidence of an unseen SYN.
         let hosts = if is_syn_ack && !pending.is_answer { Hosts::default() } else { Hosts { from, to } };
         if pending.is_hidden {
             self.connections.note_unreadable(hosts, time);
@@ -75,7 +76,7 @@ impl ConntrackStage {
             let verdict = match syn {
                 Syn::Attempt => Verdict::Attempt { place, moved, has_timer },
                 Syn::Copy => Verdict::Copy,
-                // Conntrack counts them.
+                // Conntrack itself counts these.
                 Syn::SecondLeg => return,
                 Syn::Retransmission => Verdict::Retransmission { has_timer },
             };
@@ -92,18 +93,18 @@ impl ConntrackStage {
         }
     }
 
-    /// Prefetches for timers that have expired.
+    /// Prefetches for expired timers.
     pub(in crate::engine) fn prefetch_expired(&self, now: Ticks) {
         self.connections.prefetch_due(now);
     }
 
-    /// Takes the next timer that has expired.
+    /// Removes and returns the next expired timer.
     #[inline]
     pub(in crate::engine) fn expire(&mut self, now: Ticks) -> Option<Expired> {
         self.connections.expire(now)
     }
 
-    /// Another second begins.
+    /// Handles a second boundary.
     pub(in crate::engine) fn end_second(&mut self, boundary: &SecondBoundary) {
         if boundary.stepped_from.is_some() {
             self.connections.stop_timers();

@@ -11,7 +11,7 @@ use crate::engine::clock::Ticks;
 use crate::wire::segment::Segment;
 
 impl Conntrack {
-    /// Says what a SYN is, and remembers it.
+    /// Classifies a SYN and stores it.
     pub fn syn(
         &mut self,
         connection: u64,
@@ -35,7 +35,8 @@ impl Conntrack {
         if entry.facts.client_isn == segment.seq {
             return self.syn_again(place, syn);
         }
-        // The ports are used again: by this SYN, or by one that came between it and the one that it repeats.
+        // The ports are reused, either by this SYN or by a SYN that came between this one and the one that it
+        // repeats.
         if entry.marks & PORTS_USED_AGAIN != 0 {
             if let Some(earlier) = self.find_moved(syn.tag, syn.from_lower, segment.seq) {
                 if self.entry(earlier).marks & BEHIND_NAT == 0 {
@@ -53,7 +54,7 @@ impl Conntrack {
         self.attempt(place, syn, moved)
     }
 
-    /// A SYN of the identity of this entry.
+    /// Handles a SYN with the identity of this entry.
     pub(super) fn syn_again(&mut self, place: Place, syn: &Opening<'_>) -> SynVerdict {
         let (judged, entry) = repeats::judge(self.entry(place), syn, &self.links);
         self.put(place, entry);
@@ -64,10 +65,10 @@ impl Conntrack {
         SynVerdict { syn: judged, place, moved: None, has_timer }
     }
 
-    /// Remembers an attempt at a place that is free for it.
+    /// Stores an attempt at a free handle.
     pub(super) fn attempt(&mut self, place: Place, syn: &Opening<'_>, moved: Option<Place>) -> SynVerdict {
         let mut entry = Entry::attempt(syn.tag, syn.time, syn);
-        // A place that was given up has a set of its own for what was there, found by the mark alone.
+        // The attempt that moved aside is in a set of its own. Only the mark leads to it.
         let old = self.entry(place);
         if moved.is_some() || old.tag == entry.tag {
             entry.takes_the_place_of(old);
@@ -77,14 +78,14 @@ impl Conntrack {
         SynVerdict { syn: Syn::Attempt, place, moved, has_timer: self.start_timer(place, syn) }
     }
 
-    /// Remembers where an attempt is whose SYN may be seen translated.
+    /// Stores the handle of an attempt whose SYN may appear again after translation.
     fn remember_for_nat(&mut self, place: Place, syn: &Opening<'_>) {
         if let Some(at) = syn.hashes.recent.filter(|_| !syn.path.link.is_out()) {
             self.recent.add(at, place);
         }
     }
 
-    /// Starts the timer of a SYN. Returns whether there was room for it.
+    /// Starts the timer of a SYN. Returns false when the queue is full.
     fn start_timer(&mut self, place: Place, syn: &Opening<'_>) -> bool {
         let entry = self.entry(place);
         let (newest, age, ends) = (entry.newest.time(), entry.age, Ends::of(syn.segment, true));
@@ -98,14 +99,14 @@ impl Conntrack {
         })
     }
 
-    /// A place for what is new: the oldest entry of its set gives way.
+    /// Makes room for a new entry: the oldest entry of its set gives way.
     pub(super) fn room(&mut self, tag: u64, time: Ticks) -> Place {
         let place = self.oldest(tag);
         self.counts.evicted += u64::from(self.entry(place).is_of_use(time));
         place
     }
 
-    /// Moves an entry that is still of use to the set of its own number.
+    /// Moves an entry that is still of use to the set for its own number.
     pub(super) fn move_aside(&mut self, place: Place, time: Ticks) -> Option<Place> {
         let entry = *self.entry(place);
         if !entry.is_of_use(time) {

@@ -1,7 +1,8 @@
 //! The timers of SYNs: a queue of fixed size, in order of time.
 //!
-//! Each SYN that may still be answered has one timer. All run equally long, so the first to expire stands in front, and
-//! the table is never scanned. A full queue takes no more timers: those attempts stay pending, and are counted.
+//! Each SYN that an answer may still follow has one timer. All have the same duration, so the first one to
+//! expire is at the front, and the table is never scanned. A full queue accepts no further timers. Those
+//! attempts stay pending and are counted.
 
 use std::collections::VecDeque;
 
@@ -16,28 +17,28 @@ pub(super) const PATIENCE: u64 = 300_000;
 pub(super) struct Timer {
     pub(super) connection: u64,
     pub(super) client_isn: u32,
-    /// When this SYN came.
+    /// Time of this SYN.
     pub(super) syn: Ticks,
     /// Ticks from the attempt's first SYN to this one.
     pub(super) age: u32,
-    /// Where the attempt was remembered then.
+    /// The handle of the attempt at that time.
     pub(super) place: Place,
     pub(super) ends: Ends,
 }
 
 impl Timer {
-    /// When the attempt's first SYN came.
+    /// Time of the attempt's first SYN.
     pub(super) fn started(&self) -> Ticks {
         Ticks(self.syn.0 - u64::from(self.age))
     }
 
-    /// When it expires: an answer in this tick is still in time.
+    /// Expiry time. An answer in this tick is still in time.
     pub(super) fn due(&self) -> Ticks {
         Ticks(self.syn.0 + PATIENCE)
     }
 }
 
-/// The bytes of a timer, with its annotation in the counting stage.
+/// Bytes of a timer and of its annotation in the counting stage.
 pub(super) const EACH: usize = size_of::<Timer>() + NOTED;
 
 /// Running timers, in order of time.
@@ -49,13 +50,13 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// A queue that takes at most this many bytes with the annotations, and holds one timer at least.
+    /// Makes a queue of at most this many bytes, including the annotations. It holds at least one timer.
     pub(super) fn new(memory: usize) -> Self {
         let room = (memory / EACH).max(1);
         Self { queue: VecDeque::with_capacity(room), room, refused: 0 }
     }
 
-    /// Starts a timer. Returns whether there was room for it.
+    /// Starts a timer. Returns false when the queue is full.
     pub(super) fn push(&mut self, timer: Timer) -> bool {
         let has_room = self.queue.len() < self.room;
         if has_room {
@@ -66,23 +67,23 @@ impl Timers {
         has_room
     }
 
-    /// Those that have expired, in order.
+    /// The expired timers, in order.
     pub(super) fn due(&self, now: Ticks) -> impl Iterator<Item = &Timer> + Clone {
         self.queue.iter().take_while(move |timer| now > timer.due())
     }
 
-    /// Takes the next one that has expired.
+    /// Removes and returns the next expired timer.
     pub(super) fn pop(&mut self, now: Ticks) -> Option<Timer> {
         let is_due = now > self.queue.front()?.due();
         if is_due { self.queue.pop_front() } else { None }
     }
 
-    /// How many there is room for.
+    /// Capacity of the queue.
     pub(super) fn room(&self) -> usize {
         self.room
     }
 
-    /// How many SYNs found no room.
+    /// SYNs that found the queue full.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }

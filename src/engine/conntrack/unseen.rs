@@ -1,23 +1,23 @@
-//! What shows that a SYN was sent although it was not seen: an unreadable packet of the client, or that none of the
-//! client's packets pass here.
+//! Evidence of an unseen SYN: an unreadable packet of the client, or the absence of all packets of the
+//! server's clients.
 //!
-//! Two tables of fixed size. Both only add attempts that prove nothing: a sender that forges what they remember could
-//! forge the SYNs as well.
+//! Two tables of fixed size. Both only add attempts that prove nothing. A sender that forges their contents
+//! could forge the SYNs as well.
 
 use crate::base::hash;
 use crate::engine::clock::Ticks;
 
-/// The hashes of a segment's addresses; 0 where they are not told.
+/// The hashes of a segment's addresses; 0 where they are not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hosts {
-    /// Of its sender's.
+    /// Hash of the sender's address.
     pub from: u64,
-    /// Of its receiver's.
+    /// Hash of the receiver's address.
     pub to: u64,
 }
 
 impl Hosts {
-    /// Those of a segment that goes the other way.
+    /// The hashes for the opposite direction.
     pub(super) fn reverse(self) -> Self {
         Self { from: self.to, to: self.from }
     }
@@ -28,21 +28,21 @@ impl Hosts {
     }
 }
 
-/// Entries that a hash leaves a choice of.
+/// Candidate entries per hash.
 const WAYS: usize = 4;
 
-/// The most unreadable packets that are remembered. At 100,000 a second each stays for 40 ms, which a server's answer
-/// takes less than where it is watched.
+/// Capacity in unreadable packets. At 100,000 a second each stays for 40 ms. A server that is watched on site
+/// answers faster.
 const PACKETS: usize = 4096;
-/// An unreadable packet may have been the SYN of a SYN-ACK that comes within so many ticks: 1 s.
+/// Maximum time from an unreadable packet to the SYN-ACK that it may explain, in ticks: 1 s.
 const ANSWERED_WITHIN: u64 = 10_000;
 
-/// Packets whose TCP header could not be read: fragments, and chains of headers that were cut or are unknown.
+/// Packets with an unreadable TCP header: fragments, and header chains that were cut or are unknown.
 #[derive(Debug)]
 pub(super) struct Unreadable {
-    /// The hash of the two addresses, and when the newest packet came.
+    /// The hash of the two addresses, and the time of the newest packet.
     packets: Box<[(u64, Ticks)]>,
-    /// How many gave way within the time for an answer.
+    /// Entries that were evicted within the time for an answer.
     pub(super) evicted: u64,
 }
 
@@ -51,7 +51,7 @@ impl Unreadable {
         Self { packets: vec![(0, Ticks(0)); PACKETS].into(), evicted: 0 }
     }
 
-    /// Remembers a packet.
+    /// Stores a packet.
     pub(super) fn add(&mut self, hosts: Hosts, time: Ticks) {
         let pair = hosts.pair();
         let set = set_of(&mut self.packets, pair);
@@ -74,14 +74,15 @@ impl Unreadable {
     }
 }
 
-/// The most servers that are remembered.
+/// Capacity in servers.
 const SERVERS: usize = 1024;
-/// So many SYN-ACKs without a SYN within so many ticks (60 s) are one direction, unless clients are seen as well.
+/// This many SYN-ACKs without a SYN within so many ticks (60 s) mean one direction, unless clients are seen
+/// as well.
 const ENOUGH: u32 = 20;
 const WITHIN: u64 = 600_000;
-/// Both directions are seen where there is a segment of a client for each so many of these SYN-ACKs. Each connection
-/// has one at least, and most that pass here are seen; where clients take several routes, those of this one must not
-/// hide those of the others.
+/// Both directions are visible if there is at least one client segment per this many SYN-ACKs. Each
+/// connection has at least one, and most of those that pass here are seen. Where clients take several routes,
+/// those on this route must not hide those on the others.
 const ANSWERS_FOR_A_CLIENT: u64 = 16;
 
 /// A server that sends SYN-ACKs whose SYNs are not seen.
@@ -89,19 +90,21 @@ const ANSWERS_FOR_A_CLIENT: u64 = 16;
 struct Server {
     /// The hash of its address; 0 where there is no entry.
     tag: u64,
-    /// When the first of the SYN-ACKs that count came: the counts are those of 60 s from it on.
+    /// Time of the first SYN-ACK that counts. The counts cover 60 s from then.
     since: Ticks,
-    /// When the last one came.
+    /// Time of the last SYN-ACK.
     last: Ticks,
-    /// How many SYN-ACKs without a SYN there were, and segments of clients to it.
+    /// SYN-ACKs without a SYN, and client segments to this server.
     answers: u32,
     clients: u32,
-    /// Whether it was seen alone at the end of the minute before: then this one counts as if it had begun with enough.
+    /// Whether the server was alone at the end of the last minute. Then this minute counts as if it had begun
+    /// with enough.
     was_alone: bool,
 }
 
 impl Server {
-    /// The counts begin anew after a minute. What was known holds no longer than a minute without a SYN-ACK.
+    /// Counts a SYN-ACK. The counts restart after a minute. The earlier result holds for at most a minute
+    /// without a SYN-ACK.
     fn count_answer(&mut self, time: Ticks) {
         if self.answers == 0 || time.since(self.since) > WITHIN {
             self.was_alone = self.is_alone() && time.since(self.last) <= WITHIN;
@@ -115,20 +118,21 @@ impl Server {
         if self.was_alone { self.answers.max(ENOUGH) } else { self.answers }
     }
 
-    /// Whether it is seen from its side alone. To hide answers by segments of clients takes one for 16, in each minute.
+    /// Whether only its own direction is visible. To hide answers, a sender needs one client segment per 16,
+    /// in each minute.
     fn is_alone(&self) -> bool {
         let answers = self.answers();
         answers >= ENOUGH && u64::from(self.clients) * ANSWERS_FOR_A_CLIENT < answers.into()
     }
 }
 
-/// Servers of which only their own direction may be seen.
+/// Servers of which perhaps only one direction is visible.
 #[derive(Debug)]
 pub(super) struct OneSided {
     servers: Box<[Server]>,
-    /// Whether there is an entry: mostly there is none, and a client's segment costs nothing.
+    /// Whether there is an entry. Usually there is none, and then a client's segment costs nothing.
     is_used: bool,
-    /// How many gave way although they had sent a SYN-ACK within the last 60 s.
+    /// Servers that were evicted within 60 s of a SYN-ACK.
     pub(super) evicted: u64,
 }
 
@@ -137,7 +141,7 @@ impl OneSided {
         Self { servers: vec![Server::default(); SERVERS].into(), is_used: false, evicted: 0 }
     }
 
-    /// Notes a SYN-ACK without a SYN; gives whether only the server's direction is seen.
+    /// Notes a SYN-ACK without a SYN. Returns whether only the server's direction is visible.
     pub(super) fn answer(&mut self, server: u64, time: Ticks) -> bool {
         let tag = server.max(1);
         let is_live = |entry: &Server| entry.tag != 0 && time.since(entry.last) <= WITHIN;
@@ -154,7 +158,7 @@ impl OneSided {
         entry.is_alone()
     }
 
-    /// Notes a segment of a client to this server.
+    /// Notes a client's segment to this server.
     #[inline]
     pub(super) fn hear(&mut self, server: u64) {
         if self.is_used {
@@ -171,7 +175,7 @@ impl OneSided {
     }
 }
 
-/// The entries that a hash leaves a choice of.
+/// The candidate entries for a hash.
 fn set_of<T>(entries: &mut [T], hash: u64) -> &mut [T] {
     let first = hash::set_of(hash, entries.len() / WAYS) * WAYS;
     &mut entries[first..first + WAYS]

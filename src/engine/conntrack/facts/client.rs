@@ -1,4 +1,4 @@
-//! What segments of the client add.
+//! Adds the client's segments to the facts.
 
 use super::{
     ANSWERED, CLIENT_ACK, CLIENT_FIN, CLIENT_KNOWS, CLIENT_RST, CLIENT_SAID, CLIENT_WENT_ON, EARLY_RESET,
@@ -8,12 +8,12 @@ use super::{
 use crate::wire::segment::{Flags, Segment};
 
 impl Facts {
-    /// Adds what a segment of the client says. Gives whether its numbers fit, and whether it belongs to another
-    /// connection of the same identity, which was seen from one side alone.
+    /// Adds a segment of the client. Returns whether its numbers fit, and whether it belongs to another
+    /// connection of the same identity of which only one direction was seen.
     pub(in crate::engine::conntrack) fn client(&mut self, segment: &Segment) -> (bool, bool) {
         let flags = segment.flags;
         let offset = segment.seq.wrapping_sub(self.client_isn);
-        // From an earlier connection of the same ports: older than this one's SYN.
+        // The segment is older than this SYN: it belongs to an earlier connection of the same ports.
         if offset > MOST_AHEAD || flags.has(Flags::SYN) {
             return (true, false);
         }
@@ -27,16 +27,17 @@ impl Facts {
             if is_next && offset == 1 && self.is_another_ack(segment.ack) {
                 return (true, true);
             }
-            // Before the answer is seen, nothing tells how much of the SYN's data it takes.
+            // Before the answer is seen, it is unknown how much of the SYN's data the server accepts.
             let may_be_next = !self.has(ANSWERED) && offset != 0 && offset <= 1 + self.most_syn_data();
             let may_prove = if is_reset { is_next && offset > 1 } else { is_next || may_be_next };
-            // A reset of the SYN-ACK is no acknowledgment.
+            // A reset that answers the SYN-ACK does not acknowledge it.
             let counts = !is_reset || offset > 1 || self.has(CLIENT_KNOWS);
             fits = self.acknowledge(segment.ack, counts, may_prove);
         } else if is_reset {
             fits = offset == 1 || self.is_acknowledged(segment.seq) || offset <= UNSEEN_DATA;
         }
-        // A keep-alive probe goes one number back, to the SYN's where nothing was sent since (RFC 9293, 3.8.4).
+        // A keep-alive probe has the previous number: that of the SYN if nothing was sent since (RFC 9293,
+        // 3.8.4).
         if offset != 0 && fits {
             self.end(segment);
         } else if offset != 0 {
@@ -63,7 +64,7 @@ impl Facts {
         }
     }
 
-    /// The same of an end whose acknowledgment is the one that is kept: it stands and falls with that.
+    /// Stores an end whose acknowledgment is pending. It becomes valid together with that acknowledgment.
     fn keep_end(&mut self, segment: &Segment) {
         let end = match () {
             () if segment.flags.has(Flags::RST) => Some((KEPT_RST, 0)),
@@ -72,7 +73,7 @@ impl Facts {
         };
         let is_kept = self.has(KEPT) && self.kept_ack == segment.ack;
         if let Some((bit, payload)) = end.filter(|_| is_kept && !self.has_any(CLIENT_SAID | CLIENT_RST)) {
-            // A reset after the FIN says no more than that.
+            // A reset after the FIN adds nothing.
             if bit == KEPT_FIN || !self.has(KEPT_FIN) {
                 self.client_end = segment.seq.wrapping_add(payload);
             }
@@ -80,7 +81,8 @@ impl Facts {
         }
     }
 
-    /// Where no answers are seen, the client acknowledges another server number after its SYN came again.
+    /// Whether the client acknowledges another server number after its SYN came again, where no answers are
+    /// visible.
     fn is_another_ack(&self, ack: u32) -> bool {
         self.has(REPEATED | KEPT) && !self.has(ANSWERED) && {
             let ahead = ack.wrapping_sub(self.kept_ack);
@@ -88,13 +90,13 @@ impl Facts {
         }
     }
 
-    /// Whether the server has acknowledged all before this number of the client.
+    /// Whether the server has acknowledged every number of the client before this one.
     fn is_acknowledged(&self, seq: u32) -> bool {
         self.has(SERVER_ACK) && self.server_ack.wrapping_sub(seq) < MOST_AHEAD
     }
 
-    /// The client acknowledges what the server sent, if the segment `counts`: proof that it got that, if the numbers
-    /// fit and `may_prove`.
+    /// Adds the client's acknowledgment, if the segment `counts`. It is a proof if the numbers fit and
+    /// `may_prove` is set.
     fn acknowledge(&mut self, ack: u32, counts: bool, may_prove: bool) -> bool {
         if !self.has(ANSWERED) {
             self.seen |= CLIENT_WENT_ON;
@@ -107,16 +109,16 @@ impl Facts {
             self.take_number_before();
         }
         let acknowledged = ack.wrapping_sub(self.server_isn);
-        // An old one, from before the answer, says nothing; nor does one that lags behind.
+        // An acknowledgment from before the answer, or one that lags behind, shows nothing.
         let fits = acknowledged != 0 && acknowledged <= self.known().saturating_add(UNSEEN_DATA);
         if !fits {
-            // It may be that of an answer with another number, which is yet to come.
+            // It may acknowledge an answer with another number that has not been seen yet.
             if may_prove && !self.has(CLIENT_KNOWS) {
                 self.keep(ack);
             }
             return false;
         }
-        // What may prove stays, however high others go, until it proves.
+        // An acknowledgment that may prove stays until it proves, even if higher ones follow.
         let may_prove = may_prove && !self.has(CLIENT_KNOWS);
         let is_first = !self.has(CLIENT_ACK) || may_prove && !self.has(MAY_PROVE);
         let is_higher = after(ack, self.client_ack) && (may_prove || !self.has(MAY_PROVE));

@@ -1,4 +1,4 @@
-//! What follows from the facts: the outcome, the bytes, and whether the client is proven.
+//! Derives the outcome, the byte counts and the proof from the facts.
 
 use super::{
     ANSWERED, CLIENT_ACK, CLIENT_FIN, CLIENT_KNOWS, CLIENT_MISSED, CLIENT_RST, CLIENT_WENT_ON, EARLY_RESET,
@@ -9,7 +9,7 @@ use crate::engine::conntrack::path;
 use crate::engine::outcome::{ConnSummary, Outcome, Proof};
 
 impl Facts {
-    /// What follows from the facts; `by_mac` is what link-layer addresses prove.
+    /// The summary that follows from the facts. `by_mac` is the proof that link-layer addresses give.
     pub(in crate::engine::conntrack) fn life(&self, by_mac: Proof) -> ConnSummary {
         let outcome = self.outcome();
         let is_closed = matches!(outcome, Outcome::Silent | Outcome::Spoke);
@@ -33,13 +33,14 @@ impl Facts {
         self.has(SERVER_RST) && !self.has(ANSWERED)
     }
 
-    /// Whether the client has ended a connection whose answers are not seen.
+    /// Whether the client has ended a connection whose answers are not visible.
     pub(in crate::engine::conntrack) fn is_ended_one_way(&self) -> bool {
         !self.has(ANSWERED) && self.has_any(CLIENT_FIN | CLIENT_RST)
     }
 
-    /// What shows that the client received the server's answer: it knows the number, or the server closed what only a
-    /// handshake opens; and the answer went the other way than the SYN.
+    /// Whether the client received the server's answer. Either the client knows the number, or the server
+    /// closed, which it does only after a handshake. In addition, the answer must have gone the opposite way
+    /// to the SYN.
     fn proof(&self, by_mac: Proof) -> Proof {
         let is_number_known = self.has(CLIENT_KNOWS) || self.has(SERVER_FIN) && !self.has(SYN_DATA);
         let shows = |bits: u32| self.has(bits << SHOWN);
@@ -65,7 +66,7 @@ impl Facts {
     }
 
     fn outcome_without_answer(&self) -> Outcome {
-        // The client goes on, or the server closes: there was an answer, and it was not seen.
+        // The client sends more, or the server closes: there was an answer that was not seen.
         let client_goes_on = self.has_any(CLIENT_WENT_ON | CLIENT_FIN | CLIENT_RST);
         let is_over = self.has_any(CLIENT_FIN | ONE_WAY | SERVER_RST | EXPIRED);
         match () {
@@ -77,7 +78,7 @@ impl Facts {
     }
 
     fn outcome_without_handshake(&self) -> Outcome {
-        // A FIN, or bytes that were taken or go on: there was an ACK, and it was not seen.
+        // A FIN, acknowledged bytes, or later bytes: there was an ACK that was not seen.
         let client_went_on = self.has(CLIENT_RST) && self.client_end != self.client_isn.wrapping_add(1);
         let server_went_on = self.has(SERVER_RST) && self.acknowledged() > Some(0) && !self.has(SYN_DATA);
         let is_over = self.has_any(CLIENT_RST | SERVER_RST | UNACKNOWLEDGED);
@@ -93,45 +94,46 @@ impl Facts {
         }
     }
 
-    /// Whether the acknowledgment that was kept may be one of data of the server that was not seen.
+    /// Whether the pending acknowledgment may belong to unseen data of the server.
     pub(super) fn may_be_acknowledged(&self) -> bool {
         let ahead = self.kept_ack.wrapping_sub(self.server_isn);
         self.has(KEPT) && ahead != 0 && ahead <= self.sent().saturating_add(UNSEEN_DATA)
     }
 
-    /// The client knows the server's number, or the server closed, or took bytes and closed: it does so only after the
-    /// handshake.
+    /// Whether the handshake is known to be completed: the client knows the server's number, or the server
+    /// closed, or it acknowledged bytes and closed. A server does so only after the handshake.
     pub(super) fn is_established(&self) -> bool {
         let has_taken_bytes = || self.acknowledged() > Some(0);
         self.has(CLIENT_KNOWS) || self.has(SERVER_FIN) && (!self.has(SYN_DATA) || has_taken_bytes())
     }
 
-    /// Either side reset it, or the client has said its last. A server that closes first may still be told something;
-    /// it has the last word only where that does not matter any more.
+    /// Whether a side reset the connection, or the client has ended it. A server that closes first may still
+    /// receive data. Its end counts only where that does not matter any more.
     pub(super) fn is_closed(&self) -> bool {
         self.has_any(CLIENT_FIN | CLIENT_RST | SERVER_RST)
             || self.is_reset_early()
             || self.has(SERVER_FIN) && self.acknowledged().is_some_and(is_more_than_a_fin)
     }
 
-    /// Whether the client's highest acknowledgment is the one that the server had reset before it was seen.
+    /// Whether the server's early reset answers the client's highest acknowledgment.
     fn is_reset_early(&self) -> bool {
         self.has(EARLY_RESET | CLIENT_ACK) && self.client_ack == self.client_end
     }
 
-    /// Bytes from the client: its own word; or else how far the server acknowledged, which may be one more, for a FIN
-    /// that was not seen.
+    /// Bytes from the client, by its own numbers. Otherwise, by the server's acknowledgment, which may be one
+    /// higher for an unseen FIN.
     fn client_bytes(&self) -> Option<u32> {
         let said = sensible(self.client_end.wrapping_sub(self.client_isn).wrapping_sub(1));
         if self.has(CLIENT_FIN) {
             return said;
         }
         if self.has(CLIENT_RST) {
-            // The number after the SYN's: nothing was said before the reset, as far as the server knows.
+            // The number after the SYN's means that the client sent nothing before the reset, as far as the
+            // server knows.
             let bytes = said.max(self.acknowledged())?;
             return (is_more_than_a_fin(bytes) || bytes == 0).then_some(bytes);
         }
-        // What a reset without an acknowledgment answers came when that side was gone: its end was not seen.
+        // A segment that a bare reset answers came after the server's end, and that end was not seen.
         let bytes = self.acknowledged()?;
         let is_gone = self.has(SERVER_GONE) || self.is_reset_early();
         (is_more_than_a_fin(bytes) || bytes == 0 && !is_gone).then_some(bytes)
@@ -148,7 +150,7 @@ impl Facts {
         Some(if is_after_fin { bytes.saturating_sub(1) } else { bytes })
     }
 
-    /// Bytes from the server: its own word, or else how far the client acknowledged.
+    /// Bytes from the server, by its own numbers, or else by the client's acknowledgment.
     fn server_bytes(&self) -> Option<u32> {
         if !self.is_established() || self.has(SERVER_JUMPED) {
             return None;
@@ -162,7 +164,7 @@ impl Facts {
     }
 }
 
-/// Whether so many acknowledged numbers hold at least one byte: a FIN that was not seen takes one number, too.
+/// Whether this many acknowledged numbers contain at least one byte: an unseen FIN takes one number, too.
 fn is_more_than_a_fin(numbers: u32) -> bool {
     numbers > 1
 }

@@ -1,4 +1,4 @@
-//! What segments of the server add.
+//! Adds the server's segments to the facts.
 
 use super::{
     ANSWERED, CLIENT_KNOWS, CLIENT_RST, CLIENT_SAID, EARLY_RESET, Facts, KEPT_FIN, KEPT_RST, MOST_AHEAD,
@@ -7,28 +7,28 @@ use super::{
 };
 use crate::wire::segment::{Checksum, Flags, Segment};
 
-/// A reset with the number 0 refuses a late SYN, unless 0 is this near to what the server sent.
+/// A reset with number 0 refuses a late SYN, unless 0 is this close to what the server sent.
 const LATE_REFUSAL: u32 = 0xffff;
 
-/// What a SYN-ACK is to the attempt that it was found by.
+/// The relation of a SYN-ACK to the attempt that its look-up found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine::conntrack) enum Answer {
-    /// None of this SYN.
+    /// It does not answer this SYN.
     No,
-    /// The first one.
+    /// It is the first answer.
     First,
-    /// Seen already, or with another number while nothing was proven.
+    /// It was seen before, or it has another number and nothing is proven yet.
     Again,
-    /// With another number on another path: a proxy's, or forged.
+    /// It has another number on another path: it is a proxy's, or forged.
     Elsewhere,
-    /// To another connection of the same identity, which is an attempt of its own.
+    /// It answers another connection of the same identity, which is an attempt of its own.
     Renewal,
 }
 
 impl Facts {
-    /// Adds what a segment of the server says that is no SYN-ACK; gives whether its numbers fit. What does not come
-    /// `on_first_path`, that of its first answer, may be forged: it does not show how much the server sent, nor that it
-    /// closed, as long as the client has proven nothing.
+    /// Adds a segment of the server that is not a SYN-ACK. Returns whether its numbers fit. `on_first_path`
+    /// means that it has the path of the server's first answer. A segment on another path may be forged.
+    /// Until the client is proven, it shows neither how much the server sent nor that the server closed.
     pub(in crate::engine::conntrack) fn server(&mut self, segment: &Segment, on_first_path: bool) -> bool {
         let flags = segment.flags;
         let acknowledged = segment.ack.wrapping_sub(self.client_isn);
@@ -36,7 +36,7 @@ impl Facts {
             flags.has(Flags::ACK) && acknowledged != 0 && acknowledged <= self.most_from_client();
         let is_reset = flags.has(Flags::RST);
         if !self.has(ANSWERED) {
-            // Only a reset of the SYN itself says anything, and that acknowledges it.
+            // Without an answer, only a reset of the SYN itself matters, and that acknowledges the SYN.
             if !(is_reset && makes_sense && acknowledged <= 1 + self.most_syn_data()) {
                 self.seen |= if makes_sense { ONE_WAY } else { 0 };
                 return makes_sense;
@@ -76,9 +76,9 @@ impl Facts {
         true
     }
 
-    /// Whether a segment belongs to the server that answered, by its numbers. From an earlier connection of the same
-    /// ports none does; a late SYN is refused, which resets nothing; nor does a reset that answers a wrong ACK, whose
-    /// number it repeats.
+    /// Whether a segment belongs to the server that answered, by its numbers. Three kinds do not belong: a
+    /// segment of an earlier connection of the same ports, a refusal of a late SYN, which resets nothing, and
+    /// a reset that answers a wrong ACK, whose number it repeats.
     fn is_of_server(&mut self, segment: &Segment, makes_sense: bool, is_reset: bool) -> bool {
         let is_bare = is_reset && !segment.flags.has(Flags::ACK);
         if !(makes_sense || is_bare) {
@@ -92,7 +92,8 @@ impl Facts {
         if is_bare && !self.is_established() {
             let is_next = segment.seq.wrapping_sub(self.server_isn) == self.sent();
             if !is_next && !self.has_any(CLIENT_SAID | CLIENT_RST | KEPT_FIN | KEPT_RST) {
-                // It repeats the number that it was sent, which may be yet to come.
+                // It repeats the number of the segment that it answers. That segment may not have been seen
+                // yet.
                 self.client_end = segment.seq;
                 self.seen |= EARLY_RESET;
             }
@@ -109,7 +110,7 @@ impl Facts {
         false
     }
 
-    /// Adds a SYN-ACK; `on_first_path` says whether it came on the path of the first one, if there was one.
+    /// Adds a SYN-ACK. `on_first_path` says that it came on the path of the first one, if there was one.
     pub(in crate::engine::conntrack) fn answer(&mut self, segment: &Segment, on_first_path: bool) -> Answer {
         let acknowledged = segment.ack.wrapping_sub(self.client_isn);
         let is_of_syn =
