@@ -1,21 +1,22 @@
-//! Who gives way in a full set.
+//! Chooses the slot that gives way in a full set.
 //!
-//! An empty slot is taken first, then an idle one, then the one with the lowest priority, ties broken at random. Among
-//! the idle and among the rest, a source that has an episode gives way last: an episode may outlast the windows, and
-//! its attempts are counted by way of its slot. The newcomer inherits the victim's priority, and each attempt adds one
-//! (the Space-Saving algorithm of Metwally, Agrawal and El Abbadi, within a set): hosts that keep coming rise above
-//! one-off sources, even when each of these sends twice. Priorities of a set are halved before they reach their top,
-//! so that the difference survives a flood of any length.
+//! An empty slot is taken first, then an idle one, then the one with the lowest priority. Ties are broken at
+//! random. Within the idle ones and within the others, a source with an episode gives way last: an episode
+//! may outlast the windows, and its attempts are counted through its slot. The new source inherits the
+//! priority of the evicted one, and each attempt adds one (the Space-Saving algorithm of Metwally, Agrawal
+//! and El Abbadi, within a set). So returning hosts rise above one-off sources, even if each of these sends
+//! twice. The priorities of a set are halved before they reach their maximum, so that the difference survives
+//! a flood of any length.
 //!
-//! A claim has three steps: the tag is cleared, so that no reader finds the slot; the word goes to the next
-//! generation, so that no reader that found it before takes the entries of the next owner for those of the last one;
-//! the tag becomes the newcomer's.
+//! A claim has three steps. First the tag is cleared, so that no reader finds the slot. Then the word moves
+//! to the next generation, so that a reader that found the slot before does not take the entries of the next
+//! owner for those of the last one. Finally the tag is set to that of the new source.
 
 use super::Claim;
 use super::slot::{EMPTY, Set, TOP_PRIORITY, WAYS, Word, publish};
 use crate::base::sync::Ordering;
 
-/// Claims this slot for a source that has none.
+/// Claims this slot for a source without a slot.
 pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u64) -> Claim {
     let old = set.tags[way].load(Ordering::Relaxed);
     let word = Word(set.words[way].load(Ordering::Relaxed));
@@ -31,7 +32,7 @@ pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u6
     how
 }
 
-/// The word of the claim that follows, and how the slot was come by.
+/// The word of the next claim, and how the slot was obtained.
 fn next_claim(tag: u64, word: Word, second: u64, idle_after: u64) -> (Word, Claim) {
     if tag == EMPTY || is_idle(word, second, idle_after) {
         (word.after_claim(0, second), Claim::Free)
@@ -40,7 +41,7 @@ fn next_claim(tag: u64, word: Word, second: u64, idle_after: u64) -> (Word, Clai
     }
 }
 
-/// The slot that gives way, the one of the lowest rank.
+/// The slot that gives way: the one with the lowest rank.
 pub(super) fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -> usize {
     let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let mut lowest = u64::MAX;
@@ -57,9 +58,8 @@ const CLAIMED: u64 = 1 << 11;
 const FLAGGED: u64 = 1 << 12;
 const LIVE: u64 = 1 << 13;
 
-/// Who gives way, the lowest first: never claimed, idle, live; without a flag before with one; the live ones by
-/// priority, then at random. Free slots are taken in order.
-///
+/// Order of eviction, the lowest first: never claimed, idle, live. Slots without a flag come before those
+/// with one. Live ones are ordered by priority, then at random. Free slots are taken in order.
 /// ```text
 ///          63 62      47          13      12        11       10   3 2   0
 ///         ┌──┬──────────┬───────┬──────┬─────────┬─────────┬───────┬─────┐
@@ -95,7 +95,7 @@ fn halve(set: &Set) {
 pub struct Ties(u64);
 
 impl Ties {
-    /// A sequence of its own for each seed.
+    /// Makes a sequence for this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed | 1)

@@ -1,17 +1,17 @@
-//! The doorkeeper holds the first attempt of each source: a source gets a slot with its second attempt.
+//! The doorkeeper holds the first attempt of each source. A source gets a slot with its second attempt.
 //!
-//! A slot with its ring is hundreds of bytes, and of a flood of forged sources each comes once. So the first attempt of
-//! a source is kept here, in sixteen bytes, until it comes again within the longest window; then it gets a slot, and
-//! its first attempt goes there before the second one. Nothing is lost on the way. (TinyLFU has such a doorkeeper
-//! before its cache: Einziger, Friedman and Manes, 2017. That one only knows that a source was there; this one must
-//! know when.)
+//! A slot with its ring takes hundreds of bytes, and in a flood of forged sources each one comes once. So the
+//! doorkeeper keeps the first attempt of a source, in sixteen bytes, until the source comes again within the
+//! longest window. Then the source gets a slot, and its first attempt moves there before the second one is
+//! added. Nothing is lost on the way. (TinyLFU has such a doorkeeper in front of its cache: Einziger,
+//! Friedman and Manes, 2017. That one only stores that a source was there; this one must store the time.)
 //!
 //! ```text
 //!   a set, one cache line   ┌ tags  t0 t1 t2 t3 │ entries e0 e1 e2 e3 ┐
 //! ```
 //!
-//! In a full set the oldest attempt gives way. So a flood of sources that come once pushes out others like them, and
-//! none that has a slot.
+//! In a full set the oldest attempt gives way. So a flood of one-off sources evicts other one-off sources,
+//! but no source with a slot.
 
 use prefetch_index::prefetch_index;
 
@@ -22,60 +22,61 @@ use crate::base::hash;
 use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 use crate::engine::clock::Ticks;
 
-/// Places of a set: as many as fit a cache line.
+/// Entries of a set: as many as fit a cache line.
 const WAYS: usize = 4;
 
 /// First attempts. One thread alone writes and reads: all is `Relaxed`.
 #[derive(Debug)]
 pub(super) struct Doorkeeper {
-    /// The sets, from the first whole cache line on. Memory for a type that wants to begin with a line would be zeroed
-    /// by writing to it, and so be resident from the start.
+    /// The sets, from the first whole cache line on. Memory for a type with the alignment of a cache line
+    /// would be zeroed by writing to it, and so be resident from the start.
     cells: Box<[AtomicU64]>,
-    /// Where they begin.
+    /// Index of the first set.
     first: usize,
     sets: usize,
-    /// Whose attempts they are, where that is asked for.
+    /// Marks of the attempts' sources, if the table keeps them.
     marks: Marks,
-    /// How long a second attempt is waited for, in ticks: the longest window.
+    /// Maximum time between the first and the second attempt, in ticks: the longest window.
     patience: u64,
 }
 
-/// The cells of a set: first whose attempts they are, 0 where there is none, then these, as in a ring, but of no
-/// generation. Their time stands on top, so that the oldest is the least, and none before any.
+/// The cells of a set. The first half holds tags, 0 in an unused entry. The second half holds entries as in a
+/// ring, but without a generation. The time is in their upper bits, so the oldest entry is the least, and an
+/// unused one is less still.
 #[derive(Debug, Clone, Copy)]
 struct Set<'a>(&'a [AtomicU64]);
 
 /// Cells of a set.
 const CELLS: usize = 2 * WAYS;
-/// The bytes of a cache line, which is a set.
+/// Bytes of a cache line, which is a set.
 const LINE: usize = CELLS * size_of::<u64>();
 
-/// What is done with an attempt of a source that has no slot.
+/// The result for an attempt of a source without a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It waits here.
+    /// The doorkeeper keeps it.
     Waits {
-        /// Where: the number of the place.
+        /// Index of its entry.
         place: usize,
-        /// Whether another source's attempt had to give way although it was still waited for.
+        /// Whether this evicted another source's attempt within its time.
         evicted: bool,
     },
-    /// The source gets a slot. It made this attempt before.
+    /// The source gets a slot. This is its first attempt.
     Enters(Attempt),
 }
 
 impl Doorkeeper {
-    /// Takes at most `memory` bytes, and has one set at least.
+    /// Makes a doorkeeper of at most `memory` bytes, with at least one set.
     pub(super) fn new(memory: usize, marks: bool, patience: u64) -> Result<Self, OutOfMemory> {
         let mark = if marks { size_of::<crate::base::hyperloglog::Mark>() } else { 0 };
         let sets = (memory / (LINE + WAYS * mark)).max(1);
-        // One more, so that as many whole lines are among them wherever they begin.
+        // One set more, so that the number of whole cache lines is right wherever the memory begins.
         let cells: Box<[AtomicU64]> = zeroed((sets + 1) * CELLS)?;
         let first = cells.as_ptr().align_offset(LINE).min(CELLS);
         Ok(Self { cells, first, sets, marks: Marks::new(if marks { sets * WAYS } else { 0 })?, patience })
     }
 
-    /// What it takes.
+    /// The bytes that it takes.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let marks = if self.marks.are_kept() {
@@ -92,13 +93,13 @@ impl Doorkeeper {
         prefetch_index(&self.cells, self.first + set * CELLS);
     }
 
-    /// Prefetches the set of a place.
+    /// Prefetches the set of an entry.
     #[inline]
     pub(super) fn prefetch_place(&self, place: usize) {
         self.prefetch(place / WAYS);
     }
 
-    /// Keeps the first attempt of a source, or lets the source in at its second one.
+    /// Keeps the first attempt of a source, or admits the source at its second one.
     #[inline]
     pub(super) fn admit(&self, tag: u64, attempt: &Attempt) -> Admission {
         let at = self.set_of(tag);
@@ -117,14 +118,15 @@ impl Doorkeeper {
         Admission::Waits { place: at * WAYS + way, evicted }
     }
 
-    /// Notes what became of the first attempt of a source, if it is kept as `before`, and says whether it is.
+    /// Stores the outcome of a source's first attempt, if the entry still equals `before`. Returns whether it
+    /// does.
     pub(super) fn settle(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
         let at = self.set_of(tag);
         self.set(at).find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
     }
 
-    /// The same of the attempt at this place, whosever it is: of two at one tick to one port, one is as good as the
-    /// other.
+    /// The same for the entry at this index, whatever its source. Two attempts at one tick to one port are
+    /// interchangeable.
     #[inline]
     pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
         let (at, way) = (place / WAYS, place % WAYS);
@@ -135,14 +137,14 @@ impl Doorkeeper {
         is_there
     }
 
-    /// The attempt that a source waits with, which waits no more.
+    /// Removes and returns the attempt of a source.
     pub(super) fn let_in(&self, tag: u64) -> Option<Attempt> {
         let at = self.set_of(tag);
         let way = self.set(at).find(tag)?;
         Some(self.take(at, way))
     }
 
-    /// Has an attempt of this time and port wait no more.
+    /// Removes the attempt of a source, if it has this time and port.
     pub(super) fn withdraw(&self, tag: u64, time: Ticks, port: u16) {
         let at = self.set_of(tag);
         let is_it = |way: &usize| {
@@ -160,7 +162,7 @@ impl Doorkeeper {
         attempt
     }
 
-    /// Forgets all.
+    /// Clears the doorkeeper.
     pub(super) fn clear(&self) {
         super::clear(self.cells.iter());
     }
@@ -171,7 +173,7 @@ impl Doorkeeper {
         Set(&self.cells[first..first + CELLS])
     }
 
-    /// Whether an attempt still waits for the next one of its source at this time.
+    /// Whether the second attempt of an entry's source would still be in time now.
     fn is_waited_for(&self, entry: Entry, now: Ticks) -> bool {
         entry != Entry::NONE && now.since(entry.time()) <= self.patience
     }
@@ -206,10 +208,10 @@ impl Set<'_> {
         (0..WAYS).find(|way| self.tag(*way) == tag)
     }
 
-    /// An empty place, or that of the oldest attempt.
+    /// The index of an unused entry, or of the oldest attempt.
     fn oldest(self) -> usize {
-        // The lowest bits of an entry are its generation, and here none: so each can carry its place, and the least one
-        // tells it without a branch, which would be guessed wrong as often as not.
+        // The lowest bits of an entry are its generation, which is unused here. They carry the index, so the
+        // minimum yields it without a branch, whose prediction would fail half of the time.
         let placed = |way: usize| self.entry(way).0 | way as u64;
         (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS
     }

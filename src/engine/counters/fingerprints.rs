@@ -1,13 +1,14 @@
-//! A byte of each slot's tag, eight to a word. It tells most sources that have no slot, without a look at the tags.
+//! An 8-bit fingerprint of each slot's tag, eight to a word. It answers most look-ups of sources without a
+//! slot, so that the tags are not read.
 //!
-//! The tags of a set are a cache line, which in a flood of forged sources has left the cache by the time that one more
-//! of them is looked for in vain. All fingerprints together are an eighth of that, and stay. (Cuckoo filters tell so
-//! who is not there: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
+//! The tags of a set take a cache line. In a flood of forged sources that line has left the cache by the next
+//! unsuccessful look-up. All fingerprints together take an eighth of that, and stay in the cache. (Cuckoo
+//! filters use fingerprints in the same way: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
 
 use super::slot::WAYS;
 use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 
-/// What each set takes.
+/// Bytes per set.
 pub(super) const EACH: usize = size_of::<AtomicU64>();
 
 /// The fingerprints of all sets, or none. One thread alone writes and reads: all is `Relaxed`.
@@ -15,24 +16,25 @@ pub(super) const EACH: usize = size_of::<AtomicU64>();
 pub(super) struct Fingerprints(Box<[AtomicU64]>);
 
 impl Fingerprints {
-    /// Of empty slots.
+    /// Makes the fingerprints of empty slots.
     pub(super) fn new(sets: usize) -> Result<Self, OutOfMemory> {
         Ok(Self(zeroed(sets)?))
     }
 
-    /// Whether a slot of this set may have this tag: if not, none has. Of eight others, one has the same fingerprint
-    /// once in thirty times. Where none are kept, any may be there.
+    /// Whether a slot of this set may have this tag. If false, no slot has it. One unsuccessful look-up in
+    /// thirty is true, because one of the eight slots has the same fingerprint. Without fingerprints the
+    /// result is always true.
     #[inline]
     pub(super) fn may_have(&self, set: usize, tag: u64) -> bool {
         self.0.get(set).is_none_or(|word| has_byte(word.load(Ordering::Relaxed), of(tag)))
     }
 
-    /// Those of slots that no source has claimed.
+    /// Resets all fingerprints to those of empty slots.
     pub(super) fn clear(&self) {
         super::clear(self.0.iter());
     }
 
-    /// That a slot has this tag from now on.
+    /// Stores the fingerprint of a slot that gets this tag.
     pub(super) fn set(&self, set: usize, way: usize, tag: u64) {
         const { assert!(WAYS <= EACH, "a byte for each slot") };
         if let Some(word) = self.0.get(set) {
@@ -43,15 +45,15 @@ impl Fingerprints {
     }
 }
 
-/// The lowest bits: the upper ones choose the set. 0 is an empty slot's.
+/// The lowest bits of the tag, because the upper ones choose the set. 0 means an empty slot.
 #[inline]
 fn of(tag: u64) -> u8 {
     let [lowest, ..] = tag.to_le_bytes();
     lowest.max(1)
 }
 
-/// Whether one of its eight bytes is this one: whether a byte of the difference is zero, which is told without a branch
-/// (Warren, Hacker's Delight, 6-1).
+/// Whether one of its eight bytes equals this one. It tests for a zero byte in the difference, without a
+/// branch (Warren, Hacker's Delight, 6-1).
 #[inline]
 fn has_byte(word: u64, byte: u8) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);

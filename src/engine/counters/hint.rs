@@ -1,10 +1,10 @@
-//! What the prefetch of a set saw of it, for the recording soon after.
+//! What the prefetch of a set found, for the recording that follows soon.
 
 use super::slot::Set;
 use crate::base::sync::Ordering;
 
-/// In which place of its set a tag was found and whether that was flagged, or that it was not found. It may have gone
-/// since, or come.
+/// The index of a tag in its set and whether the slot was flagged, or that the tag was absent. The tag may
+/// have been evicted or added since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hint(u8);
 
@@ -15,16 +15,16 @@ impl Default for Hint {
 }
 
 impl Hint {
-    /// The bits of a place. Those that are none have 13 to 15 here, of which a set has no place.
+    /// The bits of the index. The other hints have 13 to 15 here, which is not an index of any set.
     const PLACE: u8 = 0x0f;
     const FLAGGED: u8 = 0x10;
     const UNKNOWN: Self = Self(u8::MAX);
-    /// The tag does not stand in its set.
+    /// The tag is not in its set.
     pub(super) const ABSENT: Self = Self(u8::MAX - 1);
-    /// The tag may stand in its set, which is to be looked at.
+    /// The tag may be in its set, which has to be searched.
     pub(super) const IN_SET: Self = Self(u8::MAX - 2);
 
-    /// The tag stands at this place.
+    /// The tag is at this index.
     #[inline]
     pub(super) fn found(way: usize, is_flagged: bool) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a set has eight places")]
@@ -38,7 +38,7 @@ impl Hint {
         self.0 & !Self::PLACE == Self::FLAGGED
     }
 
-    /// The place, if the tag is still there.
+    /// The index, if the tag is still there.
     #[inline]
     pub(super) fn place(self, set: &Set, tag: u64) -> Option<usize> {
         let way = usize::from(self.0 & Self::PLACE);

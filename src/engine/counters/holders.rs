@@ -1,7 +1,8 @@
-//! Whose a slot is: the address of an attempt of its source, so that a source below its limits can be named.
+//! The address of an attempt of each slot's source, so that a source below its limits can be named.
 //!
-//! It is 16 bytes beside the sets, written once for each claim, after it. So it may still be that of the claim before,
-//! or half of each: a reader checks it against the tag, which is the keyed hash of the source.
+//! It takes 16 bytes beside the sets and is written once for each claim, after the claim. So it may still be
+//! the address of the claim before, or half of each. A reader checks it against the tag, which is the keyed
+//! hash of the source.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -12,10 +13,10 @@ use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 /// The halves of an address.
 const HALVES: usize = 2;
 
-/// The addresses of all slots; none where no source is to be named.
+/// The addresses of all slots; empty where sources need no names.
 #[derive(Debug)]
 pub(super) struct Holders {
-    /// Written by the thread that records, read by any. `Relaxed`: readers check what they get.
+    /// Written by the recording thread, read by any. `Relaxed`: readers check the value.
     halves: Box<[AtomicU64]>,
 }
 
@@ -23,7 +24,7 @@ impl Holders {
     /// The bytes for a set.
     pub(super) const OF_SET: usize = WAYS * HALVES * size_of::<AtomicU64>();
 
-    /// Room for the slots of so many sets.
+    /// Makes room for the slots of this many sets.
     pub(super) fn new(sets: usize) -> Result<Self, OutOfMemory> {
         Ok(Self { halves: zeroed(sets * WAYS * HALVES)? })
     }
@@ -40,7 +41,7 @@ impl Holders {
 }
 
 impl Table {
-    /// Records whose a slot is that was claimed just now.
+    /// Stores the address of the source that has just claimed a slot.
     pub fn name_holder(&self, slot: Slot, address: IpAddr) {
         let Some((upper, lower)) = self.holders.cells(slot) else { return };
         let bits = match address {
@@ -53,13 +54,13 @@ impl Table {
         lower.store(low, Ordering::Relaxed);
     }
 
-    /// What a slot's address names, if `name` finds that it is of the slot's source: of the one with this tag. Any
-    /// thread may ask. There is none for a moment after each claim.
+    /// The name that `name` gives to a slot's address, if it finds that the address belongs to the source
+    /// with this tag. Any thread may call it. For a moment after each claim there is none.
     pub fn holder<T>(&self, look: &Look, name: impl Fn(u64, IpAddr) -> Option<T>) -> Option<T> {
         let (upper, lower) = self.holders.cells(look.slot)?;
         let [upper, lower] = [upper, lower].map(|half| u128::from(half.load(Ordering::Relaxed)));
         let address = Ipv6Addr::from_bits(upper << 64 | lower);
-        // No honest host has an IPv6 address that maps one of IPv4, but packets may say so.
+        // No honest host has an IPv6 address that maps an IPv4 address, but packets may contain one.
         name(look.tag, address.to_canonical()).or_else(|| name(look.tag, address.into()))
     }
 }

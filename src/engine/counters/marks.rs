@@ -1,4 +1,4 @@
-//! Whose attempts a ring holds, where a slot is shared by many sources: a mark beside each entry.
+//! Marks of the sources of a ring's attempts, where many sources share a slot: one beside each entry.
 //!
 //! A mark is 16 bits of the hash of an attempt's source, as [`HyperLogLog`](crate::base::hyperloglog::HyperLogLog)
 //! takes them. It is not part of the entry, which is full.
@@ -8,10 +8,10 @@ use prefetch_index::prefetch_index;
 use crate::base::hyperloglog::Mark;
 use crate::base::sync::{AtomicU16, Ordering, OutOfMemory, zeroed};
 
-/// The marks of all rings; none where no limit needs them.
+/// The marks of all rings; empty where no limit needs them.
 #[derive(Debug)]
 pub(super) struct Marks {
-    /// Written and read by the thread that records. `Relaxed`: a mark publishes nothing.
+    /// Written and read by the recording thread. `Relaxed`: a mark publishes nothing.
     marks: Box<[AtomicU16]>,
 }
 

@@ -1,39 +1,41 @@
-//! The counters: a lock-free table of fixed size, because it is what a flood attacks.
+//! The counters: a lock-free table of fixed size, because a flood attacks it first.
 //!
-//! Each source owns one **slot**, found by the keyed hash of the source (its *tag*): its set of eight by the hash's
-//! size, its place in the set by comparing eight tags that share a cache line.
-//!
+//! Each source owns one **slot**, found by the keyed hash of the source (its *tag*). The hash selects a set
+//! of eight slots. A comparison of the eight tags, which share a cache line, finds the slot in the set.
 //! ```text
 //!   sets   ┌ tags  t0 t1 t2 t3 t4 t5 t6 t7 ┐      rings  ┌ slot 0:  N-1 entries ┐
 //!          │ words w0 w1 w2 w3 w4 w5 w6 w7 │ × many      │ slot 1:  N-1 entries │ × 8 × many
 //!          └───────────────────────────────┘             └──────────────────────┘
 //! ```
 //!
-//! Where readers are to name sources, the address of each slot's source lies beside the sets (`holders.rs`).
+//! If readers have to name sources, the address of each slot's source is stored beside the sets
+//! (`holders.rs`).
 //!
 //! # Recording an attempt
 //!
-//! One thread records. It writes the new entry to the next place in the ring, then the slot's word, which counts it.
-//! The ring holds N-1 entries, N being the largest limit of the watch, so the entry that is replaced is exactly attempt
-//! i-N+1: whether N attempts lie within W is one subtraction, without a scan. A smaller limit loads its own entry.
+//! One thread records. It writes the new entry to the next position in the ring, then the slot's word, which
+//! counts it. The ring holds N-1 entries, N being the largest limit of the watch. So the entry that is
+//! replaced is exactly attempt i-N+1: one subtraction shows whether N attempts lie within W, without a scan.
+//! A smaller limit loads its own entry.
 //!
-//! A source gets its slot with its second attempt; the first one waits in the doorkeeper (`doorkeeper.rs`). So a flood
-//! of sources that come once each takes no slot from another. That such a source has no slot is told by a byte of its
-//! tag (`fingerprints.rs`), so that an attempt of it costs one cache line, that in the doorkeeper.
+//! A source gets its slot with its second attempt; the first one stays in the doorkeeper (`doorkeeper.rs`).
+//! So a flood of one-off sources takes no slot from another source. One byte of the tag shows that such a
+//! source has no slot (`fingerprints.rs`), so its attempt costs one cache line, the one in the doorkeeper.
 //!
 //! # What it promises
 //!
-//! - It never invents a limit hit and never misses one: every entry that is compared was written under the present
-//!   claim of the slot, and is the time of an attempt of its source.
-//! - Any number of threads may read meanwhile ([`Table::find`], [`Table::last`], [`Table::is_flagged`], `survey.rs`). A
-//!   reader takes no lock and the writer does not wait for it. What it gets is of the source that it asked for: the
-//!   generation of the claim tells, in the slot's word and in each entry. A source that the reader does not find may
-//!   have a slot by now.
-//! - Nothing is allocated, nothing waits. A full set gives way (see `claim.rs`), it does not grow.
-//! - A source that waits in the doorkeeper loses its first attempt when that has to give way, and nothing else.
-//! - Times that run backwards by a little count at the newest time of their source.
+//! - The table never invents a limit hit and never misses one. Every entry that it compares was written under
+//!   the present claim of the slot, and is the time of an attempt of its source.
+//! - Any number of threads may read at the same time ([`Table::find`], [`Table::last`],
+//!   [`Table::is_flagged`], `survey.rs`). A reader takes no lock and the writer does not wait for it. The
+//!   reader gets data of the requested source only: the slot's word and each entry contain the generation of
+//!   the claim. A source that the reader does not find may have a slot by now.
+//! - The table allocates nothing and waits for nothing. In a full set an entry gives way (see `claim.rs`); a
+//!   set does not grow.
+//! - When the doorkeeper evicts a source, the source loses its first attempt and nothing else.
+//! - Times that run backwards a little count at the newest time of their source.
 //!
-//! Totals can lag; a look at a slot is not an instant.
+//! Totals can lag; a reader's view of a slot is not an instant.
 
 mod claim;
 mod doorkeeper;
@@ -72,50 +74,52 @@ use marks::Marks;
 use ring::{Entry, position};
 use slot::{Set, WAYS, Word};
 
-/// The part of the memory that the doorkeeper gets, where there is one: with a limit of sixty it holds two sources for
-/// one that has a slot.
+/// The doorkeeper, where there is one, gets one part in this many of the memory. With a limit of sixty it
+/// holds two sources per slot.
 const DOORKEEPER_SHARE: usize = 16;
 
 /// The counters of one watch.
 #[derive(Debug)]
 pub struct Table {
     sets: Box<[Set]>,
-    /// Written by the thread that records, before the word that counts the entry; read by any. `Relaxed`: the word
-    /// publishes it.
+    /// Written by the recording thread, before the word that counts the entry; read by any. `Relaxed`: the
+    /// word publishes it.
     rings: Box<[AtomicU64]>,
-    /// Whose attempts the entries of the rings are, where that is asked for.
+    /// Marks of the sources of the ring entries, where [`Make::marks`] is set.
     marks: Marks,
-    /// Whose the slots are, where that is asked for.
+    /// Addresses of the slots' sources, where [`Make::named`] is set.
     holders: Holders,
-    /// Where sources wait for their second attempt.
+    /// The doorkeeper, which holds sources until their second attempt.
     doorkeeper: Option<Doorkeeper>,
-    /// Who has no slot, where sources that have none wait in the doorkeeper: else nearly all have one.
+    /// Fingerprints of the slots' tags. Without a doorkeeper nearly every source has a slot, and there are
+    /// none.
     fingerprints: Fingerprints,
-    /// Entries of a ring: N-1 of the largest limit, and at least one; N where it is whole.
+    /// Entries of a ring: N-1 of the largest limit, and at least one; N for [`Make::whole`].
     ring: u32,
     /// Each limit's N-1 and W.
     limits: Box<[(u32, u64)]>,
-    /// The least of the N-1.
+    /// The least N-1.
     fewest: u32,
-    /// A slot whose last attempt is more seconds ago is idle: no limit can be met with what its ring holds.
+    /// A slot whose last attempt is more seconds ago is idle: the contents of its ring can meet no limit.
     idle_after: u64,
 }
 
-/// How a table is made, beside its limits and its size.
+/// The make of a table, beside its limits and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Make {
-    /// Whether it remembers the mark of each attempt's source.
+    /// Whether it stores the mark of each attempt's source.
     pub marks: bool,
-    /// Whether a source gets a slot with its second attempt only. Not where a limit is met by the first one.
+    /// Whether a source gets a slot only with its second attempt. Not for a limit that the first attempt
+    /// meets.
     pub doorkeeper: bool,
-    /// Whether a ring holds all N attempts of the largest limit, and not only the N-1 before the newest: so that what
-    /// the newest ones meet can be asked later.
+    /// Whether a ring holds all N attempts of the largest limit instead of the N-1 before the newest. Then a
+    /// later query can find the limits that the newest ones meet.
     pub whole: bool,
-    /// Whether it remembers the address of each slot's source, for readers.
+    /// Whether it stores the address of each slot's source, for readers.
     pub named: bool,
 }
 
-/// A slot, as it was when an attempt was recorded or looked for.
+/// A slot, at the time when an attempt was recorded or looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     set: u32,
@@ -124,7 +128,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot at this place of this set, under its present claim.
+    /// The slot at this index of this set, under its present claim.
     #[inline]
     fn new(set: usize, way: usize, word: Word) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "so many sets, eight places, 4 bits")]
@@ -149,26 +153,26 @@ impl Slot {
 pub enum Claim {
     /// It was empty or idle.
     Free,
-    /// A live source gave way, and is forgotten.
+    /// A live source was evicted.
     Evicted,
 }
 
-/// One attempt, as a ring holds it.
+/// One attempt, in the form of a ring entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attempt {
-    /// When it was.
+    /// Its time.
     pub time: Ticks,
     /// Its destination port.
     pub port: u16,
-    /// What became of it, as far as is known.
+    /// Its outcome, as far as it is known.
     pub code: Code,
-    /// The mark of its source's hash, where one slot counts for many sources.
+    /// The mark of its source's hash, where many sources share a slot.
     pub mark: Mark,
 }
 
 impl Table {
-    /// A table for these limits, without marks and without a doorkeeper, that takes at most `memory` bytes; it has
-    /// one set at least.
+    /// Makes a table for these limits, without marks and without a doorkeeper, of at most `memory` bytes. It
+    /// has at least one set.
     ///
     /// # Errors
     ///
@@ -177,7 +181,7 @@ impl Table {
         Self::made(Make { marks: false, doorkeeper: false, whole: false, named: false }, limits, memory)
     }
 
-    /// The same, made otherwise.
+    /// Makes a table for these limits with this make.
     ///
     /// # Errors
     ///
@@ -210,12 +214,13 @@ impl Table {
                 .iter()
                 .map(|limit| (u32::from(limit.attempts).saturating_sub(1), Ticks::in_window(limit.window)))
                 .collect(),
-            // Two more: one for the second that has begun, one because the second of the last attempt is rounded down.
+            // Two more: one for the second that has begun, and one because the second of the last attempt is
+            // rounded down.
             idle_after: longest.as_secs() + 2,
         })
     }
 
-    /// The bytes that a table without marks and with room for so many sources takes, when its largest limit is N.
+    /// The bytes of a table for this many sources, without marks, if its largest limit is N.
     #[must_use]
     pub fn memory_for(sources: usize, attempts: u16) -> usize {
         sources.div_ceil(WAYS) * Self::set_size(ring_of(attempts, false), 0)
@@ -225,7 +230,7 @@ impl Table {
         size_of::<Set>() + WAYS * ring as usize * (size_of::<AtomicU64>() + mark)
     }
 
-    /// The bytes of a set, with its part of the doorkeeper, and how many sources it has room for.
+    /// The bytes of a set, with its part of the doorkeeper, and the number of its slots.
     #[must_use]
     pub fn set(&self) -> (usize, usize) {
         let mark = if self.marks.are_kept() { size_of::<Mark>() } else { 0 };
@@ -250,7 +255,7 @@ impl Table {
         self.limits.iter().map(|(_, window)| *window).max().unwrap_or_default()
     }
 
-    /// How many sources it has room for, but for those in the doorkeeper.
+    /// Capacity in sources, without those in the doorkeeper.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.sets.len() * WAYS
@@ -262,13 +267,13 @@ impl Table {
         tag == nonzero(hash)
     }
 
-    /// The place of the source with this tag in its set, if it has a slot.
+    /// The index of this tag in its set, if it has a slot.
     #[inline]
     fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
         self.fingerprints.may_have(at, tag).then(|| self.sets[at].find(tag))?
     }
 
-    /// The slot of a source that has one, and whether it is flagged. Any thread may ask.
+    /// The slot of a source, if it has one, and whether the slot is flagged. Any thread may call it.
     #[must_use]
     #[inline]
     pub fn find(&self, tag: u64) -> Option<(Slot, bool)> {
@@ -277,22 +282,22 @@ impl Table {
         let way = self.way_of(at, tag)?;
         let set = &self.sets[at];
         let word = Word(set.words[way].load(Ordering::Acquire));
-        // The word may be of a later claim than the tag that was found: then the tag has changed by now. Where the
-        // source has claimed the slot anew meanwhile, the generation has changed instead.
+        // The word may be of a later claim than the tag. In that case the tag has changed by now, or, if the
+        // same source claimed the slot again, the generation has.
         let is_still_there = set.tags[way].load(Ordering::Acquire) == tag
             && Word(set.words[way].load(Ordering::Relaxed)).generation() == word.generation();
         is_still_there.then(|| (Slot::new(at, way, word), word.is_flagged()))
     }
 
-    /// The time of the newest attempt of a slot's source, if the slot is still under the same claim. Any thread may
-    /// ask.
+    /// The time of the newest attempt of a slot's source, if the slot is still under the same claim. Any
+    /// thread may call it.
     #[must_use]
     pub fn last(&self, slot: Slot) -> Option<Ticks> {
         let word = Word(self.word_of(slot).load(Ordering::Acquire));
         self.newest(slot, word.count())
     }
 
-    /// Whether a slot is flagged, if it is still under the same claim. Any thread may ask.
+    /// Whether a slot is flagged, if it is still under the same claim. Any thread may call it.
     #[must_use]
     pub fn is_flagged(&self, slot: Slot) -> bool {
         let word = Word(self.word_of(slot).load(Ordering::Relaxed));
@@ -308,7 +313,7 @@ impl Table {
         }
     }
 
-    /// Forgets all. Memory that was never written is only read.
+    /// Clears the table. It only reads memory that was never written.
     pub fn clear(&self) {
         let of_sets = self.sets.iter().flat_map(|set| set.tags.iter().chain(&set.words));
         clear(of_sets.chain(&self.rings));
@@ -346,18 +351,18 @@ impl Table {
     }
 }
 
-/// Sets to 0 what is not.
+/// Sets every cell to 0 that is not 0.
 fn clear<'a>(cells: impl Iterator<Item = &'a AtomicU64>) {
     cells.filter(|cell| cell.load(Ordering::Relaxed) != 0).for_each(|cell| cell.store(0, Ordering::Relaxed));
 }
 
-/// The length of a ring, when N is that of the largest limit.
+/// The length of a ring, if N is that of the largest limit.
 fn ring_of(attempts: u16, is_whole: bool) -> u32 {
     let attempts = u32::from(attempts);
     if is_whole { attempts } else { attempts.saturating_sub(1) }.max(1)
 }
 
-/// A tag that is not that of an empty slot.
+/// A tag that differs from that of an empty slot.
 fn nonzero(tag: u64) -> u64 {
     tag.max(slot::EMPTY + 1)
 }

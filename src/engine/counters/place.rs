@@ -1,7 +1,7 @@
-//! Where an attempt was recorded, for who learns later what became of it: so that it need not be searched for.
+//! The location where an attempt was recorded. A later outcome update uses it instead of a search.
 //!
-//! A place is a number that fits where memory is short. It does not say whose attempt was there; what is found there is
-//! compared with what was recorded, and who finds something else searches.
+//! A location is a small number, for callers with little memory. It does not identify the attempt: the caller
+//! compares what it finds there with what was recorded, and searches if they differ.
 
 use prefetch_index::prefetch_index;
 
@@ -11,7 +11,7 @@ use super::slot::{WAYS, Word};
 use super::{Attempt, Slot};
 use crate::base::sync::Ordering;
 
-/// A place in the rings or in the doorkeeper of one table.
+/// A location in the rings or in the doorkeeper of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place(u32);
 
@@ -22,7 +22,7 @@ impl Default for Place {
 }
 
 impl Place {
-    /// It is not known, or beyond what a place can tell: the first 16 GiB of rings.
+    /// The location is unknown, or beyond the range of the type: the first 16 GiB of rings.
     pub(crate) const UNKNOWN: Self = Self(u32::MAX);
     const IN_DOORKEEPER: u32 = 1 << 31;
 
@@ -34,18 +34,18 @@ impl Place {
         Self::below_the_bit(index).map_or(Self::UNKNOWN, |index| Self(index | Self::IN_DOORKEEPER))
     }
 
-    /// One less, so that the highest is not taken for an unknown one.
+    /// One less, so that the highest index is not mistaken for an unknown one.
     fn below_the_bit(index: usize) -> Option<u32> {
         u32::try_from(index).ok().filter(|index| *index < Self::IN_DOORKEEPER - 1)
     }
 
-    /// As a number, for who keeps it without knowing what it is.
+    /// Its number, in which a caller can store it.
     #[must_use]
     pub fn number(self) -> u32 {
         self.0
     }
 
-    /// The place of this number.
+    /// The location with this number.
     #[must_use]
     pub(crate) fn of_number(number: u32) -> Self {
         Self(number)
@@ -67,12 +67,12 @@ enum At {
     Nowhere,
 }
 
-/// Where something was noted of an attempt.
+/// Where an outcome was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// In a slot, which is flagged or not.
+    /// In a slot, with its flag.
     Slot(Slot, bool),
-    /// At the doorkeeper.
+    /// In the doorkeeper.
     Waiting,
 }
 
@@ -95,8 +95,8 @@ impl Table {
         }
     }
 
-    /// Notes that an attempt that was recorded at this place became something, if it is still there as it was, and says
-    /// where. It is no more than what [`Table::settle`] and [`Table::settle_first`] would do after a search.
+    /// Stores the outcome of the attempt at this location, if the entry still equals `before`. Returns where
+    /// that was. The result equals that of a search by [`Table::settle`] and [`Table::settle_first`].
     #[inline]
     pub(crate) fn settle_at(&self, place: Place, before: &Attempt, after: &Attempt) -> Option<Found> {
         match place.at() {
@@ -122,7 +122,7 @@ impl Table {
     /// The set and the way of the slot whose ring has this entry.
     #[inline]
     fn slot_at(&self, entry: usize) -> (usize, usize) {
-        // A place is below 2^31. To divide by fewer bits takes less time.
+        // A location is below 2^31. A division with fewer bits takes less time.
         let slot = (entry as u32 / self.ring) as usize;
         (slot / WAYS, slot % WAYS)
     }

@@ -1,6 +1,6 @@
-//! Prefetches what the next attempts of some sources need, in two steps: the second needs what the first has fetched.
+//! Prefetches the memory for the next attempts, in two steps: the second step needs the result of the first.
 //!
-//! A prefetch waits for nothing. What it sees meanwhile is kept as a [`Hint`] for the recording.
+//! A prefetch does not wait. What it finds on the way is kept as a [`Hint`] for the recording.
 
 use prefetch_index::prefetch_index;
 
@@ -10,8 +10,8 @@ use super::{Hint, Table, nonzero};
 use crate::base::sync::Ordering;
 
 impl Table {
-    /// Where a source is, as far as that is known without waiting. Prefetches its set, if it may have a slot there, or
-    /// else its set in the doorkeeper.
+    /// The position of a source, as far as it is known without waiting. Prefetches its set if the source may
+    /// have a slot there, or else its set in the doorkeeper.
     #[must_use]
     #[inline]
     pub fn prefetch(&self, tag: u64) -> Hint {
@@ -26,7 +26,7 @@ impl Table {
         Hint::IN_SET
     }
 
-    /// That a source has no slot.
+    /// Prefetches for a source without a slot.
     #[inline]
     fn absent(&self, tag: u64) -> Hint {
         if let Some(doorkeeper) = &self.doorkeeper {
@@ -35,21 +35,22 @@ impl Table {
         Hint::ABSENT
     }
 
-    /// Once that is in the cache, prefetches the place of a source's next attempt.
+    /// After the first step has fetched the set, prefetches the ring position of a source's next attempt.
     #[inline]
     pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
         if let Some((at, way, count)) = self.look(tag, hint) {
             self.prefetch_entry(self.index(at, way, position(count, 0, self.ring)));
-            // The newest one, which may be at the end of the line before.
+            // The newest entry, which may be at the end of the preceding cache line.
             prefetch_index(&self.rings, self.index(at, way, position(count, 1, self.ring)));
-            // The attempt by which the least limit is judged.
+            // The entry that decides on the lowest limit.
             if count >= self.fewest && self.fewest > 0 {
                 self.prefetch_entry(self.index(at, way, position(count, self.fewest, self.ring)));
             }
         }
     }
 
-    /// The same of a source's newest attempt: one that something becomes known of is mostly among the latest.
+    /// The same for a source's newest attempt, because most outcome updates concern one of the latest
+    /// attempts.
     #[inline]
     pub(crate) fn prefetch_newest(&self, tag: u64, hint: &mut Hint) {
         if let Some((at, way, count)) = self.look(tag, hint) {
@@ -57,8 +58,8 @@ impl Table {
         }
     }
 
-    /// Looks for a tag in its set, if that has not been done. If it is there, says in which set and at which place, and
-    /// how many attempts there are.
+    /// Searches a tag in its set, unless that was done before. Returns its set, its index and its number of
+    /// attempts.
     #[inline]
     fn look(&self, tag: u64, hint: &mut Hint) -> Option<(usize, usize, u32)> {
         if *hint != Hint::IN_SET {

@@ -1,5 +1,5 @@
-//! Recording an attempt: a place in the source's ring is taken, written, and what it held comes out. The first attempt
-//! of a source waits in the doorkeeper, where there is one.
+//! Records an attempt: it takes the next position in the source's ring and returns the entry that it
+//! replaces. Where there is a doorkeeper, that keeps the first attempt of a source.
 
 use super::claim::{self, Ties};
 use super::doorkeeper::Admission;
@@ -10,7 +10,7 @@ use crate::base::hyperloglog::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 
-/// What recording an attempt found.
+/// The result of recording an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
     /// The source's slot.
@@ -23,32 +23,32 @@ pub struct Recorded {
     pub flagged: bool,
     /// Whether a slot was claimed for this attempt.
     pub claimed: Option<Claim>,
-    /// Where it is.
+    /// The location of its entry.
     pub place: Place,
     /// The slot's count before this attempt.
     pub(super) count: u32,
     /// Its entry in the ring.
     pub(super) entry: Entry,
-    /// The entry that this attempt's replaced in the ring, and the mark beside it.
+    /// The entry that was replaced in the ring, and the mark beside it.
     pub(super) replaced: (Entry, Mark),
 }
 
-/// Where an attempt was taken to.
+/// Where an attempt was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// Into the slot of its source.
+    /// In the slot of its source.
     Recorded(Recorded),
-    /// To the doorkeeper: it is the first one of its source. It can meet no limit, and is not flagged.
+    /// In the doorkeeper, as the first attempt of its source. It can meet no limit, and is not flagged.
     Waits {
-        /// Where.
+        /// The location of its entry.
         place: Place,
-        /// Whether another source, that waited there, is forgotten for that.
+        /// Whether this evicted another source from the doorkeeper.
         evicted: bool,
     },
 }
 
 impl Taken {
-    /// Where it is.
+    /// The location of its entry.
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
@@ -57,7 +57,7 @@ impl Taken {
         }
     }
 
-    /// What recording it found, if it has got into a slot.
+    /// The result of recording it, if it is in a slot.
     #[must_use]
     pub fn recorded(&self) -> Option<&Recorded> {
         match self {
@@ -68,7 +68,7 @@ impl Taken {
 }
 
 impl Recorded {
-    /// What recording a slot's newest attempt would have found, when nothing had to give way for it.
+    /// The result that recording a slot's newest attempt would have had, without an eviction.
     pub(super) fn again(slot: Slot, entry: Entry, mark: Mark, word: Word, index: usize) -> Self {
         let (time, count, flagged) = (entry.time(), word.count().saturating_sub(1), word.is_flagged());
         let (place, replaced) = (Place::in_ring(index), (Entry::NONE, mark));
@@ -77,8 +77,8 @@ impl Recorded {
 }
 
 impl Table {
-    /// Records an attempt of the source with this hash, of which nothing is known yet, in a slot of its own, whether it
-    /// is the first one or not.
+    /// Records an attempt of the source with this hash, without an outcome. The source gets a slot even for
+    /// its first attempt.
     pub fn record(&self, tag: u64, time: Ticks, port: u16, ties: &mut Ties) -> Recorded {
         let (tag, attempt) = (nonzero(tag), Attempt { time, port, ..Attempt::default() });
         let at = self.set_of(tag);
@@ -90,8 +90,8 @@ impl Table {
         self.add(at, way, &attempt, claimed)
     }
 
-    /// Records an attempt of the source, or of the group of sources, with this hash; in the doorkeeper, if it is the
-    /// first one and there is one.
+    /// Records an attempt of the source, or of the group of sources, with this hash. The first one goes to
+    /// the doorkeeper, if there is one.
     #[inline]
     pub fn record_attempt(&self, tag: u64, hint: Hint, attempt: &Attempt, ties: &mut Ties) -> Taken {
         let tag = nonzero(tag);
@@ -117,7 +117,7 @@ impl Table {
         })
     }
 
-    /// Gives a source a slot that waits in the doorkeeper, although it has not come again.
+    /// Gives a slot to a source in the doorkeeper, although it has not come again.
     pub(crate) fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<Slot> {
         let tag = nonzero(tag);
         let first = self.doorkeeper.as_ref()?.let_in(tag)?;
@@ -126,7 +126,7 @@ impl Table {
         Some(self.add(at, way, &first, Some(how)).slot)
     }
 
-    /// Claims a slot in this set for a source that has none.
+    /// Claims a slot in this set for a source without a slot.
     #[inline(never)]
     pub(super) fn claim_for(&self, (at, tag): (usize, u64), second: u64, ties: &mut Ties) -> (usize, Claim) {
         let set = &self.sets[at];
@@ -135,8 +135,8 @@ impl Table {
         (way, claim::claim(set, way, tag, second, self.idle_after))
     }
 
-    /// Adds an attempt to those of a slot. Entries that the slot's count covers are of its present claim: only this
-    /// thread writes them.
+    /// Adds an attempt to the ring of a slot. Entries that the slot's count covers are of its present claim,
+    /// because only this thread writes them.
     #[inline]
     fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
         let cell = &self.sets[at].words[way];
@@ -151,7 +151,7 @@ impl Table {
             time = time.max(Entry(newest).time());
         }
         let index = first + next;
-        // Until the ring is full, what is there is of an earlier claim, and not waited for.
+        // Until the ring is full, the entry here is of an earlier claim and not needed.
         let replaced = if count >= self.ring {
             (Entry(ring[next].load(Ordering::Relaxed)), self.marks.get(index))
         } else {

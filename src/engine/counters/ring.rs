@@ -7,15 +7,15 @@
 //!  └────────────────────────┴────────────┴──────┴──────┘
 //! ```
 //!
-//! The code says what became of the attempt, as far as is known. An entry carries the generation of the slot's claim:
-//! what a writer of an earlier claim leaves behind, late or long ago, is never taken for an attempt of the present
-//! source. 39 bits of 0.1 ms are 636 days; the clock starts anew before they end.
+//! The code is the outcome of the attempt, as far as it is known. An entry contains the generation of the
+//! slot's claim. So an entry that a writer left under an earlier claim, late or long ago, never counts as an
+//! attempt of the present source. 39 bits of 0.1 ms are 636 days; the clock starts again before they end.
 
 use super::Attempt;
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::Code;
 
-/// A ring entry. 0 is none: no claim has generation 0.
+/// A ring entry. 0 means none, because no claim has generation 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry(pub(super) u64);
 
@@ -28,7 +28,7 @@ impl Entry {
     /// No entry.
     pub(super) const NONE: Self = Self(0);
 
-    /// The entry of an attempt of which nothing is known yet.
+    /// The entry of an attempt without an outcome.
     pub(super) fn new(time: Ticks, port: u16, generation: u64) -> Self {
         Self(time.0 << TIME_SHIFT | u64::from(port) << PORT_SHIFT | generation)
     }
@@ -57,18 +57,18 @@ impl Entry {
         Code::from_bits(self.0 >> CODE_SHIFT & CODE)
     }
 
-    /// Itself, when it was written under this claim of the slot.
+    /// The entry itself, if it was written under this claim of the slot.
     pub(super) fn of(self, generation: u64) -> Option<Self> {
         (self.0 & ((1 << CODE_SHIFT) - 1) == generation).then_some(self)
     }
 }
 
-/// Where the entry of the attempt `back` before the one that goes to `count` is: an index into the ring.
+/// Ring index of the attempt `back` before the one that goes to `count`.
 ///
-/// `back` is at most the ring's length: the attempt that many before is the one that the new entry replaces.
+/// `back` is at most the ring's length: that attempt is the one that the new entry replaces.
 #[inline]
 pub(super) fn position(count: u32, back: u32, ring: u32) -> usize {
-    // The count is less than twice the ring's length: no division is needed.
+    // The count is less than twice the ring's length, so no division is needed.
     let at = if count >= ring { count - ring } else { count };
     (if at >= back { at - back } else { at + ring - back }) as usize
 }

@@ -1,6 +1,6 @@
-//! What became of an attempt is noted where it was recorded.
+//! Stores the outcome of an attempt where the attempt was recorded.
 //!
-//! Here it is searched for, by its time and port; where its place is known, `place.rs` asks there first.
+//! This file searches by time and port. Where the location is known, `place.rs` looks there first.
 
 use super::ring::{Entry, position};
 use super::slot::Word;
@@ -10,24 +10,25 @@ use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::Code;
 
-/// How many attempts within one tick are told apart when one of them is settled.
+/// Maximum attempts within one tick that a search for one of them compares.
 const MOST_IN_A_TICK: usize = 64;
 
 impl Table {
-    /// Notes what became of an attempt of the slot's source, if the ring still holds it as `before`, and says whether
-    /// it does. Attempts to one port within one tick are told apart by nothing else: one that is `before` is as good as
-    /// another.
+    /// Stores the outcome of an attempt of the slot's source, if the ring still holds the attempt as
+    /// `before`. Returns whether it does. Attempts to one port within one tick are interchangeable: the
+    /// search takes any that equals `before`.
     pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let count = Word(self.word_of(slot).load(Ordering::Relaxed)).count();
         let held = count.min(self.ring);
         let place = |back: u32| self.entry(slot.set(), slot.way(), position(count, back, self.ring));
         let entry = |back: u32| Entry(place(back).load(Ordering::Relaxed)).of(slot.generation());
-        // Of a flood, what is settled by time has often left the ring by then. The oldest entry is beside the newest.
+        // In a flood, an attempt has often left the ring before its timer expires. The oldest entry is beside
+        // the newest.
         if held == self.ring && entry(held).is_some_and(|oldest| oldest.time() > time) {
             return false;
         }
-        // Times fall with the distance from the newest: find the newest that is not after `time`, from the near end in
-        // steps that double, since most news is of late attempts.
+        // Times fall with the distance from the newest. The search looks for the newest that is not after
+        // `time`. It starts at the near end in doubling steps, because most updates concern late attempts.
         let (mut near, mut far) = (1, 1);
         while far <= held && entry(far).is_some_and(|entry| entry.time() > time) {
             (near, far) = (far + 1, far * 2);
@@ -51,7 +52,7 @@ impl Table {
         found.is_some()
     }
 
-    /// The same of a source that has no slot: its first attempt may wait in the doorkeeper.
+    /// The same for a source without a slot: its first attempt may be in the doorkeeper.
     pub(crate) fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
         let doorkeeper = self.doorkeeper.as_ref();

@@ -1,7 +1,7 @@
 //! A set of eight slots: their tags in one cache line, their words in the next.
 //!
-//! A slot's **tag** says whose it is: the keyed hash of a source, or [`EMPTY`].
-//! Its **word** holds everything else that changes with an attempt, so that one store changes it all:
+//! A slot's **tag** identifies its source: the keyed hash of the source, or [`EMPTY`]. Its **word** holds
+//! everything else that changes with an attempt, so that one store changes it all:
 //!
 //! ```text
 //!   63 62        47 46           17 16          4 3    0
@@ -10,24 +10,24 @@
 //!  └───┴────────────┴───────────────┴─────────────┴──────┘
 //! ```
 //!
-//! - *gen*, 1 to 15: which claim of the slot this is. It goes on at each claim; ring entries carry it too.
+//! - *gen*, 1 to 15: the number of the claim. It advances with each claim; ring entries contain it too.
 //! - *F*: the source has, or may have, an episode (see `count`).
-//! - *count*: attempts since the claim. From twice the ring's length it falls back to once: what matters is where the
-//!   next entry goes, and how many entries there are.
-//! - *priority*: attempts plus what the claim inherited. It decides who gives way, flagged ones last: so the two stand
-//!   on top.
-//! - *last second*: when the last attempt was, in seconds of the clock's ticks.
+//! - *count*: attempts since the claim. From twice the ring's length it falls back to once the length,
+//!   because only the next position and the number of entries matter.
+//! - *priority*: attempts plus the inherited priority. The slot with the lowest one gives way, flagged ones
+//!   last, so these two are the highest bits.
+//! - *last second*: the time of the last attempt, in seconds of the clock's ticks.
 
 use crate::base::sync::{AtomicU64, Ordering};
 
-/// How many slots a set has: as many tags as fit a cache line.
+/// Slots of a set: as many tags as fit a cache line.
 #[cfg(not(loom))]
 pub(super) const WAYS: usize = 8;
-/// Two where loom tries every order of a model's steps: each further slot multiplies them.
+/// Two under loom, which tries every order of a model's steps: each further slot multiplies them.
 #[cfg(loom)]
 pub(super) const WAYS: usize = 2;
 
-/// The tag of a slot that no source has claimed, or whose claim is under way.
+/// The tag of a slot that is unclaimed, or whose claim is in progress.
 pub(super) const EMPTY: u64 = 0;
 
 /// Eight slots.
@@ -36,10 +36,10 @@ pub(super) const EMPTY: u64 = 0;
 #[cfg_attr(not(loom), derive(zerocopy::FromZeros, zerocopy::KnownLayout))]
 #[repr(C, align(64))]
 pub(super) struct Set {
-    /// Written by the thread that records, read by any. `Release` when the claim is done: it publishes the word of the
-    /// claim. Partner: the `Acquire` in [`Set::find`].
+    /// Written by the recording thread, read by any. `Release` when the claim is done: it publishes the word
+    /// of the claim. Partner: the `Acquire` in [`Set::find`].
     pub(super) tags: [AtomicU64; WAYS],
-    /// Written by the thread that records, read by any: see [`publish`].
+    /// Written by the recording thread, read by any: see [`publish`].
     pub(super) words: [AtomicU64; WAYS],
 }
 
@@ -50,8 +50,8 @@ impl Set {
     }
 }
 
-/// Stores a slot's word. `Release`: it publishes the entries that it counts, and at a claim that the tag is cleared.
-/// Partner: the `Acquire` loads in `Table::find` and `Table::last`.
+/// Stores a slot's word. `Release`: it publishes the entries that the word counts, and at a claim that the
+/// tag is cleared. Partner: the `Acquire` loads in `Table::find` and `Table::last`.
 #[inline]
 pub(super) fn publish(cell: &AtomicU64, word: Word) {
     cell.store(word.0, Ordering::Release);
@@ -74,7 +74,7 @@ const COUNT_ONE: u64 = 1 << COUNT_SHIFT;
 const PRIORITY_ONE: u64 = 1 << PRIORITY_SHIFT;
 const FLAG: u64 = 1 << (PRIORITY_SHIFT + PRIORITY_BITS);
 
-/// The highest priority there is.
+/// The maximum priority.
 pub(super) const TOP_PRIORITY: u32 = (1 << PRIORITY_BITS) - 1;
 
 /// The last second that fits a word: some 34 years.
@@ -85,9 +85,9 @@ pub(super) const LAST_SECOND: u64 = (1 << SECOND_BITS) - 1;
 pub(super) const LONGEST_RING: u32 = 1 << (COUNT_BITS - 1);
 
 impl Word {
-    /// What [`Word::is_since`] compares with for this second.
+    /// The value that [`Word::is_since`] compares with for this second.
     pub(super) fn of_second(second: u64) -> Self {
-        // A slot that was never claimed is before any.
+        // A slot that was never claimed compares as earlier than any second.
         Self((second.min(LAST_SECOND) << SECOND_SHIFT).max(1))
     }
 
@@ -97,7 +97,7 @@ impl Word {
         self.0 & (SECOND | GENERATION) >= second.0
     }
 
-    /// Its flag and its priority, in the order in which slots give way; the lower [`Word::FREE_BITS`] are zero.
+    /// Its flag and its priority, in the order of eviction. The lower [`Word::FREE_BITS`] are zero.
     #[inline]
     pub(super) fn standing(self) -> u64 {
         self.0 & !((1 << Self::FREE_BITS) - 1)
@@ -137,7 +137,7 @@ impl Word {
     /// The word after one more attempt, in a ring of this length.
     #[inline]
     pub(super) fn after_attempt(self, ring: u32, second: u64) -> Self {
-        // Nearly always the two counts go on by one and the rest stays as it is.
+        // Nearly always the two counts increase by one and the rest stays the same.
         let is_plain = self.second() == second.min(LAST_SECOND)
             && self.count() + 1 < 2 * ring
             && self.priority() < TOP_PRIORITY;

@@ -1,7 +1,8 @@
-//! Attempts that come out of order, kept in the order of their times: those that were proven, some sooner than others.
+//! Keeps attempts that come out of order in the order of their times. These are proven attempts, whose proofs
+//! take different times.
 //!
-//! For a table whose rings hold all N attempts of the largest limit ([`Make::whole`]):
-//! what its newest attempts meet can be asked at any time.
+//! It works with a table whose rings hold all N attempts of the largest limit ([`Make::whole`]), so that a
+//! query at any time finds the limits that its newest attempts meet.
 //!
 //! [`Make::whole`]: super::Make::whole
 
@@ -15,8 +16,8 @@ use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 
 impl Table {
-    /// Adds an attempt where its time belongs, and says whether a live source was forgotten for it. One that is further
-    /// before the newest than the longest window is dropped: no limit can be met with it any more.
+    /// Inserts an attempt by its time. Returns whether it evicted a live source. An attempt that is older
+    /// than the newest one by more than the longest window is dropped, because it can meet no limit any more.
     pub fn insert(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> bool {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
@@ -51,15 +52,15 @@ impl Table {
         let Some(found) = (1..=held).find(|back| self.own(at, way, word, *back).is_some_and(is_it)) else {
             return;
         };
-        // The older ones move up, so that what is missing is missing at the end.
+        // The older ones move up, so that the gap is at the end.
         for back in found..held {
             self.copy(at, way, word, (back + 1, back));
         }
         self.put(at, way, word, (held, Entry::NONE, Mark::default()));
     }
 
-    /// The newest attempt of a source that has a slot, as [`Table::met`], [`Table::span`] and [`Table::window`] take
-    /// it.
+    /// The newest attempt of a source with a slot, as input for [`Table::met`], [`Table::span`] and
+    /// [`Table::window`].
     pub(crate) fn newest_of(&self, tag: u64) -> Option<Recorded> {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
@@ -70,7 +71,8 @@ impl Table {
         Some(Recorded::again(Slot::new(at, way, word), entry, self.marks.get(index), word, index))
     }
 
-    /// The first limit that these newest attempts meet, of those within whose window before this time they all are.
+    /// The first limit that these newest attempts meet with all of them inside the limit's window before this
+    /// time.
     #[must_use]
     pub(crate) fn still_met(&self, newest: &Recorded, until: Ticks) -> Option<usize> {
         (0..self.limits.len()).find(|&limit| {
@@ -90,11 +92,11 @@ impl Table {
         let newer = (1..=held).take_while(later).count();
         #[expect(clippy::cast_possible_truncation, reason = "no more than the ring has")]
         let newer = newer as u32;
-        // A full ring of newer ones meets whatever can be met.
+        // A full ring of newer attempts meets every limit that can be met.
         if is_beyond || newer == self.ring {
             return;
         }
-        // The place of the oldest is that of the next: it goes first.
+        // The oldest is at the position of the next entry, so it is copied first.
         for back in 1..=newer {
             self.copy(at, way, word, (back, back - 1));
         }
@@ -109,7 +111,7 @@ impl Table {
         (word, word.count().min(self.ring))
     }
 
-    /// The entry that many before the one that goes to the word's count, if it is of the present claim.
+    /// The entry that many before the next one of this word, if it is of the present claim.
     fn own(&self, at: usize, way: usize, word: Word, back: u32) -> Option<Entry> {
         let cell = self.entry(at, way, position(word.count(), back, self.ring));
         Entry(cell.load(Ordering::Relaxed)).of(word.generation())

@@ -1,8 +1,8 @@
-//! What a reader sees of the slots while they are written: which are live, and how many attempts lie in each window.
+//! A reader's view of the slots during writes: the live ones, and the number of attempts in each window.
 //!
-//! A [`Look`] is the tag and the word of one slot, under one claim. What is counted by it is checked again: each entry
-//! carries the generation of its claim, and one of another claim says that the slot has given way. Attempts that are
-//! recorded meanwhile may count or not.
+//! A [`Look`] is the tag and the word of one slot, under one claim. Each count checks it again: every entry
+//! contains the generation of its claim, and another generation means that the slot was evicted. Attempts
+//! that are recorded at the same time may count or not.
 
 use super::ring::{Entry, position};
 use super::slot::{EMPTY, WAYS, Word};
@@ -10,7 +10,7 @@ use super::{Slot, Table, nonzero};
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
 
-/// A slot as a reader found it, under one claim.
+/// A slot under one claim, at the time of the read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// The hash of its source.
@@ -22,14 +22,14 @@ pub struct Look {
 }
 
 impl Table {
-    /// The number of its sets.
+    /// Number of sets.
     #[must_use]
     pub fn sets(&self) -> usize {
         self.sets.len()
     }
 
-    /// The slots of a set whose sources came within the longest window before now, or a little longer ago. Any thread
-    /// may ask.
+    /// The slots of a set whose sources came within the longest window before now, or slightly earlier. Any
+    /// thread may call it.
     pub fn looks(&self, set: usize, now: Ticks) -> impl Iterator<Item = Look> {
         let live_from = Word::of_second(now.second().saturating_sub(self.idle_after));
         let ways = 0..if set < self.sets.len() { WAYS } else { 0 };
@@ -41,7 +41,7 @@ impl Table {
         })
     }
 
-    /// The slot of a source that has one. Any thread may ask.
+    /// The slot of a source that has one. Any thread may call it.
     #[must_use]
     pub fn look_for(&self, tag: u64) -> Option<Look> {
         let (set, tag) = (self.set_of(tag), nonzero(tag));
@@ -49,10 +49,10 @@ impl Table {
         self.look_at(set, way, tag)
     }
 
-    /// The slot where this tag was found, if it is still that of its source.
+    /// The slot where this tag was found, if it still belongs to its source.
     fn look_at(&self, set: usize, way: usize, tag: u64) -> Option<Look> {
         let cells = &self.sets[set];
-        // It publishes the entries that it counts. Partner: the `Release` in `slot::publish`.
+        // This load publishes the entries that the word counts. Partner: the `Release` in `slot::publish`.
         let word = Word(cells.words[way].load(Ordering::Acquire));
         // The word may be of a later claim than the tag: see `Table::find`.
         let is_still_there = cells.tags[way].load(Ordering::Acquire) == tag
@@ -61,11 +61,11 @@ impl Table {
         is_still_there.then_some(Look { tag, is_flagged, slot, count })
     }
 
-    /// The number of attempts within the window of a limit that ends now, the limit by its place in those that the
-    /// table was made for; `None` if the slot has given way since.
+    /// The number of attempts within the window of a limit that ends now. `limit` is an index into the
+    /// table's limits. The result is `None` if the slot was evicted since.
     ///
-    /// The ring has no room for N attempts of the largest limit: so many are said to be there when the N-1 that it
-    /// holds are in the window and the slot is flagged.
+    /// The ring has no room for N attempts of the largest limit. It counts as N if the N-1 attempts in the
+    /// ring are in the window and the slot is flagged.
     #[must_use]
     pub fn count(&self, look: &Look, limit: usize, now: Ticks) -> Option<u32> {
         let (back, window) = *self.limits.get(limit)?;
@@ -74,21 +74,22 @@ impl Table {
         Some(if is_all && look.is_flagged { count + 1 } else { count })
     }
 
-    /// N of a limit, by its place in those that the table was made for.
+    /// N of a limit, by its index into the table's limits.
     #[must_use]
     pub fn attempts(&self, limit: usize) -> Option<u32> {
         self.limits.get(limit).map(|(back, _)| back + 1)
     }
 
-    /// The most that [`Table::count`] can give, in parts of its limit's N: at least 1 where one may be met.
+    /// The maximum result of [`Table::count`], as a fraction of its limit's N: at least 1 if a limit may be
+    /// met.
     #[must_use]
     pub fn at_most(&self, look: &Look) -> f64 {
         let held = look.count.min(self.ring) + u32::from(look.is_flagged);
         f64::from(held) / f64::from(self.fewest + 1)
     }
 
-    /// The attempts per second within the longest window that ends now, or since the oldest that the ring holds, where
-    /// that is less; `None` if the slot has given way since.
+    /// The attempts per second within the longest window that ends now, or since the oldest entry of the ring
+    /// if that is shorter; `None` if the slot was evicted since.
     #[must_use]
     pub fn rate(&self, look: &Look, now: Ticks) -> Option<f64> {
         let from = Ticks(now.0.saturating_sub(self.longest_window()));
@@ -97,14 +98,14 @@ impl Table {
         if count == self.ring {
             span = span.min(now.since(self.seen(look, count)?.time()));
         }
-        // Attempts of one tick have no rate: they are taken to be one tick apart.
+        // Attempts within one tick have no rate, so one tick is assumed between them.
         Some(f64::from(count) / Ticks::span(span.max(1)).as_secs_f64())
     }
 
-    /// How many attempts that the ring holds are not before this time.
+    /// Number of attempts in the ring at or after this time.
     fn since(&self, look: &Look, from: Ticks) -> Option<u32> {
         let is_within = |back: u32| self.seen(look, back).map(|entry| entry.time() >= from);
-        // Times fall with the distance from the newest. `near` are within, what is `far` is not.
+        // Times fall with the distance from the newest. `near` are inside, `far` is outside.
         let (mut near, mut far) = (0, look.count.min(self.ring) + 1);
         if far > 1 && is_within(far - 1)? {
             return Some(far - 1);
@@ -116,7 +117,7 @@ impl Table {
         Some(near)
     }
 
-    /// The entry that many before the one that the look's word would count next.
+    /// The entry that many before the next one of the look's word.
     fn seen(&self, look: &Look, back: u32) -> Option<Entry> {
         self.attempt(look.slot, position(look.count, back, self.ring))
     }

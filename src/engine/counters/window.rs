@@ -1,18 +1,18 @@
-//! Whether an attempt meets a limit, and the attempts before it that made it so.
+//! Whether an attempt meets a limit, and the earlier attempts of its window.
 //!
-//! All of it looks back from one attempt as it was recorded: what has come since does not matter, but for what it has
-//! replaced in the ring.
+//! All queries look back from one recorded attempt. Later attempts do not matter, except for the entries that
+//! they replaced in the ring.
 
 use super::ring::{Entry, position};
 use super::{Attempt, Recorded, Table};
 use crate::base::hyperloglog::HyperLogLog;
 
 impl Table {
-    /// The first limit that the attempt meets, by its place in the limits that the table was made for.
+    /// The first limit that the attempt meets, as an index into the table's limits.
     #[must_use]
     #[inline]
     pub fn met(&self, recorded: &Recorded) -> Option<usize> {
-        // Most sources never come to as many attempts as the least limit has.
+        // Most sources never have as many attempts as the lowest limit.
         if recorded.count < self.fewest {
             return None;
         }
@@ -22,7 +22,8 @@ impl Table {
         })
     }
 
-    /// The ticks from attempt i-N+1 to this attempt i, N being that of the limit; `None` when there are not that many.
+    /// Ticks from attempt i-N+1 to this attempt i, N being that of the limit; `None` if there are fewer
+    /// attempts.
     #[must_use]
     pub fn span(&self, recorded: &Recorded, limit: usize) -> Option<u64> {
         let (back, _) = self.limits[limit];
@@ -36,8 +37,8 @@ impl Table {
         (0..=back).rev().filter_map(|back| self.earlier(recorded, back))
     }
 
-    /// How many sources the N attempts that end with this one came from, estimated, N being that of the limit; `None`
-    /// where marks are not kept.
+    /// The estimated number of sources of the N attempts that end with this one, N being that of the limit;
+    /// `None` without marks.
     #[must_use]
     pub fn sources(&self, recorded: &Recorded, limit: usize) -> Option<HyperLogLog> {
         let marks = || self.window(recorded, limit).map(|attempt| attempt.mark);

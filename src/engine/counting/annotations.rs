@@ -1,7 +1,7 @@
-//! What the counter stage remembers of attempts until their outcome is known.
+//! What the counting stage stores about attempts until their outcome is known.
 //!
-//! It stands beside what conntrack remembers: one byte for each of its places, and an annotation for each of its timers,
-//! in their order.
+//! It parallels the entries of conntrack: one byte for each of its handles, and an annotation for each of its
+//! timers, in their order.
 
 use std::collections::VecDeque;
 
@@ -10,18 +10,18 @@ use prefetch_index::prefetch_index;
 use crate::engine::conntrack::{NOTED, Place};
 use crate::engine::counters;
 
-/// In which watches attempts came while their source had an episode.
+/// For each handle, the watches in which the source had an episode when the attempt came.
 #[derive(Debug)]
 pub(in crate::engine) struct ReportedIn(Vec<u8>);
 
-/// Such watches of one attempt. The first seven are told apart, the others are not.
+/// Those watches of one attempt. The first seven have a bit each, all others share one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Reported(u8);
 
 impl Reported {
     const LAST: usize = 7;
 
-    /// Whether it did in this watch.
+    /// Whether the source had an episode in this watch.
     pub(in crate::engine) fn is_in(self, watch: usize) -> bool {
         self.0 & Self::bit(watch) != 0
     }
@@ -36,19 +36,19 @@ impl Reported {
 }
 
 impl ReportedIn {
-    /// For so many places of connections.
+    /// Makes room for this many handles of conntrack.
     pub(in crate::engine) fn new(places: usize) -> Self {
-        // Bytes, since zeroed memory of bytes is resident only where it is written.
+        // Single bytes, because zeroed memory of bytes becomes resident only where it is written.
         Self(vec![0; places])
     }
 
-    /// Prefetches what is known of this place.
+    /// Prefetches the byte of this handle.
     #[inline]
     pub(in crate::engine) fn prefetch(&self, place: Place) {
         prefetch_index(&self.0, place.number());
     }
 
-    /// Records the attempt that is remembered at this place from now on.
+    /// Stores the watches of the attempt that has this handle from now on.
     #[inline]
     pub(in crate::engine) fn set(&mut self, place: Place, reported: Reported) {
         if let Some(cell) = self.0.get_mut(place.number()) {
@@ -56,8 +56,8 @@ impl ReportedIn {
         }
     }
 
-    /// The watches stand elsewhere now: for each one where it stood before, if it was there. Those beyond the first
-    /// seven are not told apart here either.
+    /// Renumbers the watches: `before` has the old index of each one, if it existed. Those beyond the first
+    /// seven share one bit here, too.
     pub(in crate::engine) fn renumber(&mut self, before: &[Option<usize>]) {
         if before.iter().enumerate().all(|(now, before)| *before == Some(now)) {
             return;
@@ -71,29 +71,29 @@ impl ReportedIn {
             }
             is
         };
-        // There may be millions of places, and packets wait.
+        // There may be millions of handles, and packets queue up meanwhile.
         let all: Vec<_> = (0..=u8::MAX).map(|was| renumbered(Reported(was))).collect();
-        // Memory that was never written is only read.
+        // The loop only reads memory that was never written.
         for cell in self.0.iter_mut().filter(|cell| **cell != 0) {
             *cell = all[usize::from(*cell)].0;
         }
     }
 
-    /// What is known of the attempt at this place.
+    /// The watches of the attempt with this handle.
     #[inline]
     pub(in crate::engine) fn get(&self, place: Place) -> Reported {
         Reported(self.0.get(place.number()).copied().unwrap_or_default())
     }
 }
 
-/// Where an attempt was recorded in the tables of the first groups: see [`counters::Place::number`].
+/// The location of an attempt in the tables of the first groups: see [`counters::Place::number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Annotation([u32; Annotation::ROOM]);
 
 const _: () = assert!(size_of::<Annotation>() == NOTED, "it takes what is set aside for it");
 
 impl Annotation {
-    /// How many groups: those that a watch has by default.
+    /// Number of groups: as many as a watch has by default.
     pub(in crate::engine) const ROOM: usize = 3;
 
     #[inline]
@@ -103,7 +103,7 @@ impl Annotation {
         }
     }
 
-    /// Where a group recorded the attempt, where that is known.
+    /// The location where a group recorded the attempt, if it is known.
     #[inline]
     pub(in crate::engine) fn place(self, row: usize) -> counters::Place {
         self.0.get(row).map_or(counters::Place::UNKNOWN, |number| counters::Place::of_number(*number))
@@ -116,39 +116,39 @@ impl Default for Annotation {
     }
 }
 
-/// The annotations of SYNs whose timers run, in the order of these.
+/// The annotations of SYNs with a running timer, in the order of the timers.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Annotations(VecDeque<Annotation>);
 
 impl Annotations {
-    /// For so many timers.
+    /// Makes room for this many timers.
     pub(in crate::engine) fn new(room: usize) -> Self {
         Self(VecDeque::with_capacity(room))
     }
 
-    /// Adds that of the next timer. A retransmission does not say where its attempt was recorded.
+    /// Adds the annotation of the next timer. That of a retransmission has no location of its attempt.
     #[inline]
     pub(in crate::engine) fn push(&mut self, annotation: Annotation) {
         self.0.push_back(annotation);
     }
 
-    /// Takes that of the timer that expires next.
+    /// Removes and returns the annotation of the timer that expires next.
     #[inline]
     pub(in crate::engine) fn pop(&mut self) -> Annotation {
         self.0.pop_front().unwrap_or_default()
     }
 
-    /// Those of the next timers.
+    /// The annotations of the next timers.
     pub(in crate::engine) fn next(&self, count: usize) -> impl Iterator<Item = &Annotation> {
         self.0.iter().take(count)
     }
 
-    /// Drops all: no timer runs any more.
+    /// Removes all of them, because no timer runs any more.
     pub(in crate::engine) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Forgets where attempts were recorded: the tables are others.
+    /// Drops all locations, because the tables have changed.
     pub(in crate::engine) fn forget(&mut self) {
         self.0.iter_mut().for_each(|annotation| *annotation = Annotation::default());
     }

@@ -1,4 +1,4 @@
-//! What is done with a SYN: counted as an attempt, or for the episode of its source as the repeat of one.
+//! Counts SYNs: as attempts, or as repeats of an attempt for the episode of its source.
 
 use crate::base::hyperloglog::Mark;
 use crate::base::time::Timestamp;
@@ -16,8 +16,8 @@ use super::limit_hit::{Counted, Met};
 use crate::engine::ingest::batch::Pending;
 
 impl CounterStage {
-    /// Counts an attempt in each group that it concerns; `group_tag` gives its tag there. Gives in which watches its
-    /// source had an episode, and where it was recorded.
+    /// Counts an attempt in each group that it concerns; `group_tag` returns its tag there. Returns the
+    /// watches in which its source had an episode, and where it was recorded.
     pub(in crate::engine) fn count_attempt(
         &mut self,
         rows: &[Row],
@@ -28,10 +28,10 @@ impl CounterStage {
         let Pending { endpoints, now, .. } = pending;
         self.stats.attempts += 1;
         let is_allowed = self.allow.contains(endpoints.client.0);
-        // An own address is allowed too, but counted: one that is over a limit is warned of.
+        // This host's own address is allowed too, but counted: synwatch warns when it exceeds a limit.
         let allowed = u64::from(is_allowed || endpoints.is_own);
         self.stats.allowed += allowed;
-        // The watch in which the source has an episode: there it does not count for its network.
+        // The watch in which the source has an episode. There the attempt does not count for its network.
         let mut reported_in = None;
         let mut reported = Reported::default();
         let mut is_kept = false;
@@ -47,8 +47,8 @@ impl CounterStage {
                 stats.attempts += 1;
                 stats.allowed += allowed;
             }
-            // Forged attempts have the address of an allowed host as easily as any other: their destination counts
-            // them.
+            // Forged attempts may carry the address of an allowed host as well as any other. So their
+            // destination counts them.
             if is_allowed && by != GroupBy::Destination
                 || by == GroupBy::Network && reported_in == Some(watch)
             {
@@ -60,10 +60,10 @@ impl CounterStage {
             if let Some(slot) = self.note_taken(watch, &taken, by) {
                 table.name_holder(slot, endpoints.client.0);
             }
-            // The first one of a source meets no limit, or has a slot.
+            // The first attempt of a source either meets no limit or has a slot.
             let Taken::Recorded(recorded) = taken else { continue };
             let met = table.met(&recorded);
-            // Nearly all attempts end here: nobody has to know, so that whose they are need not be put together.
+            // Nearly all attempts end here. They concern no episode, so the loop does not build their key.
             if met.is_none() && !recorded.flagged {
                 continue;
             }
@@ -80,7 +80,7 @@ impl CounterStage {
         (reported, annotation)
     }
 
-    /// Counts an attempt for its episode, or opens one if it met a limit, and says whether it has one.
+    /// Counts an attempt for its episode, or opens one if it met a limit. Returns whether it has one.
     fn report(
         &mut self,
         row: &Row,
@@ -96,7 +96,7 @@ impl CounterStage {
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
         if recorded.flagged {
             let is_it = |key: &Key| key.watch == watching.watch.number && by.is(key.kind);
-            // One that is over is closed at the next second boundary, or by the limit hit below.
+            // An episode that is over is closed at the next second boundary, or by the limit hit below.
             let episode = self.episodes.get(tag, is_it);
             if let Some(episode) = episode.filter(|episode| episode.lasts_at(time)) {
                 let limit = counter.limits.iter().position(|limit| *limit == episode.limit());
@@ -114,8 +114,8 @@ impl CounterStage {
             }
         }
         let Some(limit) = met else {
-            // While there is no room for its episode, the flag says that it is counted as refused: what becomes of its
-            // attempts may meet a limit again and again, between attempts that meet none.
+            // While there is no room for its episode, the flag means that it is counted as refused. Outcomes
+            // of its attempts may meet a limit again and again, between attempts that meet none.
             if self.episodes.admits() == Admission::All {
                 counter.table.flag(recorded.slot, false);
             }
@@ -126,7 +126,7 @@ impl CounterStage {
         self.cross(&met, Some(recorded.slot), attempt, now)
     }
 
-    /// Counts a copy or a retransmission for the watches and the episodes that its attempt would count for.
+    /// Counts a copy or a retransmission for the watches and the episodes that count its attempt.
     pub(in crate::engine) fn count_repeat(
         &mut self,
         pending: &Pending,
@@ -166,7 +166,7 @@ impl CounterStage {
         }
     }
 
-    /// Has the packet of an attempt written.
+    /// Sends the packet of an attempt to the writer.
     fn keep(&self, kept: Option<&PacketCopy>) {
         if let (Some(writer), Some(kept)) = (&self.writer, kept) {
             if self.handoff.waits() {
@@ -178,7 +178,7 @@ impl CounterStage {
     }
 }
 
-/// An attempt as evidence tells it.
+/// An attempt in the form of the evidence.
 fn logged(pending: &Pending, time: Timestamp) -> Logged {
     let Pending { endpoints, segment, .. } = pending;
     let ((src, src_port), (dst, dst_port)) = (endpoints.client, endpoints.server);

@@ -1,4 +1,4 @@
-//! Attempts as the limits count them, for a baseline: the same ones, at the same times, for the same sources.
+//! Feeds baselines with the attempts as the limits count them: the same attempts, times and sources.
 
 use crate::engine::baseline::{Baseline, Party};
 use crate::engine::clock::Ticks;
@@ -13,7 +13,7 @@ impl CounterStage {
     /// Adds an attempt that a group has recorded.
     #[inline]
     pub(in crate::engine) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
-        // Nearly always there is none.
+        // Nearly always there is no baseline.
         if self.baseline.is_none() {
             return;
         }
@@ -24,7 +24,7 @@ impl CounterStage {
         });
     }
 
-    /// Adds an attempt whose outcome is settled.
+    /// Adds an attempt whose outcome is resolved.
     pub(in crate::engine) fn note_outcome(&mut self, watch: usize, outcome: Outcome, key: Key, time: Ticks) {
         self.note_in(watch, key, time, |watching| {
             let counter = watching.outcomes.iter_mut().find(|(of, _)| *of == outcome);

@@ -1,4 +1,4 @@
-//! What attempts are counted for: their source, the network of that, their destination.
+//! Counter groups: attempts count for their source, for its network, and for their destination.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::engine::watch::{Grouping, Limit, Limits, PortSet};
 use super::limit_hit::Counted;
 use crate::engine::ingest::endpoints::{Endpoints, Hasher};
 
-/// Proven attempts get so much less than all: nothing forged comes there.
+/// Proven attempts get this fraction of the memory of all attempts, because forged ones are not among them.
 const PROVEN_SHARE: usize = 16;
 
-/// What is counted for a watch.
+/// A watch, as far as counting needs it.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    /// Its number in the keys of episodes, which no other watch of the run has had.
+    /// Its number in the keys of episodes. No other watch of the run has had that number.
     pub number: u16,
-    /// Its name, by which its statistics go on when another of that name takes its place.
+    /// Its name. A later watch of the same name continues its statistics.
     pub name: Arc<str>,
     /// The destination ports that count.
     pub ports: PortSet,
@@ -32,48 +32,48 @@ pub struct Watch {
     pub grouping: Grouping,
 }
 
-/// One watch, as it is counted for.
+/// A watch with its counters.
 #[derive(Debug)]
 pub struct Watching {
     pub(in crate::engine) watch: Watch,
     /// The limits of its sources.
     pub(in crate::engine) limits: Vec<Limit>,
-    /// What was counted for it, but for the number of its slots.
+    /// Its statistics, without the number of its slots.
     pub(in crate::engine) stats: WatchStats,
-    /// The counters of attempts that became something, for the limits by outcome: they count at the time at which that
-    /// is settled.
+    /// The counters by outcome, for the limits by outcome. They count an attempt when its outcome is
+    /// resolved.
     pub(in crate::engine) outcomes: Vec<(Outcome, Counter)>,
-    /// The counters of attempts: first those of sources, which are always there.
+    /// The counters of attempts. The first one counts sources, and always exists.
     pub(in crate::engine) groups: Vec<CounterGroup>,
 }
 
-/// Counters of attempts that have something in common.
+/// The counters of one kind of group.
 #[derive(Debug)]
 pub(in crate::engine) struct CounterGroup {
     pub(in crate::engine) by: GroupBy,
     pub(in crate::engine) counter: Counter,
 }
 
-/// How many things some counters have room for.
+/// The capacity of some counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// Whether each is the slot of many sources, a network or a destination, or that of one.
+    /// Whether each slot is for many sources (a network or a destination), or for a single source.
     pub of_many: bool,
-    /// What they are, in the plural: `sources`, `networks`, `destinations`.
+    /// Their name in the plural: `sources`, `networks`, `destinations`.
     pub of: &'static str,
-    /// The largest N of their limits, on which it depends.
+    /// The largest N of their limits, which determines the capacity.
     pub attempts: u16,
-    /// How many there is room for.
+    /// The capacity in slots.
     pub places: usize,
-    /// The memory that these counters were given, in bytes.
+    /// The memory of these counters in bytes.
     pub memory: usize,
-    /// What they would need for other numbers of places: so many bytes for so many places.
+    /// The size of a set, for other capacities: its bytes, and the slots that they hold.
     pub set: (usize, usize),
 }
 
 impl Room {
-    /// The memory of all tables together in which there is room for so many here, when it was `all` for this one: what
-    /// each gets is a fixed part of the whole.
+    /// The memory of all tables together that gives these counters this many slots. `all` is the present
+    /// memory of all tables. Each table gets a fixed part of the whole.
     #[must_use]
     pub(crate) fn enough(&self, places: usize, all: u64) -> u64 {
         let (bytes, in_a_set) = self.set;
@@ -83,7 +83,7 @@ impl Room {
     }
 }
 
-/// What they have in common.
+/// The kinds of group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum GroupBy {
     Source,
@@ -94,29 +94,29 @@ pub(in crate::engine) enum GroupBy {
 /// The counters for some of a watch's limits.
 #[derive(Debug)]
 pub(in crate::engine) struct Counter {
-    /// The counters themselves.
+    /// The table with the counters.
     pub(in crate::engine) table: Arc<Table>,
-    /// Those of them that were proven, where there is a limit: see `proofs.rs`.
+    /// The table of proven attempts, if there is a limit: see `proofs.rs`.
     pub(in crate::engine) proven: Option<Arc<Table>>,
-    /// Which limits they are for, by their places among the watch's limits.
+    /// Its limits, as indexes among the limits of the watch.
     pub(in crate::engine) limits: Vec<usize>,
-    /// What they were given, in bytes.
+    /// Its memory in bytes.
     memory: usize,
-    /// Where limits are to be chosen: what each of those that are counted makes at most.
+    /// For the choice of limits: the highest count of each source, network or destination.
     pub(in crate::engine) baseline: Option<Baseline>,
 }
 
 impl Watching {
-    /// So much memory in all leaves so much for [`Watching::new`].
+    /// The part of the whole memory that is left for [`Watching::new`].
     #[must_use]
     pub(crate) fn without_proven(memory: usize) -> usize {
         memory - memory.div_ceil(PROVEN_SHARE + 1)
     }
 
-    /// What counts for a watch with these limits, in at most so much memory: half for the sources' attempts, the rest
-    /// evenly for each outcome that a limit counts, for networks, and twice as much for destinations, whose limit is
-    /// many times that of others; all for the attempts where there is nothing else. It takes a sixteenth more than
-    /// that, for proven attempts.
+    /// Makes the counters of a watch with these limits, in at most `memory` bytes. The attempts of sources
+    /// get half. The rest is divided evenly among the outcomes that a limit counts and the networks;
+    /// destinations get twice such a share, because their limit is many times as high as others. Without any
+    /// of these, the attempts get everything. Proven attempts take a sixteenth in addition.
     ///
     /// # Errors
     ///
@@ -163,19 +163,19 @@ impl Watching {
         Ok(Self { watch, limits, stats: WatchStats::default(), outcomes, groups })
     }
 
-    /// The tag of an attempt for one of its groups, if it counts the attempt.
+    /// The tag of an attempt in one of its groups, if the group counts it.
     #[inline]
     pub(in crate::engine) fn tag(&self, by: GroupBy, hasher: &Hasher, endpoints: &Endpoints) -> Option<u64> {
         let is_concerned = self.watch.ports.contains(endpoints.server.1);
         if is_concerned { by.tag(&self.watch.grouping, hasher, endpoints) } else { None }
     }
 
-    /// Has a baseline taken, for these limits that it counts by.
+    /// Starts a baseline for the limits among these that it counts by.
     pub(crate) fn take_baseline(&mut self, limits: &Limits) {
         let all: Vec<_> = limits.iter().collect();
         let take = |of: Of, counter: &mut Counter| {
             let own = counter.limits.iter().map(|place| all[*place]).collect();
-            // Sources have no limit of attempts where all count outcomes.
+            // Without a limit of attempts, sources have none here: all their limits count outcomes.
             counter.baseline = (!counter.limits.is_empty()).then(|| Baseline::new(of, own));
         };
         for CounterGroup { by, counter } in &mut self.groups {
@@ -196,7 +196,7 @@ impl Watching {
         counters.filter_map(|counter| counter.baseline)
     }
 
-    /// What its counters have room for.
+    /// The capacities of its counters.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = Room> {
         let room = |by: GroupBy, counter: &Counter| {
             let (of_many, of) = match by {
@@ -212,12 +212,12 @@ impl Watching {
         groups.chain(self.outcomes.iter().map(move |(_, counter)| room(GroupBy::Source, counter)))
     }
 
-    /// What was counted for it.
+    /// Its name and statistics.
     pub(in crate::engine) fn counted(&self) -> (Arc<str>, WatchStats) {
         (Arc::clone(&self.watch.name), WatchStats { slots: self.slots(), ..self.stats })
     }
 
-    /// How many slots its tables have.
+    /// Number of slots in its tables.
     pub(in crate::engine) fn slots(&self) -> u64 {
         self.counters().map(|counter| counter.table.slots() as u64).sum()
     }
@@ -226,7 +226,7 @@ impl Watching {
         self.groups.iter().map(|group| &group.counter).chain(self.outcomes.iter().map(|(_, counter)| counter))
     }
 
-    /// What counts this.
+    /// The counter for this.
     pub(in crate::engine) fn counter(&self, counted: Counted) -> Option<&Counter> {
         match counted {
             Counted::Attempts(group) => self.groups.get(group).map(|group| &group.counter),
@@ -246,15 +246,15 @@ impl Watching {
     }
 }
 
-/// Whom attempts of this client are counted for. An own address counts for itself alone, so that it cannot take the
-/// network that it lies in over a limit.
+/// The source for which the attempts of this client count. This host's own address counts only for itself, so
+/// that it cannot take its network over a limit.
 fn source(grouping: &Grouping, endpoints: &Endpoints) -> Source {
     let grouping = if endpoints.is_own { &Grouping::HOSTS } else { grouping };
     Source(grouping.group(endpoints.client.0))
 }
 
 impl GroupBy {
-    /// The tag in the counters of what an attempt counts for; `None` where an own address counts for nothing but
+    /// The tag of an attempt in the counters; `None` for this host's own address, which counts only for
     /// itself.
     #[inline]
     pub(in crate::engine) fn tag(
@@ -274,7 +274,7 @@ impl GroupBy {
         }
     }
 
-    /// Whether this is what a key of that kind counts for.
+    /// Whether a key of that kind belongs to this group.
     #[inline]
     pub(in crate::engine) fn is(self, kind: Kind) -> bool {
         match kind {
@@ -284,7 +284,7 @@ impl GroupBy {
         }
     }
 
-    /// What an attempt counts for, with its tag.
+    /// The key of an attempt with this tag.
     pub(in crate::engine) fn key(self, watching: &Watching, endpoints: &Endpoints, tag: u64) -> Key {
         let (kind, source) = match self {
             Self::Source => (Kind::Source, source(&watching.watch.grouping, endpoints)),
@@ -297,12 +297,12 @@ impl GroupBy {
     }
 }
 
-/// A group of a watch, as each attempt needs it.
+/// A group of a watch, with the fields that each attempt needs.
 #[derive(Debug)]
 pub(in crate::engine) struct Row {
-    /// The watch's place.
+    /// Index of the watch.
     pub(in crate::engine) watch: usize,
-    /// The group's among those of the watch.
+    /// Index of the group in the watch.
     pub(in crate::engine) group: usize,
     pub(in crate::engine) by: GroupBy,
     pub(in crate::engine) table: Arc<Table>,
@@ -322,12 +322,12 @@ pub(in crate::engine) fn rows(watches: &[Watching]) -> Arc<[Row]> {
     watches.iter().enumerate().flat_map(of_watch).collect()
 }
 
-/// The ports of all of them.
+/// The ports of all watches.
 pub(in crate::engine) fn ports(watches: &[Watching]) -> PortSet {
     PortSet::union(watches.iter().map(|watching| &watching.watch.ports))
 }
 
-/// How many slots there are in all tables.
+/// Number of slots in all tables.
 pub(in crate::engine) fn slots(watches: &[Watching]) -> u64 {
     watches.iter().map(Watching::slots).sum()
 }
@@ -338,13 +338,13 @@ pub(in crate::engine) fn longest_window(watches: &[Watching]) -> u64 {
     windows.max().unwrap_or_default()
 }
 
-/// The places of the limits that count this outcome, or all attempts.
+/// The indexes of the limits that count this outcome, or all attempts.
 fn places(limits: &[Limit], outcome: Option<Outcome>) -> Vec<usize> {
     (0..limits.len()).filter(|limit| limits[*limit].outcome == outcome).collect()
 }
 
 impl Counter {
-    /// The counters for the limits at these places, in a table of this make.
+    /// Makes the counters for the limits at these indexes, in a table of this make.
     fn new(places: Vec<usize>, limits: &[Limit], memory: usize, make: Make) -> Result<Self, OutOfMemory> {
         let own: Vec<_> = places.iter().map(|limit| limits[*limit]).collect();
         let table = Arc::new(Table::made(make, &own, memory)?);

@@ -1,4 +1,4 @@
-//! From a limit that was met to an episode.
+//! Opens an episode after a limit hit.
 
 use crate::engine::attempt::Before;
 use crate::engine::clock::Ticks;
@@ -13,27 +13,27 @@ use super::groups::Counter;
 use super::volumes::Owner;
 use crate::engine::ingest::batch::Now;
 
-/// A limit that was met: in which counters of a watch, and with which record.
+/// A limit that was met: the counters of a watch, and the record.
 pub(in crate::engine) struct Met {
     pub(in crate::engine) watch: usize,
     pub(in crate::engine) counted: Counted,
     pub(in crate::engine) recorded: Recorded,
-    /// The limit, by its place among those of the counters.
+    /// The limit, as an index among those of the counter.
     pub(in crate::engine) limit: usize,
 }
 
-/// What counters count.
+/// What a counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Counted {
-    /// Attempts: in which group.
+    /// Attempts, in the group of this index.
     Attempts(usize),
-    /// A source's attempts that became this.
+    /// A source's attempts with this outcome.
     Outcome(Outcome),
 }
 
 impl CounterStage {
-    /// Opens the episode of what met a limit, if there is room, and says whether it has one. The slot is that of the
-    /// attempts: it is flagged. When what became of them shows only later, it may be gone.
+    /// Opens the episode of a limit hit, if there is room. Returns whether there is an episode. `slot` is the
+    /// slot of the attempts, and gets the flag. It may be gone if their outcome became known later.
     pub(in crate::engine) fn cross(
         &mut self,
         met: &Met,
@@ -54,13 +54,14 @@ impl CounterStage {
             }
             return false;
         }
-        // From here on the work grows with the limit's N: what would be dropped is not begun.
+        // From here on the work grows with the limit's N, so an episode that would be dropped must not get
+        // here.
         let is_admitted = match self.episodes.admits() {
             Admission::All | Admission::AnyInstead => true,
             Admission::ProvenInstead => self.has_proof(met.watch, met.counted, attempt.key.tag),
         };
         if !is_admitted {
-            // The flag has each such source counted once, and costs the same as for one that has an episode.
+            // With the flag, each refused source counts once, and costs the same as a source with an episode.
             self.stats.episodes_refused += u64::from(!is_flagged);
             flag();
             return false;
@@ -76,7 +77,7 @@ impl CounterStage {
                 self.count_unflagged(met, &attempt);
                 return true;
             }
-            // Its end still has to be told.
+            // The end of that episode has not been reported yet.
             Some(false) => {
                 self.note_dropped(met.watch);
                 return false;
@@ -93,8 +94,8 @@ impl CounterStage {
         opened == Opened::Yes
     }
 
-    /// Counts an attempt for the open episode of its source: the slot by which that was known gave way, and the source
-    /// has another one by now. One whose outcome changed was counted when it came.
+    /// Counts an attempt for the open episode of its source. The slot with the flag was evicted, and the
+    /// source has another one by now. An attempt whose outcome changed was counted when it came.
     fn count_unflagged(&mut self, met: &Met, attempt: &Attempt) {
         let Some(episode) = self.episodes.of(&attempt.key) else { return };
         let Some(counter) = self.watches[met.watch].counter(met.counted) else { return };
@@ -112,7 +113,7 @@ impl CounterStage {
         }
     }
 
-    /// What the episode begins with.
+    /// The initial content of the episode.
     fn limit_hit(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<LimitHit> {
         let watching = &self.watches[met.watch];
         let Key { watch, tag, .. } = attempt.key;
@@ -127,7 +128,8 @@ impl CounterStage {
         let span = table.span(recorded, *limit)?;
         let since = match met.counted {
             Counted::Attempts(_) => Ticks(recorded.time.0 - span),
-            // What became something was an attempt before that. Only later ones are still to be counted.
+            // Every attempt with an outcome already came as an attempt. The episode still has to count the
+            // later ones only.
             Counted::Outcome(_) => {
                 let last = slot.and_then(|slot| watching.groups[0].counter.table.last(slot));
                 Ticks(last.unwrap_or(now.ticks).0 + 1)
@@ -156,7 +158,7 @@ impl CounterStage {
         })
     }
 
-    /// The attempts of the window one by one, where evidence is kept of what they belong to.
+    /// The single attempts of the window, if evidence is kept for this kind of episode.
     fn before(&self, table: &Table, met: &Met, attempt: &Attempt, now: &Now) -> Box<[Before]> {
         if !self.keeps_evidence || matches!(attempt.key.kind, Kind::Destination(_)) {
             return Box::default();

@@ -1,6 +1,7 @@
-//! What a batch is counted for, and the prefetch of what that needs.
+//! Computes the tags of a batch's findings, and prefetches the memory that they need.
 //!
-//! One attempt alone waits for memory several times over; the attempts of a batch wait together, and mostly not at all.
+//! A single attempt waits for memory several times. The attempts of a batch wait at the same time, and
+//! usually not at all.
 
 use super::CounterStage;
 use super::groups::Row;
@@ -8,16 +9,16 @@ use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
 use crate::engine::counters::Hint;
 use crate::engine::ingest::batch::{Batch, SIZE};
 
-/// How many findings there are at most.
+/// Maximum findings of a batch.
 const ROOM: usize = Findings::room(SIZE);
-/// The tag of what is not concerned. No other tag has this value.
+/// The tag of a finding that does not count in a group. No other tag has this value.
 const NONE: u64 = 0;
 
-/// For each counter group a column: what each finding counts for there.
+/// One column per counter group, with the tag of each finding there.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct GroupTags(Vec<GroupTag>);
 
-/// What a finding counts for in a counter group: the tag, and where that was found.
+/// The tag of a finding in a counter group, and where the prefetch found that tag.
 #[derive(Debug, Clone, Copy, Default)]
 struct GroupTag {
     tag: u64,
@@ -25,12 +26,12 @@ struct GroupTag {
 }
 
 impl GroupTags {
-    /// For so many counter groups.
+    /// Makes the columns for this many counter groups.
     pub(in crate::engine) fn new(rows: usize) -> Self {
         Self(vec![GroupTag::default(); rows * ROOM])
     }
 
-    /// What a finding counts for in a counter group, if it does.
+    /// The tag of a finding in a counter group, if the finding counts there.
     #[inline]
     pub(in crate::engine) fn get(&self, row: usize, finding: usize) -> Option<(u64, Hint)> {
         let GroupTag { tag, hint } = self.0[row * ROOM + finding];
@@ -45,7 +46,7 @@ impl GroupTags {
 }
 
 impl CounterStage {
-    /// Finds out what these count for, and prefetches what that needs.
+    /// Computes the tags of these findings, and prefetches the memory that they need.
     pub(in crate::engine) fn look_ahead(
         &self,
         batch: &Batch,
@@ -58,7 +59,8 @@ impl CounterStage {
                 self.reported.prefetch(place);
             }
         }
-        // One counter group after the other: where its table is, is then known from one to the next.
+        // One counter group after the other, so that the location of its table stays known from one finding
+        // to the next.
         for (row, Row { watch, by, table, .. }) in self.rows.iter().enumerate() {
             let watching = &self.watches[*watch];
             for (finding, group_tag) in all.iter().zip(group_tags.of(row, all)) {

@@ -1,8 +1,8 @@
-//! Findings in, counts and reports out: what an attempt, and what became of one, means to the tables and the open
-//! episodes.
+//! The counting stage turns findings into counts and reports: it counts attempts and outcomes in the tables
+//! and in the open episodes.
 //!
-//! The last stage of counting. It owns the tables and the open episodes. A second boundary goes to the detector as a
-//! tick, after all that happened before it.
+//! It is the last stage of counting. It owns the tables and the open episodes. It sends a second boundary to
+//! the detector as a tick, after all earlier events.
 
 mod annotations;
 mod attempts;
@@ -48,7 +48,7 @@ use volumes::Volumes;
 #[derive(Debug)]
 pub(in crate::engine) struct CounterStage {
     pub(in crate::engine) clock: Reading,
-    /// What is remembered of attempts that may still be told of.
+    /// The watches that reported each attempt, until its outcome is known.
     pub(in crate::engine) reported: ReportedIn,
     pub(in crate::engine) annotations: Annotations,
     pub(in crate::engine) volumes: Volumes,
@@ -61,21 +61,21 @@ pub(in crate::engine) struct CounterStage {
     pub(in crate::engine) own: Vec<IpAddr>,
     pub(in crate::engine) hasher: Hasher,
     pub(in crate::engine) ties: Ties,
-    /// The memory that is left for baselines, where they are taken.
+    /// Memory that is left for baselines, if they are taken.
     pub(in crate::engine) baseline: Option<Budget>,
     pub(in crate::engine) writer: Option<CaptureHandle>,
     pub(in crate::engine) keeps_evidence: bool,
     pub(in crate::engine) handoff: Handoff,
     pub(in crate::engine) episodes: Episodes,
-    /// What the findings of a batch count for.
+    /// The tags under which the findings of a batch count.
     pub(in crate::engine) group_tags: GroupTags,
     pub(in crate::engine) stats: Stats,
 }
 
-/// What a [`CounterStage`] is made of.
+/// The parts of a [`CounterStage`].
 #[derive(Debug)]
 pub(in crate::engine) struct Parts {
-    /// How many attempts conntrack has room for, and how many timers.
+    /// Conntrack's capacity in attempts, and in timers.
     pub(in crate::engine) places: usize,
     pub(in crate::engine) timers: usize,
     pub(in crate::engine) volumes: Volumes,
@@ -120,7 +120,7 @@ impl CounterStage {
         }
     }
 
-    /// Records what conntrack has counted, and how many SYNs had no timer, in all.
+    /// Stores the counters of conntrack, and the total of SYNs without a timer.
     pub(in crate::engine) fn note_conntrack(&mut self, counts: Counts, untimed: u64) {
         self.stats.connections_evicted = counts.evicted;
         self.stats.wrong_numbers = counts.wrong_numbers;
@@ -131,14 +131,14 @@ impl CounterStage {
         self.stats.untimed = untimed;
     }
 
-    /// Records what the source says it received and lost.
+    /// Stores the numbers of received and lost packets that the source reports.
     pub(in crate::engine) fn note(&mut self, received: Received) {
         self.stats.kernel_packets = received.packets;
         self.stats.losses.kernel = received.kernel_drops;
         self.stats.losses.interface = received.interface_drops;
     }
 
-    /// Counts what was found of a batch. The clock reads so after it.
+    /// Counts the findings of a batch. `reading` is the clock after it.
     pub(in crate::engine) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
         self.stats.packets += batch.packets;
         self.stats.skipped += batch.skipped;
@@ -156,7 +156,7 @@ impl CounterStage {
         self.clock = *reading;
     }
 
-    /// Counts the time-out of the next SYN with a timer, and what follows from that.
+    /// Counts the expiry of the next timer, and the update that follows from it.
     #[inline]
     pub(in crate::engine) fn time_out(&mut self, news: Option<&OutcomeUpdate>, now: &Now) {
         let annotation = self.annotations.pop();
@@ -165,7 +165,7 @@ impl CounterStage {
         }
     }
 
-    /// Sends what is due at a second boundary.
+    /// Sends the events that are due at a second boundary.
     pub(in crate::engine) fn boundary(&mut self, boundary: &SecondBoundary) {
         let now = boundary.now;
         if let Some(before) = boundary.stepped_from {
@@ -191,7 +191,7 @@ impl CounterStage {
         self.clock = boundary.after;
     }
 
-    /// Ends all episodes, and gives the baselines of each watch, where they were taken.
+    /// Ends all episodes. Returns the baselines of each watch, if they were taken.
     pub(in crate::engine) fn finish(mut self) -> Vec<Vec<Baseline>> {
         let send = |event| self.handoff.deliver(event);
         let now = self.episodes.end(self.clock.now(), self.stats.losses, &send);
@@ -199,12 +199,12 @@ impl CounterStage {
         self.watches.into_iter().map(|watching| watching.into_baselines().collect()).collect()
     }
 
-    /// Waits until the detector has handled all that it was told.
+    /// Waits until the detector has handled every event.
     pub(in crate::engine) fn settle(&self) {
         self.handoff.settle();
     }
 
-    /// Tells that a second has passed, and what the clock reads, if there is room to tell it.
+    /// Sends the heartbeat of a second, with the reading of the clock, if the channel has room.
     pub(in crate::engine) fn heartbeat(
         &self,
         now: Option<(Timestamp, Ticks)>,
@@ -219,13 +219,13 @@ impl CounterStage {
         })));
     }
 
-    /// Lists open episodes, at most so many, if there is room to tell it. Says whether there was.
+    /// Sends at most this many open episodes, if the channel has room. Returns whether it had.
     pub(in crate::engine) fn list_episodes(&self, most: usize) -> bool {
         let (listed, others) = self.episodes.list(most);
         self.handoff.offer(Event::Listed(listed, others))
     }
 
-    /// Has log files opened again.
+    /// Asks the detector to open the log files again.
     pub(in crate::engine) fn reopen(&self) {
         if let Some(writer) = &self.writer {
             writer.reopen();
@@ -233,7 +233,7 @@ impl CounterStage {
         self.handoff.deliver(Event::Reopen);
     }
 
-    /// Has the statistics shown.
+    /// Asks the detector to show the statistics.
     pub(in crate::engine) fn show(&self) {
         self.handoff.deliver(Event::Show(self.counted()));
     }
@@ -248,7 +248,7 @@ impl CounterStage {
         }
     }
 
-    /// Counts a finding; `group_tag` gives what it counts for in a counter group.
+    /// Counts a finding. `group_tag` returns its tag in a counter group.
     #[inline]
     fn count(
         &mut self,
@@ -283,7 +283,7 @@ impl CounterStage {
         }
     }
 
-    /// Remembers where an attempt was counted, for what becomes of it.
+    /// Stores where an attempt was recorded, for its later outcome.
     fn remember(
         &mut self,
         (reported, annotation): (Reported, Annotation),
@@ -300,8 +300,8 @@ impl CounterStage {
         }
     }
 
-    /// Counts an attempt that an answer made known, at the time of its SYN. Its endpoints are those that conntrack
-    /// knows: where both ports are watched, the segment alone does not tell them.
+    /// Counts an inferred attempt at the time of its SYN. Its endpoints come from conntrack: where both ports
+    /// are watched, the segment alone does not show which side is the client.
     #[inline(never)]
     fn count_inferred(&mut self, rows: &[Row], pending: &Pending, inferred: &Inferred) {
         let Inferred { ends, started, place, moved, has_timer } = *inferred;
@@ -318,8 +318,8 @@ impl CounterStage {
         self.remember(counted, place, moved, has_timer);
     }
 
-    /// Counts how a place was taken, and returns the slot if one was claimed. Networks and destinations that gave way
-    /// are no sources lost.
+    /// Counts how a slot or a place was taken. Returns the slot if one was claimed. Evicted networks and
+    /// destinations do not count as lost sources.
     #[inline]
     pub(in crate::engine) fn note_taken(&mut self, watch: usize, taken: &Taken, by: GroupBy) -> Option<Slot> {
         let (claimed, slot) = match taken {
@@ -335,7 +335,7 @@ impl CounterStage {
         slot
     }
 
-    /// Counts so many that were forgotten although they were live.
+    /// Counts this many live entries as evicted.
     pub(in crate::engine) fn note_evictions(&mut self, watch: usize, evicted: u64, by: GroupBy) {
         let stats = &mut self.watches[watch].stats;
         match by {
@@ -350,7 +350,7 @@ impl CounterStage {
         }
     }
 
-    /// Counts what the detector has no time for.
+    /// Counts a limit hit that the detector has no time for.
     pub(in crate::engine) fn note_dropped(&mut self, watch: usize) {
         self.stats.losses.crossings += 1;
         self.watches[watch].stats.crossings += 1;

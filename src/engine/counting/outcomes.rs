@@ -1,5 +1,4 @@
-//! What is done with the news of an attempt: noted in its source's ring, counted for its episode, and for the limits by
-//! outcome.
+//! Counts outcome updates: in the ring of the source, for its episode, and for the limits by outcome.
 
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{Ends, OutcomeUpdate};
@@ -16,7 +15,7 @@ use crate::engine::ingest::batch::{self, Now, Pending};
 use crate::engine::ingest::endpoints::Endpoints;
 
 impl CounterStage {
-    /// Prefetches where the attempts of the next timers were recorded.
+    /// Prefetches the locations of the attempts of the next timers.
     pub(in crate::engine) fn prefetch_expired(&self) {
         for annotation in self.annotations.next(batch::SIZE) {
             for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
@@ -25,7 +24,7 @@ impl CounterStage {
         }
     }
 
-    /// Counts what a segment tells of an attempt.
+    /// Counts the outcome update of a segment.
     pub(in crate::engine) fn notify_of(
         &mut self,
         news: &OutcomeUpdate,
@@ -46,13 +45,15 @@ impl CounterStage {
                 }
             }
         } else {
-            // Both ports are watched, and it came the other way than it seemed.
+            // Both ports are watched, and the attempt has the opposite direction to what the segment
+            // suggested.
             self.notify(news, now, |_| Place::UNKNOWN);
         }
     }
 
-    /// Counts an outcome update, in each group that counts its attempt. Where the group recorded the attempt may be
-    /// known. The endpoints are hashed only where that is not known, or where an episode or a limit needs them.
+    /// Counts an outcome update in each group that counts its attempt. `place` returns the location of the
+    /// attempt in a group, if it is known. The endpoints are hashed only where it is unknown, or where an
+    /// episode or a limit needs the hashes.
     pub(in crate::engine) fn notify(
         &mut self,
         news: &OutcomeUpdate,
@@ -68,7 +69,7 @@ impl CounterStage {
         let (before, after) = recorded(news);
         for row in 0..self.rows.len() {
             let found = self.rows[row].table.settle_at(place(row), &before, &after);
-            // Nearly all time-outs end here.
+            // Nearly all expired timers end here.
             if found.is_some_and(|found| !is_proof && self.concerns_table_alone(row, found, news)) {
                 continue;
             }
@@ -96,15 +97,15 @@ impl CounterStage {
         }
     }
 
-    /// An allowed source's attempts count for their destination alone. What came while its source had an episode was
-    /// not counted for the network.
+    /// Whether a group counts the attempt. Attempts of an allowed source count for their destination only.
+    /// Attempts that came while their source had an episode did not count for the network.
     fn is_counted(&self, row: usize, news: &OutcomeUpdate, is_allowed: bool) -> bool {
         let Row { watch, by, .. } = self.rows[row];
         let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
         by == GroupBy::Destination || !is_allowed && (by == GroupBy::Source || !is_reported())
     }
 
-    /// Whether an update that was recorded there concerns no episode, no limit and no sum of bytes.
+    /// Whether an update at this location concerns no episode, no limit and no byte sum.
     #[inline]
     fn concerns_table_alone(&self, row: usize, found: Found, news: &OutcomeUpdate) -> bool {
         let is_flagged = matches!(found, Found::Slot(_, true));
@@ -113,7 +114,7 @@ impl CounterStage {
         !is_flagged && !has_bytes && !self.is_settled_in(row, news)
     }
 
-    /// Whether a limit of sources counts what an attempt has become now.
+    /// Whether a limit of sources counts the attempt at this update.
     fn is_settled_in(&self, row: usize, news: &OutcomeUpdate) -> bool {
         let Row { watch, by, .. } = self.rows[row];
         let before = news.before.unwrap_or_default().outcome;
@@ -122,7 +123,7 @@ impl CounterStage {
             && is_settled_by(before, news.after.outcome)
     }
 
-    /// Counts an attempt for what it became, if that is settled now.
+    /// Counts an attempt by its outcome, if the outcome is resolved now.
     fn count_outcome(&mut self, news: &OutcomeUpdate) {
         let before = news.before.map(|life| life.outcome);
         let is_settled = before.is_some_and(|before| is_settled_by(before, news.after.outcome));
@@ -145,11 +146,11 @@ impl CounterStage {
         }
     }
 
-    /// Notes it where a group holds the attempt, and tells its episode.
+    /// Stores the update where a group holds the attempt, and passes it to the episode.
     fn notify_group(&mut self, row: usize, tag: u64, endpoints: &Endpoints, news: &OutcomeUpdate, now: &Now) {
         let table = &self.rows[row].table;
         let found = table.find(tag);
-        // What has been forgotten is still pending if its ring entry says so.
+        // An evicted attempt is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
         let port = endpoints.server.1;
@@ -160,8 +161,8 @@ impl CounterStage {
         self.notify_found(row, tag, endpoints, (found, noted), news, now);
     }
 
-    /// Notes the bytes of an attempt, if it was noted where a group holds it; tells the episode of the slot that was
-    /// found, and counts the attempt for the limits by outcome.
+    /// Adds the bytes of an attempt if a group stored the update. Passes the update to the episode of the
+    /// slot, and counts the attempt for the limits by outcome.
     fn notify_found(
         &mut self,
         row: usize,
@@ -182,7 +183,7 @@ impl CounterStage {
         }
         let is_settled = self.is_settled_in(row, news);
         let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
-        // Mostly nobody has to know, so that whose it is need not be put together.
+        // Usually the update concerns no episode and no limit, so there is no need to build the key.
         if !is_settled && !is_flagged {
             return;
         }
@@ -195,7 +196,7 @@ impl CounterStage {
         }
     }
 
-    /// Tells the episode of what is flagged, if there is one.
+    /// Passes the update to the episode of a flagged slot, if there is one.
     fn notify_episode(&mut self, row: usize, tag: u64, news: &OutcomeUpdate, now: &Now) {
         let Row { watch, by, .. } = self.rows[row];
         let number = self.watches[watch].watch.number;
@@ -237,11 +238,13 @@ impl CounterStage {
             counter.iter().for_each(|counter| counter.table.name_holder(slot, endpoints.client.0));
         }
         self.note_outcome(watch, outcome, key, now.ticks);
-        // Of a source that has no slot, nothing is known.
+        // It is unknown whether a source without a slot has an episode, so only a slot without a flag ends
+        // here.
         if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
             return;
         }
-        // Its attempts may be too far apart for each other, and its outcomes not: a slot can be flagged.
+        // The source may have no slot, because its attempts are too far apart while its outcomes are not. It
+        // gets one here, because only a slot can be flagged.
         let slot = |table: &Table, ties: &mut Ties| {
             let admitted = || {
                 let slot = table.let_in(key.tag, now.ticks, ties)?;
@@ -260,13 +263,13 @@ impl CounterStage {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
             let span = own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
             if own.is_some() && !episode.has(news.started) {
-                // Made before the episode began, and now what its limit counts.
+                // The attempt came before the episode began, and the episode's limit counts it now.
                 episode.count(&attempt.sight(), span, met.is_some());
                 episode.settle(news.after);
             } else if met.is_some() {
                 episode.meet(now.time, span);
             }
-            // A source that had been forgotten has no flag in its new slot.
+            // A source that was evicted has no flag in its new slot.
             if let Some(slot) = slot(table, &mut self.ties) {
                 table.flag(slot, true);
             }
@@ -283,8 +286,8 @@ impl CounterStage {
     }
 }
 
-/// The attempt of an update as a table holds it: before, and after. What was known before may be forgotten: then a
-/// table can only hold the attempt as pending.
+/// The attempt of an update in the form of a table entry, before and after. If the earlier summary was
+/// evicted, a table can hold the attempt only as pending.
 fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
     let attempt = |summary: ConnSummary| counters::Attempt {
         time: news.started,
@@ -295,7 +298,7 @@ fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
     (attempt(news.before.unwrap_or_default()), attempt(news.after))
 }
 
-/// Whether this is when a limit counts an outcome: once it is final, or known after all.
+/// Whether a limit counts the outcome at this update: when it becomes final, or known after all.
 fn is_settled_by(before: Outcome, after: Outcome) -> bool {
     after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
 }

@@ -1,8 +1,9 @@
-//! Whether proven attempts alone meet a limit: then what they are counted for is verified.
+//! Checks whether proven attempts alone meet a limit. Then the source, network or destination is verified.
 //!
-//! Beside each table of attempts there is one of those that were proven, with the same limits, in the order of the
-//! attempts' times. Nobody writes there who has not completed a handshake, so forged attempts neither push out what is
-//! there nor dilute it. Attempts whose proof rests on link-layer addresses have rings of their own in the same table.
+//! Each table of attempts has a companion for the proven ones, with the same limits, in the order of the
+//! attempts' times. Only a completed handshake adds an entry there, so forged attempts can neither evict nor
+//! dilute its contents. Attempts whose proof rests on link-layer addresses have separate rings in the same
+//! table.
 
 use crate::base::hash;
 use crate::base::hyperloglog::Mark;
@@ -20,7 +21,7 @@ use super::limit_hit::Counted;
 use crate::engine::ingest::batch::Now;
 use crate::engine::ingest::endpoints::Endpoints;
 
-/// What verifies a source, in the order in which it is asked: the best first.
+/// The proofs that verify a source, in the order of the checks: the stronger one first.
 const LEVELS: [Proof; 2] = [Proof::Yes, Proof::Wire];
 
 /// An attempt whose proof has changed.
@@ -30,14 +31,14 @@ pub(in crate::engine) struct Proven {
     port: u16,
     before: Proof,
     after: ConnSummary,
-    /// Where its addresses are.
+    /// Index of its addresses in the log.
     mark: Mark,
 }
 
 /// Proven attempts that alone meet a limit.
 struct MetByProven {
     newest: Recorded,
-    /// The limit, by its place among those of the counters.
+    /// The limit, as an index among those of the counter.
     limit: usize,
 }
 
@@ -52,7 +53,7 @@ impl Proven {
 }
 
 impl CounterStage {
-    /// What news tells of proof, if it tells anything.
+    /// The change of proof that an update contains, if any.
     pub(in crate::engine) fn proven(
         &mut self,
         news: &OutcomeUpdate,
@@ -69,7 +70,7 @@ impl CounterStage {
         })
     }
 
-    /// Adds an attempt whose proof has changed, for what it is counted for in a group.
+    /// Adds an attempt whose proof has changed, under its tag in a group.
     pub(in crate::engine) fn note_proof(
         &mut self,
         row: usize,
@@ -81,7 +82,7 @@ impl CounterStage {
     ) {
         let Row { watch, group, by, .. } = self.rows[row];
         let of_attempts = (Counted::Attempts(group), proven.started, proven.mark);
-        // What it became was settled before: that limit has counted it, and could not know.
+        // The outcome was resolved before: its limit counted the attempt without knowing of the proof.
         let was_settled = |life: ConnSummary| life.outcome == news.after.outcome && life.outcome.is_settled();
         let is_late = by == GroupBy::Source && news.before.is_some_and(was_settled);
         let of_outcome = is_late.then(|| {
@@ -132,7 +133,7 @@ impl CounterStage {
         self.stats.proofs_evicted += evicted;
     }
 
-    /// Tells the episode of a source, if it has one, when proven attempts alone meet a limit by now.
+    /// Notifies the episode of a key, if there is one, when proven attempts alone meet a limit by now.
     pub(in crate::engine) fn verify(
         &mut self,
         watch: usize,
@@ -145,7 +146,7 @@ impl CounterStage {
         let Some(met) = met_by_proven(counter, key.tag, proof, None) else { return };
         let newest = match counted {
             Counted::Attempts(_) => met.newest.time,
-            // Of these the attempts were before, and the episode is not asked.
+            // The attempts of these outcomes came earlier, so the episode is not asked about their times.
             Counted::Outcome(_) => now.ticks,
         };
         let Some(episode) = self.episodes.of(key) else { return };
@@ -159,14 +160,15 @@ impl CounterStage {
         }
     }
 
-    /// Whether what this counts has a proven attempt: at one look, since it is asked for each attempt beyond the limit
-    /// while there is no room for an episode.
+    /// Whether this tag has a proven attempt. It takes a single look-up, because the check runs for each
+    /// attempt over the limit while there is no room for an episode.
     pub(in crate::engine) fn has_proof(&self, watch: usize, counted: Counted, tag: u64) -> bool {
         let proven = self.watches[watch].counter(counted).and_then(|counter| counter.proven.as_ref());
         proven.is_some_and(|table| LEVELS.iter().any(|&proof| table.newest_of(tag_of(tag, proof)).is_some()))
     }
 
-    /// How far an episode that begins now is verified from the start, and by whom.
+    /// The proof that an episode which begins now has from the start, and the clients and servers of the
+    /// proven attempts.
     pub(in crate::engine) fn verified_by_now(
         &self,
         watch: usize,
@@ -176,7 +178,7 @@ impl CounterStage {
         time: Ticks,
     ) -> (Proof, Box<[Prover]>) {
         let watching = &self.watches[watch];
-        // Any limit of a source will do.
+        // Any limit of a source is enough.
         let group = match counted {
             Counted::Attempts(group) => group,
             Counted::Outcome(_) => 0,
@@ -195,7 +197,7 @@ impl CounterStage {
         (Proof::None, Box::default())
     }
 
-    /// Who made the attempts that met a limit: each pair of a client and a server once, with its newest attempt.
+    /// The clients and servers of the attempts that met a limit: each pair once, with its newest attempt.
     fn provers_of(&self, counter: &Counter, met: &MetByProven, key: &Key, now: &Now) -> Box<[Prover]> {
         let Some(table) = &counter.proven else { return Box::default() };
         if matches!(key.kind, Kind::Destination(_)) {
@@ -219,7 +221,8 @@ impl CounterStage {
     }
 }
 
-/// Attempts of a source that were proven so, if they alone meet a limit; where a time is given, one that ends then.
+/// The attempts under this tag with this proof, if they alone meet a limit. With `until`, a limit whose
+/// window ends then.
 fn met_by_proven(counter: &Counter, tag: u64, proof: Proof, until: Option<Ticks>) -> Option<MetByProven> {
     let table: &Table = counter.proven.as_ref()?;
     let newest = table.newest_of(tag_of(tag, proof))?;
@@ -230,7 +233,7 @@ fn met_by_proven(counter: &Counter, tag: u64, proof: Proof, until: Option<Ticks>
     Some(MetByProven { newest, limit })
 }
 
-/// The tag of a source's ring of attempts that were proven so.
+/// The tag of a source's ring of attempts with this proof.
 fn tag_of(tag: u64, proof: Proof) -> u64 {
     match proof {
         Proof::None | Proof::Yes => tag,

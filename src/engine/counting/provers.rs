@@ -1,10 +1,10 @@
-//! Who made the attempts that were proven last: what a report needs that has its hosts blocked, or the pairs of hosts
-//! and destinations.
+//! The addresses of the attempts that were proven last. A report needs them in order to block its hosts, or
+//! the pairs of hosts and destinations.
 //!
-//! A ring entry has no room for addresses. Those of proven attempts are kept in a log of fixed size, and the mark
-//! beside an entry in a table of proven attempts is the place in the log. The oldest give way: an entry whose place
-//! another attempt has taken has no addresses any more. Only completed handshakes come here, so nothing forged pushes
-//! out anything. The log belongs to one thread.
+//! A ring entry has no room for addresses. A log of fixed size keeps those of proven attempts. The mark
+//! beside an entry in a table of proven attempts is its index in the log. The oldest give way: an entry whose
+//! record was overwritten has no addresses any more. Only completed handshakes get here, so forged attempts
+//! evict nothing. The log belongs to one thread.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,22 +23,22 @@ pub struct Provers {
     next: usize,
 }
 
-/// One proven attempt: IPv4 addresses are mapped (RFC 4291, 2.5.5.2).
+/// One proven attempt. IPv4 addresses are mapped to IPv6 (RFC 4291, 2.5.5.2).
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Record {
     client: [u8; 16],
     server: [u8; 16],
-    /// As the ring entry has it; 0 where there is none.
+    /// The time in the ring entry; 0 in an unused record.
     time: u64,
     port: u64,
 }
 
 impl Provers {
-    /// As many as a mark can tell.
+    /// As many records as a mark can address.
     const MOST: usize = 1 << u16::BITS;
 
-    /// A log that takes at most `memory` bytes, and has one place at least.
+    /// Makes a log of at most `memory` bytes, with at least one record.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Provers {
         Ok(Self { records, next: 0 })
     }
 
-    /// Adds an attempt that a ring holds under this time, and gives the mark for its entry.
+    /// Adds an attempt that a ring holds at this time. Returns the mark for its entry.
     pub(in crate::engine) fn add(&mut self, endpoints: &Endpoints, time: Ticks) -> Mark {
         let place = self.next;
         self.next = (place + 1) % self.records.length();
@@ -61,7 +61,7 @@ impl Provers {
         Mark(u16::try_from(place).unwrap_or_default())
     }
 
-    /// The client and the server of the attempt that a ring holds with this mark, time and port.
+    /// The client and the server of the attempt with this mark, time and port in a ring.
     pub(in crate::engine) fn get(&self, mark: Mark, time: Ticks, port: u16) -> Option<(IpAddr, IpAddr)> {
         let place = usize::from(mark.0);
         let record = (place < self.records.length()).then(|| &self.records[place])?;
@@ -69,10 +69,10 @@ impl Provers {
         is_it.then(|| (address(record.client), address(record.server)))
     }
 
-    /// Forgets all: the range of ticks starts anew.
+    /// Clears the log, because the range of ticks starts again.
     pub(in crate::engine) fn clear(&mut self) {
         for record in self.records.all_mut() {
-            // Memory that was never written is only read.
+            // The loop only reads memory that was never written.
             if record.time != 0 {
                 record.time = 0;
             }

@@ -1,15 +1,16 @@
-//! How many bytes the attempts of the limits' windows carried, of those that closed: what a start report adds up.
+//! Counts the bytes of closed connections in the windows of the limits. The start report of an episode sums
+//! them up.
 //!
-//! A ring entry has no room for bytes, and nearly none needs any: what floods a table never sends one. So they are kept
-//! apart, in a table of fixed size that only closed connections with bytes come to. It is found by what is known of a
-//! ring entry: whose it is, when it was and at which port. Attempts that agree in all of that, within one tick, are one
-//! entry with the sum of their bytes.
+//! A ring entry has no room for bytes, and few entries need them: the sources that flood a table never send
+//! one. So a separate table of fixed size holds them, and only closed connections with bytes reach it. Its
+//! key consists of what is known of a ring entry: the owner, the time and the port. Attempts that agree in
+//! all of these within one tick share one entry with the sum of their bytes.
 //!
-//! What is added waits until there is enough of it, or some findings have been counted: its place in the table is cold,
-//! and is prefetched meanwhile.
+//! A new value is pending until there are enough of them, or some findings have been counted. Its set is not
+//! in the cache, and a prefetch fetches it in the meantime.
 //!
-//! The oldest of a set of four gives way; while it is young enough for some limit's window, that is counted. The table
-//! belongs to one thread.
+//! The oldest entry of a set of four gives way. If it is recent enough for some limit's window, the eviction
+//! is counted. The table belongs to one thread.
 
 use prefetch_index::prefetch_index;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -24,59 +25,59 @@ use super::groups::GroupBy;
 
 /// Entries of a set: two cache lines.
 const WAYS: usize = 4;
-/// How much waits to be noted at most.
+/// Maximum pending values.
 const WAITING: usize = 64;
 
 /// Bytes of closed connections.
 #[derive(Debug)]
 pub struct Volumes {
     sets: Pages<[Entry; WAYS]>,
-    /// What was noted and is not in its set yet, in order.
+    /// Pending values that are not in their set yet, in order.
     waiting: Vec<Noted>,
     /// The longest window of any limit, in ticks.
     looks_back: u64,
-    /// How often a window was summed.
+    /// Number of windows summed so far.
     sums: u32,
     evicted: u64,
 }
 
-/// What the attempts of one source, network or destination carried, to one port within one tick.
+/// Bytes of the attempts of one source, network or destination, to one port within one tick.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Entry {
-    /// 0 where there is none.
+    /// 0 in an unused entry.
     tag: u64,
     sent: u64,
     received: u64,
     /// The second of the tick.
     second: u32,
-    /// The last sum that it is part of: a window may name it twice.
+    /// The last sum that includes it, because a window may contain its key twice.
     summed: u32,
 }
 
-/// Bytes of an attempt, as they are to be noted.
+/// Pending bytes of an attempt.
 #[derive(Debug, Clone, Copy)]
 struct Noted {
     tag: u64,
-    /// The second of the attempt, and that from which a window may need it.
+    /// The second of the attempt, and the first second that a window may still need.
     second: u64,
     looks_from: u64,
-    /// From the client and from the server: as they were noted before, and as they are.
+    /// Bytes from the client and from the server: the values stored before, and the present ones.
     before: (u32, u32),
     after: (u32, u32),
 }
 
-/// Whose volumes they are: those of one ring of one table.
+/// The owner of volumes: one ring of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Owner(u64);
 
 impl Owner {
-    /// The ring of what has this tag in a group of a watch.
+    /// The ring with this tag in a group of a watch.
     pub(in crate::engine) fn group(watch: u16, by: GroupBy, tag: u64) -> Self {
         Self::new(watch, by as u8, tag)
     }
 
-    /// The ring of a source's attempts that became this.
+    /// The ring of a source's attempts with this outcome.
     pub(in crate::engine) fn outcome(watch: u16, outcome: Outcome, tag: u64) -> Self {
         Self::new(watch, 0x80 | outcome as u8, tag)
     }
@@ -96,7 +97,7 @@ impl Owner {
 }
 
 impl Volumes {
-    /// A table that takes at most `memory` bytes, and has one set at least.
+    /// Makes a table of at most `memory` bytes, with at least one set.
     ///
     /// # Errors
     ///
@@ -106,18 +107,17 @@ impl Volumes {
         Ok(Self { sets, waiting: Vec::with_capacity(WAITING), looks_back: 0, sums: 0, evicted: 0 })
     }
 
-    /// Entries that gave way although a window could still need them, but for what waits.
+    /// Entries that were evicted while a window could still need them, without the pending ones.
     pub(in crate::engine) fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// Keeps what a window of so many ticks can hold.
+    /// Sets the longest window, in ticks.
     pub(in crate::engine) fn look_back(&mut self, longest: u64) {
         self.looks_back = longest;
     }
 
-    /// Adds the bytes of an attempt that was made at this time to this port; those of `before` were noted
-    /// then.
+    /// Adds the bytes of an attempt at this time to this port. Those of `before` were added earlier.
     pub(in crate::engine) fn note(
         &mut self,
         owner: Owner,
@@ -142,7 +142,7 @@ impl Volumes {
         self.waiting.push(Noted { tag, second: time.second(), looks_from, before, after });
     }
 
-    /// Has what waits take its place.
+    /// Stores the pending values in their sets.
     pub(in crate::engine) fn settle(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.drain(..).for_each(|noted| self.put(noted));
@@ -161,7 +161,7 @@ impl Volumes {
             entry.received = change(entry.received, before.1, after.1);
             return;
         }
-        // A free one is older than any.
+        // An unused entry is older than any other.
         let Some(oldest) = set.iter_mut().min_by_key(|entry| (entry.tag != 0, entry.second)) else { return };
         self.evicted += u64::from(oldest.tag != 0 && u64::from(oldest.second) >= looks_from);
         *oldest = Entry {
@@ -173,12 +173,12 @@ impl Volumes {
         };
     }
 
-    /// The set that has this tag, if one has.
+    /// The set for this tag.
     fn place(&self, tag: u64) -> usize {
         hash::set_of(tag, self.sets.length())
     }
 
-    /// What these attempts carried, from their clients and from their servers.
+    /// Bytes of these attempts, from their clients and from their servers.
     pub(in crate::engine) fn sum(
         &mut self,
         owner: Owner,
@@ -200,11 +200,11 @@ impl Volumes {
         (sent, received)
     }
 
-    /// Forgets all: the range of ticks starts anew.
+    /// Clears the table, because the range of ticks starts again.
     pub(in crate::engine) fn clear(&mut self) {
         self.waiting.clear();
         for set in self.sets.all_mut() {
-            // Memory that was never written is only read.
+            // The loop only reads memory that was never written.
             if set.iter().any(|entry| entry.tag != 0) {
                 *set = [Entry::default(); WAYS];
             }
