@@ -1,4 +1,4 @@
-//! What the counting thread tells the detector: small values of fixed size, over one bounded channel.
+//! Events from the counting thread to the detector: small values of fixed size, over one bounded channel.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,56 +22,56 @@ pub enum Event {
     Opened(Opening),
     /// An attempt of an open episode of this number, for evidence.
     Attempt(u64, Logged, Option<PacketCopy>),
-    /// An open episode is to be reported.
+    /// A report on an open episode is due.
     Updated(Snapshot),
     /// Proven attempts alone meet a limit.
     Verified(Verified),
     /// An episode has ended.
     Ended(Snapshot, Ended),
-    /// One of the addresses of the live interfaces themselves is over a limit.
+    /// One of this host's own addresses is over a limit.
     Own(IpAddr),
-    /// It is now this time: all that was due by then has been sent.
+    /// It is now this time. Every event that was due by then has been sent.
     Tick(Timestamp, Stats),
-    /// The counting thread is alive, and tells this: once a second of the machine's own time, live.
+    /// The heartbeat of the counting thread, with its counters: live, once a second of machine time.
     Heartbeat(Box<Heartbeat>),
-    /// These episodes are open, in the order in which they began, and so many others. A client has asked.
+    /// The list of open episodes for a client, in the order in which they began, and the number of others.
     Listed(Vec<Snapshot>, usize),
     /// The clock stepped back, from the first time to the second. The ends of all episodes follow, and then
     /// [`Event::Restart`].
     Step(Timestamp, Timestamp),
-    /// Time goes on from here.
+    /// Time continues from here.
     Restart(Timestamp),
-    /// Other watches and rules hold from now on.
+    /// Other watches and rules apply from now on.
     Reload(Box<Reload>),
-    /// Log files are to be opened again.
+    /// The detector must open its log files again.
     Reopen,
-    /// The statistics are to be shown.
+    /// The detector must show the statistics.
     Show(Stats),
-    /// All before this has to be handled before this is dropped.
+    /// The detector drops this after it has handled all earlier events.
     Barrier(Sender<()>),
-    /// There are no more packets, and no episode is open; the time of the last packet.
+    /// The packets have ended, and no episode is open. It has the time of the last packet.
     End(Timestamp, Stats),
 }
 
-/// What holds from now on. Episodes of watches whose number is not among these end.
+/// The watches and rules from now on. Episodes of watches with other numbers end.
 #[derive(Debug, Clone)]
 pub struct Reload {
-    /// When is reported, and how much.
+    /// The rules for reports.
     pub rules: Rules,
     /// The watches.
     pub watches: Vec<Watched>,
 }
 
-/// Whose episode: a source, in a watch.
+/// The key of an episode: a source in a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// The watch's number.
     pub watch: u16,
-    /// What is counted together.
+    /// The kind of group.
     pub kind: Kind,
     /// The source, or the destination.
     pub source: Source,
-    /// The keyed hash by which the counters know it.
+    /// Its keyed hash in the counters.
     pub tag: u64,
 }
 
@@ -83,12 +83,12 @@ impl Key {
     }
 }
 
-/// One attempt, as far as reports tell of it.
+/// One attempt, with the fields that reports need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
-    /// Whose it is.
+    /// The key of its episode.
     pub key: Key,
-    /// When it was.
+    /// Its time.
     pub time: Timestamp,
     /// The keyed hash of its source address.
     pub src_hash: u64,
@@ -102,14 +102,15 @@ pub struct Attempt {
     pub dst: IpAddr,
     /// Its destination port.
     pub dst_port: u16,
-    /// Where it was captured.
+    /// The interface that captured it.
     pub interface: InterfaceId,
 }
 
-/// What an episode counts of an attempt: when it was, and from where to where, with the hashes of the addresses.
+/// The fields of an attempt that an episode counts: its time, its endpoints, and the hashes of their
+/// addresses.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
-    /// When it was.
+    /// Its time.
     pub time: Timestamp,
     /// Its source address.
     pub src: (u64, &'a IpAddr),
@@ -120,14 +121,14 @@ pub struct Observation<'a> {
 }
 
 impl Attempt {
-    /// What an episode counts of it.
+    /// The fields that an episode counts.
     #[must_use]
     pub(crate) fn sight(&self) -> Observation<'_> {
         let Self { time, dst_port, src_hash, dst_hash, src, dst, .. } = self;
         Observation { time: *time, src: (*src_hash, src), dst: (*dst_hash, dst), dst_port: *dst_port }
     }
 
-    /// What is known of it, as a line of evidence. Of its flags only SYN is, which all attempts have.
+    /// Its line of evidence. Of the flags, only SYN is known, which all attempts have.
     pub(crate) fn logged(&self) -> Logged {
         let Self { time, src, src_port, dst, dst_port, .. } = *self;
         Logged { time, src, src_port, dst, dst_port, flags: Logged::FLAGS }
@@ -149,35 +150,35 @@ pub enum Ended {
     Room,
 }
 
-/// How an episode begins.
+/// The start of an episode.
 #[derive(Debug, Clone)]
 pub struct Opening {
     /// The attempt that met the limit.
     pub attempt: Attempt,
-    /// The limit, by its place among the watch's limits.
+    /// The limit, as an index among the watch's limits.
     pub limit: u16,
-    /// The window's first attempt.
+    /// Time of the window's first attempt.
     pub first: Timestamp,
-    /// Who made the proven attempts that alone meet a limit.
+    /// The clients and servers of the proven attempts that alone meet a limit.
     pub provers: Box<[Prover]>,
-    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    /// The single attempts of the window, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,
-    /// What was counted.
+    /// The counters of the episode.
     pub snapshot: Snapshot,
 }
 
-/// That proven attempts alone meet a limit.
+/// Proven attempts alone meet a limit.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// Whether the source was not verified so in the last report.
+    /// Whether this is new since the last report.
     pub is_news: bool,
-    /// Who made them.
+    /// The clients and servers of these attempts.
     pub provers: Box<[Prover]>,
-    /// Their episode.
+    /// The counters of their episode.
     pub snapshot: Snapshot,
 }
 
-/// A watch, as far as reports tell of it.
+/// A watch, with the fields that reports need.
 #[derive(Debug, Clone)]
 pub struct Watched {
     /// Its number, which no other watch of the run has had.
@@ -188,19 +189,19 @@ pub struct Watched {
     pub signature: u32,
     /// Its limits.
     pub limits: Vec<Limit>,
-    /// An episode is over when this has passed since the last attempt that met a limit.
+    /// An episode is over after this time without a further limit hit.
     pub quiet_time: Duration,
 }
 
-/// When the detector reports, and of how much.
+/// The intervals of reports, and the maximum of open episodes.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// An episode that lasts is reported this often.
+    /// Interval between updates of an open episode.
     pub update: Duration,
-    /// The most episodes that are open at once.
+    /// Maximum number of open episodes.
     pub max_episodes: usize,
-    /// The statistics are recorded this often.
+    /// Interval between statistics records.
     pub stats_interval: Option<Duration>,
-    /// Whether packets are waited for.
+    /// Whether this is a live capture.
     pub is_live: bool,
 }

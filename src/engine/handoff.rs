@@ -1,8 +1,8 @@
-//! From the thread that counts to the detector.
+//! The channel from the counting thread to the detector.
 //!
-//! Live, the thread that counts does not wait: when the channel is full, a limit hit is dropped and counted (the
-//! source's next attempt crosses again), an update or an end is told later, and a tick is left out (the next one does
-//! its work). In replay it waits for room, so that a replay gives the same result each time.
+//! Live, the counting thread does not wait when the channel is full. It drops and counts a limit hit (the
+//! source's next attempt meets the limit again). It sends an update or an end later. It skips a tick (the
+//! next one does its work). In a replay it waits for room, so that each replay gives the same result.
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -10,7 +10,7 @@ use crate::engine::attempt::Logged;
 use crate::engine::event::Event;
 use crate::wire::packet_copy::PacketCopy;
 
-/// That thread's end of the channel.
+/// The sending end of the channel.
 #[derive(Debug)]
 pub struct Handoff {
     events: Sender<Event>,
@@ -18,7 +18,7 @@ pub struct Handoff {
 }
 
 impl Handoff {
-    /// For live capture: never waits for room, but for what must not be lost.
+    /// For live capture: waits for room only with events that must not be lost.
     #[must_use]
     pub fn live(events: Sender<Event>) -> Self {
         Self { events, waits: false }
@@ -36,34 +36,36 @@ impl Handoff {
         self.waits
     }
 
-    /// Whether something that may be dropped would be dropped now.
+    /// Whether an event that may be dropped would be dropped now.
     #[must_use]
     pub(super) fn is_full(&self) -> bool {
         !self.waits && self.events.is_full()
     }
 
-    /// Hands over what may be dropped, and says whether it was handed over.
+    /// Sends an event that may be dropped. Returns whether it was sent.
     pub(super) fn offer(&self, event: Event) -> bool {
         if self.waits { self.deliver(event) } else { self.events.try_send(event).is_ok() }
     }
 
-    /// Hands over an attempt for the evidence of this episode; live, while a quarter of the room is left for all else.
+    /// Sends an attempt for the evidence of this episode. Live, it leaves a quarter of the channel to other
+    /// events.
     pub(super) fn offer_attempt(&self, episode: u64, attempt: Logged, packet: Option<PacketCopy>) -> bool {
         let is_for_others = || self.events.capacity().is_some_and(|room| self.events.len() >= room / 4 * 3);
         (self.waits || !is_for_others()) && self.offer(Event::Attempt(episode, attempt, packet))
     }
 
-    /// Hands over what must not be lost. It is rare: the capture's end, a step of its clock, a signal.
+    /// Sends an event that must not be lost. Such events are rare: the capture's end, a step of its clock, a
+    /// signal.
     pub(super) fn deliver(&self, event: Event) -> bool {
-        // A detector that is gone is noticed by the one who joins its thread.
+        // The thread that joins the detector notices a detector that has ended.
         self.events.send(event).is_ok()
     }
 
-    /// Waits until all that was handed over has been handled.
+    /// Waits until the detector has handled all events.
     pub(super) fn settle(&self) {
         let (handled, is_handled) = bounded(0);
         if self.deliver(Event::Barrier(handled)) {
-            // Nothing is sent: the barrier is dropped.
+            // The detector sends nothing: it drops the barrier.
             let _ = is_handled.recv();
         }
     }

@@ -1,11 +1,11 @@
-//! Packets in, counts and limit hits out: what becomes of a packet, from its bytes to the tables.
+//! The engine turns packets into counts and limit hits, from the bytes to the tables.
 //!
-//! In three stages on one thread, live and in a replay: ingest knows packets and makes batches of segments, the
-//! conntrack stage finds out what segments are, and the counter stage knows the counters. A batch is small, so that
-//! what it needs is prefetched together.
+//! It has three stages on one thread, live and in a replay. Ingest decodes packets and makes batches of
+//! segments. The conntrack stage classifies the segments. The counting stage counts them. A batch is small
+//! enough that the memory it needs is prefetched together.
 //!
-//! Nothing here allocates, locks, formats or asks for the time per packet. A batch is counted before the clock moves
-//! to another second, so that a tick comes after all that happened before it.
+//! The engine allocates nothing, takes no lock, formats nothing and reads no clock per packet. It counts a
+//! batch before the clock moves to another second, so that a tick follows all earlier events.
 
 pub mod attempt;
 pub(crate) mod baseline;
@@ -56,52 +56,52 @@ use crate::wire::packet::{InterfaceId, Packet};
 use conntrack::stage::ConntrackStage;
 use ingest::classifier::Classifier;
 
-/// What is needed to count.
+/// The stages of counting.
 #[derive(Debug)]
 pub struct Counting {
     ingest: Ingest,
     engine: Stages,
 }
 
-/// What [`Counting`] is made of.
+/// The parts of a [`Counting`].
 #[derive(Debug)]
 pub struct Parts {
-    /// How many inputs the clock has: one for replay, one for each live interface.
+    /// Number of inputs of the clock: one for a replay, one for each live interface.
     pub inputs: usize,
-    /// How far back the tables look.
+    /// Retention time of the tables.
     pub looks_back: Duration,
     /// Whether the inside of tunnels is counted.
     pub tunnels: Tunnels,
-    /// What packets have to match, where the kernel has not judged that.
+    /// The filter expression, where the kernel does not evaluate it.
     pub expression: Option<Expression>,
     /// The recent attempts.
     pub connections: Conntrack,
-    /// The bytes of those that closed.
+    /// The bytes of closed connections.
     pub volumes: Volumes,
-    /// Who made the attempts that were proven last.
+    /// The addresses of the attempts that were proven last.
     pub provers: Provers,
-    /// Whether reports of hosts tell where their proven attempts went, as those of networks do.
+    /// Whether reports of hosts contain the destinations of their proven attempts, as those of networks do.
     pub tells_pairs: bool,
     /// The watches.
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
     pub allow: AllowList,
-    /// The memory for baselines of the watches, where they are taken.
+    /// The memory for baselines of the watches, if they are taken.
     pub baseline: Option<Budget>,
     /// The key of the tables' hashes.
     pub key: hash::Key,
-    /// Where attempts of sources with an episode are written, if anywhere.
+    /// The writer of attempts of sources with an episode, if there is one.
     pub writer: Option<CaptureHandle>,
-    /// Whether attempts of sources and networks with an episode are told as evidence.
+    /// Whether attempts of sources and networks with an episode go to the evidence.
     pub keeps_evidence: bool,
-    /// The way to the detector.
+    /// The channel to the detector.
     pub handoff: Handoff,
     /// The open episodes.
     pub episodes: Episodes,
 }
 
 impl Counting {
-    /// Ready for the first packet.
+    /// Makes the stages, ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { connections, volumes, provers, tells_pairs, watches, allow, baseline, key, .. } = parts;
@@ -128,63 +128,63 @@ impl Counting {
         Self { ingest, engine: Stages { conntrack: ConntrackStage::new(connections), counters } }
     }
 
-    /// Tells the addresses of the live interfaces themselves: never reported, but warned of once.
+    /// Sets this host's own addresses on the live interfaces. They are never reported, but cause one warning.
     pub fn set_own(&mut self, own: Vec<IpAddr>) {
         self.flush();
         self.engine.counters.own.clone_from(&own);
         self.ingest.set_own(own);
     }
 
-    /// Tells which live interfaces are one.
+    /// Sets which live interfaces count as one.
     pub(crate) fn set_links(&mut self, links: Links) {
         self.flush();
         self.engine.conntrack.set_links(links);
     }
 
-    /// Records what the source says it received and lost.
+    /// Stores the numbers of received and lost packets that the source reports.
     pub fn note(&mut self, received: Received) {
         self.engine.counters.note(received);
     }
 
-    /// Has the log files opened again.
+    /// Asks for the log files to be opened again.
     pub(crate) fn reopen(&mut self) {
         self.flush();
         self.engine.counters.reopen();
     }
 
-    /// Tells that a second has passed, and what the source received and lost at each interface. It is left out where
-    /// the detector is behind: the next one tells it too.
+    /// Sends the heartbeat of a second, with the packets received and lost at each interface. If the detector
+    /// is behind, it is dropped: the next one contains the same values.
     pub fn heartbeat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
         self.flush();
         self.engine.counters.heartbeat(self.ingest.now(), interfaces);
     }
 
-    /// Lists open episodes for the detector, at most so many. Says whether it could: it is left out where the detector
-    /// is behind.
+    /// Sends at most this many open episodes to the detector. Returns whether it did: if the detector is
+    /// behind, the list is dropped.
     pub fn list_episodes(&mut self, most: usize) -> bool {
         self.flush();
         self.engine.counters.list_episodes(most)
     }
 
-    /// What other threads may read of its watches while it counts, until a reload.
+    /// The view of its watches for other threads, valid until a reload.
     pub(crate) fn shared(&self) -> Arc<[SharedWatch]> {
         let counters = &self.engine.counters;
         counters.watches.iter().map(|watching| watching.shared(counters.hasher.key())).collect()
     }
 
-    /// Has the statistics shown.
+    /// Asks the detector to show the statistics.
     pub fn show(&mut self) {
         self.flush();
         self.engine.counters.show();
     }
 
-    /// Counts what waits.
+    /// Counts the pending batch.
     pub fn flush(&mut self) {
         self.ingest.flush(&mut self.engine);
     }
 
-    /// Counts what waits, and tells the detector that this is the end. Gives the baselines of each watch, where they
-    /// were taken.
+    /// Counts the pending batch and sends the end to the detector. Returns the baselines of each watch, if
+    /// they were taken.
     pub fn finish(mut self) -> Vec<Vec<Baseline>> {
         self.ingest.finish(&mut self.engine);
         self.engine.counters.finish()

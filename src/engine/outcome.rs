@@ -3,18 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The outcome of an attempt, as far as the packets tell.
+/// The outcome of an attempt, as far as the packets show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Outcome {
-    /// Too early to say.
+    /// It is too early to say.
     #[default]
     Pending,
     /// No answer came within 30 s of the last SYN.
     Unanswered,
     /// The server answered the SYN with a reset.
     Refused,
-    /// The server accepted, and the client did not go on: no ACK within 30 s, or a reset before one.
+    /// The server accepted, and the client did not complete the handshake: no ACK within 30 s, or a reset
+    /// before one.
     HalfOpen,
     /// Established, and not closed yet.
     Open,
@@ -22,7 +23,7 @@ pub enum Outcome {
     Silent,
     /// Closed after bytes from the client.
     Spoke,
-    /// One direction was not seen, a number makes no sense, or there was no room to remember it.
+    /// One direction was not seen, a number makes no sense, or the attempt was evicted.
     Unknown,
 }
 
@@ -39,7 +40,7 @@ impl Outcome {
         Self::Unknown,
     ];
 
-    /// Every outcome, in the order of their numbers.
+    /// Every outcome, in the order of its number.
     pub(crate) const BY_NUMBER: [Self; 8] = [
         Self::Pending,
         Self::Unanswered,
@@ -66,7 +67,7 @@ impl Outcome {
         }
     }
 
-    /// Whether it is final, short of news that correct it: what a limit by outcome can count.
+    /// Whether it is final, except for later corrections: a limit by outcome can count it.
     #[must_use]
     pub fn is_settled(self) -> bool {
         !matches!(self, Self::Pending | Self::Open)
@@ -78,7 +79,7 @@ impl Outcome {
         self == Self::HalfOpen || self.is_completed()
     }
 
-    /// Whether the handshake was completed, as far as numbers tell.
+    /// Whether the handshake was completed, as far as the numbers show.
     #[must_use]
     pub(crate) fn is_completed(self) -> bool {
         matches!(self, Self::Open | Self::Silent | Self::Spoke)
@@ -99,17 +100,17 @@ impl FromStr for Outcome {
     }
 }
 
-/// How it is known that the client received the server's SYN-ACK, so that its address is not forged.
+/// The evidence that the client received the server's SYN-ACK, so that its address is not forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(u8)]
 pub enum Proof {
-    /// Not at all: the address may be forged.
+    /// No evidence: the address may be forged.
     #[default]
     None,
     /// From link-layer addresses, which any host on the segment can forge: at a mirror port, or on a router with one
     /// interface.
     Wire,
-    /// Live from the packet type that the kernel gives; in a capture from what the capture shows.
+    /// Live, the packet type that the kernel gives; in a capture, any evidence in the capture.
     Yes,
 }
 
@@ -118,7 +119,7 @@ impl Proof {
     pub const ALL: [Self; 3] = [Self::None, Self::Wire, Self::Yes];
 }
 
-/// What is known of a connection: its outcome, and what goes with it.
+/// The summary of a connection: its outcome and related facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConnSummary {
     /// Its outcome.
@@ -133,22 +134,22 @@ pub struct ConnSummary {
     pub received: u32,
 }
 
-/// A life without its bytes, in 5 bits: what a ring entry has room for.
+/// A summary without its bytes, in 5 bits, so that a ring entry has room for it.
 ///
-/// It is the number of the proof times the number of kinds, plus the number of the outcome. Only silent attempts tell
-/// whether the server greeted: greeted ones have a number of their own after the outcomes.
+/// It is the number of the proof times the number of kinds, plus the number of the outcome. Only silent
+/// attempts show whether the server greeted: greeted ones have a number of their own after the outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Code(u8);
 
 impl Code {
-    /// How many bits it takes.
+    /// Its size in bits.
     pub(crate) const BITS: u32 = 5;
-    /// The outcomes, and silent ones that were greeted.
+    /// The outcomes, and silent attempts with a greeting.
     const KINDS: u8 = Outcome::ALL.len() as u8 + 1;
     const GREETED: u8 = Self::KINDS - 1;
     const LIVES: u8 = Self::KINDS * Proof::ALL.len() as u8;
 
-    /// From its bits; what no life has is pending.
+    /// Converts bits to a code. Bits that no summary has mean pending.
     #[must_use]
     pub(crate) fn from_bits(bits: u64) -> Self {
         u8::try_from(bits).ok().filter(|bits| *bits < Self::LIVES).map_or(Self(0), Self)
@@ -160,7 +161,7 @@ impl Code {
         self.0.into()
     }
 
-    /// The outcome, whether the server greeted a client that said nothing, and how the client's address is proven.
+    /// The outcome, whether the server greeted a silent client, and the proof of the client's address.
     #[must_use]
     pub fn life(self) -> (Outcome, bool, Proof) {
         let (proof, kind) = (self.0 / Self::KINDS, self.0 % Self::KINDS);
@@ -177,26 +178,26 @@ impl From<ConnSummary> for Code {
     }
 }
 
-/// How many attempts had which outcome.
+/// Attempts by outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OutcomeCounts {
     counts: [u64; Outcome::ALL.len()],
-    /// Silent ones that the server had greeted.
+    /// Silent attempts with a greeting of the server.
     pub greeted: u64,
-    /// Those that prove the client's address.
+    /// Attempts that prove the client's address.
     pub proofs: u64,
-    /// Those whose proof rests on link-layer addresses; not in `proofs`.
+    /// Attempts whose proof rests on link-layer addresses; not in `proofs`.
     pub wire_proofs: u64,
 }
 
 impl OutcomeCounts {
-    /// How many attempts had this outcome.
+    /// The number of attempts with this outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.counts[outcome as usize]
     }
 
-    /// Sets how many attempts had this outcome.
+    /// Sets the number of attempts with this outcome.
     pub fn set(&mut self, outcome: Outcome, attempts: u64) {
         self.counts[outcome as usize] = attempts;
     }
@@ -210,7 +211,8 @@ impl OutcomeCounts {
         self.wire_proofs += u64::from(proof == Proof::Wire);
     }
 
-    /// Adds one attempt whose outcome is settled now. An attempt whose outcome was unknown counts there no more.
+    /// Adds an attempt whose outcome is resolved now. If its outcome was unknown before, it no longer counts
+    /// as unknown.
     pub(crate) fn settle(&mut self, before: Option<Outcome>, code: Code) {
         if before == Some(Outcome::Unknown) {
             let unknown = &mut self.counts[Outcome::Unknown as usize];

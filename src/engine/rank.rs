@@ -14,20 +14,21 @@ use crate::engine::outcome::Proof;
 /// A neighbourhood that holds more than this part of something full gives way first.
 const NEIGHBOURS_SHARE: usize = 8;
 
-/// What is as many attempts as the limit has.
+/// The value for as many attempts as the limit has.
 const LIMIT: u64 = 1_000;
 
 /// How a source is ranked: the higher one goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
-    /// Proven attempts in thousandths of the limit's N; [`LIMIT`] where they have verified the source, less otherwise.
+    /// Proven attempts in thousandths of the limit's N; [`LIMIT`] if they have verified the source, less
+    /// otherwise.
     proven: u64,
-    /// Attempts in thousandths of it.
+    /// Attempts in thousandths of N.
     attempts: u64,
 }
 
 impl Rank {
-    /// The rank of a source with so many proven attempts and attempts, under a limit of so many.
+    /// The rank of a source with these numbers of proven attempts and attempts, under a limit of N = `limit`.
     #[must_use]
     pub(crate) fn new(verified: Proof, proven: u64, attempts: u64, limit: u16) -> Self {
         let part = |count: u64| count.saturating_mul(LIMIT) / u64::from(limit.max(1));
@@ -52,8 +53,8 @@ impl Rank {
     }
 }
 
-/// The /24 or /48 that a network lies in; one that is larger is its own. Of a translated IPv4 address (64:ff9b::/96)
-/// it is that of its /24.
+/// The /24 or /48 that contains a network; a larger network is its own neighbourhood. For a translated IPv4
+/// address (64:ff9b::/96) it is that of the IPv4 address's /24.
 #[must_use]
 pub(crate) fn neighbourhood(network: IpNet) -> IpNet {
     let prefix = match network.addr() {
@@ -64,7 +65,7 @@ pub(crate) fn neighbourhood(network: IpNet) -> IpNet {
     IpNet::new_assert(network.addr(), prefix.min(network.prefix_len())).trunc()
 }
 
-/// How much of something each neighbourhood holds.
+/// How many entries each neighbourhood holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Neighbours {
     held: HashMap<IpNet, usize>,
@@ -72,26 +73,26 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
-    /// What these networks hold of so much room.
+    /// Counts these networks in a room of this size.
     pub(crate) fn new(networks: impl IntoIterator<Item = IpNet>, room: usize) -> Self {
         let mut neighbours = Self::default();
         neighbours.hold(networks, room);
         neighbours
     }
 
-    /// From now on, what these hold of so much.
+    /// Replaces the counts by those of these networks, in a room of this size.
     pub(crate) fn hold(&mut self, networks: impl IntoIterator<Item = IpNet>, room: usize) {
         self.held.clear();
         self.room = room;
         networks.into_iter().for_each(|network| self.add(network));
     }
 
-    /// One more.
+    /// Adds an entry.
     pub(crate) fn add(&mut self, network: IpNet) {
         *self.held.entry(neighbourhood(network)).or_default() += 1;
     }
 
-    /// One has given way.
+    /// Removes an entry.
     pub(crate) fn remove(&mut self, network: IpNet) {
         if let Some(held) = self.held.get_mut(&neighbourhood(network)) {
             *held = held.saturating_sub(1);
@@ -105,7 +106,7 @@ impl Neighbours {
         held > (self.room / NEIGHBOURS_SHARE).max(1)
     }
 
-    /// Whether one that comes takes the place of one that is there.
+    /// Whether the new entry replaces the present one.
     #[must_use]
     pub(crate) fn gives_way(&self, (there, its): (IpNet, Rank), (comes, rank): (IpNet, Rank)) -> bool {
         match (rank.has_proof(), its.has_proof()) {

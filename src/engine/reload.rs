@@ -1,8 +1,8 @@
-//! Watches that change while packets are counted.
+//! Replaces watches while packets are counted.
 //!
-//! Another thread makes everything ready; the counting thread only puts it in place, between two reads. An
-//! unchanged watch keeps its tables, and its number, so that its episodes are found. The detector is told in order: the
-//! ends of the episodes of watches that are gone come before.
+//! Another thread prepares everything, and the counting thread only installs it between two reads. An
+//! unchanged watch keeps its tables and its number, so that its episodes are found. The detector gets the
+//! ends of the episodes of removed watches first.
 
 use std::time::Duration;
 
@@ -15,32 +15,32 @@ use crate::engine::event::Event;
 use crate::engine::watch::AllowList;
 use crate::wire::decode::Tunnels;
 
-/// What is to be counted from now on.
+/// The configuration of counting from now on.
 #[derive(Debug)]
 pub struct Reload {
     /// The watches, in their order.
     pub watches: Vec<Coming>,
     /// Hosts that are never reported.
     pub allow: AllowList,
-    /// How far back the tables look.
+    /// Retention time of the tables.
     pub looks_back: Duration,
     /// Whether the inside of tunnels is counted.
     pub tunnels: Tunnels,
-    /// What the detector is to know.
+    /// The part for the detector.
     pub detector: event::Reload,
 }
 
-/// Where a watch comes from.
+/// The origin of a watch.
 #[derive(Debug)]
 pub enum Coming {
-    /// It was there, at this place, and stays as it is.
+    /// It was at this index before, and stays unchanged.
     Stays(usize),
-    /// It has counted nothing yet.
+    /// It is new, and has counted nothing.
     New(Box<Watching>),
 }
 
 impl Coming {
-    /// Where it was, if it was there.
+    /// Its old index, if it has one.
     fn place(&self) -> Option<usize> {
         match *self {
             Self::Stays(place) => Some(place),
@@ -50,14 +50,14 @@ impl Coming {
 }
 
 impl Counting {
-    /// Allows these networks from now on, and no others. What waits is counted by the old list.
+    /// Replaces the allow list. The pending batch is counted with the old list.
     pub fn allow(&mut self, allow: AllowList) {
         self.ingest.flush(&mut self.engine);
         self.engine.counters.allow = allow;
     }
 
-    /// Counts by what is new from now on. What is given back is of no use any more: to free that much memory takes a
-    /// while, and is for others to do.
+    /// Installs the new configuration. Returns the watches that are no longer used, so that another thread
+    /// frees them: that takes a while.
     pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
         self.ingest.finish(&mut self.engine);
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
@@ -76,7 +76,7 @@ impl CounterStage {
             match coming {
                 Coming::Stays(place) => self.watches.extend(before.get_mut(place).and_then(Option::take)),
                 Coming::New(mut watching) => {
-                    // It may be another one of the same name: then its statistics go on.
+                    // A new watch with the name of an old one continues its statistics.
                     let named = |old: &&Watching| old.watch.name == watching.watch.name;
                     if let Some(stats) = before.iter().flatten().find(named).map(|old| old.stats) {
                         watching.stats = stats;
@@ -87,7 +87,7 @@ impl CounterStage {
         }
         self.rows = groups::rows(&self.watches);
         self.group_tags = GroupTags::new(self.rows.len());
-        // They tell of tables that have gone, or stand elsewhere.
+        // Their locations belong to tables that are gone or have moved.
         self.annotations.forget();
         self.reported.renumber(&stood);
         self.stats.slots = groups::slots(&self.watches);

@@ -1,6 +1,6 @@
-//! What other threads may read of a watch's counters while they are written.
+//! The view of a watch's counters for other threads, which read them during writes.
 //!
-//! The tables are shared, and stay in memory for as long as somebody reads them, also when a reload replaces them.
+//! The tables are shared, and stay in memory while any thread reads them, even after a reload replaces them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) struct SharedWatch {
     pub(crate) name: Arc<str>,
     /// The limits of its sources.
     pub(crate) limits: Vec<Limit>,
-    /// The tables of sources, first that of their attempts. A source has one tag in all of them.
+    /// The tables of sources, first the table of their attempts. A source has the same tag in all of them.
     pub(crate) tables: Vec<SharedTable>,
     grouping: Grouping,
     key: Key,
@@ -27,13 +27,13 @@ pub(crate) struct SharedWatch {
 #[derive(Debug, Clone)]
 pub(crate) struct SharedTable {
     pub(crate) table: Arc<Table>,
-    /// Which limits it counts for, by their places among the watch's limits.
+    /// Its limits, as indexes among the watch's limits.
     pub(crate) limits: Vec<usize>,
 }
 
 impl SharedWatch {
-    /// The source with this tag, if this is the address of one of its hosts. The tag of an own address is that of the
-    /// host, also where the watch groups by networks.
+    /// The source with this tag, if this is the address of one of its hosts. One of this host's own addresses
+    /// has the tag of a host, even if the watch groups by networks.
     pub(crate) fn source(&self, tag: u64, address: IpAddr) -> Option<Source> {
         let group = self.grouping.group(address);
         match () {
@@ -45,7 +45,7 @@ impl SharedWatch {
 }
 
 impl Watching {
-    /// What other threads may read of it. The tags of its sources are made with this key.
+    /// The view of it for other threads. The tags of its sources are made with this key.
     pub(crate) fn shared(&self, key: Key) -> SharedWatch {
         let Self { watch, limits, outcomes, groups, .. } = self;
         let sources = groups.first().map(|group| &group.counter).into_iter();

@@ -1,4 +1,4 @@
-//! The stages behind ingest, in their order: batches in, second boundaries after them.
+//! The stages after ingest, in their order. They take batches, with second boundaries after them.
 
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::Expired;
@@ -6,10 +6,10 @@ use crate::engine::conntrack::stage::ConntrackStage;
 use crate::engine::counting::CounterStage;
 use crate::engine::ingest::batch::{self, Batch, Now, SecondBoundary};
 
-/// The most timers that expire at a second boundary: more would hold up packets.
+/// Maximum timers that expire at a second boundary: more would delay packets.
 const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
 
-/// Conntrack, and the counters behind it.
+/// Conntrack, followed by the counters.
 #[derive(Debug)]
 pub(super) struct Stages {
     pub(super) conntrack: ConntrackStage,
@@ -17,7 +17,7 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// Counts what a batch holds, and leaves it empty. The clock reads so after it.
+    /// Counts a batch and empties it. `reading` is the clock after it.
     pub(super) fn count(&mut self, batch: &mut Batch, reading: &Reading) {
         let Self { conntrack, counters } = self;
         conntrack.judge_all(batch);
@@ -26,7 +26,7 @@ impl Stages {
         batch.clear();
     }
 
-    /// Counts what shows by this second boundary, and then the boundary itself.
+    /// Counts the timers that expire by this second boundary, and then the boundary itself.
     pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
         if boundary.stepped_from.is_none() {
             self.expire(boundary);
@@ -35,8 +35,8 @@ impl Stages {
         self.counters.boundary(boundary);
     }
 
-    /// Counts attempts whose timers have expired by this second boundary. Each counts at the time at which it was due:
-    /// the boundary may come long after, when no packets come.
+    /// Counts attempts whose timers have expired by this second boundary. Each one counts at its due time,
+    /// because the boundary may come much later when there are no packets.
     fn expire(&mut self, boundary: &SecondBoundary) {
         let Self { conntrack, counters } = self;
         let ticks = boundary.reading.ticks(boundary.now);

@@ -28,15 +28,16 @@ pub struct Stats {
     pub one_sided: u64,
     /// Attempts of allow-listed sources and own addresses: part of `attempts`, never reported.
     pub allowed: u64,
-    /// SYN-ACKs and resets from the watched ports: they show that both directions are seen.
+    /// SYN-ACKs and resets from the watched ports: they show that both directions are visible.
     pub answers: u64,
-    /// The attempts by outcome, where that is settled; whichever watches count them, each counts once.
+    /// The attempts by outcome, once that is resolved. Each one counts once, whichever watches count it.
     pub became: OutcomeCounts,
     /// The time of the last packet that was an attempt or belonged to one.
     pub last_watched: Option<Timestamp>,
     /// Packets that are not attempts, by reason.
     pub skipped: Skipped,
-    /// Claimed slots of all tables: one for each source, network or destination that was new or had been forgotten.
+    /// Claimed slots of all tables: one for each source, network or destination that was new or had been
+    /// evicted.
     pub slots_claimed: u64,
     /// Slots of all tables.
     pub slots: u64,
@@ -48,11 +49,12 @@ pub struct Stats {
     pub volumes_evicted: u64,
     /// Sources, networks and destinations whose proven attempts were evicted.
     pub proofs_evicted: u64,
-    /// Segments of known connections with wrong sequence numbers: blind guesses, and remains of earlier connections.
+    /// Segments of known connections with wrong sequence numbers: blind guesses, and late segments of earlier
+    /// connections.
     pub wrong_numbers: u64,
     /// Segments with a wrong TCP checksum from an endpoint that sends correct ones.
     pub wrong_checksums: u64,
-    /// Evicted entries of unreadable packets, and of servers of which only their own direction may be seen.
+    /// Evicted entries of unreadable packets, and of servers of which only one direction may be visible.
     pub unseen_evicted: u64,
     /// SYNs without a timer for their answer, because all timers are in use: their attempts may stay pending.
     pub untimed: u64,
@@ -70,7 +72,7 @@ pub struct Stats {
     pub episodes_refused: u64,
     /// Report lines held back by a rate limit.
     pub held_back: u64,
-    /// Reports that could not be written: the disk is full, or the reader has gone.
+    /// Reports that could not be written: the disk is full, or the reader has closed the pipe.
     pub reports_lost: u64,
     /// Attempts not written to the `-w` file: its queue was full, or its size or the disk was used up.
     pub not_written: u64,
@@ -78,8 +80,8 @@ pub struct Stats {
     pub not_queued: u64,
 }
 
-/// Completed handshakes of the first interfaces: an interface on which handshakes complete and none proves its client's
-/// address can prove nothing.
+/// Completed handshakes of the first interfaces. An interface with completed handshakes, none of which proves
+/// its client's address, can prove nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Handshakes([Handshake; Handshakes::INTERFACES]);
 

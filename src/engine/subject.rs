@@ -1,4 +1,4 @@
-//! Whose attempts are counted together: a source, its network, or a destination.
+//! The subject of an episode: a source, its network, or a destination.
 
 use std::fmt;
 

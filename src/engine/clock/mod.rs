@@ -1,17 +1,17 @@
-//! From capture time to the ticks that the tables compare.
+//! Converts capture time to the ticks that the tables compare.
 //!
-//! A tick is 0.1 ms of capture time, rounded down since the first packet. Ticks never run backwards and never wrap,
-//! whatever the capture's times do:
+//! A tick is 0.1 ms of capture time since the first packet, rounded down. Ticks never run backwards and never
+//! wrap, whatever the times of a capture are:
 //!
-//! - A jump forward by more than the tables look back is shortened to just more than that: nothing before it counts
-//!   any more either way, and damaged times cannot use up the range.
-//! - A step back of more than a second starts a new stretch of ticks, far enough after the old one that nothing before
-//!   the step counts: the rings are as good as empty, without a word being written.
-//! - When the range is used up (636 days of capture time, or of such jumps) it starts anew, and so does all counting,
-//!   as after a step back.
+//! - A jump forward beyond the retention time of the tables is shortened to slightly more than that time.
+//!   Nothing before it counts any more either way, and damaged times cannot use up the range.
+//! - A step back of more than a second starts a new stretch of ticks. It begins far enough after the old one
+//!   that nothing before the step counts. So the rings are practically empty, without a write.
+//! - When the range is used up (636 days of capture time, or of such jumps) it starts again. All counting
+//!   starts again too, as after a step back.
 //!
-//! With several inputs (interfaces, each with a clock of its own) now is the smallest of them, but for those that are
-//! out of reach.
+//! With several inputs (interfaces, each with a clock of its own), now is the smallest of their times,
+//! without the inputs that are out of reach.
 
 use std::time::Duration;
 
@@ -24,40 +24,40 @@ use ticks::{END, START};
 pub(crate) use ticks::Reading;
 pub use ticks::Ticks;
 
-/// A step back of more than this is no mere disorder.
+/// A larger step back is not mere disorder.
 pub(crate) const DISORDER: Duration = Duration::from_secs(1);
-/// How far the interfaces of a capture file may be behind one another: dumpcap writes what each has in turn.
+/// Maximum lag between the interfaces of a capture file: dumpcap writes the packets of each in turn.
 pub(crate) const REACH: Duration = Duration::from_secs(10);
 
 /// The capture's clock.
 #[derive(Debug)]
 pub struct Clock {
     inputs: Box<[Option<Timestamp>]>,
-    /// The newest time of a packet on each: an input's time may have gone on without any.
+    /// The newest time of a packet on each input. The input's own time may have advanced without a packet.
     packets: Box<[Option<Timestamp>]>,
     reading: Reading,
-    /// The input that alone has told a time, and where the second of now ends then.
+    /// The only input with a time so far, and the end of the present second in that case.
     alone: usize,
     until: Timestamp,
-    /// An input that is this much behind the newest is not waited for.
+    /// The clock does not wait for an input that lags this much behind the newest.
     reach: Duration,
-    /// How far back the tables look, in ticks.
+    /// The retention time of the tables, in ticks.
     longest: u64,
 }
 
-/// What a packet's time did to the clock.
+/// The effect of a packet's time on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// The second of now is the same.
+    /// The present second is the same.
     SameSecond,
-    /// The second of now has changed.
+    /// The present second has changed.
     NewSecond,
     /// The input's time stepped back by more than a second; now is the packet's time.
     SteppedBack,
 }
 
 impl Clock {
-    /// A clock for so many inputs, and for tables that look back as far as `longest`.
+    /// Makes a clock for this many inputs, and for tables with a retention time of `longest`.
     #[must_use]
     pub fn new(inputs: usize, longest: Duration) -> Self {
         Self {
@@ -71,17 +71,18 @@ impl Clock {
         }
     }
 
-    /// Has inputs waited for as far as this.
+    /// Sets the maximum lag of an input for which the clock waits.
     pub(crate) fn set_reach(&mut self, reach: Duration) {
         self.reach = reach;
     }
 
-    /// Has tables look back as far as this from now on. What they hold is not older than they looked back before.
+    /// Sets the retention time of the tables from now on. Their present contents are no older than the
+    /// earlier one.
     pub(crate) fn look_back(&mut self, longest: Duration) {
         self.longest = Ticks::in_window(longest);
     }
 
-    /// As it stands.
+    /// The present reading.
     #[must_use]
     pub fn reading(&self) -> &Reading {
         &self.reading
@@ -106,8 +107,8 @@ impl Clock {
         self.inputs[input]
     }
 
-    /// Records a packet's time on an input if it is later than the one before in the same second, and the input is
-    /// alone: nearly all times are.
+    /// Notes a packet's time on an input, if it is later than the one before in the same second, and the
+    /// input is the only one. Nearly all times are.
     #[inline]
     pub(crate) fn goes_on(&mut self, input: usize, time: Timestamp) -> bool {
         let goes_on = input == self.alone && time < self.until && Some(time) >= self.reading.now;
@@ -131,7 +132,7 @@ impl Clock {
         self.pass(input, time)
     }
 
-    /// Records a time on an input that has come without a packet. Packets may be older than that.
+    /// Notes a time on an input that came without a packet. Later packets may be older than that.
     pub fn pass(&mut self, input: usize, time: Timestamp) -> Seen {
         let seen = match self.inputs[input] {
             None => self.start_input(input, time),
@@ -155,21 +156,21 @@ impl Clock {
         Seen::SteppedBack
     }
 
-    /// Whether a packet's time is so far behind those of the packets before it that it would be a step back.
+    /// Whether a packet's time is far enough behind the packets before it to be a step back.
     #[must_use]
     #[inline]
     pub(crate) fn is_behind(&self, input: usize, time: Timestamp) -> bool {
         self.is_behind_by(input, time, DISORDER)
     }
 
-    /// Whether it is by more than this.
+    /// Whether a packet's time is behind by more than this.
     #[must_use]
     #[inline]
     pub(crate) fn is_behind_by(&self, input: usize, time: Timestamp, behind: Duration) -> bool {
         self.packets[input].is_some_and(|newest| newest.since(time) > behind)
     }
 
-    /// All inputs are over but the first, which goes on where the newest of them was.
+    /// Ends all inputs except the first, which continues at the newest time of all.
     pub(crate) fn end_inputs(&mut self) -> Seen {
         let Some(newest) = self.inputs.iter().copied().flatten().max() else { return Seen::SameSecond };
         self.inputs.fill(None);
@@ -191,14 +192,14 @@ impl Clock {
         };
     }
 
-    /// Whether the range of ticks is used up, but for the longest step that the clock may take next.
+    /// Whether the range of ticks is used up, with a reserve for the longest next step of the clock.
     #[must_use]
     pub(crate) fn is_used_up(&self) -> bool {
         let room = self.longest.saturating_add(4 * START);
         self.now().is_some_and(|now| self.ticks(now).0.saturating_add(room) >= END)
     }
 
-    /// Starts the range of ticks anew. What holds ticks of before has to forget them.
+    /// Restarts the range of ticks. The caller must clear everything that holds earlier ticks.
     pub fn restart(&mut self) {
         let origin = self.reading.floor(self.reading.now.unwrap_or_default());
         self.reading = Reading { origin, offset: START, left: (origin, Ticks(START)), ..self.reading };
@@ -221,7 +222,7 @@ impl Clock {
         let (Some(before), Some(smallest)) = (self.now(), smallest) else {
             return Seen::SameSecond;
         };
-        // An input that starts late does not take now back.
+        // An input that starts late does not move now backwards.
         let now = smallest.max(before);
         if now.second() == before.second() {
             self.reading.now = Some(now);
@@ -244,7 +245,8 @@ impl Clock {
         self.reading.now = Some(time);
     }
 
-    /// Ticks at `time` go on so far after those at `before` that nothing before counts.
+    /// Starts a new stretch at `time`. Its ticks are so far after those at `before` that nothing before it
+    /// counts.
     fn begin_stretch(&mut self, time: Timestamp, before: Timestamp) {
         let after = self.ticks(before).0.saturating_add(self.longest).saturating_add(2 * START);
         self.reading.origin = self.reading.floor(time);

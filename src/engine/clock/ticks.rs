@@ -8,9 +8,10 @@ use crate::base::time::Timestamp;
 const TICK: i64 = 100_000;
 /// Ticks of a second.
 pub(super) const SECOND: u64 = 10_000;
-/// Where ticks start: packets older than the first have ticks too, as far as an input is waited for, and a little more.
+/// The first tick. Packets older than the first one have ticks too, as far as the clock waits for an input,
+/// and a little more.
 pub(super) const START: u64 = 12 * SECOND;
-/// Where ticks end: what a ring entry can tell.
+/// The last tick: the maximum of a ring entry.
 pub(super) const END: u64 = (1 << 39) - 1;
 
 /// A time in ticks of 0.1 ms.
@@ -18,20 +19,20 @@ pub(super) const END: u64 = (1 << 39) - 1;
 pub struct Ticks(pub u64);
 
 impl Ticks {
-    /// So many ticks as time.
+    /// Converts ticks to a duration.
     #[must_use]
     pub const fn span(ticks: u64) -> Duration {
         Duration::from_nanos(ticks.saturating_mul(TICK.unsigned_abs()))
     }
 
-    /// The second that it lies in.
+    /// The second that contains it.
     #[must_use]
     pub const fn second(self) -> u64 {
         self.0 / SECOND
     }
 
-    /// A window's length in ticks: whole windows only, so that two times within so many ticks lie within the window,
-    /// both rounded down.
+    /// A window's length in whole ticks, rounded down. So two times within this many ticks, both rounded
+    /// down, are within the window.
     #[must_use]
     pub(crate) fn in_window(window: Duration) -> u64 {
         u64::try_from(window.as_nanos() / TICK.unsigned_abs() as u128).unwrap_or(u64::MAX)
@@ -44,7 +45,7 @@ impl Ticks {
     }
 }
 
-/// What can be read off the clock, as it stands at a moment.
+/// A reading of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     pub(super) now: Option<Timestamp>,
@@ -70,14 +71,15 @@ impl Reading {
         self.now
     }
 
-    /// The newest time in the second before the present one, rounded down to its tick, and that tick: from here, times
-    /// and ticks went on together for as long as anything looks ahead, however far the clock jumped then.
+    /// The newest time in the second before the present one, rounded down to its tick, and that tick. From
+    /// here, times and ticks advance together for as long as any code looks ahead, however far the clock
+    /// jumped then.
     #[must_use]
     pub fn left(&self) -> (Timestamp, Ticks) {
         self.left
     }
 
-    /// The tick of a time that was observed: at most a second before its input's newest.
+    /// The tick of an observed time, which is at most a second before its input's newest.
     #[must_use]
     #[inline]
     pub fn ticks(&self, time: Timestamp) -> Ticks {
@@ -88,7 +90,7 @@ impl Reading {
     /// The time at the beginning of the tick of a time.
     #[must_use]
     pub fn floor(&self, time: Timestamp) -> Timestamp {
-        // Each modulo a tick first: the difference of two times may be more than there is room for.
+        // Each modulo a tick first, because the difference of two times may overflow.
         let phase = (time.nanos().rem_euclid(TICK) - self.origin.nanos().rem_euclid(TICK)).rem_euclid(TICK);
         Timestamp::from_nanos(time.nanos().saturating_sub(phase))
     }

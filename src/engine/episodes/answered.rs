@@ -1,20 +1,20 @@
-//! When the newest attempts of an episode began that were answered with a SYN-ACK.
+//! Start times of the newest attempts of an episode that were answered with a SYN-ACK.
 
 use crate::base::time::Timestamp;
 
-/// The beginnings of the three newest answered attempts, in nanoseconds, the newest first.
+/// Start times of the three newest answered attempts, in nanoseconds, the newest first.
 #[derive(Debug)]
 pub(super) struct Answered([i64; 3]);
 
 impl Default for Answered {
-    /// Of none.
+    /// No attempt.
     fn default() -> Self {
         Self([i64::MIN; 3])
     }
 }
 
 impl Answered {
-    /// Adds one that began at this time.
+    /// Adds an attempt that began at this time.
     pub(super) fn add(&mut self, started: Timestamp) {
         let mut next = started.nanos();
         for newest in &mut self.0 {
@@ -24,7 +24,7 @@ impl Answered {
         }
     }
 
-    /// When the third of them began, if there are as many.
+    /// Start time of the third newest, if there are three.
     pub(super) fn third(&self) -> Option<Timestamp> {
         Some(self.0[2]).filter(|third| *third > i64::MIN).map(Timestamp::from_nanos)
     }

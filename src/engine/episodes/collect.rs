@@ -5,10 +5,10 @@ use std::slice;
 
 use prefetch_index::prefetch_index;
 
-/// Attempts by port: the first `KEPT` ports that come are kept, attempts to others are counted together.
+/// Attempts by port. The first `KEPT` ports have a counter each, and all others share one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PortCounts {
-    /// Port in the upper 16 bits, count below; 0 where there is none yet: a port that is there was counted.
+    /// Port in the upper 16 bits, count below. 0 means unused, because the count of a used one is at least 1.
     cells: [u64; Self::KEPT],
     others: u64,
 }
@@ -16,7 +16,7 @@ pub struct PortCounts {
 const PORT_SHIFT: u32 = 48;
 
 impl PortCounts {
-    /// How many ports are kept.
+    /// Number of ports with a counter.
     const KEPT: usize = 16;
 
     /// Adds an attempt to a port.
@@ -34,7 +34,7 @@ impl PortCounts {
         self.others += 1;
     }
 
-    /// Each port with its attempts, in the order in which they came.
+    /// Each port with its attempts, in the order of first appearance.
     fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
         let values = self.cells.iter().take_while(|value| **value != 0);
         values.map(|value| ((value >> PORT_SHIFT) as u16, value & ((1 << PORT_SHIFT) - 1)))
@@ -45,7 +45,7 @@ impl PortCounts {
         self.iter().map(|(_, count)| count).sum::<u64>() + self.others
     }
 
-    /// As a report has them.
+    /// The ports in the form of a report.
     #[must_use]
     pub(crate) fn ports(&self) -> Ports {
         let mut counts: Vec<_> = self.iter().collect();
@@ -62,7 +62,7 @@ impl FromIterator<u16> for PortCounts {
     }
 }
 
-/// Addresses that were seen: the first `KEPT` are kept, attempts that concern others are counted.
+/// Addresses in the order of appearance: the first `KEPT` are stored, attempts with others are counted.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct FirstAddresses {
@@ -72,10 +72,10 @@ pub struct FirstAddresses {
 }
 
 impl FirstAddresses {
-    /// How many addresses are kept.
+    /// Number of stored addresses.
     const KEPT: usize = 16;
 
-    /// As a report has them.
+    /// The addresses in the form of a report.
     #[must_use]
     pub(crate) fn addresses(&self) -> Addresses {
         Addresses { kept: self.kept[..self.count].to_vec(), others: self.others }
@@ -88,29 +88,29 @@ impl Default for FirstAddresses {
     }
 }
 
-/// The same with the keyed hashes of the addresses, by which one that is kept is known.
+/// The same with the keyed hashes of the addresses, which identify the stored ones.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct AddressSet {
-    /// A bit for each hash that is kept: whose bit is not set is not among them.
+    /// A bit for each stored hash: a hash whose bit is clear is not stored.
     bits: u64,
     pub(super) first: FirstAddresses,
     hashes: [u64; FirstAddresses::KEPT],
 }
 
 impl AddressSet {
-    /// Prefetches what tells which addresses are kept.
+    /// Prefetches the fields that identify the stored addresses.
     #[inline]
     pub(super) fn prefetch(&self) {
         prefetch_index(slice::from_ref(&self.bits), 0);
         prefetch_index(self.hashes.as_slice(), 0);
     }
 
-    /// Adds an address, by its keyed hash, and gives whether it was kept already.
+    /// Adds an address by its keyed hash. Returns whether it was already stored.
     #[inline]
     pub(super) fn add(&mut self, hash: u64, address: &IpAddr) -> bool {
         let count = self.first.count;
-        // In a flood of forged sources nearly all are others.
+        // In a flood of forged sources, nearly all addresses are not stored.
         if self.bits & bit(hash) != 0 && self.hashes[..count].contains(&hash) {
             return true;
         }

@@ -1,4 +1,4 @@
-//! What is counted of an open episode, and the snapshot of it that a report tells.
+//! The counters of an open episode, and their snapshot for a report.
 
 use std::slice;
 
@@ -16,62 +16,62 @@ use crate::engine::rank::Rank;
 use crate::engine::stats::Losses;
 use crate::engine::watch::Limit;
 
-/// The shortest interval between two messages that name the provers of an episode, in nanoseconds.
+/// Minimum interval between two events with the provers of an episode, in nanoseconds.
 const PROVERS_PAUSE: i64 = 1_000_000_000;
 
-/// What is counted of an open episode. What each attempt changes stands first.
+/// The counters of an open episode. The fields that each attempt changes come first.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Episode {
     pub(super) key: Key,
-    /// The time after which it is over, if no further attempt meets a limit; in nanoseconds, as the next two.
+    /// The time after which it is over, if no further attempt meets a limit. In nanoseconds, as the next two.
     over_after: i64,
-    /// The last attempt.
+    /// Time of the last attempt.
     last_seen: i64,
     quiet_time: i64,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     shortest: u64,
     limit: u16,
-    /// By what proofs proven attempts alone have met a limit, now and in the last report.
+    /// The proof with which proven attempts alone have met a limit, now and in the last report.
     verified: Proof,
     pub(super) told: Proof,
-    /// Whether it has not ended: its place may be that of another one later.
+    /// Whether it is open. After its end another episode may take its index.
     pub(super) is_open: bool,
     number: u64,
     ports: PortCounts,
     destinations: AddressSet,
-    /// The hosts that the attempts came from.
+    /// The hosts of the attempts.
     hosts: AddressSet,
-    /// An estimate of how many hosts that are, where there can be several.
+    /// An estimate of the number of hosts, where there can be several.
     hosts_estimate: Option<HyperLogLog>,
     copies: u64,
     retransmissions: u64,
-    /// The tick from which on attempts are the episode's.
+    /// The first tick whose attempts belong to the episode.
     since: Ticks,
-    /// Attempts by outcome; those that are pending are the rest.
+    /// Attempts by outcome. The remainder is pending.
     outcomes: [i64; Outcome::ALL.len()],
     greeted: i64,
     proofs: i64,
     wire_proofs: i64,
     /// Bytes from clients and from servers.
     bytes: (u64, u64),
-    /// When the provers were sent last, in nanoseconds.
+    /// Time of the last event with its provers, in nanoseconds.
     provers_told: i64,
     answered: Answered,
-    /// Attempts that evidence has missed.
+    /// Attempts that are missing in the evidence.
     pub(crate) not_logged: u64,
-    /// The losses of the run when it began.
+    /// The losses of the run at its start.
     losses: Losses,
 }
 
-/// An open episode as a report tells it.
+/// An open episode in the form of a report.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Its number, which no other episode of the run has.
     pub episode: u64,
-    /// When this is told.
+    /// Time of the snapshot.
     pub time: Timestamp,
-    /// How many attempts there were, and their outcomes.
+    /// Number of attempts.
     pub attempts: u64,
     /// Their outcomes.
     pub outcomes: OutcomeCounts,
@@ -79,31 +79,31 @@ pub struct Snapshot {
     pub copies: u64,
     /// Retransmissions of them.
     pub retransmissions: u64,
-    /// The last one.
+    /// Time of the last attempt.
     pub last_seen: Timestamp,
     /// The shortest span of N attempts, in ticks, N being that of the limit.
     pub shortest: u64,
     /// Attempts by port.
     pub ports: PortCounts,
-    /// Where they went.
+    /// Their destinations.
     pub destinations: FirstAddresses,
-    /// The hosts that they came from, where there can be several, and an estimate of how many that were.
+    /// Their hosts, where there can be several, and an estimate of the number of hosts.
     pub hosts: Option<(FirstAddresses, u64)>,
-    /// How far the source is verified.
+    /// The proof that verifies the source.
     pub verified: Proof,
     /// Bytes of closed attempts, from their clients and from their servers.
     pub bytes: (u64, u64),
     /// The losses since it began.
     pub losses: Losses,
-    /// When the third newest of the attempts began that were answered with a SYN-ACK. Attempts of the window that met
-    /// the limit, whose answers came before the episode, are not among them.
+    /// Start time of the third newest attempt that was answered with a SYN-ACK. Attempts in the window of the
+    /// limit hit that were answered before the episode do not count.
     pub answered: Option<Timestamp>,
-    /// Attempts that evidence has missed.
+    /// Attempts that are missing in the evidence.
     pub not_logged: u64,
 }
 
 impl Episode {
-    /// The episode of this number that a limit hit opens: the window's attempts are counted.
+    /// Makes the episode with this number for a limit hit. The attempts of the window are counted.
     #[must_use]
     pub(super) fn new(number: u64, limit_hit: &mut LimitHit, watch: &Watched, losses: Losses) -> Self {
         let LimitHit { attempt, limit, outcomes, ports, .. } = limit_hit;
@@ -145,7 +145,7 @@ impl Episode {
         }
     }
 
-    /// Prefetches what one more attempt changes, but for the hosts.
+    /// Prefetches the fields that one more attempt changes, except for the hosts.
     #[inline]
     pub(super) fn prefetch(&self) {
         prefetch_index(slice::from_ref(self), 0);
@@ -159,13 +159,13 @@ impl Episode {
         self.number
     }
 
-    /// The limit that opened it, by its place among the watch's limits.
+    /// The limit that opened it, as an index among the watch's limits.
     #[must_use]
     pub(crate) fn limit(&self) -> usize {
         self.limit.into()
     }
 
-    /// Whether it still lasts at this time: the quiet time has not passed since the last attempt that met a limit.
+    /// Whether it is still open at this time: the quiet time has not passed since the last limit hit.
     #[must_use]
     #[inline]
     pub(crate) fn lasts_at(&self, time: Timestamp) -> bool {
@@ -178,14 +178,14 @@ impl Episode {
         Timestamp::from_nanos(self.over_after)
     }
 
-    /// Whether an attempt whose first SYN came at this tick is the episode's.
+    /// Whether an attempt whose first SYN came at this tick belongs to the episode.
     #[must_use]
     pub(crate) fn has(&self, started: Ticks) -> bool {
         started >= self.since
     }
 
-    /// Counts one more attempt: the span of the N attempts that it ends, if there are that many, and whether it met
-    /// a limit.
+    /// Counts one more attempt. `span` is that of the N attempts that end with it, if there are N. `met` says
+    /// whether it met a limit.
     #[inline]
     pub(crate) fn count(&mut self, sight: &Observation<'_>, span: Option<u64>, met: bool) {
         let Observation { time, src, dst, dst_port } = *sight;
@@ -197,7 +197,7 @@ impl Episode {
         self.ports.add(dst_port);
         self.destinations.add(dst.0, dst.1);
         if let Some(estimate) = &mut self.hosts_estimate {
-            // What is kept has been estimated.
+            // The estimate already includes a stored host.
             if !self.hosts.add(src.0, src.1) {
                 estimate.add(Mark::of(src.0));
             }
@@ -214,19 +214,20 @@ impl Episode {
         self.retransmissions += 1;
     }
 
-    /// Applies a changed outcome of an attempt that began at this tick, if it is the episode's.
+    /// Applies a changed outcome of an attempt that began at this tick, if the attempt belongs to the
+    /// episode.
     pub(crate) fn change(&mut self, started: Ticks, before: ConnSummary, after: ConnSummary) {
         if self.has(started) {
             self.replace(before, after);
         }
     }
 
-    /// Records that an attempt that began at this time was answered with a SYN-ACK.
+    /// Notes that an attempt that began at this time was answered with a SYN-ACK.
     pub(crate) fn note_answered(&mut self, started: Timestamp) {
         self.answered.add(started);
     }
 
-    /// Adds what is known of an attempt that counts from now on.
+    /// Adds the summary of an attempt that counts from now on.
     pub(crate) fn settle(&mut self, life: ConnSummary) {
         self.replace(ConnSummary::default(), life);
     }
@@ -241,13 +242,13 @@ impl Episode {
         let is = |life: ConnSummary, proof| i64::from(life.proof == proof);
         self.proofs += is(after, Proof::Yes) - is(before, Proof::Yes);
         self.wire_proofs += is(after, Proof::Wire) - is(before, Proof::Wire);
-        // Wrapping is how a smaller number is added.
+        // Wrapping arithmetic also adds a decrease.
         let (sent, received) = &mut self.bytes;
         *sent = sent.wrapping_add(after.sent.into()).wrapping_sub(before.sent.into());
         *received = received.wrapping_add(after.received.into()).wrapping_sub(before.received.into());
     }
 
-    /// Records that a limit by outcome was met at this time, and in what span if it is the episode's own.
+    /// Notes that a limit by outcome was met at this time. `span` is set if it is the episode's own limit.
     pub(crate) fn meet(&mut self, time: Timestamp, span: Option<u64>) {
         self.prolong(time);
         self.shorten(span);
@@ -261,14 +262,14 @@ impl Episode {
         self.shortest = self.shortest.min(span.unwrap_or(u64::MAX));
     }
 
-    /// Records that proven attempts alone have met a limit, and gives whether that is new.
+    /// Notes that proven attempts alone have met a limit. Returns whether that is new.
     pub(crate) fn verify(&mut self, proof: Proof) -> bool {
         let is_new = self.verified < proof;
         self.verified = self.verified.max(proof);
         is_new
     }
 
-    /// How far its source is verified.
+    /// The proof that verifies its source.
     pub(super) fn verified(&self) -> Proof {
         self.verified
     }
@@ -278,7 +279,7 @@ impl Episode {
         self.told < self.verified
     }
 
-    /// Whether to send the provers now: once a second at most.
+    /// Whether to send the provers now, at most once a second.
     pub(crate) fn tells_provers(&mut self, now: Timestamp) -> bool {
         let is_due = now.nanos().saturating_sub(self.provers_told) >= PROVERS_PAUSE;
         if is_due {
@@ -287,14 +288,14 @@ impl Episode {
         is_due
     }
 
-    /// How many attempts there were, and their outcomes.
+    /// The number of attempts, and their outcomes.
     fn attempts(&self) -> (u64, OutcomeCounts) {
-        // Of what came and went. Where an attempt's ring entry did not tell of a change before the episode (it was out
-        // of order), one more may have gone than came.
+        // The sum of increases and decreases. If an attempt's ring entry missed a change before the episode
+        // (out of order), there may be one more decrease than increases.
         let count = |sum: i64| u64::try_from(sum).unwrap_or(0);
         let attempts = self.ports.total();
-        // Of attempts within one tick, one before the episode is not told from one that is the episode's. They sum to
-        // the attempts all the same.
+        // Within one tick, an attempt from before the episode cannot be distinguished from one of the
+        // episode. The sum still equals the number of attempts.
         let mut rest = attempts;
         let mut mix = OutcomeCounts::default();
         let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
@@ -310,8 +311,8 @@ impl Episode {
         (attempts, mix)
     }
 
-    /// Its rank at this time, under its limit. One that has met no limit for as long as a window has no attempts to
-    /// show.
+    /// Its rank at this time, under its limit. An episode without a limit hit for the length of a window
+    /// ranks as one without attempts.
     pub(super) fn rank(&self, limit: Limit, now: Timestamp) -> Rank {
         let proven = u64::try_from(self.proofs + self.wire_proofs).unwrap_or(0);
         let last_over = Timestamp::from_nanos(self.over_after.saturating_sub(self.quiet_time));
@@ -319,7 +320,7 @@ impl Episode {
         Rank::new(self.verified, proven, if is_over { self.ports.total() } else { 0 }, limit.attempts)
     }
 
-    /// What a report tells of it at this time, when the run has had such losses.
+    /// Its snapshot at this time, with the losses of the run so far.
     pub(super) fn snapshot(&self, time: Timestamp, losses: &Losses) -> Snapshot {
         let (attempts, outcomes) = self.attempts();
         Snapshot {
@@ -342,7 +343,7 @@ impl Episode {
         }
     }
 
-    /// Gives back what it holds beside its place.
+    /// Frees the memory that it holds outside the array.
     pub(super) fn close(&mut self) {
         self.is_open = false;
         self.hosts_estimate = None;

@@ -1,33 +1,34 @@
-//! Which episode a source has: an open-addressed table of fixed size, from the tag of a source to a place among the
-//! episodes.
+//! Maps the tag of a source to its episode: an open-addressed table of fixed size, whose values are indexes
+//! of episodes.
 //!
-//! It is at most half full, so that a search looks at one or two cells, which a batch prefetches. A cell holds the
+//! It is at most half full, so a search reads one or two cells, which a batch prefetches. A cell holds the
+//! upper half of the tag. The episode at that index has the whole key.
 //! upper half of the tag; the episode at its place has the whole key.
 
 use prefetch_index::prefetch_index;
 
-/// Places by tags.
+/// Indexes of episodes by tag.
 #[derive(Debug)]
 pub(super) struct Index {
-    /// The upper half of a tag, and below it one more than the place; 0 where there is none.
+    /// The upper half of a tag, and below it the index plus one; 0 in an unused cell.
     cells: Box<[u64]>,
 }
 
 const PLACE: u64 = u32::MAX as u64;
 
 impl Index {
-    /// For so many places.
+    /// Makes a table for this many episodes.
     pub(super) fn new(places: usize) -> Self {
         Self { cells: vec![0; (2 * places).next_power_of_two()].into() }
     }
 
-    /// Prefetches what is searched for this tag.
+    /// Prefetches the cells for this tag.
     #[inline]
     pub(super) fn prefetch(&self, tag: u64) {
         prefetch_index(&self.cells, self.home(tag));
     }
 
-    /// The first place of this tag that `is_it` accepts.
+    /// The first index of this tag that `is_it` accepts.
     #[inline]
     pub(super) fn find(&self, tag: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
         let mut at = self.home(tag);
@@ -43,7 +44,7 @@ impl Index {
         }
     }
 
-    /// Adds the place of a tag, which is not there yet.
+    /// Adds the index of a tag that is not in the table.
     pub(super) fn insert(&mut self, tag: u64, place: usize) {
         let mut at = self.home(tag);
         while self.cells[at] != 0 {
@@ -52,7 +53,8 @@ impl Index {
         self.cells[at] = tag & !PLACE | (place as u64 + 1);
     }
 
-    /// Removes the place of a tag. Later cells of the row close the gap, so that none is cut off from its home.
+    /// Removes the index of a tag. Later cells of the row close the gap, so that each stays reachable from
+    /// its home cell.
     pub(super) fn remove(&mut self, tag: u64, removed: usize) {
         let mut gap = self.home(tag);
         while self.cells[gap] != 0 && place(self.cells[gap]) != removed {
@@ -70,7 +72,7 @@ impl Index {
         self.cells[gap] = 0;
     }
 
-    /// Where the search for a tag, or for what a cell holds of it, begins.
+    /// The cell where the search for a tag, or for the part of it in a cell, begins.
     #[inline]
     fn home(&self, tag: u64) -> usize {
         (tag >> 32) as usize & (self.cells.len() - 1)

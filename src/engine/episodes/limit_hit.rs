@@ -1,4 +1,4 @@
-//! What an episode opens with: the attempt that met a limit, and its window.
+//! The initial content of an episode: the attempt that met a limit, and its window.
 
 use crate::base::hyperloglog::HyperLogLog;
 use crate::base::time::Timestamp;
@@ -14,9 +14,9 @@ use super::PortCounts;
 pub(crate) struct LimitHit {
     /// The attempt.
     pub attempt: Attempt,
-    /// The limit, by its place among the watch's limits.
+    /// The limit, as an index among the watch's limits.
     pub limit: u16,
-    /// The window's first attempt.
+    /// Time of the window's first attempt.
     pub first: Timestamp,
     /// The window's length in ticks.
     pub span: u64,
@@ -26,14 +26,14 @@ pub(crate) struct LimitHit {
     pub outcomes: OutcomeCounts,
     /// Whether proven attempts alone meet a limit at the same time.
     pub verified: Proof,
-    /// Who made those.
+    /// The clients and servers of the proven attempts.
     pub provers: Box<[Prover]>,
-    /// The bytes that those of them that closed carried, from their clients and from their servers.
+    /// The bytes of the closed ones, from their clients and from their servers.
     pub bytes: (u64, u64),
-    /// How many hosts they came from, where the counters remember it.
+    /// The number of their hosts, where the counters estimate it.
     pub hosts: Option<HyperLogLog>,
     /// The tick of the first attempt whose outcome still concerns the episode.
     pub since: Ticks,
-    /// The attempts of the window one by one, where evidence is kept: the last [`Before::MOST`] of them.
+    /// The single attempts of the window, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,
 }

@@ -1,11 +1,12 @@
-//! The open episodes: opened, added to, updated and closed by the counting thread alone.
+//! The open episodes. The counting thread alone opens, changes, updates and closes them.
 //!
-//! They stand in one array of fixed size. An attempt of a source that has an episode finds it by the tag of the source
-//! and adds to plain memory. The detector gets snapshots ([`Snapshot`]): one at the start, at each update and at the
-//! end.
+//! They are in one array of fixed size. An attempt of a source with an episode finds the episode by the
+//! source's tag and adds to plain memory. The detector gets snapshots ([`Snapshot`]): one at the start, at
+//! each update and at the end.
 //!
-//! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed since the
-//! last limit hit. What is due by a moment is done in order of due time, before anything else is told of that moment.
+//! An episode lasts from the first attempt of the window that met the limit until the quiet time has passed
+//! since the last limit hit. Events that are due by a moment are sent in order of their due time, before any
+//! other event of that moment.
 
 mod answered;
 mod collect;
@@ -32,26 +33,26 @@ use crate::engine::stats::Losses;
 use crate::engine::watch::Limit;
 pub(crate) use limit_hit::LimitHit;
 
-/// Takes an event to the detector, and says whether it could.
+/// Sends an event to the detector. Returns whether the channel accepted it.
 pub(super) type Send<'a> = &'a dyn Fn(Event) -> bool;
 
-/// Which sources can have an episode opened.
+/// Which sources may open an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Anyone: there is room.
+    /// All sources: there is room.
     All,
-    /// Anyone may try: one of a lower rank gives way, if there is one.
+    /// All sources, if an episode of a lower rank can give way.
     AnyInstead,
-    /// Those with proven attempts, likewise.
+    /// Sources with proven attempts, if an episode of a lower rank can give way.
     ProvenInstead,
 }
 
-/// What has become of a limit hit.
+/// The result of a limit hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opened {
     /// An episode is open.
     Yes,
-    /// There is no room, and none of a lower rank.
+    /// There is no room, and no episode of a lower rank.
     Refused,
     /// The detector is behind.
     Dropped,
@@ -62,7 +63,7 @@ pub(crate) enum Opened {
 pub struct Episodes {
     rules: Rules,
     watches: Vec<Watched>,
-    /// Those that are open, and places of those that were.
+    /// The open episodes, and the entries of ended ones.
     all: Vec<Episode>,
     free: Vec<usize>,
     index: Index,
@@ -72,12 +73,12 @@ pub struct Episodes {
     /// The time of the newest second boundary, and the losses by then.
     now: Option<Timestamp>,
     losses: Losses,
-    /// Whether the detector was not told of one that has become verified.
+    /// Whether the detector missed the verification of an episode.
     owes_news: bool,
 }
 
 impl Episodes {
-    /// None is open yet. Room for all that may be is there from the start, and resident once it is used.
+    /// Makes room for the maximum number of episodes at once. That memory becomes resident when it is used.
     ///
     /// # Errors
     ///
@@ -110,7 +111,7 @@ impl Episodes {
         Ok(())
     }
 
-    /// How many episodes there were.
+    /// Number of episodes so far.
     pub(super) fn opened(&self) -> u64 {
         self.next_number
     }
@@ -119,7 +120,7 @@ impl Episodes {
         self.all.len() - self.free.len()
     }
 
-    /// Which sources can have an episode opened.
+    /// Which sources may open an episode.
     #[must_use]
     pub(super) fn admits(&self) -> Admission {
         match () {
@@ -129,7 +130,7 @@ impl Episodes {
         }
     }
 
-    /// The open episode of a source with this tag: `is_it` tells whether a key with the tag is the one that is meant.
+    /// The open episode with this tag whose key `is_it` accepts.
     #[inline]
     pub(super) fn get(&mut self, tag: u64, is_it: impl Fn(&Key) -> bool) -> Option<&mut Episode> {
         let place = self.find(tag, is_it)?;
@@ -147,13 +148,13 @@ impl Episodes {
         self.index.find(tag, is_it)
     }
 
-    /// Prefetches where the episode of this tag is found.
+    /// Prefetches the index entry of this tag.
     #[inline]
     pub(super) fn prefetch(&self, tag: u64) {
         self.index.prefetch(tag);
     }
 
-    /// Prefetches the episode of this tag, once that is in the cache.
+    /// Prefetches the episode of this tag, after its index entry is in the cache.
     #[inline]
     pub(super) fn prefetch_episode(&self, tag: u64) {
         if let Some(episode) = self.index.find(tag, |_| true).and_then(|place| self.all.get(place)) {
@@ -161,7 +162,7 @@ impl Episodes {
         }
     }
 
-    /// Opens the episode of a source that has none. What was due by then is told before.
+    /// Opens the episode of a source without one. The caller has sent every event that was due by then.
     pub(super) fn start(&mut self, mut limit_hit: LimitHit, send: Send<'_>) -> Opened {
         let attempt = limit_hit.attempt;
         if self.open() >= self.rules.max_episodes {
@@ -198,7 +199,7 @@ impl Episodes {
         Opened::Yes
     }
 
-    /// Tells what is due at a second boundary.
+    /// Sends the events that are due at a second boundary.
     pub(super) fn tick(&mut self, now: Timestamp, losses: Losses, send: Send<'_>) {
         self.losses = losses;
         self.advance(now, send);
@@ -210,7 +211,7 @@ impl Episodes {
         }
     }
 
-    /// Tells everything due by `now`. What finds the channel full is due again the next time.
+    /// Sends every event due by `now`. An event that finds the channel full is due again the next time.
     pub(super) fn advance(&mut self, now: Timestamp, send: Send<'_>) {
         while let Some(due) = self.schedule.pop(now) {
             if !is_open(&self.all, due.place, due.episode) {
@@ -262,7 +263,8 @@ impl Episodes {
         is_sent
     }
 
-    /// Tells that the source of an open episode is verified, as soon as it is, or by whose attempts it still is.
+    /// Sends that the source of an open episode has become verified, or the clients and servers that still
+    /// verify it.
     pub(super) fn tell_verified(
         &mut self,
         key: &Key,
@@ -285,7 +287,7 @@ impl Episodes {
         }
     }
 
-    /// The clock steps: all end.
+    /// Ends all episodes, because the clock stepped back.
     pub(super) fn step(&mut self, from: Timestamp, to: Timestamp, send: Send<'_>) {
         self.advance(from, send);
         self.close_all(from, Ended::Clock, send);
@@ -319,7 +321,7 @@ impl Episodes {
         open.for_each(|(place, episode)| self.index.insert(episode.key.tag, place));
     }
 
-    /// The packets end, and all episodes with them. Gives the time of the end.
+    /// Ends all episodes at the end of the packets. Returns the time of the end.
     pub(super) fn end(&mut self, now: Option<Timestamp>, losses: Losses, send: Send<'_>) -> Timestamp {
         self.losses = losses;
         let now = now.or(self.now).unwrap_or_default();
@@ -335,7 +337,7 @@ impl Episodes {
         self.schedule.clear();
     }
 
-    /// Ends an episode, unless the detector cannot be told.
+    /// Ends an episode, if the channel to the detector has room.
     fn close(&mut self, place: usize, time: Timestamp, ended: Ended, send: Send<'_>) -> bool {
         let episode = &mut self.all[place];
         if !send(Event::Ended(episode.snapshot(time, &self.losses), ended)) {
@@ -347,7 +349,7 @@ impl Episodes {
         true
     }
 
-    /// Open episodes, at most so many, in the order in which they began, and the number of all others.
+    /// At most this many open episodes, in the order in which they began, and the number of the others.
     pub(super) fn list(&self, most: usize) -> (Vec<Snapshot>, usize) {
         let now = self.now.unwrap_or_default();
         let open = self.all.iter().filter(|episode| episode.is_open).take(most);
@@ -357,7 +359,7 @@ impl Episodes {
         (listed, others)
     }
 
-    /// The places of such open episodes, in the order in which they began.
+    /// The indexes of the open episodes that `is_wanted` accepts, in the order in which they began.
     fn places(&self, is_wanted: impl Fn(&Episode) -> bool) -> Vec<usize> {
         let is_wanted = |place: &usize| self.all[*place].is_open && is_wanted(&self.all[*place]);
         let mut places: Vec<_> = (0..self.all.len()).filter(is_wanted).collect();
@@ -374,7 +376,7 @@ impl Episodes {
     }
 }
 
-/// Whether this place still is that of the episode, and that is open.
+/// Whether this index still belongs to the episode, and the episode is open.
 fn is_open(all: &[Episode], place: usize, id: EpisodeId) -> bool {
     all.get(place).is_some_and(|episode| episode.is_open && episode.number() == id.0)
 }

@@ -21,7 +21,7 @@ const SHARE: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     pub(super) id: EpisodeId,
-    /// Where it stands.
+    /// Its index.
     pub(super) place: usize,
     pub(super) network: IpNet,
     pub(super) rank: Rank,

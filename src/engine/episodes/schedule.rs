@@ -18,7 +18,7 @@ pub(super) struct Due {
     pub(super) time: Timestamp,
     pub(super) what: What,
     pub(super) episode: EpisodeId,
-    /// Where that stands.
+    /// Its index.
     pub(super) place: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Segments that wait to be looked at together, and what else the other parts of counting have to know.
+//! A batch of segments that the stages handle together, with the derived values that later stages need.
 
 use std::iter;
 
@@ -11,28 +11,29 @@ use crate::wire::decode::Skipped;
 use crate::wire::packet_copy::PacketCopy;
 use crate::wire::segment::Segment;
 
-/// How many segments a batch has at most: enough for what the next ones need to come into the cache while these are
+/// Maximum segments of a batch: enough that the data of the next ones reaches the cache while these are
 /// counted.
 pub(in crate::engine) const SIZE: usize = conntrack::AT_ONCE;
 
-/// A SYN that is to be counted, or another segment that may tell what became of one.
+/// A SYN that is to be counted, or another segment that may change the outcome of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Pending {
     pub(in crate::engine) segment: Segment,
     pub(in crate::engine) now: Now,
-    /// The endpoints of the attempt that it is, or tells of.
+    /// The endpoints of its attempt.
     pub(in crate::engine) endpoints: Endpoints,
     /// The hash of the connection, in either direction.
     pub(in crate::engine) connection: u64,
-    /// Whether it goes to a server: a SYN always does. Otherwise it comes from one.
+    /// Whether it goes to a server, as every SYN does. Otherwise it comes from a server.
     pub(in crate::engine) to_server: bool,
-    /// Whether it is no SYN, and came from a server that opens or refuses a connection.
+    /// Whether it is not a SYN, and comes from a server that opens or refuses a connection.
     pub(in crate::engine) is_answer: bool,
-    /// Whether it only says that a packet between its addresses could not be read: it has no ports and no flags.
+    /// Whether it only stands for an unreadable packet between its addresses. Then it has no ports and no
+    /// flags.
     pub(in crate::engine) is_hidden: bool,
 }
 
-/// A moment of capture time, as it was captured and as the tables count it.
+/// A moment of capture time, as captured and as the tick of the tables.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Now {
     pub(in crate::engine) time: Timestamp,
@@ -40,34 +41,35 @@ pub(in crate::engine) struct Now {
 }
 
 impl Now {
-    /// The beginning of the tick that an attempt at this moment counts at: its own, or where that is later (disorder)
-    /// the newest of its source. Reports tell no earlier time either, or a flood could start before its first attempt.
+    /// The time at the beginning of the tick at which an attempt counts. That is its own tick, or after
+    /// disorder the newest tick of its source if that is later. Reports use no earlier time, or a flood could
+    /// start before its first attempt.
     pub(in crate::engine) fn counted_at(&self, clock: &Reading, recorded: &Recorded) -> Timestamp {
         clock.floor(self.time).after(Ticks::span(recorded.time.since(self.ticks)))
     }
 }
 
-/// Another second begins.
+/// A second boundary.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct SecondBoundary {
     pub(in crate::engine) now: Timestamp,
-    /// Where the clock stepped from, if it did: back, or from the end of the range of ticks to its start.
+    /// The time before a step of the clock: back, or from the end of the range of ticks to its start.
     pub(in crate::engine) stepped_from: Option<Timestamp>,
     pub(in crate::engine) reading: Reading,
     /// The clock after it.
     pub(in crate::engine) after: Reading,
-    /// Whether the range of ticks starts anew after that, so that no tick of before tells anything.
+    /// Whether the range of ticks starts again after it, so that no earlier tick is valid.
     pub(in crate::engine) starts_anew: bool,
 }
 
-/// The batch: a fixed number of places.
+/// A batch with a fixed capacity.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Batch {
     pending: Vec<Pending>,
     room: usize,
     /// The packets of the segments, where they are kept.
     pub(in crate::engine) kept: Vec<PacketCopy>,
-    /// How many packets there were since the last batch, and why some of them do not count.
+    /// Packets since the last batch, and the reasons why some of them do not count.
     pub(in crate::engine) packets: u64,
     pub(in crate::engine) skipped: Skipped,
 }
@@ -78,7 +80,7 @@ impl Batch {
         Self { pending: Vec::with_capacity(room), room, kept, ..Self::default() }
     }
 
-    /// Adds a segment, which is put together where it is to wait: its bytes are not copied again.
+    /// Adds a segment. It is built in its final location, so that its bytes are not copied again.
     #[inline]
     pub(in crate::engine) fn push(&mut self, pending: impl FnOnce() -> Pending) {
         self.pending.extend(iter::once_with(pending));

@@ -1,4 +1,4 @@
-//! What a packet says, and whom it concerns: from its bytes to a segment in a batch.
+//! Classifies packets: decodes the bytes of each, and adds the segments of watched ports to a batch.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::wire::packet::Packet;
 use crate::wire::packet_copy::PacketCopy;
 use crate::wire::segment::{Flags, Place, Segment, TcpSummary};
 
-/// Sorts out the segments that are looked at further.
+/// Selects the segments that later stages need.
 #[derive(Debug)]
 pub(in crate::engine) struct Classifier {
     decoder: Decoder,
@@ -25,14 +25,15 @@ pub(in crate::engine) struct Classifier {
     keeps: bool,
 }
 
-/// What a segment is to the watches.
+/// The role of a segment for the watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// An attempt at a watched port.
     Attempt,
-    /// No attempt, and came from a server that opens or refuses a connection. It may go to one as well.
+    /// No attempt, but from a server that opens or refuses a connection. Its destination may be a watched
+    /// port, too.
     Answer { to_server: bool },
-    /// It tells something else of an attempt.
+    /// Another segment that may change the outcome of an attempt.
     More { to_server: bool },
 }
 
@@ -49,12 +50,12 @@ impl Classifier {
         Self { decoder, expression, ports, own: Vec::new(), hasher, keeps }
     }
 
-    /// An empty batch for what this sorts out.
+    /// Makes an empty batch for the selected segments.
     pub(in crate::engine) fn batch(&self, room: usize) -> Batch {
         Batch::new(room, self.keeps)
     }
 
-    /// Watches other ports from now on.
+    /// Sets the watched ports from now on.
     pub(in crate::engine) fn watch(&mut self, ports: PortSet, tunnels: Tunnels) {
         self.ports = ports;
         self.decoder.set_tunnels(tunnels);
@@ -69,7 +70,7 @@ impl Classifier {
         !self.own.is_empty() && self.own.contains(address)
     }
 
-    /// As [`Classifier::classify`], out of line.
+    /// The same as [`Classifier::classify`], out of line.
     #[inline(never)]
     pub(in crate::engine) fn classify_held(
         &mut self,
@@ -80,7 +81,7 @@ impl Classifier {
         self.classify(packet, clock, batch)
     }
 
-    /// Has what a packet says wait in the batch, or says why it does not count.
+    /// Adds the segment of a packet to the batch, or returns the reason why the packet does not count.
     #[inline(always)]
     pub(in crate::engine) fn classify(
         &mut self,
@@ -91,7 +92,7 @@ impl Classifier {
         if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
             return Err(Skip::Filtered);
         }
-        // Most of what passes is told by ports and flags alone, and no more of it is read.
+        // Ports and flags alone decide on most packets, and the decoder reads no more of them.
         let (role, segment) = match FastPath::of(packet) {
             Some(plain) => {
                 self.decoder.pass();
@@ -110,9 +111,10 @@ impl Classifier {
         if role == Role::Attempt { Ok(()) } else { Err(Skip::OtherFlags) }
     }
 
-    /// What a segment is to the watches, or why it is nothing: attempts at the watched ports; of what came of them
-    /// SYN-ACK, FIN and RST, empty ACKs, and what the client sends with PSH or few bytes: some clients never send an
-    /// empty ACK. The kernel's filter passes no others, so that live and replay say the same.
+    /// The role of a segment, or the reason why it does not count. The watched ports need attempts. For
+    /// outcomes, they need SYN-ACK, FIN and RST, empty ACKs, and client segments with PSH or few bytes,
+    /// because some clients never send an empty ACK. The kernel's filter passes the same segments, so that
+    /// live capture and replay give equal results.
     #[inline]
     fn role(&self, summary: TcpSummary) -> Result<Role, Skip> {
         let TcpSummary { flags, src_port, dst_port, payload } = summary;
@@ -137,7 +139,7 @@ impl Classifier {
         if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Has a segment wait in the batch.
+    /// Adds a segment to the batch.
     #[inline]
     fn take(
         &mut self,
@@ -171,7 +173,7 @@ impl Classifier {
         }
     }
 
-    /// Has it wait in the batch that a packet could not be read: it may have been the SYN of an answer that follows.
+    /// Adds an unreadable packet to the batch, because it may have been the SYN of an answer that follows.
     #[cold]
     fn take_hidden(&mut self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, batch: &mut Batch) {
         let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };

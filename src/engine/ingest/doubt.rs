@@ -1,23 +1,23 @@
-//! Packets whose time is behind that of the one before: one is an outlier, several in a row are a clock that was set
-//! back.
+//! Packets that are older than the packet before. A single one is an outlier. Several in a row mean that the
+//! clock was set back.
 //!
-//! A packet comes late with its old time (from another queue, a merged mirror, a card that stamps by itself), and
-//! nothing is to be ended for that. So what is behind waits until the packets that follow are behind, too, or are not.
-//! Only the segments wait, a few of them; everything else of their packets is counted at once.
+//! A packet may arrive late with its old time (from another queue, a merged mirror, a card with hardware
+//! timestamps), and must not end any episode. So an older packet is held until the next packets show whether
+//! they are older, too. Only a few segments are held; everything else of their packets is counted at once.
 
 use super::batch::Batch;
 use crate::base::time::Timestamp;
 
-/// So many packets in a row, of one input, are a step.
+/// This many packets in a row on one input are a step of the clock.
 pub(in crate::engine) const BELIEVED: usize = 4;
-/// At the end, where none can follow, so many are.
+/// The same at the end of the input, where no packet can follow.
 const BELIEVED_AT_THE_END: usize = 2;
 
-/// What waits.
+/// Held packets.
 #[derive(Debug)]
 pub(in crate::engine) struct Doubt {
     pub(in crate::engine) input: usize,
-    /// How many packets are behind, none if there is no doubt.
+    /// Number of older packets; 0 without doubt.
     packets: usize,
     pub(in crate::engine) first: Timestamp,
     pub(in crate::engine) last: Timestamp,
@@ -26,7 +26,7 @@ pub(in crate::engine) struct Doubt {
 }
 
 impl Doubt {
-    /// None. The batch has room for [`BELIEVED`].
+    /// Starts without doubt. The batch has room for [`BELIEVED`].
     pub(in crate::engine) fn new(batch: Batch) -> Self {
         Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), batch }
     }
@@ -36,12 +36,12 @@ impl Doubt {
         self.packets > 0
     }
 
-    /// Whether there is one about this input.
+    /// Whether there is doubt about this input.
     pub(in crate::engine) fn is_of(&self, input: usize) -> bool {
         self.is_open() && self.input == input
     }
 
-    /// Adds a packet that is behind.
+    /// Adds an older packet.
     pub(in crate::engine) fn add(&mut self, input: usize, time: Timestamp) {
         if !self.is_open() {
             (self.input, self.first) = (input, time);
@@ -58,7 +58,7 @@ impl Doubt {
         self.packets >= BELIEVED_AT_THE_END
     }
 
-    /// Ends it. What waited is taken.
+    /// Ends the doubt. Returns the held segments.
     pub(in crate::engine) fn take(&mut self) -> Batch {
         self.packets = 0;
         std::mem::take(&mut self.batch)

@@ -1,4 +1,4 @@
-//! Who takes part in an attempt, and the hashes of that: worked out once for each segment.
+//! The endpoints of an attempt and their hashes, which are computed once for each segment.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::engine::watch::Grouping;
 use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Segment;
 
-/// An address or an end of a connection, with its port.
+/// An address with a port.
 pub(in crate::engine) type End = (IpAddr, u16);
 
 /// The client and the server of an attempt.
@@ -20,13 +20,13 @@ pub(in crate::engine) struct Endpoints {
     pub(in crate::engine) server: End,
     /// The hash of the client's address.
     pub(in crate::engine) client_hash: u64,
-    /// The hash of the network that it is in.
+    /// The hash of the client's network.
     pub(in crate::engine) network_hash: u64,
     /// The hash of the server's address.
     pub(in crate::engine) server_hash: u64,
-    /// The hash of that and its port.
+    /// The hash of the server's address and port.
     pub(in crate::engine) end_hash: u64,
-    /// Whether the client's is an own address.
+    /// Whether the client has one of this host's own addresses.
     pub(in crate::engine) is_own: bool,
 }
 
@@ -43,7 +43,7 @@ impl Endpoints {
         hash::connection(self.client_end(), self.end_hash)
     }
 
-    /// An attempt between them, as the detector is told of it.
+    /// An attempt between them, in the form that the detector gets.
     pub(in crate::engine) fn attempt(
         &self,
         key: event::Key,
@@ -64,21 +64,22 @@ impl Endpoints {
     }
 }
 
-/// The client's end and the server's of a segment that goes to a server, or comes from one.
+/// The client and the server of a segment that goes to a server, or comes from one.
 #[inline]
 pub(in crate::engine) fn ends(segment: &Segment, to_server: bool) -> (End, End) {
     let (src, dst) = ((segment.src, segment.src_port), (segment.dst, segment.dst_port));
     if to_server { (src, dst) } else { (dst, src) }
 }
 
-/// Hashes addresses, and remembers the hashes of some servers: nearly all segments are from or to one of a few.
+/// Hashes addresses. It caches the hashes of some servers, because nearly all segments are from or to a few
+/// servers.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Hasher {
     key: Key,
     servers: [(IpAddr, u64); SERVERS],
 }
 
-/// How many servers are remembered, each at the place that the last bits of its address say: a power of two.
+/// Number of cached servers, a power of two. The last bits of the address are the index.
 const SERVERS: usize = 16;
 
 impl Hasher {
@@ -91,19 +92,19 @@ impl Hasher {
         self.key
     }
 
-    /// The hash of the group that an address is in, by that of its network.
+    /// The hash of an address's group, computed from the hash of its network.
     #[inline(never)]
     pub(in crate::engine) fn group(&self, grouping: &Grouping, address: &IpAddr, network: u64) -> u64 {
         let group = grouping.group(*address).addr();
         if grouping.prefix4 >= hash::PREFIX4 && grouping.prefix6 >= hash::PREFIX6 {
-            // It is a part of the network.
+            // The group is a part of the network.
             return hash::in_network(network, group);
         }
         self.key.group(group)
     }
 
-    /// The endpoints to an attempt.
-    #[inline(always)] // Called out of line it copies both ends once more.
+    /// The endpoints of an attempt.
+    #[inline(always)] // Out of line, the call copies both endpoints once more.
     pub(in crate::engine) fn endpoints(&mut self, client: End, server: End, is_own: bool) -> Endpoints {
         let network_hash = self.key.network(client.0);
         let client_hash = hash::in_network(network_hash, client.0);

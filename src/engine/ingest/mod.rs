@@ -1,7 +1,7 @@
-//! Packets in, batches of segments out, with the time at which each counts.
+//! Turns packets into batches of segments, with the time at which each one counts.
 //!
-//! The first stage of counting. It knows the clock, ports and hashes, and no table. A second boundary follows the batch
-//! of what came before it.
+//! It is the first stage of counting. It knows the clock, ports and hashes, but no table. A second boundary
+//! follows the batch of the packets before it.
 
 pub(in crate::engine) mod batch;
 pub(in crate::engine) mod classifier;
@@ -21,11 +21,11 @@ use batch::{Batch, SecondBoundary};
 use classifier::Classifier;
 use doubt::{BELIEVED, Doubt};
 
-/// The first part of counting.
+/// The first stage of counting.
 #[derive(Debug)]
 pub(in crate::engine) struct Ingest {
     inputs: usize,
-    /// The input of the packets that come, where the source tells it.
+    /// The input of the next packets, if the source states it.
     input: Option<usize>,
     clock: Clock,
     classifier: Classifier,
@@ -34,7 +34,8 @@ pub(in crate::engine) struct Ingest {
 }
 
 impl Ingest {
-    /// For so many inputs of the clock, tables that look back so far, and batches of so many segments.
+    /// `inputs` is the number of inputs of the clock, `looks_back` the retention time of the tables, and
+    /// `room` the size of a batch.
     pub(in crate::engine) fn new(
         inputs: usize,
         looks_back: Duration,
@@ -52,7 +53,7 @@ impl Ingest {
         }
     }
 
-    /// Watches other ports from now on. What waits has been counted.
+    /// Sets the watched ports from now on. The caller has flushed the batch.
     pub(in crate::engine) fn watch(&mut self, ports: PortSet, looks_back: Duration, tunnels: Tunnels) {
         self.classifier.watch(ports, tunnels);
         self.clock.look_back(looks_back);
@@ -62,13 +63,13 @@ impl Ingest {
         self.classifier.set_own(own);
     }
 
-    /// Has what waits counted, and leaves nothing.
+    /// Counts the batch and empties it.
     #[inline]
     pub(in crate::engine) fn flush(&mut self, to: &mut Stages) {
         to.count(&mut self.batch, self.clock.reading());
     }
 
-    /// The same at the end: what is in doubt is resolved before.
+    /// The same at the end, after the doubt is resolved.
     pub(in crate::engine) fn finish(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         self.flush(to);
@@ -115,11 +116,12 @@ impl Ingest {
         self.doubt.is_open() || self.clock.is_behind(input, time)
     }
 
-    /// Whether a packet of this time has to wait, because it is behind. What waits and is contradicted goes on.
+    /// Whether a packet of this time must be held, because it is older. If it contradicts the held packets,
+    /// they go on.
     #[cold]
     fn doubts(&mut self, input: usize, time: Timestamp, to: &mut Stages) -> bool {
         let is_of_lane = self.doubt.is_of(input);
-        // What follows may have come nearer by the time that has passed.
+        // Later packets are closer to the newest time by the time that has passed since.
         let is_behind =
             self.clock.is_behind_by(input, time, if is_of_lane { DISORDER / 2 } else { DISORDER });
         if is_behind != is_of_lane {
@@ -131,15 +133,15 @@ impl Ingest {
         is_behind
     }
 
-    /// Believes that the clock was set back, if enough packets say so.
+    /// Accepts that the clock was set back, if enough packets show it.
     fn believe(&mut self, to: &mut Stages) {
         if self.doubt.is_believed() {
             self.resolve(true, to);
         }
     }
 
-    /// Ends the doubt, if there is one: the clock was set back, or those packets were outliers, which count at times
-    /// of long ago. Then their segments wait with the others.
+    /// Ends the doubt, if there is one. Either the clock was set back, or the packets were outliers, which
+    /// count at their old times. Their segments join the batch.
     #[cold]
     fn resolve(&mut self, is_step: bool, to: &mut Stages) {
         if !self.doubt.is_open() {
@@ -169,7 +171,7 @@ impl Ingest {
         self.doubt.batch = held;
     }
 
-    /// Packets that follow are of this input. Lanes are those of interfaces of capture files.
+    /// Sets the input of the next packets, for the interfaces of capture files.
     pub(in crate::engine) fn set_input(&mut self, input: usize) {
         if self.input.is_none() {
             self.clock.set_reach(REACH);
@@ -177,7 +179,7 @@ impl Ingest {
         self.input = Some(input.min(self.inputs - 1));
     }
 
-    /// All inputs are over but the first.
+    /// Ends all inputs except the first.
     pub(in crate::engine) fn end_inputs(&mut self, to: &mut Stages) {
         self.resolve(self.doubt.is_believed_at_the_end(), to);
         let before = self.clock.now();
@@ -188,7 +190,7 @@ impl Ingest {
     }
 
     pub(in crate::engine) fn idle(&mut self, interface: InterfaceId, now: Timestamp, to: &mut Stages) {
-        // Of a file: live, what was set back tells so.
+        // This applies to files. Live, a clock that was set back is reported as such.
         if self.input.is_some() {
             self.resolve(self.doubt.is_believed_at_the_end(), to);
         }
@@ -196,9 +198,9 @@ impl Ingest {
         self.pass(self.input(interface), now, to);
     }
 
-    /// Moves the clock of an input: no packet older than this will come there.
+    /// Advances the clock of an input: no packet older than this will follow on it.
     fn pass(&mut self, input: usize, now: Timestamp, to: &mut Stages) {
-        // A time that a packet was newer than says nothing new, and is no step back.
+        // A time older than a packet's adds nothing, and is not a step back.
         let before = self.clock.now();
         let seen = self.clock.pass(input, now);
         if seen != Seen::SameSecond {
@@ -218,19 +220,19 @@ impl Ingest {
         let input = self.input(interface);
         self.flush(to);
         let before = self.clock.now();
-        // Where a packet or another interface has told so already, it is no step any more.
+        // If a packet or another interface has shown the step before, this one is not a step any more.
         let is_back = self.clock.newest(input).is_some_and(|newest| now < newest);
         if is_back && self.clock.set_back(input, now) == Seen::SteppedBack {
             self.boundary(Seen::SteppedBack, before, to);
-            // What was behind was right.
+            // The held packets had the right time.
             self.resolve(false, to);
         }
     }
 
-    /// Another second has begun. What waits happened before, and carries the ticks of before.
+    /// Handles a second boundary. The batch happened before it, and has the ticks of before.
     fn boundary(&mut self, seen: Seen, before: Option<Timestamp>, to: &mut Stages) {
         let Some(now) = self.clock.now() else { return };
-        // What waits, and what shows by now, has the ticks of before a restart.
+        // The batch, and the timers that expire by now, have the ticks from before a restart.
         self.flush(to);
         let reading = *self.clock.reading();
         let starts_anew = self.clock.is_used_up();
