@@ -1,13 +1,14 @@
-//! An interface that is watched so that the kernel tells the direction of each packet.
+//! Opens an interface in such a way that the kernel gives the direction of each packet.
 //!
-//! libpcap tells no direction on a handle of the interface itself: its Ethernet frames carry only what the sender
-//! wrote. On `any` each packet has the kernel's packet type and the index of its interface (Linux cooked capture v2),
-//! so that one interface is had from there by the filter `ifindex N`. The frames' receiver and their VLAN tags are not
-//! told then. Two handles with `inbound` and `outbound` would keep those, but the kernel hands each one's packets over
-//! up to a read time-out later than the other's, and an answer would overtake its SYN or wait for it.
+//! libpcap gives no direction on a handle of the interface itself: its Ethernet frames contain only the bytes
+//! of the sender. On `any`, each packet has the kernel's packet type and the index of its interface (Linux
+//! cooked capture v2), so the filter `ifindex N` selects one interface there. This loses the frames' receiver
+//! and their VLAN tags. Two handles with `inbound` and `outbound` would keep those, but the kernel may
+//! deliver the packets of one handle up to a read time-out later than those of the other. Then an answer
+//! would overtake its SYN or wait for it.
 //!
-//! Not so: promiscuous interfaces (`any` never is), NFLOG, interfaces that are neither Ethernet nor IP, and filter
-//! expressions that need an Ethernet header.
+//! This does not apply to promiscuous interfaces (`any` never is), NFLOG, interfaces that are neither
+//! Ethernet nor IP, and filter expressions that need an Ethernet header.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,23 +18,23 @@ use crate::wire::packet::LinkType;
 
 /// All interfaces.
 pub(super) const ANY: &str = "any";
-/// The index that stands for all interfaces; none has it.
+/// The index that stands for all interfaces. No interface has it.
 pub(super) const ALL: u32 = 0;
 
 /// `ARPHRD_` types (linux/if_arp.h) whose packets begin with Ethernet or IP: Ethernet, PPP, raw IP, tunnels of IP,
 /// loopback, SIT, GRE over IPv4 and over IPv6, none (tun, WireGuard).
 const PLAIN: [u32; 10] = [1, 512, 519, 768, 769, 772, 776, 778, 823, 65534];
 
-/// What is known of such an interface.
+/// The data of such an interface.
 #[derive(Debug)]
 pub(super) struct Directed {
     index: u32,
-    /// What it had dropped when that was last asked.
+    /// Its drop count at the last query.
     dropped: u64,
 }
 
 impl Directed {
-    /// The interface of this name, if it is there, is up, and can be watched so.
+    /// The interface with this name, if it exists, is up, and can be captured this way.
     pub(super) fn of(name: &str, opening: &Opening) -> Option<Self> {
         if name == ANY {
             let is_told = opening.filter.text(LinkType::LINUX_SLL2).is_ok();
@@ -44,7 +45,7 @@ impl Directed {
             return None;
         }
         if opening.filter.text(LinkType::LINUX_SLL2).is_err() {
-            // One that makes no sense there either is refused when the interface is opened.
+            // An expression that is not valid there either is refused when the interface is opened.
             if opening.filter.text(LinkType::ETHERNET).is_ok() {
                 log::warn!(
                     "the filter expression needs the link-layer header of interface {name:?}: the kernel tells no \
@@ -60,32 +61,33 @@ impl Directed {
         self.index
     }
 
-    /// Whether the interface of this name is still that one.
+    /// Whether the interface with this name is still the same one.
     pub(super) fn is_there(&self, name: &str) -> bool {
         self.index == ALL || number(name, "ifindex") == Some(self.index)
     }
 
-    /// How many packets the interface has dropped since this was asked last.
+    /// Packets that the interface has dropped since the last query.
     pub(super) fn dropped(&mut self, name: &str) -> u64 {
         let before = std::mem::replace(&mut self.dropped, drops(name));
         self.dropped.saturating_sub(before)
     }
 }
 
-/// Whether an interface is up; `None` where the system does not say: `any` is none, and one may just have gone.
+/// Whether an interface is up; `None` if the system does not say, as for `any` or for an interface that has
+/// just gone.
 pub(super) fn is_up(name: &str) -> Option<bool> {
     const IFF_UP: u32 = 1;
     Some(number(name, "flags")? & IFF_UP != 0)
 }
 
-/// Whether the packets of the interface of this name begin with an Ethernet header where it is opened by itself.
+/// Whether the packets of the interface with this name begin with an Ethernet header on a handle of its own.
 #[must_use]
 pub(crate) fn is_ethernet(name: &str) -> bool {
     const ETHERNET: [u32; 2] = [1, 772];
     number(name, "type").is_some_and(|kind| ETHERNET.contains(&kind))
 }
 
-/// What an interface or its driver dropped, as libpcap counts it.
+/// Packets that an interface or its driver dropped, as libpcap counts them.
 fn drops(name: &str) -> u64 {
     ["statistics/rx_missed_errors", "statistics/rx_fifo_errors"]
         .iter()
@@ -93,7 +95,7 @@ fn drops(name: &str) -> u64 {
         .sum()
 }
 
-/// A number that the system tells of an interface, decimal or hexadecimal.
+/// A number that the system gives for an interface, decimal or hexadecimal.
 pub(super) fn number(name: &str, what: &str) -> Option<u32> {
     let text = read(name, what)?;
     match text.strip_prefix("0x") {
@@ -102,9 +104,9 @@ pub(super) fn number(name: &str, what: &str) -> Option<u32> {
     }
 }
 
-/// What the system tells of an interface.
+/// A text that the system gives for an interface.
 pub(super) fn read(name: &str, what: &str) -> Option<String> {
-    // A name with a slash is no interface's.
+    // No interface has a name with a slash.
     if name.contains('/') || name == "." || name == ".." {
         return None;
     }

@@ -1,11 +1,12 @@
-//! Filter expressions: what the kernel passes on a live capture, and what the user wants looked at.
+//! Filter expressions: the kernel's filter of a live capture, and the user's expression.
 //!
-//! The kernel's filter is a superset of what is counted. Plain IPv4 and IPv6 segments are judged exactly: SYN, FIN and
-//! RST from or to a watched port, empty ACKs, and to one what has PSH or few bytes; no large data packet goes up.
-//! Whatever the kernel cannot judge does: tags, PPPoE and MPLS, which are neither `ip` nor `ip6` to it, IPv6 extension
-//! headers, and tunnels when asked for. One text compiles for every link type that can be filtered, because it names
-//! neither `vlan` nor `mpls`, which would move the offsets of all that follows them. Serial lines alone get a few
-//! words more: libpcap knows one of the forms that PPP has there.
+//! The kernel's filter passes a superset of the packets that count. It judges plain IPv4 and IPv6 segments
+//! exactly. It passes SYN, FIN and RST from or to a watched port, empty ACKs, and segments to a watched port
+//! with PSH or few bytes. It passes no large data packet. It also passes every packet that the kernel cannot
+//! judge: tags, PPPoE and MPLS, which are neither `ip` nor `ip6` to it, IPv6 extension headers, and tunnels
+//! if requested. One text compiles for every link type with a filter, because it contains neither `vlan` nor
+//! `mpls`, which would shift the offsets of all later terms. Only serial lines get a few more words: libpcap
+//! knows one of the forms that PPP has there.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -16,18 +17,18 @@ use pcap::{BpfProgram, Capture, Linktype};
 use crate::error::FilterError;
 use crate::wire::packet::{LinkType, Packet};
 
-/// The most instructions that Linux takes (`BPF_MAXINSNS`, linux/bpf_common.h).
+/// Maximum instructions that Linux accepts (`BPF_MAXINSNS`, linux/bpf_common.h).
 const MOST_INSTRUCTIONS: usize = 4096;
-/// With more ranges of ports than this, ports are left to decode: libpcap's optimizer takes seconds over some hundred
-/// of them, and a minute over two thousand.
+/// With more port ranges than this, the decoder checks the ports instead. libpcap's optimizer takes seconds
+/// for some hundred of them, and a minute for two thousand.
 const MOST_RANGES: usize = 128;
 
 /// IPv6 next headers that may hide a segment from the kernel's filter: hop-by-hop options, routing, fragment,
 /// authentication, destination options, mobility, HIP, Shim6 (IANA, IPv6 Extension Header Types).
 const IPV6_EXTENSIONS: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 
-/// IP protocols of tunnels: IPv4 (RFC 2003), IPv6 (RFC 4213), GRE (RFC 2784); 17 stands for those over UDP, which go by
-/// their ports in IPv4.
+/// IP protocols of tunnels: IPv4 (RFC 2003), IPv6 (RFC 4213), GRE (RFC 2784). 17 stands for tunnels over UDP,
+/// whose ports identify them in IPv4.
 fn tunnels(udp: &[u16]) -> String {
     let ports = udp.iter().map(|port| format!("udp dst port {port}"));
     format!(
@@ -37,22 +38,24 @@ fn tunnels(udp: &[u16]) -> String {
     )
 }
 
-/// What of IPv4 hides a segment: an authentication header, and fragments of TCP whose headers may be put together (the
-/// first one, and those at the offsets 8 and 16). Before all else, since a look beyond the end of a packet rejects it.
+/// IPv4 packets that hide a segment: those with an authentication header, and fragments of TCP whose headers
+/// may be reassembled (the first one, and those at the offsets 8 and 16). They come first, because a read
+/// beyond the end of a packet rejects it.
 const HIDDEN4: &str = "(ip and ip[9] = 51) or (ip and ip[9] = 6 and (ip[6:2] & 0x3fff = 0x2000 or ip[6:2] & 0x1fff = 1 \
                        or ip[6:2] & 0x1fff = 2))";
 
-/// On cooked links, VLAN tags where the protocol says IP: Linux tells the innermost protocol of a packet with several
-/// tags, and leaves them before it. Among IP packets few look like that. Before all else, too.
+/// On cooked links, VLAN tags where the protocol field says IP. Linux gives the innermost protocol of a
+/// packet with several tags, and leaves the tags before it. Few IP packets look like that. This comes first,
+/// too.
 const TAGGED: &str = "(ip and (ip[2:2] = 0x0800 or ip[2:2] = 0x8100 or ip[2:2] = 0x88a8)) or (ip6 and (ip6[2:2] = 0x86dd \
                       or ip6[2:2] = 0x8100 or ip6[2:2] = 0x88a8)) or ";
 
-/// libpcap looks for PPP's protocol behind an address (0xff) and control byte. Where these are left out, and the
-/// protocol is compressed to one byte (RFC 1661, 6.5 and 6.6), it would take part of the IP header for it.
+/// libpcap looks for PPP's protocol behind an address (0xff) and a control byte. If these are left out and
+/// the protocol is compressed to one byte (RFC 1661, 6.5 and 6.6), libpcap would read it from the IP header.
 const UNFRAMED: &str = "link[0] != 0xff or ";
 
-/// The text of the kernel's filter for these ports; `None` where the link type cannot be filtered. Tunnels pass where
-/// the UDP ports of those are given that go by them.
+/// The text of the kernel's filter for these ports; `None` if the link type cannot be filtered. Tunnels pass
+/// if their UDP ports are given.
 ///
 /// # Errors
 ///
@@ -83,31 +86,31 @@ pub fn kernel_filter(
     Ok(Some(if fits { with_ports } else { join(&superset(link, &[], tunnels), expression) }))
 }
 
-/// Looks whether an expression makes sense on any link type: which ones it will meet is known only later.
+/// Checks that an expression compiles for some link type. The link types of the run are known only later.
 ///
 /// # Errors
 ///
-/// When it makes sense on none: what libpcap says of it on Ethernet.
+/// When it compiles for none: the message of libpcap for Ethernet.
 pub fn check_expression(text: &str) -> Result<(), FilterError> {
     let Err(error) = compile(LinkType::ETHERNET, text) else { return Ok(()) };
     let mut others = LinkType::SUPPORTED.iter().filter(|(link, _)| link.is_filtered());
     if others.any(|(link, _)| compile(*link, text).is_ok()) { Ok(()) } else { Err(error) }
 }
 
-/// The user's expression over the packets of a capture file, where no kernel has judged it.
+/// The user's expression for the packets of a capture file, which no kernel has filtered.
 #[derive(Default)]
 pub struct Expression {
     text: String,
-    /// A program for each link type that was met; `None` where the expression makes no sense on it.
+    /// A program for each link type so far; `None` if the expression does not compile for it.
     programs: HashMap<LinkType, Option<BpfProgram>>,
 }
 
 impl Expression {
-    /// An expression that makes sense at least on Ethernet or on raw IP.
+    /// Compiles an expression that is valid at least for Ethernet or for raw IP.
     ///
     /// # Errors
     ///
-    /// When libpcap does not take it for either.
+    /// When libpcap accepts it for neither.
     pub fn new(text: &str) -> Result<Self, FilterError> {
         if let Err(error) = compile(LinkType::ETHERNET, text) {
             if compile(LinkType::RAW, text).is_err() {
@@ -117,8 +120,8 @@ impl Expression {
         Ok(Self { text: text.to_owned(), programs: HashMap::new() })
     }
 
-    /// Whether the packet matches. On a link type that the expression makes no sense on, nothing does; that is warned
-    /// of once.
+    /// Whether the packet matches. No packet matches on a link type for which the expression is not valid;
+    /// one warning says so.
     pub fn matches(&mut self, packet: &Packet<'_>) -> bool {
         let program =
             self.programs.entry(packet.link).or_insert_with(|| match compile(packet.link, &self.text) {
@@ -147,7 +150,7 @@ fn compile(link: LinkType, expression: &str) -> Result<BpfProgram, FilterError> 
             other => other.to_string(),
         },
     };
-    // libpcap compiles for `DLT_` values, which number raw IP in one way only: in Linux's, here.
+    // libpcap compiles for `DLT_` values, which have one number for raw IP: here, that of Linux.
     let link = if matches!(link, LinkType::RAW | LinkType::RAW_OPENBSD) { LinkType::RAW_LINUX } else { link };
     Capture::dead(Linktype(i32::from(link.0))).map_err(fail)?.compile(expression, true).map_err(fail)
 }
@@ -156,9 +159,9 @@ fn join(ours: &str, theirs: Option<&str>) -> String {
     theirs.map_or_else(|| ours.to_owned(), |theirs| format!("({ours}) and ({theirs})"))
 }
 
-/// What may be counted: without ports, to any port.
+/// The packets that may count. Without ports, every port counts.
 fn superset(link: LinkType, ports: &[RangeInclusive<u16>], tunnels: Option<&[u16]>) -> String {
-    // First, because a look beyond the end of a packet rejects it, whatever would follow.
+    // This comes first, because a read beyond the end of a packet rejects it, whatever would follow.
     let unframed = match link {
         LinkType::PPP | LinkType::PPP_HDLC => UNFRAMED,
         LinkType::LINUX_SLL | LinkType::LINUX_SLL2 => TAGGED,
@@ -193,14 +196,14 @@ fn superset(link: LinkType, ports: &[RangeInclusive<u16>], tunnels: Option<&[u16
     text
 }
 
-/// Where the fields of a TCP header are, and the room that the IP header leaves for it and what it carries.
+/// The offsets of the fields of a TCP header, and the length of the IP payload.
 struct Offsets {
     from: &'static str,
     to: &'static str,
     offset: &'static str,
     flags: &'static str,
     room: &'static str,
-    /// That no fragments follow, where the IP header itself tells.
+    /// The term that no fragments follow, where the IP header contains that.
     is_whole: &'static str,
 }
 
@@ -210,16 +213,16 @@ const ROOM4: &str = "ip[2:2] - ((ip[0] & 0xf) << 2)";
 /// IPv4's more-fragments flag is clear.
 const WHOLE4: &str = " and ip[6] & 0x20 = 0";
 
-/// The most payload with which a client's segment passes although it has no PSH: some clients send data with the
-/// handshake's ACK, and no empty one.
+/// Maximum payload of a client's segment without PSH that passes: some clients send data with the handshake's
+/// ACK, and no empty ACK.
 pub const MOST_PAYLOAD: u32 = 128;
 
-/// Segments that tell of an attempt: SYN, FIN or RST either way, empty ACKs, and the client's small segments and those
-/// with PSH.
+/// Segments that concern an attempt: SYN, FIN or RST in either direction, empty ACKs, and the client's small
+/// segments and those with PSH.
 fn telling(tcp: &Offsets, ports: &[RangeInclusive<u16>]) -> String {
     let Offsets { from, to, offset, flags, room, is_whole } = tcp;
     let is_control = format!("{flags} & 7 != 0");
-    // A header of less than 20 bytes makes no sense; what it carries cannot be told.
+    // A header of less than 20 bytes is invalid; the length of its payload is unknown.
     let payload = format!("{room} - (({offset} & 0xf0) >> 2)");
     let is_ack = format!("{flags} & 0x17 = 0x10");
     let is_empty = format!("({offset} >= 0x50 and {payload} = 0{is_whole})");

@@ -1,4 +1,4 @@
-//! What the system tells of its interfaces: which stand above another, and what they are.
+//! Reads the stacking and the kinds of interfaces from the system.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use super::directed::number;
 use super::kinds::{Kinds, kinds};
 use crate::wire::links::{Interface, Kind, Links};
 
-/// Where the system lists them.
+/// The system's list of interfaces.
 const ALL: &str = "/sys/class/net";
 
-/// The interfaces of this host as they are now. What cannot be read is left out.
+/// The present interfaces of this host. Unreadable ones are left out.
 #[must_use]
 pub fn links() -> Links {
     let names = fs::read_dir(ALL).into_iter().flatten().flatten();
@@ -26,7 +26,7 @@ fn interface(name: &str, kinds: &Kinds) -> Option<Interface> {
     let lower = fs::read_dir(&at).into_iter().flatten().flatten().find_map(|entry| {
         let entry = entry.file_name();
         let below = number(entry.to_str()?.strip_prefix("lower_")?, "ifindex");
-        // A port stands below its bridge or bond, too, and says so itself.
+        // A port is also below its bridge or bond, and says so itself.
         below.filter(|_| !at.join("bridge").exists() && !at.join("bonding").exists())
     });
     let told = kinds.iter().find(|(of, _)| *of == index).map(|(_, kind)| *kind);
@@ -34,7 +34,7 @@ fn interface(name: &str, kinds: &Kinds) -> Option<Interface> {
     Some(Interface { index, master: master.unwrap_or(0), lower: lower.unwrap_or(0), kind })
 }
 
-/// What it is by `ARPHRD_` types (linux/if_arp.h) and by what sysfs says of a device.
+/// Its kind by `ARPHRD_` types (linux/if_arp.h) and by what sysfs says of a device.
 fn kind(name: &str, at: &Path) -> Kind {
     const LOOPBACK: u32 = 772;
     /// IPIP, IPv6 tunnels, SIT, GRE over IPv4 and over IPv6.

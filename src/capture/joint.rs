@@ -1,10 +1,11 @@
-//! One handle for all interfaces whose directions the kernel tells.
+//! One handle for all interfaces whose directions the kernel gives.
 //!
-//! Whether a SYN or an answer first came in or first went out decides what is proven. With a handle for each interface
-//! the order across them is lost: the kernel hands each one's packets over up to a read time-out later than the
-//! other's, and a forged answer that comes in on one interface and is forwarded out on another could be read on its way
-//! out first. One handle of `any` has all of them in the order in which the kernel saw them. Where `any` itself is
-//! watched beside others, it gets what none of them gets.
+//! The proof depends on whether a SYN or an answer first came in or first went out. Separate handles for the
+//! interfaces lose the order across them: the kernel may deliver the packets of one handle up to a read
+//! time-out later than those of another. A forged answer that comes in on one interface and is forwarded to
+//! another could be read on its way out first. One handle of `any` delivers all packets in the order in which
+//! the kernel saw them. If `any` itself is watched beside others, it gets the packets that no other interface
+//! gets.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -21,21 +22,21 @@ use crate::wire::packet::{LinkType, Packet};
 #[derive(Default)]
 pub(super) struct Joint {
     capture: Option<Capture<Active>>,
-    /// The interfaces that its filter passes, by index, each with the position of its lane.
+    /// The interfaces that its filter passes, by index, each with the position of its interface handle.
     members: Vec<(u32, usize)>,
-    /// The drops that libpcap told last: it counts in 32 bits, from zero each time.
+    /// The last drop count of libpcap, which counts in 32 bits, from zero for each handle.
     dropped: u32,
-    /// Packets of each member since the drops were asked for.
+    /// Packets of each member since the last query of the drops.
     taken: Vec<u64>,
 }
 
 impl Joint {
-    /// What becomes readable when there are packets.
+    /// The descriptor that becomes readable when there are packets.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.capture.as_ref().map(AsFd::as_fd)
     }
 
-    /// Has the handle pass the packets of those lanes that need it now, and of no other interface.
+    /// Makes the handle pass the packets of those interfaces that need it now, and of no others.
     ///
     /// # Errors
     ///
@@ -52,7 +53,7 @@ impl Joint {
         self.refilter(lanes, opening)
     }
 
-    /// Has the kernel pass what this filter says from now on.
+    /// Sets the kernel's filter from now on.
     ///
     /// # Errors
     ///
@@ -76,13 +77,13 @@ impl Joint {
         changed
     }
 
-    /// Hands over what is there, as far as one turn allows.
+    /// Delivers the available packets, up to the maximum of one turn.
     pub(super) fn take(&mut self, lanes: &mut [Lane], receiver: &mut impl super::Receiver) -> Taken {
         let Some(capture) = &mut self.capture else { return Taken::All };
         let (members, counts) = (&self.members, &mut self.taken);
         let taken = capture.dispatch(Some(TURN), |packet| {
             let Some(index) = interface_of(packet.data) else { return };
-            // What was captured of an interface before it left is not its lane's any more.
+            // Packets that were captured before an interface left do not belong to it any more.
             let member_of = |index| members.iter().position(|(of, _)| *of == index);
             let Some(member) = member_of(index).or_else(|| member_of(ALL)) else { return };
             let lane = &mut lanes[members[member].1];
@@ -113,8 +114,8 @@ impl Joint {
         }
     }
 
-    /// Tells the lanes what they received, and what was lost of it. The kernel does not tell whose the packets were
-    /// that it dropped: each interface gets its part by what came of it.
+    /// Updates the received and lost packets of the interfaces. The kernel does not say to which interface a
+    /// dropped packet belonged, so each gets a share in proportion to its packets.
     pub(super) fn ask(&mut self, lanes: &mut [Lane]) {
         let stats = self.capture.as_mut().and_then(|capture| capture.stats().ok());
         let dropped = stats.map_or(0, |stats| {
@@ -139,7 +140,7 @@ fn interface_of(bytes: &[u8]) -> Option<u32> {
     bytes.get(INDEX..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
 }
 
-/// Divides a number in proportion to these, the last gets what remains.
+/// Divides a number in proportion to these weights. The last one gets the remainder.
 fn parts(whole: u64, weights: &[u64]) -> Vec<u64> {
     let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
     let mut rest = whole;

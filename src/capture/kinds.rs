@@ -1,7 +1,9 @@
-//! What kind each interface is, as the kernel calls it: sysfs has no word for teams, nor for Ethernet over GRE.
+//! The kind of each interface, as the kernel names it. sysfs has no name for teams, nor for Ethernet over
+//! GRE.
 //!
-//! The kernel tells it in a dump of all interfaces (rtnetlink(7), `RTM_GETLINK`): messages, each with a header, the
-//! interface's index, and attributes. Nothing but index and kind is read. All numbers are in the host's byte order.
+//! The kernel dumps all interfaces (rtnetlink(7), `RTM_GETLINK`) as messages. Each has a header, the
+//! interface's index, and attributes. This module reads only index and kind. All numbers are in the host's
+//! byte order.
 
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use rustix::net::{
 
 use crate::wire::links::Kind;
 
-/// The interfaces of a kind that matters, by index.
+/// The interfaces of a relevant kind, by index.
 pub(super) type Kinds = Vec<(u32, Kind)>;
 
 /// Headers of messages, interfaces and attributes (linux/netlink.h, linux/rtnetlink.h), in bytes.
@@ -23,19 +25,19 @@ const INTERFACE: usize = 16;
 const ATTRIBUTE: usize = 4;
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
-/// Ends of a dump: an error, and all told.
+/// Ends of a dump: an error, and the end of the list.
 const ENDS: [u16; 2] = [2, 3];
 const DONE: u16 = 3;
-/// A request, for all there are.
+/// A request for all interfaces.
 const DUMP: u16 = 0x301;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
-/// The kernel answers at once. Whatever keeps it from that must not keep packets waiting.
+/// The kernel answers at once. If it does not, packets must not wait for it.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Longer than a message is.
+/// Larger than any message.
 const ROOM: usize = 1 << 16;
 
-/// Asks the kernel; `None` where it does not tell.
+/// Asks the kernel; `None` if it does not answer.
 pub(super) fn kinds() -> Option<Kinds> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None).ok()?;
     bind(&socket, &SocketAddrNetlink::new(0, 0)).ok()?;
@@ -64,7 +66,7 @@ fn request() -> Vec<u8> {
     request
 }
 
-/// Reads some messages; gives which end of the dump was among them, if one was.
+/// Reads some messages. Returns the end of the dump that they contain, if any.
 fn read(bytes: &[u8], kinds: &mut Kinds) -> Option<u16> {
     let mut rest = bytes;
     while let Some(length) = u32_at(rest, 0).and_then(|length| usize::try_from(length).ok()) {
@@ -90,7 +92,7 @@ fn interface(message: &[u8]) -> Option<(u32, Kind)> {
 
 /// The value of the first attribute of a type.
 fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
-    /// Two flags above the type.
+    /// Two flags are above the type.
     const TYPE: u16 = 0x3fff;
     let mut rest = bytes;
     loop {
@@ -103,7 +105,7 @@ fn attribute(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
     }
 }
 
-/// What an interface of a kind is, by the kernel's name; `None` of all that are as any other.
+/// The kind of an interface by the kernel's name; `None` for ordinary ones.
 fn kind(name: &[u8]) -> Option<Kind> {
     match name {
         b"bond" | b"team" => Some(Kind::Bond),

@@ -1,4 +1,4 @@
-//! One interface of a live source: opened, read, and opened again when it was away.
+//! One interface of a live source: opens it, reads it, and reopens it after it was away.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::base::time::Timestamp;
 use crate::error::Error;
 use crate::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 
-/// The most packets taken from one interface before the next one has its turn.
+/// Maximum packets from one interface before the next one has its turn.
 pub(super) const TURN: usize = 4096;
-/// The first and the longest time between two attempts to open an interface again.
+/// Minimum and maximum delay between two attempts to reopen an interface.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// One interface.
@@ -24,30 +24,30 @@ pub(super) struct Lane {
     id: InterfaceId,
     link: LinkType,
     state: State,
-    /// Since when it is down although it is open.
+    /// The time since which it has been down while it is open.
     down_since: Option<Instant>,
-    /// What it has received and lost, over all times that it was open.
+    /// Packets received and lost, over all times that it was open.
     received: Received,
-    /// What libpcap said last: it counts in 32 bits, from zero each time.
+    /// The last counters of libpcap, which counts in 32 bits, from zero for each handle.
     stats: Option<pcap::Stat>,
-    /// Whether it is a mirror port, and whether it is opened by itself because of that.
+    /// Whether it is a mirror port and therefore has a handle of its own.
     mirror: MirrorCheck,
     is_by_itself: bool,
-    /// Whether it was down when its own handle was opened: the kernel may tell directions once it is up.
+    /// Whether it was down when its own handle was opened. Once it is up, the kernel may give directions.
     was_down: bool,
-    /// The handle that takes over, while it is opened in another way.
+    /// The new handle, during a change of handles.
     next: Option<Next>,
-    /// Of its own handle, what was captured before this was handed over by the one before.
+    /// The cut of the last change: the handle before delivered the packets captured before this time.
     since: Option<Timestamp>,
-    /// Packets of its own handle that the other one handed over, since libpcap was asked for its counters.
+    /// Packets of its own handle that the other one delivered, since the last query of libpcap's counters.
     skipped: u64,
-    /// Since when it was away, until it is said that it is back.
+    /// The time since which it was away, until its return is reported.
     came_back: Option<Instant>,
 }
 
 enum State {
     Open(Handle),
-    /// Away since then; without a time, it is only to be opened in another way.
+    /// Away since this time. Without a time, it only has to be reopened in another way.
     Down {
         since: Option<Instant>,
         retry_at: Instant,
@@ -95,7 +95,7 @@ impl Lane {
         self.received
     }
 
-    /// Its index, while packets of it come, or are to come, from the handle that it shares with others.
+    /// Its index, while it uses or will use the handle that it shares with others.
     pub(super) fn joint_index(&self) -> Option<u32> {
         match (&self.state, self.next.as_ref().map(|next| &next.handle)) {
             (State::Open(Handle::Joint(directed)), _) | (_, Some(Handle::Joint(directed))) => {
@@ -105,7 +105,7 @@ impl Lane {
         }
     }
 
-    /// What becomes readable when there are packets, while it has a handle of its own.
+    /// The descriptor that becomes readable when there are packets, if it has a handle of its own.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.state {
             State::Open(Handle::Own(capture)) => Some(capture.as_fd()),
@@ -113,7 +113,7 @@ impl Lane {
         }
     }
 
-    /// When it is to be tried again, while it is away, or to change over.
+    /// Time of the next attempt to reopen it, or of the change of handles.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         match self.state {
             State::Open(_) => self.next.as_ref().map(|next| next.ready_at),
@@ -121,14 +121,15 @@ impl Lane {
         }
     }
 
-    /// Hands over what its own handle has, as far as one turn allows.
+    /// Delivers the packets of its own handle, up to the maximum of one turn.
     pub(super) fn take(&mut self, receiver: &mut impl Receiver) -> Taken {
         let State::Open(Handle::Own(capture)) = &mut self.state else { return Taken::All };
         let is_checked = self.is_by_itself && self.mirror.is_open();
         let next = self.next.as_ref();
         let mut mirror = is_checked.then_some(&mut self.mirror);
         let (id, link, since, skipped) = (self.id, self.link, self.since, &mut self.skipped);
-        // There libpcap reads from a socket, a message at a time, and takes it for an error when there is none.
+        // For NFLOG, libpcap reads one message at a time from a socket, and reports an error when there is
+        // none.
         let is_socket = link == LinkType::NFLOG;
         if is_socket && !is_readable(capture) {
             return Taken::All;
@@ -154,7 +155,7 @@ impl Lane {
             Ok(TURN) => Taken::Some,
             Ok(_) if is_socket => Taken::Some,
             Ok(_) => {
-                // What it had from before has been skipped. A clock that is set back must not hide more.
+                // The packets before the cut have been skipped. A clock that is set back must not hide more.
                 self.since = None;
                 Taken::All
             }
@@ -165,7 +166,7 @@ impl Lane {
         }
     }
 
-    /// Looks at a packet of the shared handle, for what tells a mirror port, and says whether it is to be handed over.
+    /// Checks a packet of the shared handle for signs of a mirror port. Returns whether to deliver it.
     #[inline]
     pub(super) fn look_at(&mut self, time: Timestamp, bytes: &[u8]) -> bool {
         if self.mirror.is_open() {
@@ -177,14 +178,14 @@ impl Lane {
         }
     }
 
-    /// Adds what came of it through the shared handle, and what was lost there.
+    /// Adds the packets from the shared handle, and those that were lost there.
     pub(super) fn add_received(&mut self, taken: u64, dropped: u64) {
-        // As libpcap counts: what was dropped had been received.
+        // As in libpcap, dropped packets count as received.
         self.received.packets += taken + dropped;
         self.received.kernel_drops += dropped;
     }
 
-    /// Opens it in the other way where it turns out to be a mirror port, or none after all.
+    /// Reopens it in the other way when it proves to be a mirror port, or not to be one.
     pub(super) fn check_mirror(&mut self, opening: &Opening) {
         let State::Open(handle) = &self.state else { return };
         if self.next.is_some() {
@@ -216,7 +217,7 @@ impl Lane {
         self.open_next(opening);
     }
 
-    /// Opens it in another way, beside the handle that it has.
+    /// Opens a new handle in another way, beside the present one.
     fn open_next(&mut self, opening: &Opening) {
         match open(&self.name, opening, &self.mirror) {
             Ok((handle, link)) => {
@@ -226,14 +227,15 @@ impl Lane {
         }
     }
 
-    /// Makes the cut once the next handle captures. What came before has been handed over `lag` later.
+    /// Sets the cut after the new handle has begun to capture. Earlier packets have been delivered after
+    /// `lag`.
     pub(super) fn cut(&mut self, lag: Duration) {
         if let Some(next) = self.next.as_mut().filter(|next| next.cut.is_none()) {
             (next.cut, next.ready_at) = (Some(socket::now()), Instant::now() + lag);
         }
     }
 
-    /// Changes to the next handle where it is time.
+    /// Changes to the new handle when it is time.
     pub(super) fn change_over(&mut self, interfaces: &Interfaces) {
         let is_due = |next: &mut Next| next.cut.is_some() && Instant::now() >= next.ready_at;
         let Some(next) = self.next.take_if(is_due) else { return };
@@ -248,14 +250,14 @@ impl Lane {
         (self.state, self.link, self.stats) = (State::Open(handle), link, None);
     }
 
-    /// It went away, or cannot be read any more.
+    /// Closes it, because it went away or cannot be read any more.
     pub(super) fn lose(&mut self, why: &str) {
         self.ask();
         log::warn!("interface {:?} went away: {why}; trying to open it again", self.name);
         self.go_down();
     }
 
-    /// Waits with the next attempt to open it.
+    /// Delays the next attempt to open it.
     pub(super) fn put_off(&mut self) {
         if let State::Down { retry_at, delay, .. } = &mut self.state {
             (*retry_at, *delay) = (Instant::now() + BACK_OFF.1, BACK_OFF.1);
@@ -269,7 +271,7 @@ impl Lane {
         self.state = State::Down { since: Some(since), retry_at: now + BACK_OFF.0, delay: BACK_OFF.0 };
     }
 
-    /// Tries to open it again where that is due, and says whether it is back.
+    /// Tries to reopen it if that is due. Returns whether it is back.
     pub(super) fn reopen(&mut self, opening: &Opening, interfaces: &Interfaces) -> bool {
         let State::Down { since, retry_at, delay } = self.state else { return false };
         let now = Instant::now();
@@ -292,8 +294,8 @@ impl Lane {
         }
     }
 
-    /// Has the kernel pass what this filter says from now on, by its own handle. Where that needs an Ethernet header,
-    /// or does no more, the interface is opened in the other way.
+    /// Sets the kernel's filter of its own handle from now on. If the filter begins or ceases to need an
+    /// Ethernet header, the interface is opened in the other way.
     pub(super) fn refilter(&mut self, opening: &Opening) {
         let State::Open(handle) = &mut self.state else { return };
         let filter = &opening.filter;
@@ -312,14 +314,14 @@ impl Lane {
         }
     }
 
-    /// Closes it, to be opened in another way at once.
+    /// Closes it, to reopen it in another way at once.
     fn change(&mut self) {
         self.ask();
         (self.next, self.since) = (None, None);
         self.state = State::Down { since: None, retry_at: Instant::now(), delay: BACK_OFF.0 / 10 };
     }
 
-    /// Looks whether it is still there, where libpcap does not tell that.
+    /// Checks whether it still exists, where libpcap does not report that.
     pub(super) fn look_for(&mut self) {
         let State::Open(Handle::Joint(directed)) = &self.state else { return };
         if !directed.is_there(&self.name) {
@@ -329,7 +331,7 @@ impl Lane {
         }
     }
 
-    /// Looks whether it is there and up while it is open, and says when that has changed.
+    /// Checks whether an open interface exists and is up, and reports a change.
     pub(super) fn look(&mut self, opening: &Opening) {
         self.look_for();
         let State::Open(_) = self.state else { return };
@@ -353,7 +355,7 @@ impl Lane {
         }
     }
 
-    /// Says that it is back, once its packets are handed over again.
+    /// Reports its return, after its packets are delivered again.
     pub(super) fn say_it_is_back(&mut self) {
         if let Some(since) = self.came_back.take() {
             self.say_back(since);
@@ -364,7 +366,7 @@ impl Lane {
         log::warn!("interface {:?} is back after {:.1} s", self.name, since.elapsed().as_secs_f64());
     }
 
-    /// Asks what was received and lost. The counters are of 32 bits and wrap.
+    /// Queries the received and lost packets. The counters have 32 bits and wrap.
     pub(super) fn ask(&mut self) {
         let capture = match &mut self.state {
             State::Open(Handle::Own(capture)) => capture,

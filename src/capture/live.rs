@@ -1,11 +1,11 @@
-//! Packets from interfaces, as they pass.
+//! Captures packets from live interfaces.
 //!
-//! One thread serves all interfaces: it waits until one of them has packets, then takes what each has. Those whose
-//! directions the kernel tells share one handle, so that their packets come in the kernel's order (`joint.rs`). An
-//! interface that goes away (a PPPoE link does) is reported, and opened again with back-off until it returns; the
-//! others go on meanwhile. One that is taken down stays open, since the kernel goes on with it by itself when it is up
-//! again; that is reported too. Whether interfaces are up, and what they and the kernel lost, is asked for once a
-//! second.
+//! One thread serves all interfaces. It waits until one of them has packets, then takes the packets of each.
+//! Interfaces with the kernel's directions share one handle, so that their packets come in the kernel's order
+//! (`joint.rs`). An interface that goes away (as a PPPoE link does) is reported, and reopened with back-off
+//! until it returns. The others continue meanwhile. An interface that is taken down stays open, because the
+//! kernel continues by itself when it is up again; that is reported too. Once a second, the thread checks
+//! whether interfaces are up, and how many packets they and the kernel lost.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -27,34 +27,34 @@ use crate::capture::filter::kernel_filter;
 use crate::error::{Error, FilterError};
 use crate::wire::packet::{InterfaceId, Interfaces, LinkType};
 
-/// How long a read waits at most, so that a stop is noticed.
+/// Maximum wait of a read, so that it notices a stop.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often kernel and interfaces are asked what they lost, and whether they are up.
+/// Interval between queries of losses, and between checks whether interfaces are up.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How much later than the read time-out the kernel may hand a packet over: its timers are coarse.
+/// Maximum delay of the kernel beyond the read time-out, because its timers are coarse.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// How interfaces are opened.
+/// Options for opening interfaces.
 #[derive(Debug, Clone)]
 pub struct Opening {
-    /// How many bytes of each packet are captured.
+    /// Captured bytes of each packet.
     pub snap_length: i32,
     /// The kernel's buffer for each interface, in bytes.
     pub buffer: i32,
-    /// Whether packets addressed to other hosts are seen.
+    /// Whether to capture packets for other hosts.
     pub promisc: bool,
-    /// How long the kernel may hold packets back.
+    /// Maximum time for which the kernel may hold packets back.
     pub read_timeout: Duration,
-    /// What the kernel passes, for a link type.
+    /// The kernel's filter.
     pub filter: Filter,
 }
 
-/// What the kernel passes: what decode counts, narrowed by the user's expression.
+/// The kernel's filter: the packets that the decoder counts, restricted by the user's expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// The watched ports; none are any.
+    /// The watched ports; an empty list means any.
     pub ports: Vec<std::ops::RangeInclusive<u16>>,
-    /// The UDP ports of tunnels, where tunnels pass.
+    /// The UDP ports of tunnels, if tunnels pass.
     pub tunnels: Option<Vec<u16>>,
     /// The user's expression.
     pub expression: Option<String>,
@@ -81,10 +81,10 @@ pub struct Live {
     /// Whether an interface had more packets than its turn allowed: there is no need to wait.
     more: bool,
     asked_at: Instant,
-    /// Whether they have been asked since [`Source::is_heartbeat`] was.
+    /// Whether the counters were queried since the last call of [`Source::is_heartbeat`].
     heartbeat: bool,
     clock: WallClock,
-    /// Whether the own addresses have to be looked up again, and who tells of it.
+    /// Whether this host's own addresses must be looked up again, and the socket that reports changes.
     own_changed: bool,
     address_watch: Option<AddressWatch>,
 }
@@ -131,12 +131,13 @@ impl Live {
         }
     }
 
-    /// How far behind is what it says of an interface that has no packets: the kernel may still hold some back.
+    /// Lag of the time that it states for an interface without packets: the kernel may still hold some back.
     fn lag(&self) -> Duration {
         self.opening.read_timeout + SLACK
     }
 
-    /// Takes what came before the stop: the kernel may hold it back for as long as the read time-out.
+    /// Takes the packets from before the stop: the kernel may hold them back for as long as the read
+    /// time-out.
     fn take_rest(&mut self, receiver: &mut impl Receiver) {
         let until = Instant::now() + self.lag();
         loop {
@@ -153,7 +154,7 @@ impl Live {
         }
     }
 
-    /// Where the shared handle could not be opened or filtered, its lanes are to be opened again.
+    /// If the shared handle could not be opened or filtered, its interfaces have to be reopened.
     fn lose_joint(&mut self, changed: Result<(), Error>) {
         let Err(error) = changed else { return };
         let of_joint = self.lanes.iter_mut().filter(|lane| lane.joint_index().is_some());
@@ -163,23 +164,24 @@ impl Live {
         });
     }
 
-    /// Asks what was received and lost.
+    /// Queries the received and lost packets.
     fn ask(&mut self) {
         self.joint.ask(&mut self.lanes);
         self.lanes.iter_mut().for_each(Lane::ask);
     }
 
-    /// How long to wait for packets: until an interface that is down is to be tried again.
+    /// Maximum wait for packets: until the next attempt to reopen an interface.
     fn patience(&self) -> Duration {
         self.lanes.iter().filter_map(Lane::retry_at).fold(PATIENCE, |patience, retry_at| {
             patience.min(retry_at.saturating_duration_since(Instant::now()))
         })
     }
 
-    /// Waits until an interface has packets, or addresses have changed. Says whether they may have.
+    /// Waits until an interface has packets, or addresses have changed. Returns whether they may have
+    /// changed.
     fn wait(&self, patience: Duration) -> bool {
         let watches = self.address_watch.iter().map(AsFd::as_fd);
-        // Rarely more than these are waited for.
+        // There are rarely more descriptors than this.
         let mut ready: SmallVec<[_; 8]> = self
             .lanes
             .iter()
@@ -189,19 +191,19 @@ impl Live {
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
-        // An interrupted wait is a short one.
+        // An interrupted wait is merely shorter.
         let _ = poll(&mut ready, Some(&timeout));
         self.address_watch.is_some() && ready.last().is_some_and(|watch| !watch.revents().is_empty())
     }
 }
 
 impl Source for Live {
-    /// Packets that were captured before are not lost. libpcap lets nothing pass for some microseconds while it
+    /// Packets that were captured before are not lost. libpcap passes nothing for some microseconds while it
     /// exchanges the filter.
     fn refilter(&mut self, filter: Filter) {
         self.opening.filter = filter;
         self.lanes.iter_mut().for_each(|lane| lane.refilter(&self.opening));
-        // Lanes that are to be opened in another way leave it with the next read.
+        // Interfaces that are reopened in another way leave the handle with the next read.
         if self.opening.filter.text(LinkType::LINUX_SLL2).is_ok() {
             let changed = self.joint.refilter(&self.lanes, &self.opening);
             self.lose_joint(changed);
@@ -227,12 +229,12 @@ impl Source for Live {
         });
         let is_told = self.more || self.wait(self.patience());
         if is_told && self.address_watch.as_ref().is_some_and(AddressWatch::take_changed) {
-            // Packets from a new address must not be taken before it is known.
+            // Packets from a new address must not be taken before the address is known.
             self.own_changed = true;
             self.lanes.iter_mut().for_each(Lane::look_for);
             return Step::More;
         }
-        // Whatever came before this has been handed over once an interface has no more.
+        // Once an interface has no more packets, everything before this time has been delivered.
         let now = now();
         let horizon = now.before(self.lag());
         self.more = false;
@@ -245,7 +247,7 @@ impl Source for Live {
             }
             lane.check_mirror(&self.opening);
         }
-        // By then, what was captured before it was set has been handed over.
+        // By then, all packets from before the change of the clock have been delivered.
         if !self.more && self.clock.was_set_back(now, Instant::now(), self.lag()) {
             self.lanes.iter().for_each(|lane| receiver.set_back(lane.id(), horizon));
         }
@@ -258,7 +260,7 @@ impl Source for Live {
         Step::More
     }
 
-    /// None: an interface that is away comes back, or the run goes on without it.
+    /// Always 0: an interface that is away comes back, or the run continues without it.
     fn failures(&self) -> u64 {
         0
     }
@@ -287,7 +289,7 @@ impl Source for Live {
     }
 }
 
-/// The interfaces that can be opened, a line each: name, state, addresses, description.
+/// The interfaces that can be opened, one per line: name, state, addresses, description.
 ///
 /// # Errors
 ///
@@ -296,7 +298,7 @@ pub fn list_interfaces() -> Result<String, Error> {
     let devices = Device::list().map_err(|error| Error::List(said(&error)))?;
     let mut list = String::new();
     for Device { name, desc, addresses, flags } in devices {
-        // Their link types carry no IP that could be counted.
+        // Their link types contain no IP that could count.
         if ["bluetooth", "dbus", "nfqueue", "usbmon"].iter().any(|kind| name.starts_with(kind)) {
             continue;
         }
@@ -315,7 +317,7 @@ pub fn list_interfaces() -> Result<String, Error> {
     Ok(list)
 }
 
-/// What libpcap says, without the crate's prefix.
+/// The message of libpcap, without the crate's prefix.
 pub(super) fn said(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text.replace('\n', " "),

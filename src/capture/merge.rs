@@ -1,8 +1,8 @@
-//! Whose turn it is when several capture files are read as one: the file whose next packet is the oldest, and of
-//! equal times the one that was given first.
+//! Chooses the next file when several capture files are read as one: the file with the oldest next packet. Of
+//! equal times, the file that was given first has its turn.
 //!
-//! Within a file nothing is sorted. A file keeps its turn while its packets come before those of all others, so that
-//! files that do not overlap are read one after the other.
+//! Within a file nothing is sorted. A file keeps its turn while its packets come before those of all others,
+//! so that files without overlap are read one after the other.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use crate::base::time::Timestamp;
 
-/// The files that have a next packet, by its time. A file is known by its place in the order given.
+/// The files with a next packet, by its time. The index of a file is its position in the given order.
 #[derive(Debug, Default)]
 pub(super) struct Turns(BinaryHeap<Reverse<(Timestamp, usize)>>);
 
 impl Turns {
-    /// The next packet of `file` is of this time.
+    /// Adds the time of a file's next packet.
     pub(super) fn wait(&mut self, next: Timestamp, file: usize) {
         self.0.push(Reverse((next, file)));
     }
 
-    /// Takes out the file whose turn it is, with the time through which it keeps its turn.
+    /// Removes the file whose turn it is. Returns it with the time up to which it keeps its turn.
     pub(super) fn take(&mut self) -> Option<(usize, Timestamp)> {
         let Reverse((_, file)) = self.0.pop()?;
         let through = match self.0.peek() {
@@ -31,7 +31,7 @@ impl Turns {
         Some((file, through))
     }
 
-    /// Forgets all files.
+    /// Removes all files.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

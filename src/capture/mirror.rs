@@ -1,31 +1,32 @@
-//! Tells a mirror port, where both directions of other hosts' connections come in.
+//! Detects a mirror port, where both directions of other hosts' connections come in.
 //!
-//! The kernel says of each packet there that it came in for another host, which tells no directions. MAC addresses
-//! tell them, and only the interface's own handle has both of each frame. So an interface that shows answers for other
-//! hosts, and no segment for or from this host, is opened by itself. One frame for or from this host's own MAC address
-//! there, and the kernel's directions count again, for good: a host on the LAN that sends such answers first gains
-//! nothing by it.
+//! There the kernel reports each packet as incoming for another host, which shows no directions. MAC
+//! addresses show them, but only the interface's own handle has both addresses of each frame. So an interface
+//! with answers for other hosts, and without any segment for or from this host, gets a handle of its own.
+//! After one frame for or from this host's own MAC address there, the kernel's directions count again, for
+//! good. So a host on the LAN gains nothing if it sends such answers first.
 //!
-//! A port of a bridge is no mirror port: what passes through it is for other hosts, and goes out there, too.
+//! A port of a bridge is not a mirror port: the packets that pass through it are for other hosts, and go out
+//! there, too.
 
 use std::path::Path;
 
 use super::directed::{number, read};
 use crate::wire::packet::LinkType;
 
-/// So many answers for other hosts, without a segment for or from this host, make a mirror port.
+/// Number of answers for other hosts that make a mirror port, if there is no segment for or from this host.
 const ANSWERS: u8 = 3;
 /// The kernel's packet types (linux/if_packet.h).
 const TO_US: u8 = 0;
 const TO_OTHER: u8 = 3;
 const FROM_US: u8 = 4;
 
-/// A mirror port, for now.
+/// A mirror port, so far.
 const MIRROR: u8 = ANSWERS;
-/// For good: this host talks there.
+/// This host uses the interface, for good.
 const HOST: u8 = u8::MAX;
 
-/// What an interface is, as far as it shows.
+/// The present result for an interface.
 #[derive(Debug)]
 pub(super) struct MirrorCheck {
     /// The number of answers for other hosts so far, or one of the two constants above.
@@ -35,7 +36,7 @@ pub(super) struct MirrorCheck {
 }
 
 impl MirrorCheck {
-    /// Of the interface of this name.
+    /// Starts the check for the interface with this name.
     pub(super) fn of(name: &str) -> Self {
         const ETHERNET: u32 = 1;
         let is_port = Path::new("/sys/class/net").join(name).join("master").exists();
@@ -48,12 +49,12 @@ impl MirrorCheck {
         self.shown == MIRROR
     }
 
-    /// Whether packets are to be looked at.
+    /// Whether the check still needs packets.
     pub(super) fn is_open(&self) -> bool {
         self.shown != HOST
     }
 
-    /// Looks at a packet that passed the kernel's filter.
+    /// Checks a packet that passed the kernel's filter.
     #[inline(never)]
     pub(super) fn look(&mut self, link: LinkType, bytes: &[u8]) {
         let own = self.own.unwrap_or_default();
@@ -71,8 +72,8 @@ impl MirrorCheck {
     }
 }
 
-/// The packet type of a TCP segment, and whether it is a SYN-ACK; `None` of what is none. Not what has extension
-/// headers or several tags: there is enough else.
+/// The packet type of a TCP segment, and whether it is a SYN-ACK; `None` for other packets. It skips segments
+/// with extension headers or several tags, because there are enough others.
 fn shown(bytes: &[u8]) -> Option<(u8, bool)> {
     const HEADER: usize = 20;
     const TCP: u8 = 6;

@@ -1,4 +1,4 @@
-//! Where packets come from: live interfaces or capture files. Only here is capture time learnt.
+//! Sources of packets: live interfaces and capture files. Only this room knows the capture time.
 
 mod address_watch;
 mod change_over;
@@ -31,22 +31,22 @@ pub use socket::now;
 use crate::base::time::Timestamp;
 use crate::wire::packet::{InterfaceId, Packet};
 
-/// Clocks of the interfaces of capture files that are told apart: of more interfaces some share one.
+/// Number of separate clocks for the interfaces of capture files. Of more interfaces some share one.
 pub(crate) const LANES: usize = 16;
 
-/// A source of packets: live and replay differ here and nowhere else.
+/// A source of packets. Live capture and replay differ only here.
 pub trait Source {
-    /// Hands over the packets that are there, at most some thousand, and says how it stands.
+    /// Delivers the available packets, at most some thousand, and returns whether more may follow.
     ///
-    /// Trouble after the start is logged and counted (see [`Source::failures`]), it does not end the run: what can
-    /// still be read is read.
+    /// An error after the start is logged and counted (see [`Source::failures`]). It does not end the run:
+    /// the source continues with everything that it can still read.
     fn read(&mut self, receiver: &mut impl Receiver) -> Step;
 
-    /// How many times something could not be read, so that the run has to end in failure: a damaged file, an
-    /// interface in a file whose link type is not known.
+    /// Number of read errors that make the run end in failure: a damaged file, or an interface in a file with
+    /// an unknown link type.
     fn failures(&self) -> u64;
 
-    /// What it has received and lost so far.
+    /// Packets received and lost so far.
     fn received(&self) -> Received {
         Received::default()
     }
@@ -56,42 +56,42 @@ pub trait Source {
         Vec::new()
     }
 
-    /// Whether a second has passed since this was so last, by a clock that is never set. Never in a replay.
+    /// Whether a second has passed since this was last true, by a monotonic clock. Never in a replay.
     fn is_heartbeat(&mut self) -> bool {
         false
     }
 
-    /// Has the kernel pass what this filter says from now on, where there is a kernel that does.
+    /// Sets the kernel's filter from now on, if the kernel filters.
     fn refilter(&mut self, _filter: Filter) {}
 
-    /// The addresses of its interfaces, when they have changed since they were asked for.
+    /// The addresses of its interfaces, if they have changed since the last call.
     fn own_addresses(&mut self) -> Option<Vec<IpAddr>> {
         None
     }
 }
 
-/// Who takes packets from a source.
+/// A receiver of packets from a source.
 pub trait Receiver {
-    /// Takes a packet.
+    /// Handles a packet.
     fn packet(&mut self, packet: &Packet<'_>);
 
     /// No packet older than this will come from this interface.
     fn idle(&mut self, interface: InterfaceId, now: Timestamp);
 
-    /// The clock by which this interface's packets are timed was set back: the next ones come from this time on.
+    /// The clock of this interface's packets was set back. Its next packets have times from this one on.
     fn set_back(&mut self, _interface: InterfaceId, _now: Timestamp) {}
 
-    /// The packets that follow are timed by this clock of the source's, one of `LANES`: that of an interface.
+    /// The next packets have the clock of this interface, one of `LANES`.
     fn timed_by(&mut self, _lane: usize) {}
 
-    /// All clocks of the source's are over, but for the first.
+    /// All clocks of the source except the first have ended.
     fn end_inputs(&mut self) {}
 
-    /// Deals with all that it was handed: what it says of that comes before what the source says next.
+    /// Handles everything received so far. Its reports must precede the next message of the source.
     fn settle(&mut self) {}
 }
 
-/// A closure takes packets, and does not care for the time when there are none.
+/// A closure receives packets, and ignores the time when there are none.
 impl<F: FnMut(&Packet<'_>)> Receiver for F {
     fn packet(&mut self, packet: &Packet<'_>) {
         self(packet);
@@ -100,19 +100,19 @@ impl<F: FnMut(&Packet<'_>)> Receiver for F {
     fn idle(&mut self, _interface: InterfaceId, _now: Timestamp) {}
 }
 
-/// How a source stands after [`Source::read`].
+/// The result of [`Source::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// There may be more.
     More,
-    /// There will be nothing more.
+    /// No more packets will come.
     End,
 }
 
-/// What a live source has received and lost; zero for replay.
+/// Packets that a live source has received and lost; zero for a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Received {
-    /// Packets that the kernel handed over.
+    /// Packets that the kernel delivered.
     pub packets: u64,
     /// Packets that the kernel dropped: no room in the capture buffer.
     pub kernel_drops: u64,

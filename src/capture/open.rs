@@ -1,7 +1,9 @@
-//! Opens what is to be replayed as a stream of capture-file bytes: a path or standard input, plain or compressed.
+//! Opens an input of a replay as a stream of capture-file bytes: a path or standard input, plain or
+//! compressed.
 //!
-//! What a stream holds is told by its first bytes, never by its name, and nothing is ever sought. A stream that can
-//! keep its reader waiting (a pipe) ends when the run is stopped, or when its packets are not needed any more.
+//! The first bytes of a stream identify its format; its name does not matter. No stream is ever sought. A
+//! stream whose reader may block (a pipe) ends when the run is stopped, or when its packets are no longer
+//! needed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -18,7 +20,7 @@ use rustix::fs::OFlags;
 
 use crate::capfile::Bytes;
 
-/// What is to be replayed.
+/// An input of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// Standard input.
@@ -28,7 +30,7 @@ pub enum Input {
 }
 
 impl fmt::Display for Input {
-    /// As it is named in messages: quoted, with control characters escaped.
+    /// Its name in messages: quoted, with control characters escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("standard input"),
@@ -38,7 +40,7 @@ impl fmt::Display for Input {
 }
 
 impl Input {
-    /// As it is given on the command line.
+    /// Its name as on the command line.
     pub(super) fn name(&self) -> Arc<str> {
         match self {
             Self::Stdin => "-".into(),
@@ -46,7 +48,7 @@ impl Input {
         }
     }
 
-    /// The size of a regular file at a path; `None` of what can be read only once.
+    /// The size of a regular file at a path; `None` for an input that can be read only once.
     pub(super) fn size(&self) -> io::Result<Option<u64>> {
         let Self::Path(path) = self else { return Ok(None) };
         let metadata = fs::metadata(path)?;
@@ -59,7 +61,7 @@ impl Input {
     fn file(&self) -> io::Result<File> {
         match self {
             Self::Stdin => Ok(io::stdin().as_fd().try_clone_to_owned()?.into()),
-            // A named pipe without a writer must not keep the opener waiting; it waits when it reads.
+            // A named pipe without a writer must not block the open call. It blocks the read instead.
             Self::Path(path) => {
                 OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)
             }
@@ -67,12 +69,12 @@ impl Input {
     }
 }
 
-/// What the streams of a run share.
+/// State that the streams of a run share.
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
-    /// Set by the signal handler; every stream then ends. It publishes nothing but itself.
+    /// Set by the signal handler. Every stream then ends. It publishes no other memory.
     pub(super) stop: Arc<AtomicBool>,
-    /// Counts the bytes read, before they are unpacked.
+    /// Counts the bytes read, before decompression.
     pub(super) read: Arc<AtomicU64>,
 }
 
@@ -85,24 +87,26 @@ impl Shared {
 
 /// A stream of capture-file bytes.
 pub(super) struct Stream {
-    /// The bytes, unpacked.
+    /// The decompressed bytes.
     pub(super) bytes: Bytes,
-    /// Whether they had to be unpacked.
+    /// Whether the input was compressed.
     pub(super) is_packed: bool,
-    /// Whether a read ends when nothing comes for a moment, with [`io::ErrorKind::WouldBlock`]; else it waits.
+    /// Whether a read without data ends after a moment, with [`io::ErrorKind::WouldBlock`]; otherwise it
+    /// blocks.
     pub(super) tells_quiet: Arc<AtomicBool>,
-    /// To be kept by who uses them: without it the stream ends, also where another thread waits in it.
+    /// The user of the stream must keep this. Without it the stream ends, even while another thread is
+    /// blocked in a read.
     pub(super) wanted: Wanted,
 }
 
-/// That a stream is wanted: as long as this is held.
+/// A stream is wanted as long as this value exists.
 #[derive(Debug, Default)]
 pub(super) struct Wanted(Arc<()>);
 
-/// The most memory that a zstd stream may ask for, as a power of two: zstd's own limit, 128 MiB.
+/// Maximum memory for a zstd stream, as a power of two: zstd's own limit, 128 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// Compressed bytes that are read at once.
+/// Bytes per read of compressed input.
 const PACKED_AT_ONCE: usize = 64 * 1024;
 
 /// Opens a stream.
@@ -116,7 +120,7 @@ pub(super) fn stream(input: &Input, shared: &Shared) -> io::Result<Stream> {
     Ok(Stream { bytes, is_packed, tells_quiet, wanted })
 }
 
-/// The bytes unpacked, and whether they had to be.
+/// The decompressed bytes, and whether the input was compressed.
 fn unpack(mut raw: impl Read + Send + 'static) -> io::Result<(Bytes, bool)> {
     let mut magic = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut magic)?;
@@ -134,7 +138,7 @@ fn unpack(mut raw: impl Read + Send + 'static) -> io::Result<(Bytes, bool)> {
     Ok((bytes, packing.is_some()))
 }
 
-/// How a stream is compressed.
+/// The compression of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     Gzip,
@@ -142,7 +146,8 @@ enum Packing {
 }
 
 impl Packing {
-    /// By the first bytes (RFC 1952, 2.3.1; RFC 8878, 3.1). A zstd stream may begin with a frame to be skipped.
+    /// Determined by the first bytes (RFC 1952, 2.3.1; RFC 8878, 3.1). A zstd stream may begin with a
+    /// skippable frame.
     fn of(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -152,7 +157,7 @@ impl Packing {
     }
 }
 
-/// The bytes as they lie in a file or come through a pipe, until the run is stopped or they are not wanted any more.
+/// The bytes of a file or a pipe, until the run is stopped or the stream is no longer wanted.
 struct Raw {
     file: File,
     shared: Shared,
@@ -166,14 +171,14 @@ impl Raw {
     }
 }
 
-/// How often a stream that waits looks whether it is over.
+/// Interval at which a blocked stream checks whether it is over.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while !self.is_over() {
-            // A signal does not interrupt a read (its handler is installed to restart it): only a wait that ends by
-            // itself notices the stop. A regular file is always ready.
+            // A signal does not interrupt a read, because its handler is installed with restart. Only a wait
+            // with a time-out notices the stop. A regular file is always ready.
             match poll(&mut [PollFd::new(&self.file, PollFlags::IN)], Some(&LOOK)) {
                 Ok(0) if self.tells_quiet.load(Ordering::Relaxed) => {
                     return Err(io::ErrorKind::WouldBlock.into());

@@ -1,4 +1,4 @@
-//! How far a replay has come: a bar on a terminal, for those that take longer than a second.
+//! The progress of a replay: a bar on a terminal, for replays of more than a second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A replay that is over sooner shows no bar.
+/// A shorter replay shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const TEMPLATE: &str = "{bar:30} {percent}% {bytes} of {total_bytes} {eta} left";
 
-/// Shows how many bytes of the files, as they lie on the disk, have been read.
+/// Shows how many bytes of the files, as stored on the disk, have been read.
 ///
-/// Reports go to the same terminal: who writes them does so within [`ProgressBar::suspend`] of [`Progress::bar`].
+/// Reports go to the same terminal, so their writer must write them within [`ProgressBar::suspend`] of
+/// [`Progress::bar`].
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -25,7 +26,7 @@ pub struct Progress {
 enum State {
     /// Nothing is shown.
     Off,
-    /// It is shown when this moment has passed.
+    /// The bar appears after this moment.
     Due(Instant),
     Shown,
 }
@@ -47,19 +48,19 @@ impl Progress {
         }
     }
 
-    /// The bar: a handle on the one that is shown, also before it is.
+    /// A handle on the bar, valid also before the bar appears.
     #[must_use]
     pub fn bar(&self) -> ProgressBar {
         self.bar.clone()
     }
 
-    /// Where to count the bytes read. Written by the streams, some of them on threads of their own, and read here; a
-    /// count, which publishes nothing else.
+    /// The counter of the bytes read. Streams write it, some of them on other threads, and this module reads
+    /// it. It publishes no other memory.
     pub(super) fn read(&self) -> Arc<AtomicU64> {
         self.read.clone()
     }
 
-    /// The replay begins. Without the files' size there is no progress to show.
+    /// Begins the replay. Without the size of the files there is no progress to show.
     pub(super) fn begin(&mut self, size: Option<u64>) {
         self.read.store(0, Ordering::Relaxed);
         match size {
@@ -68,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// Shows how it stands, if it is time to. The bar itself draws no oftener than is of use.
+    /// Updates the bar, if it is time. The bar itself limits how often it draws.
     pub(super) fn show(&mut self) {
         match self.state {
             State::Off => return,
@@ -85,7 +86,7 @@ impl Progress {
         self.bar.set_position(self.read.load(Ordering::Relaxed));
     }
 
-    /// The replay is over: the bar goes away.
+    /// Removes the bar at the end of the replay.
     pub(super) fn end(&mut self) {
         self.bar.finish_and_clear();
         self.state = State::Off;

@@ -1,17 +1,18 @@
-//! Packets from capture files, several of them merged by time.
+//! Replays packets from capture files, and merges several files by time.
 //!
-//! Every file is opened and looked at before the first packet is handed over, so that what cannot be read at all is
-//! an error at the start. Regular files are then closed and opened again when their turn comes: a thousand rotated
-//! files need no more memory or descriptors than those that overlap. A pipe is read only once and stays open; looking
-//! at it waits for its first packet.
+//! Every file is opened and checked before the first packet is delivered, so that an unreadable file is an
+//! error at the start. Regular files are then closed, and reopened when their turn comes: a thousand rotated
+//! files need no more memory or descriptors than those that overlap. A pipe can be read only once and stays
+//! open; the check waits for its first packet.
 //!
-//! Threads of their own read, and unpack, long files ahead ([`Replay::read_ahead`]): none is used before
+//! Separate threads read and decompress long files ahead ([`Replay::read_ahead`]). They start no work before
 //! the replay reads its first packet.
 //!
-//! A pipe that brings nothing for a moment is settled: all that it brought is counted and reported. While it is quiet,
-//! time goes on, if its newest packet was from the present.
+//! When a pipe brings no data for a moment, all of its packets so far are counted and reported. While it is
+//! quiet, time continues, if its newest packet was from the present.
 //!
-//! Afterwards nothing is fatal: a damaged file ends where the damage is, with one warning, and the others go on.
+//! After the start no error is fatal: a damaged file ends at the damage, with one warning, and the others
+//! continue.
 
 #[cfg(test)]
 mod quiet {
@@ -36,35 +37,36 @@ use crate::capfile::{Bytes, Idle, Pumped, ReadAhead, Reader};
 use crate::error::{Damage, Error, Fault, Unreadable};
 use crate::wire::packet::{InterfaceId, Interfaces};
 
-/// Packets after which [`Source::read`] returns, where files take turns. A file alone returns when what has been read
-/// of it is used up, which is some thousand packets too.
+/// Packets after which [`Source::read`] returns, if files take turns. A single file returns when its read
+/// bytes are used up, which is also after some thousand packets.
 const BATCH: usize = 4096;
 
-/// Interfaces of a file whose unsupported link type is warned of by name: a file can have thousands.
+/// Maximum interfaces of a file whose unsupported link types are warned of by name, because a file can have
+/// thousands.
 const MAX_NAMED: usize = 8;
 
-/// Files that are read ahead at once, at most. Of more that overlap, the others are read when their bytes are wanted.
+/// Maximum files that are read ahead at once. If more overlap, the others are read on demand.
 const MAX_AHEAD: usize = 8;
 
-/// A pipe whose newest packet was this near to the present is live: while it is quiet, time goes on.
+/// A pipe whose newest packet was this close to the present is live: while it is quiet, time continues.
 const LIVE: Duration = Duration::from_secs(10);
 
-/// So many packets of the first file, with its header, make the key of the hashes.
+/// The hash key is derived from this many packets of the first file, with its header.
 const KEY_PACKETS: usize = 16;
 
 /// Replays capture files as one source of packets.
 pub struct Replay {
     files: Vec<File>,
     turns: Turns,
-    /// The file whose next packet is not known yet, because it has to be read.
+    /// The file whose next packet is unknown, because it has to be read.
     dry: Option<usize>,
-    /// What reads files ahead.
+    /// The read-ahead that has not started yet.
     idle: Option<Idle>,
     interfaces: Interfaces,
     shared: Shared,
     progress: Progress,
     failures: u64,
-    /// Of the first file that has a packet.
+    /// The hash key, from the first file with a packet.
     key: Option<Key>,
 }
 
@@ -72,7 +74,7 @@ pub struct Replay {
 struct File {
     input: Input,
     name: Arc<str>,
-    /// There is none before the file's turn and after its end.
+    /// `None` before the file's turn and after its end.
     open: Option<Open>,
 }
 
@@ -81,22 +83,23 @@ struct Open {
     reader: Reader<Bytes>,
     is_packed: bool,
     _wanted: Wanted,
-    /// How many interfaces with a link type that is not read have been warned of.
+    /// Number of warnings about interfaces with an unsupported link type.
     warned: usize,
-    /// The interface that the first packet came from.
+    /// The interface of the first packet.
     first: Option<InterfaceId>,
-    /// Whether others came from another one.
+    /// Whether later packets had another interface.
     has_several: bool,
     /// See [`open::Stream`].
     tells_quiet: Arc<AtomicBool>,
-    /// The time of the newest packet, and where it came from.
+    /// The time of the newest packet, and its interface.
     newest: Option<(Timestamp, InterfaceId)>,
-    /// Since when nothing has come, and whether the newest packet was from the present then.
+    /// The time since which no data has come, and whether the newest packet was from the present then.
     quiet: Option<(Instant, bool)>,
 }
 
 impl Replay {
-    /// Opens all files and looks at the first packet of each. `stop` ends the replay, and any waiting, when it is set.
+    /// Opens all files and reads the first packet of each. When `stop` is set, the replay and any waiting
+    /// end.
     pub fn open(
         inputs: &[Input],
         interfaces: &Interfaces,
@@ -123,15 +126,15 @@ impl Replay {
         Ok(replay)
     }
 
-    /// The key of the hashes for this replay. It follows from how the first file begins: so it is the same each time,
-    /// and a sender that fills a link does not know it beforehand.
+    /// The hash key for this replay. It is derived from the beginning of the first file. So it is the same
+    /// each time, and a sender that floods a link does not know it beforehand.
     #[must_use]
     pub fn key(&self) -> Key {
         self.key.unwrap_or(Key::derived(&[]))
     }
 
-    /// Has long files read ahead from now on. Each of what it returns is to be run on a thread of its own, and ends
-    /// with the replay.
+    /// Reads long files ahead from now on. The caller must run each returned value on a thread of its own.
+    /// They end with the replay.
     #[must_use]
     pub fn read_ahead(&mut self) -> Vec<ReadAhead> {
         let (idle, readers) = ReadAhead::several(self.files.len().min(MAX_AHEAD));
@@ -139,13 +142,13 @@ impl Replay {
         readers
     }
 
-    /// Looks at an input and gives it its first turn. Tells the size of a regular file.
+    /// Checks an input and gives it its first turn. Returns the size of a regular file.
     fn add(&mut self, input: &Input) -> Result<Option<u64>, Unreadable> {
         let size = input.size()?;
         let is_regular = size.is_some();
         let index = self.files.len();
         let mut file = File { input: input.clone(), name: input.name(), open: None };
-        // A regular file's interfaces are registered when it is opened again.
+        // The interfaces of a regular file are registered when it is reopened.
         let interfaces = if is_regular { &Interfaces::default() } else { &self.interfaces };
         let mut open = match Open::new(&file, interfaces, &self.shared) {
             Err(_) if self.shared.is_stopped() => return Ok(size),
@@ -177,8 +180,7 @@ impl Replay {
         Ok(size)
     }
 
-    /// Gives a file its next turn, or ends it, by what it says of its next packet. What there is to complain about is
-    /// said after `settle`.
+    /// Gives a file its next turn, or ends it, depending on its next packet. Warnings follow after `settle`.
     fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>, mut settle: impl FnMut()) {
         let is_stopped = self.shared.is_stopped();
         let file = &mut self.files[index];
@@ -189,7 +191,7 @@ impl Replay {
         match next {
             Ok(Some(time)) => return self.turns.wait(time, index),
             Ok(None) => {}
-            // A stop ends a pipe anywhere, also within a packet.
+            // A stop ends a pipe anywhere, even within a packet.
             Err(_) if is_stopped => {}
             Err(damage) => {
                 let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
@@ -202,7 +204,7 @@ impl Replay {
         file.open = None;
     }
 
-    /// The file of this index, opened if it is not; if that fails, its turns are over.
+    /// The file with this index, opened if necessary. If that fails, it gets no more turns.
     fn opened(&mut self, index: usize, mut settle: impl FnMut()) -> Option<&mut Open> {
         let file = &mut self.files[index];
         if file.open.is_none() {
@@ -237,7 +239,7 @@ impl Open {
         })
     }
 
-    /// The time of the next packet, for which further bytes have to be read, here or ahead.
+    /// The time of the next packet, for which more bytes have to be read, here or ahead.
     fn next(&mut self, idle: Option<&Idle>) -> Result<Option<Timestamp>, Damage> {
         if let Some(idle) = idle {
             self.reader.read_ahead(idle);
@@ -245,7 +247,7 @@ impl Open {
         self.reader.peek()
     }
 
-    /// Hands over packets up to that time, and gives their number.
+    /// Delivers packets up to that time, and returns their number.
     fn pump(&mut self, through: Timestamp, receiver: &mut impl Receiver) -> (Pumped, usize) {
         let Self { reader, first, has_several, newest, .. } = self;
         let (mut handed, mut of) = (0, None);
@@ -266,7 +268,7 @@ impl Open {
         (pumped, handed)
     }
 
-    /// The time that has come without packets. A capture of long ago may stall in its pipe: its time stands still.
+    /// The time that has passed without packets. For an old capture in a stalled pipe, time stands still.
     fn time_without_packets(&mut self) -> Option<(InterfaceId, Timestamp)> {
         let (newest, interface) = self.newest?;
         let now = socket::now();
@@ -276,12 +278,12 @@ impl Open {
         is_live.then(|| (interface, newest.after(since.elapsed())))
     }
 
-    /// Whether there are interfaces that cannot be understood and have not been warned of.
+    /// Whether there are unsupported interfaces without a warning so far.
     fn has_new_link_types(&self) -> bool {
         self.reader.unsupported().len() > self.warned
     }
 
-    /// Warns of the interfaces that cannot be understood, each once, and says how many that were.
+    /// Warns of the unsupported interfaces, once of each, and returns their number.
     fn warn_of_link_types(&mut self, input: &Input) -> u64 {
         let all = self.reader.unsupported();
         for (interface, link) in all.iter().take(MAX_NAMED).skip(self.warned) {
@@ -296,7 +298,7 @@ impl Open {
     }
 }
 
-/// Whether nothing comes for the moment.
+/// Whether no data comes at the moment.
 fn is_quiet(next: &Result<Option<Timestamp>, Damage>) -> bool {
     matches!(
         next,
@@ -304,7 +306,7 @@ fn is_quiet(next: &Result<Option<Timestamp>, Damage>) -> bool {
     )
 }
 
-/// The clock of an interface. Files are merged by time: the first interface of each has the same one.
+/// The clock of an interface. Files are merged by time, so the first interface of each has the same clock.
 fn clock_of(interface: InterfaceId, first: InterfaceId) -> usize {
     if interface == first { 0 } else { 1 + interface.0 as usize % (LANES - 1) }
 }

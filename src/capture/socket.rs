@@ -1,4 +1,4 @@
-//! A socket on one interface: opened and filtered.
+//! Opens and filters the socket of one interface.
 
 use std::os::fd::AsFd as _;
 use std::time::SystemTime;
@@ -13,31 +13,31 @@ use crate::base::time::Timestamp;
 use crate::error::{Error, InterfaceFault};
 use crate::wire::packet::LinkType;
 
-/// What the firewall logs: `nflog`, or `nflog:5` for a group.
+/// Packets that the firewall logs: `nflog`, or `nflog:5` for a group.
 const LOG: &str = "nflog";
-/// The kernel sends that in messages of many packets, and libpcap has room for a message of the snap length: what does
-/// not fit is lost without a word. Messages are no longer than this; the rule may say how much of a packet goes into
-/// it.
+/// The kernel sends logged packets in messages of many packets, and libpcap has room for a message of the
+/// snap length. It drops the excess silently. Messages are no longer than this. The firewall rule may set how
+/// much of a packet goes into one.
 const LOG_SNAP_LENGTH: i32 = 0xffff;
 
-/// Where the packets of an open interface come from.
+/// The handle that delivers the packets of an open interface.
 pub(super) enum Handle {
     /// Its own socket.
     Own(Capture<Active>),
-    /// The one of all interfaces that are told apart by their index (`joint.rs`).
+    /// The joint handle of all interfaces that their index identifies (`joint.rs`).
     Joint(Directed),
 }
 
-/// How much of what an interface had was taken.
+/// How much of the available packets was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// All that was there.
+    /// All of them.
     All,
-    /// As much as one turn allows.
+    /// The maximum of one turn.
     Some,
 }
 
-/// The time that packets are stamped with, live.
+/// The clock of live packets' timestamps.
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) fn time_of(header: &pcap::PacketHeader) -> Timestamp {
     Timestamp::new(header.ts.tv_sec, header.ts.tv_usec.saturating_mul(1000))
 }
 
-/// Opens the interface of this name: by a socket of its own where it has to have one.
+/// Opens the interface with this name, by a socket of its own if it needs one.
 ///
 /// # Errors
 ///
@@ -63,8 +63,8 @@ pub(super) fn open(name: &str, opening: &Opening, mirror: &MirrorCheck) -> Resul
     Ok((Handle::Own(capture), link))
 }
 
-/// Opens the socket of all interfaces with these indices; `name` is that of one of them. Its buffer is as large as
-/// theirs would be together.
+/// Opens the joint socket of all interfaces with these indexes; `name` is that of one of them. Its buffer is
+/// as large as all of theirs together.
 pub(super) fn open_joint(name: &str, indices: &[u32], opening: &Opening) -> Result<Capture<Active>, Error> {
     let count = i32::try_from(indices.len()).unwrap_or(i32::MAX);
     let opening = Opening { buffer: opening.buffer.saturating_mul(count), ..opening.clone() };
@@ -89,11 +89,11 @@ fn open_device(
         .snaplen(opening.snap_length.max(if device.starts_with(LOG) { LOG_SNAP_LENGTH } else { 0 }))
         .buffer_size(opening.buffer)
         .timeout(timeout)
-        // libpcap warns that `any` cannot be promiscuous, which the crate takes for an error.
+        // libpcap warns that `any` cannot be promiscuous, and the crate treats the warning as an error.
         .promisc(opening.promisc && device != ANY)
         .open()
         .map_err(libpcap)?;
-    // The second version of Linux's cooked header tells the interface, the first one does not.
+    // The second version of Linux's cooked header contains the interface, the first one does not.
     let cooked2 = Linktype(i32::from(LinkType::LINUX_SLL2.0));
     if capture.get_datalink() == Linktype::LINUX_SLL
         && capture.list_datalinks().is_ok_and(|links| links.contains(&cooked2))
@@ -109,8 +109,8 @@ fn open_device(
     Ok((capture, link))
 }
 
-/// Has the kernel pass what the filter says for this link type, of the interfaces with these indices alone where there
-/// are any.
+/// Sets the kernel's filter for this link type, restricted to the interfaces with these indexes if there are
+/// any.
 pub(super) fn set_filter(
     capture: &mut Capture<Active>,
     name: &str,
@@ -134,7 +134,7 @@ pub(super) fn set_filter(
     Ok(())
 }
 
-/// Whether the kernel has something to be read.
+/// Whether the kernel has packets to read.
 pub(super) fn is_readable(capture: &Capture<Active>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN)], Some(&now))

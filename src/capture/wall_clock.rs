@@ -1,32 +1,33 @@
-//! Whether the machine's clock has been set back: the system does not report it, but the clock falls behind one that
-//! is never set.
+//! Detects that the machine's clock was set back. The system does not report that, but the clock falls behind
+//! a monotonic one.
 //!
-//! Packets tell by their times. Where none come, the time that idle interfaces tell would be waited for, for as long as
-//! the clock was set back: no episode would end, no report be due.
+//! Packets show it by their times. Without packets, the clock would wait for the time of idle interfaces for
+//! as long as it was set back: no episode would end, and no report would be due.
 
 use std::time::{Duration, Instant};
 
 use crate::base::time::Timestamp;
 
-/// What is set back by less is mere disorder, as packets' times have it.
+/// A smaller step back is mere disorder, as with the times of packets.
 const STEP: i64 = 1_000_000_000;
 
-/// The machine's clock, beside one that is never set.
+/// The machine's clock, and a monotonic one.
 #[derive(Debug)]
 pub(super) struct WallClock {
     started: Instant,
-    /// What it would have shown when the other one started, in nanoseconds, had it not been set since.
+    /// The machine's time at the start of the monotonic clock, in nanoseconds, as if it had not been set
+    /// since.
     origin: i64,
     set_back_at: Option<Instant>,
 }
 
 impl WallClock {
-    /// As it stands.
+    /// Starts at the present times.
     pub(super) fn new(shown: Timestamp, now: Instant) -> Self {
         Self { started: now, origin: shown.nanos(), set_back_at: None }
     }
 
-    /// Whether it was set back, at least so long ago: it is said once.
+    /// Whether the clock was set back, at least this long ago. Each step is reported once.
     pub(super) fn was_set_back(&mut self, shown: Timestamp, now: Instant, ago: Duration) -> bool {
         let elapsed =
             i64::try_from(now.saturating_duration_since(self.started).as_nanos()).unwrap_or(i64::MAX);
@@ -34,7 +35,7 @@ impl WallClock {
         if self.origin.saturating_sub(origin) > STEP {
             self.set_back_at = Some(now);
         }
-        // It may be slewed for as long as it likes.
+        // Slewing may take any time.
         self.origin = origin;
         self.set_back_at.take_if(|at| now.saturating_duration_since(*at) >= ago).is_some()
     }

@@ -35,7 +35,7 @@ pub struct Alert {
     /// The source of the attempts: a host, or a network where the watch groups by networks. For a flood of one
     /// destination it is the destination.
     pub source: Source,
-    /// What is known of the source beside its attempts.
+    /// Additional facts about the source.
     pub about: Enrichment,
     /// The limit that was met.
     pub limit: Limit,
@@ -82,7 +82,7 @@ pub struct Alert {
     pub block_ends: Option<Timestamp>,
     /// The duration of the block that a dry run would have made.
     pub would_block: Option<Duration>,
-    /// When the third newest of the attempts began that a server answered with a SYN-ACK.
+    /// Start time of the third newest attempt that a server answered with a SYN-ACK.
     pub answered: Option<Timestamp>,
     /// Packets and attempts lost during the episode, so that its counts are too low.
     pub losses: Losses,
@@ -215,7 +215,7 @@ impl Ended {
     }
 }
 
-/// What is known of a source. Each part may be missing.
+/// Facts about a source. Each may be missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Enrichment {
     /// The DNS name that the address' holder publishes: it proves nothing, and may contain any character.

@@ -1,8 +1,8 @@
-//! The detector: turns what the counting thread tells of episodes into alerts.
+//! The detector turns episode events of the counting thread into alerts.
 //!
-//! The counting thread opens, updates and closes episodes ([`crate::engine::episodes`]) and sends a snapshot each
-//! time. The detector adds what does not change (names, the attempt that met the limit), and the sinks do the rest. It
-//! sees no packets and reads no clock: ticks on the same channel carry the time.
+//! The counting thread opens, updates and closes episodes ([`crate::engine::episodes`]) and sends a snapshot
+//! each time. The detector adds the constant facts (names, the attempt that met the limit), and the sinks do
+//! the rest. It sees no packets and reads no clock: ticks on the same channel carry the time.
 
 pub mod alert;
 mod open;
@@ -51,7 +51,7 @@ pub struct Detector<S> {
     visibility: VisibilityCheck,
 }
 
-/// What does not change of an open episode.
+/// The constant facts of an open episode.
 struct Open {
     key: Key,
     limit: usize,

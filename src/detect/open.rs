@@ -1,4 +1,4 @@
-//! The open episodes as they stand, for a client that asks between two reports.
+//! The present state of the open episodes, for a client that asks between two reports.
 
 use super::Detector;
 use crate::detect::Sink;
@@ -24,7 +24,7 @@ impl OpenEpisodes {
 }
 
 impl<S: Sink> Detector<S> {
-    /// These open episodes, beside so many others, as updates that are not reported.
+    /// The reports of these open episodes, as updates that no sink gets. `others` is the number of the rest.
     pub(super) fn listed(&self, snapshots: &[Snapshot], others: usize) -> OpenEpisodes {
         let mut looks = 0;
         let known =

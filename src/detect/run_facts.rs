@@ -1,5 +1,5 @@
-//! What a run is: since when, of what, with which limits. It goes with each record of statistics, so that a reader of
-//! the log alone can say what its numbers are of.
+//! Facts about a run: its start, inputs and limits. Each record of statistics contains them, so that a reader
+//! of the log alone can interpret its numbers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,29 +8,29 @@ use crate::base::time::Timestamp;
 use crate::engine::event::{Rules, Watched};
 use crate::wire::packet::{Interfaces, Origin};
 
-/// What is known of a run.
+/// Facts about a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunFacts {
-    /// The time of its first packet; `None` before that. It tells this run from others.
+    /// The time of its first packet; `None` before that. It distinguishes this run from others.
     pub started: Option<Timestamp>,
-    /// Whether it waits for packets.
+    /// Whether this is a live capture.
     pub is_live: bool,
     /// The first interfaces or capture files, each once.
     pub inputs: Vec<Arc<str>>,
     /// Its watches.
     pub watches: Vec<WatchFacts>,
-    /// How often the statistics are recorded; `None`: once, at the end.
+    /// Interval between statistics records; `None`: one record, at the end.
     pub interval: Option<Duration>,
 }
 
-/// What is known of a watch.
+/// Facts about a watch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WatchFacts {
     /// Its name.
     pub name: Arc<str>,
     /// Its limits, as options.
     pub limits: Vec<String>,
-    /// An episode is over when this has passed since the last limit hit.
+    /// An episode is over after this time without a further limit hit.
     pub quiet_time: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Where alerts go: what the detector drives.
+//! Sinks: the destinations of reports, which the detector calls.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ pub trait Sink: Send {
     /// Handles an attempt of an open episode, with its packet if that is known, where evidence is kept.
     fn attempt(&mut self, _episode: u64, _attempt: Logged, _packet: Option<PacketCopy>) {}
 
-    /// Handles that so many attempts of an episode could not be told; its last report follows.
+    /// Handles the number of attempts of an episode that the evidence misses. The last report of the episode
+    /// follows.
     fn not_logged(&mut self, _episode: u64, _attempts: u64) {}
 
     /// Handles an open episode whose source has become verified since its last report.
@@ -31,7 +32,7 @@ pub trait Sink: Send {
     /// Records the counters of a run at `now`.
     fn stats(&mut self, _now: Timestamp, _stats: &Stats, _run: &RunFacts) {}
 
-    /// Takes note of the counters at a tick; `run` tells of the run.
+    /// Takes note of the counters at a tick. `run` returns the facts about the run.
     fn sample(&mut self, _now: Timestamp, _stats: &Stats, _run: &dyn Fn() -> RunFacts) {}
 
     /// Shows the counters on request.
@@ -43,7 +44,7 @@ pub trait Sink: Send {
     /// Handles the heartbeat, which has passed all stages from the source on. In live runs it comes once a second.
     fn heartbeat(&mut self, _beat: &Heartbeat) {}
 
-    /// Handles the open episodes as they stand.
+    /// Handles the list of open episodes.
     fn open(&mut self, _open: &Arc<OpenEpisodes>) {}
 
     /// Reopens the file under the same name: log rotation has moved the old one away.
