@@ -1,7 +1,8 @@
-//! Which of a host's interfaces are one: what stands above or below another, and what ends a tunnel.
+//! The relations between a host's interfaces: which ones count as one, and which one ends a tunnel.
 //!
-//! The source learns it from the system; conntrack asks it, to tell whether an answer came in where a SYN went out. An
-//! interface and the one that it belongs to, or is built on, are one for that: a packet shows up on both.
+//! The source reads them from the system. Conntrack uses them to decide whether an answer came in where its
+//! SYN went out. For this, an interface and its master or lower interface count as one, because a packet
+//! appears on both.
 
 /// The interfaces of a host, by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,22 +17,23 @@ pub struct Interface {
     pub master: u32,
     /// The interface that it is built on (VLAN, macvlan); 0 where there is none.
     pub lower: u32,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
 }
 
-/// What an interface is, as far as the path of an answer hangs on it.
+/// The kind of an interface, as far as the path of an answer depends on it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// A packet that comes in was sent by a station of that network.
+    /// An incoming packet was sent by a station of that network.
     #[default]
     Plain,
-    /// What goes out comes in.
+    /// Every outgoing packet comes in again.
     Loopback,
     /// The end of a tunnel that anyone can send into: IPIP, SIT, GRE, IPv6 tunnels, VXLAN, GENEVE, FOU. Not
     /// WireGuard, which knows its peers.
     Tunnel,
-    /// Several interfaces as one: an answer may come in on another port than its SYN went out.
+    /// Several interfaces as one: an answer may come in on another port than the one on which its SYN went
+    /// out.
     Bond,
 }
 
@@ -44,13 +46,14 @@ impl Links {
         Self(all)
     }
 
-    /// What an interface is.
+    /// The kind of an interface.
     #[must_use]
     pub fn kind(&self, index: u32) -> Kind {
         self.get(index).map_or(Kind::Plain, |interface| interface.kind)
     }
 
-    /// Whether two interfaces are one: the same, one above the other, or ports of one bond.
+    /// Whether two interfaces count as one: they are the same, one is above the other, or both are ports of
+    /// one bond.
     #[must_use]
     pub(crate) fn are_one(&self, one: u32, other: u32) -> bool {
         one == other || self.is_above(one, other) || self.is_above(other, one) || self.are_bonded(one, other)
@@ -82,7 +85,7 @@ impl Links {
     }
 }
 
-/// The most interfaces on top of each other that are followed: a bridge over VLANs over a bond has three.
+/// Maximum height of a stack of interfaces: a bridge over VLANs over a bond has three.
 const DEPTH: usize = 8;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bytes in, segments out: what a packet is, and how the TCP segment in it is found.
+//! Packets and segments: turns captured bytes into TCP segments.
 
 pub mod packet;
 pub(crate) mod packet_copy;

@@ -1,4 +1,4 @@
-//! What a source hands to decode: bytes as captured, and what is known about them.
+//! Packets as a source delivers them to the decoder: the captured bytes and their metadata.
 //!
 //! Nothing here is interpreted. The link type says how the bytes begin; it is never guessed.
 
@@ -10,19 +10,19 @@ use crate::base::time::Timestamp;
 /// One packet as it was captured. It borrows the buffer of its source.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet<'a> {
-    /// When it was captured.
+    /// The capture time.
     pub time: Timestamp,
-    /// How `bytes` begin.
+    /// The link type of `bytes`.
     pub link: LinkType,
-    /// Where it was captured.
+    /// The capture interface.
     pub interface: InterfaceId,
-    /// What was captured: the first part of the packet where the snap length cut it.
+    /// The captured bytes: the first part of the packet if the snap length cut it.
     pub bytes: &'a [u8],
     /// The packet's length on the wire, in bytes.
     pub wire_length: u32,
 }
 
-/// An interface of this run, live or named in a capture file: its place in the source's list.
+/// An interface of this run, live or in a capture file: its index in the source's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct InterfaceId(pub u32);
 
@@ -43,7 +43,7 @@ impl LinkType {
     pub const RAW_LINUX: Self = Self(12);
     /// Raw IP, as OpenBSD numbers it.
     pub const RAW_OPENBSD: Self = Self(14);
-    /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC, told by the first byte.
+    /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC, depending on the first byte.
     pub const PPP_HDLC: Self = Self(50);
     /// A PPPoE session's packets, from the PPPoE header on (RFC 2516).
     pub const PPP_ETHER: Self = Self(51);
@@ -95,7 +95,8 @@ impl LinkType {
         (Self::DSA, "DSA_TAG_DSA"),
     ];
 
-    /// Whether the kernel's filter can judge its packets: libpcap knows where IP begins, and Linux captures it so.
+    /// Whether the kernel's filter can judge its packets: libpcap knows where IP begins, and Linux captures
+    /// it that way.
     #[must_use]
     pub fn is_filtered(self) -> bool {
         self.is_supported()
@@ -120,8 +121,8 @@ impl fmt::Display for LinkType {
     }
 }
 
-/// The names of this run's interfaces, by [`InterfaceId`]: written by sources as they open, read when something is
-/// reported. Never touched per packet.
+/// The names of this run's interfaces, by [`InterfaceId`]. Sources write them when they open, and reports
+/// read them. The packet path never uses them.
 #[derive(Debug, Clone, Default)]
 pub struct Interfaces(Arc<RwLock<Vec<Interface>>>);
 
@@ -134,7 +135,7 @@ pub enum Origin {
     File(Arc<str>),
 }
 
-/// One capture interface: what it is called, and how its packets begin.
+/// A capture interface: its name, and its link type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     /// The live interface's name, or the capture file's.
@@ -151,7 +152,7 @@ impl Interfaces {
         InterfaceId(u32::try_from(all.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// Replaces what is known of an interface: its link type can change when it is opened again.
+    /// Replaces an interface: its link type can change when it is reopened.
     pub fn set(&self, id: InterfaceId, interface: Interface) {
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = all.get_mut(id.0 as usize) {

@@ -1,4 +1,4 @@
-//! One TCP segment, as far as synwatch needs to know it.
+//! One TCP segment, with the fields that synwatch needs.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ pub struct Segment {
     pub ack: u32,
     /// The control bits.
     pub flags: Flags,
-    /// Bytes of payload by the IP header's length, whether captured or not; `None` where it cannot be told.
+    /// Bytes of payload by the IP header's length, whether captured or not; `None` if unknown.
     pub payload: Option<u32>,
     /// The IPv4 identification; IPv6 has none.
     pub ip_id: Option<u16>,
@@ -31,14 +31,14 @@ pub struct Segment {
     pub checksum: Checksum,
     /// Whether it is a SYN whose options ask for TCP Fast Open (RFC 7413), or were not captured whole.
     pub fast_open: bool,
-    /// The TCP checksum and the window: what tells a repeated segment from a new one where IP has no identification. 0
-    /// where they were not captured.
+    /// The TCP checksum and the window. They distinguish a repeated segment from a new one where IP has no
+    /// identification. 0 if they were not captured.
     pub digest: u32,
     /// Where it was seen.
     pub place: Place,
 }
 
-/// What of a segment tells whether it matters: most of what passes does not.
+/// The fields that decide whether a segment matters. Most segments do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TcpSummary {
     /// See [`Segment::src_port`].
@@ -52,7 +52,7 @@ pub(crate) struct TcpSummary {
 }
 
 impl Segment {
-    /// What of it tells whether it matters.
+    /// The fields that decide whether it matters.
     #[must_use]
     #[inline]
     pub(crate) fn summary(&self) -> TcpSummary {
@@ -60,7 +60,7 @@ impl Segment {
         TcpSummary { src_port, dst_port, flags, payload }
     }
 
-    /// What is known of one between these addresses that could not be read.
+    /// Stands for an unreadable packet between these addresses.
     #[must_use]
     pub fn hidden(src: IpAddr, dst: IpAddr, place: Place) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Segment {
 
 #[cfg(test)]
 impl Segment {
-    /// One without payload between these ends, with number 1, for tests that ask for no more.
+    /// A segment without payload between these endpoints, with number 1, for tests.
     pub(crate) fn between(src: (IpAddr, u16), dst: (IpAddr, u16), flags: Flags) -> Self {
         Self {
             src: src.0,
@@ -105,7 +105,7 @@ impl Segment {
     }
 }
 
-/// The link-layer addresses of a frame: one hop of a segment's way.
+/// The link-layer addresses of a frame: one hop of a segment's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Hop {
     /// The sender's, in the lower 48 bits.
@@ -114,28 +114,29 @@ pub struct Hop {
     pub to: u64,
 }
 
-/// Where a packet was seen: a copy of a segment at another place is the same segment, forwarded or mirrored.
+/// Where a packet was seen. A copy of a segment at another point is the same segment, forwarded or mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Place {
     /// The capture interface.
     pub interface: InterfaceId,
-    /// The kernel's interface index, where the link layer tells it (Linux cooked v2, NFLOG); else 0.
+    /// The kernel's interface index, if the link layer contains it (Linux cooked v2, NFLOG); else 0.
     pub ifindex: u32,
     /// The VLAN identifiers, 12 bits each: the innermost lowest, the outer ones above it (from the sixth tag on, the
     /// outermost wrap around and are folded in by XOR). 0 without tags.
     pub vlan: u64,
-    /// How many tunnels it was seen in: where a tunnel ends, a packet is seen with and without it.
+    /// Number of enclosing tunnels. At the end of a tunnel, a packet is seen with and without it.
     pub tunnels: u8,
-    /// The direction, where the link layer tells it.
+    /// The direction, if the link layer contains it.
     pub direction: Direction,
-    /// The link layer's addresses, where there are two; else zero. They tell the way of a segment, not its copies.
+    /// The link-layer addresses, if there are two; else zero. They show the path of a segment, but do not
+    /// identify copies.
     pub hop: Hop,
 }
 
-/// The direction of a packet as its link layer tells it.
+/// The direction of a packet according to its link layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
-    /// The link layer does not tell.
+    /// The link layer does not contain it.
     #[default]
     Unknown,
     /// Received by the capturing host (to it, broadcast, multicast, or to another host).
@@ -146,9 +147,9 @@ pub enum Direction {
     Hook(u8),
 }
 
-/// What a segment's TCP checksum says (RFC 9293, 3.1).
+/// The result of checking a segment's TCP checksum (RFC 9293, 3.1).
 ///
-/// Offload leaves checksums to the hardware, so that a wrong one alone shows nothing.
+/// Offload leaves checksums to the hardware, so a wrong one alone shows nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Checksum {
     /// The segment was not captured whole.
@@ -183,7 +184,7 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// SYN set and ACK clear, whatever else is: what synwatch counts.
+    /// Whether SYN is set and ACK clear, whatever the other bits: synwatch counts such segments.
     #[must_use]
     #[inline]
     pub fn is_attempt(self) -> bool {

@@ -8,7 +8,7 @@ use crate::wire::segment::Checksum;
 /// TCP's number in the pseudo-header.
 const TCP: u32 = 6;
 
-/// Judges the checksum of a segment, of which so much was captured.
+/// Checks the checksum of a segment, as far as the segment was captured.
 #[inline]
 pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Checksum {
     match length {

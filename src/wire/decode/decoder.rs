@@ -1,4 +1,4 @@
-//! Decode with a memory: of fragments, and of what is not read.
+//! The decoder with state: it stores fragments, and counts unread protocols.
 
 use super::reassembly::{Joined, Reassembly};
 use super::unread::Baseline;
@@ -7,8 +7,8 @@ use crate::base::hash::Key;
 use crate::wire::packet::Packet;
 use crate::wire::segment::Segment;
 
-/// Reads the packets of one thread: what [`decode`](super::decode) reads, and TCP headers that come in fragments. It
-/// allocates when it is made, and never again.
+/// Decodes the packets of one thread: everything that [`decode`](super::decode) reads, and TCP headers in
+/// fragments. It allocates only at its construction.
 #[derive(Debug)]
 pub struct Decoder {
     tunnels: Tunnels,
@@ -18,31 +18,31 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing. Without the key no sender can aim fragments at each other's room.
+    /// Makes an empty decoder. Without the key no sender can aim fragments at each other's room.
     #[must_use]
     pub fn new(tunnels: Tunnels, key: Key) -> Self {
         Self { tunnels, reassembly: Reassembly::new(key), baseline: Baseline::default(), hidden: None }
     }
 
-    /// Enters tunnels, or does not, from now on.
+    /// Sets whether tunnels are entered from now on.
     pub(crate) fn set_tunnels(&mut self, tunnels: Tunnels) {
         self.tunnels = tunnels;
     }
 
-    /// Counts a packet that needs no further look: a plain one.
+    /// Counts a packet that the fast path has decoded.
     #[inline]
     pub fn pass(&mut self) {
         self.baseline.packet();
     }
 
-    /// Between whom the packet that was read last may hide a TCP header.
+    /// The hosts between which the last packet may hide a TCP header.
     #[must_use]
     pub fn hidden(&self) -> Option<Hidden> {
         self.hidden
     }
 
-    /// Reads the segment in a packet that is not plain, or that this packet completes. What else is to be said of it
-    /// is noted in `skipped`; the reason is left to be counted there.
+    /// Reads the segment in a packet that is not plain, or that this packet completes. It adds notes to
+    /// `skipped`. The caller counts the reason there.
     ///
     /// # Errors
     ///

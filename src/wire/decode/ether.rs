@@ -1,10 +1,10 @@
-//! What stands between the link layer and IP: Ethernet, VLAN tags, the tags of switches, LLC/SNAP, MPLS.
+//! The headers between the link layer and IP: Ethernet, VLAN tags, the tags of switches, LLC/SNAP, MPLS.
 
 use super::rest::{Rest, be16, be32};
 use super::{Next, Skip, Tunnel, Unread, Version};
 use crate::wire::segment::Hop;
 
-/// The most labels in an MPLS stack.
+/// Maximum labels of an MPLS stack.
 const MAX_LABELS: usize = 16;
 
 /// The length of an Ethernet header: two addresses, then a type, or a length as in IEEE 802.3.
@@ -44,7 +44,8 @@ fn be48(bytes: &[u8; HEADER], at: usize) -> u64 {
     u64::from(be32(bytes, at)) << 16 | u64::from(be16(bytes, at + 4))
 }
 
-/// A VLAN tag: three bits of priority, one of drop eligibility, twelve of VLAN identifier; then what follows.
+/// Reads a VLAN tag: three bits of priority, one of drop eligibility, twelve of VLAN identifier; then the
+/// next header.
 #[inline]
 pub(super) fn tag(rest: &mut Rest<'_>) -> Result<(u16, Next), Skip> {
     const CONTROL: usize = 0;
@@ -67,7 +68,7 @@ pub(super) enum SwitchTag {
     Extended,
 }
 
-/// A tag of a switch; then what follows.
+/// Reads a tag of a switch; then the next header.
 pub(super) fn switch_tag(tag: SwitchTag, rest: &mut Rest<'_>) -> Result<Next, Skip> {
     match tag {
         SwitchTag::Metadata => {
@@ -102,7 +103,7 @@ fn type_or_length(number: u16) -> Next {
     if number < SMALLEST_TYPE { Next::Llc } else { ether_type(number) }
 }
 
-/// What follows an EtherType.
+/// The next header after an EtherType.
 #[inline]
 pub(super) fn ether_type(ether_type: u16) -> Next {
     /// IEEE 802.1Q, IEEE 802.1ad, and three numbers that switches used before it.
@@ -125,7 +126,7 @@ pub(super) fn ether_type(ether_type: u16) -> Next {
         EXTENDED => Next::SwitchTag(SwitchTag::Extended),
         BACKBONE => Next::Tunnel(Tunnel::Frame(Frame::Backbone)),
         FABRIC_PATH => Next::Tunnel(Tunnel::Frame(Frame::FabricPath)),
-        // What Linux numbers below the EtherTypes carries no IP either.
+        // The protocols that Linux numbers below the EtherTypes carry no IP either.
         _ if ether_type < SMALLEST_TYPE || CARRY_NO_IP.contains(&ether_type) => Next::NotTcp,
         _ => Next::Unread(Unread::EtherType(ether_type)),
     }
@@ -158,7 +159,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    /// The length of what comes before the inner frame.
+    /// The length of the bytes before the inner frame.
     pub(super) fn header(self) -> usize {
         match self {
             Self::Backbone | Self::Pseudowire => 4,
@@ -171,17 +172,17 @@ impl Frame {
 /// information, an organisation, an EtherType.
 pub(super) fn llc(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     match *rest.take()? {
-        // The second organisation is that of IEEE 802.1H, for what is bridged.
+        // The second organisation is that of IEEE 802.1H, for bridged frames.
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, high, low] => Ok(ether_type(u16::from_be_bytes([high, low]))),
         _ => Err(Skip::NotTcp),
     }
 }
 
-/// An MPLS label stack (RFC 3032), and what is under it.
+/// Reads an MPLS label stack (RFC 3032) and finds its payload.
 ///
-/// Nothing in the stack names that; its first four bits tell (RFC 4385): an IP version, or 0 for the control word of a
-/// pseudowire, taken for one that carries Ethernet (RFC 4448), or 1 for its associated channel. Anything else may be a
-/// pseudowire without a control word.
+/// The stack does not name the payload. The first four bits of the payload do (RFC 4385): an IP version, or 0
+/// for the control word of a pseudowire, which is assumed to carry Ethernet (RFC 4448), or 1 for its
+/// associated channel. Any other value may be a pseudowire without a control word.
 pub(super) fn mpls(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     const BOTTOM_OF_STACK: u8 = 0x01;
     for _ in 0..MAX_LABELS {

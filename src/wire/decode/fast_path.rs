@@ -1,9 +1,9 @@
-//! What nearly all packets are, read at fixed places: Ethernet or Linux cooked v2, IPv4 without options or IPv6 without
-//! extensions, TCP.
+//! Decodes nearly all packets at fixed offsets: Ethernet or Linux cooked v2, IPv4 without options or IPv6
+//! without extensions, TCP.
 //!
-//! It only saves the work of going from header to header: where it is not sure, it says nothing, and what it reads,
-//! [`walk`](super::walk) reads likewise. Ports and flags can be asked for alone, since they tell of most packets that
-//! these say nothing about an attempt.
+//! It only avoids the walk from header to header. If it is not sure, it returns nothing. Otherwise its result
+//! equals that of [`walk`](super::walk). Ports and flags are available separately, because they rule out most
+//! packets.
 
 use std::net::IpAddr;
 
@@ -21,15 +21,15 @@ const IPV4: usize = 20;
 /// The length of an IPv6 header without extensions.
 const IPV6: usize = 40;
 
-/// A TCP segment in the plainest of packets, captured as far as it is needed.
+/// A TCP segment in a plain packet, of which every needed byte was captured.
 #[derive(Debug, Clone, Copy)]
 pub struct FastPath<'a> {
     link: Link<'a>,
     ip: Ip<'a>,
     tcp: &'a [u8; tcp::NEEDED],
-    /// All of the segment that was captured.
+    /// The captured bytes of the segment.
     captured: &'a [u8],
-    /// The segment's length by the IP header, at least what is needed of it.
+    /// The segment's length by the IP header, at least the needed part.
     length: usize,
 }
 
@@ -47,7 +47,7 @@ enum Ip<'a> {
 }
 
 impl<'a> FastPath<'a> {
-    /// The segment, where the packet surely is that plain.
+    /// The segment, if the packet is certainly plain.
     #[must_use]
     #[inline]
     pub fn of(packet: &Packet<'a>) -> Option<Self> {
@@ -88,14 +88,14 @@ impl<'a> FastPath<'a> {
         Some(Self { link, ip, tcp: captured.first_chunk()?, captured, length })
     }
 
-    /// What tells whether the segment matters.
+    /// The fields that decide whether the segment matters.
     #[must_use]
     #[inline]
     pub(crate) fn summary(&self) -> TcpSummary {
         tcp::summary(self.tcp, Some(self.length))
     }
 
-    /// All of the segment, of the packet that it is in.
+    /// The whole segment, from the packet that contains it.
     #[must_use]
     #[inline]
     pub fn segment(&self, packet: &Packet<'_>) -> Segment {
@@ -115,7 +115,7 @@ impl<'a> FastPath<'a> {
     }
 }
 
-/// The length of what an IPv4 header leads to (RFC 791, 3.1), where that is TCP, whole, and not too short.
+/// The payload length of an IPv4 header (RFC 791, 3.1), if the payload is TCP, whole, and long enough.
 #[inline]
 fn length_in_v4(ip: &[u8; IPV4]) -> Option<usize> {
     const VERSION_AND_LENGTH: usize = 0;
@@ -133,7 +133,7 @@ fn length_in_v4(ip: &[u8; IPV4]) -> Option<usize> {
     (is_plain && length >= tcp::NEEDED).then_some(length)
 }
 
-/// The length of what an IPv6 header leads to (RFC 8200, 3), where that is TCP, and not too short.
+/// The payload length of an IPv6 header (RFC 8200, 3), if the payload is TCP, and long enough.
 #[inline]
 fn length_in_v6(ip: &[u8; IPV6]) -> Option<usize> {
     const VERSION: usize = 0;

@@ -1,8 +1,8 @@
 //! IPv4 and IPv6 headers, options and extension headers included.
 //!
-//! The header's length field says where the datagram ends; what was captured behind it is padding. A length of 0 is
-//! what segmentation offload leaves (IPv4, and IPv6 jumbograms): all that was captured counts. Checksums are not
-//! judged, offload leaves them to the hardware.
+//! The header's length field gives the end of the datagram. Captured bytes behind it are padding.
+//! Segmentation offload leaves a length of 0 (IPv4, and IPv6 jumbograms): then all captured bytes count.
+//! Checksums are not checked, because offload leaves them to the hardware.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use etherparse::{
 use super::rest::Rest;
 use super::{Hidden, Skip};
 
-/// The most IPv6 extension headers in a chain. RFC 8200 knows seven kinds, of which one may come twice.
+/// Maximum IPv6 extension headers in a chain. RFC 8200 defines seven kinds, one of which may occur twice.
 const MAX_EXTENSIONS: usize = 16;
 
 /// The length of an IPv6 header without extensions.
@@ -30,12 +30,12 @@ pub(super) enum Version {
     Any,
 }
 
-/// What an IP header says, that of the first fragment included.
+/// The fields of an IP header, including those of the first fragment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header {
     pub(super) src: IpAddr,
     pub(super) dst: IpAddr,
-    /// What the datagram carries, behind any extension headers.
+    /// The protocol of the payload, behind any extension headers.
     pub(super) protocol: IpNumber,
     /// The IPv4 identification.
     pub(super) id: Option<u16>,
@@ -48,17 +48,17 @@ pub(super) struct Header {
 /// A part of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fragment {
-    /// What the parts of a datagram have in common.
+    /// The identification that the fragments of a datagram share.
     pub(super) id: u32,
-    /// Where it begins, in bytes of what is cut into parts.
+    /// Its offset in the fragmented part, in bytes.
     pub(super) offset: u16,
     /// Whether others follow it.
     pub(super) more: bool,
-    /// Whether it is TCP that is cut, with no other header before it.
+    /// Whether the fragmented part is TCP, with no other header before it.
     pub(super) is_tcp: bool,
 }
 
-/// Reads an IP header, and leaves `rest` at what the datagram carries.
+/// Reads an IP header, and leaves `rest` at the payload.
 #[inline]
 pub(super) fn read(version: Version, rest: &mut Rest<'_>) -> Result<Header, Skip> {
     match version {
@@ -93,7 +93,7 @@ pub(super) fn read_v4(rest: &mut Rest<'_>) -> Result<Header, Skip> {
         rest.continues_elsewhere();
     }
     let protocol = match ip.protocol() {
-        // What follows is in the first part alone.
+        // Only the first fragment contains the next header.
         ip_number::AUTH if offset == 0 => pass_authentication(rest)?,
         protocol => protocol,
     };
@@ -107,7 +107,7 @@ pub(super) fn read_v4(rest: &mut Rest<'_>) -> Result<Header, Skip> {
     })
 }
 
-/// Passes over authentication headers (RFC 4302), which IPv4 has, too.
+/// Skips authentication headers (RFC 4302), which IPv4 has, too.
 #[inline(never)]
 fn pass_authentication(rest: &mut Rest<'_>) -> Result<IpNumber, Skip> {
     for _ in 0..MAX_EXTENSIONS {
@@ -119,7 +119,7 @@ fn pass_authentication(rest: &mut Rest<'_>) -> Result<IpNumber, Skip> {
     Err(Skip::Malformed)
 }
 
-/// Passes over an authentication header, and gives what it leads to.
+/// Skips an authentication header. Returns the next protocol.
 fn authentication(rest: &mut Rest<'_>) -> Result<IpNumber, Skip> {
     let header = IpAuthHeaderSlice::from_slice(rest.captured()).map_err(|error| match error {
         ip_auth::HeaderSliceError::Len(error) => lacks(rest, &error),
@@ -145,8 +145,8 @@ fn read_v6(rest: &mut Rest<'_>) -> Result<Header, Skip> {
     Ok(Header { src, dst, protocol, id: None, hop_limit: ip.hop_limit(), fragment })
 }
 
-/// Passes over the chain of extension headers, and gives what it leads to, and the last fragment header in it. In a
-/// later fragment the chain ends there: what that header names is in the first one.
+/// Skips the chain of extension headers. Returns the next protocol, and the last fragment header of the
+/// chain. In a later fragment the chain ends there: the header that it names is in the first one.
 #[inline]
 fn pass_extensions(first: IpNumber, rest: &mut Rest<'_>) -> Result<(IpNumber, Option<Fragment>), Skip> {
     let mut next = first;
@@ -190,8 +190,8 @@ fn pass_extensions(first: IpNumber, rest: &mut Rest<'_>) -> Result<(IpNumber, Op
     Err(Skip::Malformed)
 }
 
-/// Between whom a packet is whose headers could not be read as far as TCP, where they may have led there: the fixed
-/// part of its IP header tells.
+/// The hosts of a packet whose headers may lead to TCP but could not be read that far, by the fixed part of
+/// its IP header.
 #[cold]
 pub(super) fn hidden(whole: &Rest<'_>) -> Option<Hidden> {
     const PROTOCOL: usize = 9;
@@ -214,8 +214,8 @@ fn v6(header: &[u8], at: usize) -> Option<IpAddr> {
     header.get(at..)?.first_chunk::<16>().map(|octets| IpAddr::from(*octets))
 }
 
-/// Whether what an IPv6 chain ends with may lead to TCP: an extension header in another fragment, or one whose number
-/// is not assigned, or is for experiments.
+/// Whether the last header of an IPv6 chain may lead to TCP: an extension header in another fragment, or one
+/// whose number is not assigned, or is for experiments.
 #[inline]
 pub(super) fn may_lead_to_tcp(header: &Header) -> bool {
     const FIRST_UNASSIGNED: u8 = 147;
@@ -225,7 +225,7 @@ pub(super) fn may_lead_to_tcp(header: &Header) -> bool {
                 && header.protocol.is_ipv6_ext_header_value())
 }
 
-/// Why a header is not all there.
+/// The reason why a header is incomplete.
 #[inline]
 fn lacks(rest: &Rest<'_>, error: &LenError) -> Skip {
     rest.lacks(error.required_len)

@@ -1,11 +1,11 @@
-//! How a packet begins: the header of each link type.
+//! The first header of a packet, for each link type.
 
 use super::rest::{Rest, be16, be32};
 use super::{Next, Skip, Version, ether, nflog};
 use crate::wire::packet::LinkType;
 use crate::wire::segment::{Direction, Place};
 
-/// Reads the link-layer header, and notes what it tells of the packet's place.
+/// Reads the link-layer header, and stores its facts in the packet's place.
 #[inline]
 pub(super) fn read(link: LinkType, rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
     match link {
@@ -28,11 +28,11 @@ pub(super) fn read(link: LinkType, rest: &mut Rest<'_>, place: &mut Place) -> Re
     }
 }
 
-/// What BSD's packet filter logged: a header that begins with its length, which differs from system to system, and is
-/// followed by what rounds it up to four bytes; then an IP packet of the family that it names
+/// Reads a packet that BSD's packet filter logged. The header begins with its length, which differs between
+/// systems, and is padded to four bytes. An IP packet of the family in the header follows
 /// (<https://www.tcpdump.org/linktypes/LINKTYPE_PFLOG.html>; libpcap's `gen_load_pflog_llprefixlen`).
 fn packet_filter_log(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
-    /// Of the first systems; later ones have users and processes before the direction.
+    /// The header of the first systems. Later ones have users and processes before the direction.
     const SHORTEST: usize = 45;
     const DIRECTION: usize = 44;
     const LATER_DIRECTION: usize = 60;
@@ -64,7 +64,8 @@ fn infiniband(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     Ok(ether::ether_type(be16(header, TYPE)))
 }
 
-/// macOS' packet tap: a header in little-endian order that names its own length and the link type of what follows.
+/// macOS' packet tap: a header in little-endian order with its own length and the link type of the next
+/// header.
 fn packet_tap(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
     const LENGTH: usize = 0;
     const RECORD: usize = 4;
@@ -124,7 +125,7 @@ fn cooked_v2(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip> {
 /// The length of a header of Linux cooked capture v2.
 pub(super) const COOKED_V2: usize = 20;
 
-/// What it tells of a packet's place.
+/// Stores the facts of the header in the packet's place.
 #[inline]
 pub(super) fn note_cooked_v2(header: &[u8; COOKED_V2], place: &mut Place) {
     const IFINDEX: usize = 4;
@@ -135,13 +136,13 @@ pub(super) fn note_cooked_v2(header: &[u8; COOKED_V2], place: &mut Place) {
     place.hop.from = sender(u16::from(header[LENGTH]), header[12..18].first_chunk());
 }
 
-/// The protocol that it names.
+/// The protocol in the header.
 #[inline]
 pub(super) fn protocol_v2(header: &[u8; COOKED_V2]) -> u16 {
     be16(header, 0)
 }
 
-/// The sender's address, where it is as long as one of Ethernet. The receiver's is not told.
+/// The sender's address, if it is as long as one of Ethernet. The header does not contain the receiver's.
 fn sender(length: u16, address: Option<&[u8; 6]>) -> u64 {
     const ETHERNET: u16 = 6;
     let address = address.filter(|_| length == ETHERNET);
@@ -154,7 +155,7 @@ fn direction(packet_type: u16) -> Direction {
     if packet_type == OUTGOING { Direction::Out } else { Direction::In }
 }
 
-/// Linux numbers what has no EtherType below 0x0600; these are no lengths.
+/// Linux gives protocols without an EtherType numbers below 0x0600; these are not lengths.
 fn cooked_protocol(protocol: u16, rest: &Rest<'_>) -> Next {
     const ETH_P_802_2: u16 = 4;
     match protocol {
@@ -193,8 +194,8 @@ fn is_behind_tags(protocol: u16, bytes: &[u8]) -> bool {
     })
 }
 
-/// BSD loopback: a protocol family, in the byte order of the capturing host. Families are below 256, so the place of
-/// the zeros tells the order.
+/// BSD loopback: a protocol family, in the byte order of the capturing host. Families are below 256, so the
+/// position of the zero bytes shows the order.
 fn loopback(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     match rest.take()? {
         [family, 0, 0, 0] | [0, 0, 0, family] => self::family(*family),
@@ -202,8 +203,8 @@ fn loopback(rest: &mut Rest<'_>) -> Result<Next, Skip> {
     }
 }
 
-/// What an address family means. `AF_INET` is 2 everywhere; `AF_INET6` is 10 on Linux, 24 on NetBSD and OpenBSD, 28 on
-/// FreeBSD, 30 on macOS.
+/// The next header for an address family. `AF_INET` is 2 everywhere; `AF_INET6` is 10 on Linux, 24 on NetBSD
+/// and OpenBSD, 28 on FreeBSD, 30 on macOS.
 pub(super) fn family(family: u8) -> Result<Next, Skip> {
     match family {
         2 => Ok(Next::Ip(Version::Four)),

@@ -3,9 +3,8 @@
 //! Decode observes and does not judge: port 0, odd flags and bad checksums (offload makes them) are segments all
 //! the same. It allocates nothing, never panics, and looks at each byte only after checking that it was captured.
 //!
-//! A packet is a row of headers, each of which says what comes next. Each kind of header is read by one small
-//! function that gives the next one; the loop in `walk` goes from header to header until it stands before
-//! TCP:
+//! A packet is a sequence of headers, each of which names the next one. One small function per kind of header
+//! reads it and returns the next one. The loop in `walk` goes from header to header until it reaches TCP:
 //!
 //! ```text
 //! link ─▶ Ethernet ─▶ tag ─▶ MPLS ─▶ IP ─▶ TCP         a segment
@@ -13,13 +12,13 @@
 //!              ╰─────────────────────┴────────╯
 //! ```
 //!
-//! Nearly all packets need no such walk (`fast_path`): their headers always stand at the same places.
+//! Nearly all packets need no walk (`fast_path`): their headers are always at the same offsets.
 //!
-//! [`decode`] looks at one packet and forgets it. A [`Decoder`] remembers: it puts TCP headers together that come in
-//! fragments, and knows what share of the packets is not read.
+//! [`decode`] reads one packet without state. A [`Decoder`] has state: it reassembles TCP headers from
+//! fragments, and counts the share of unread packets.
 //!
-//! The longer of two captures of one packet never changes what the shorter one said, unless that was
-//! [`Skip::Truncated`]: it may add the checksum, the digest, and the options of a SYN.
+//! The longer of two captures of one packet never changes the result of the shorter one, unless that was
+//! [`Skip::Truncated`]. It may add the checksum, the digest, and the options of a SYN.
 
 mod checksum;
 mod decoder;
@@ -54,32 +53,32 @@ use reassembly::Part;
 use rest::Rest;
 use tunnel::Tunnel;
 
-/// The most tags in a packet. Two are common, three exist; the rest is room.
+/// Maximum tags of a packet. Two are common, three exist; the rest is reserve.
 const MAX_TAGS: u8 = 8;
 
-/// The most tunnels in a tunnel.
+/// Maximum depth of nested tunnels.
 const MAX_TUNNELS: u8 = 4;
 
-/// The most headers that are followed from the link layer to TCP: more than the caps above allow for in earnest. It
-/// bounds the work that a crafted packet can cause.
+/// Maximum headers from the link layer to TCP: more than real packets with the caps above have. It limits the
+/// work for a crafted packet.
 const MAX_HEADERS: usize = 32;
 
-/// Whether the inside of a tunnel is looked at. Anyone can send an encapsulated packet that names someone else as
-/// its source.
+/// Whether the inside of a tunnel is read. Any host can send an encapsulated packet with another host's
+/// address as its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tunnels {
-    /// It is not: such a packet is skipped as [`Skip::Tunnel`].
+    /// The inside is not read: such a packet is skipped as [`Skip::Tunnel`].
     #[default]
     Skip,
-    /// The innermost segment is read. VXLAN is what comes to these ports.
+    /// The innermost segment is read. VXLAN uses these ports.
     Enter(VxlanPorts),
 }
 
 impl Tunnels {
-    /// The innermost segment is read. VXLAN is at its usual ports.
+    /// The innermost segment is read. VXLAN uses its default ports.
     pub const ENTER: Self = Self::Enter(VxlanPorts::DEFAULT);
 
-    /// The UDP ports that tunnels are told by, where they are entered.
+    /// The UDP ports that identify tunnels, if tunnels are entered.
     #[must_use]
     pub fn udp_ports(self) -> Option<Vec<u16>> {
         match self {
@@ -97,7 +96,7 @@ impl Tunnels {
     }
 }
 
-/// What the next header is, as the one before it says.
+/// The next header, as the one before it names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Ethernet,
@@ -113,18 +112,18 @@ enum Next {
     Tunnel(Tunnel),
     /// Nothing that leads to TCP.
     NotTcp,
-    /// Something that may lead to it, and is not read.
+    /// An unread protocol that may lead to TCP.
     Unread(Unread),
 }
 
-/// What was found on the way, beside the outcome.
+/// Notes of a walk, beside its result.
 #[derive(Debug, Default)]
 struct Notes<'a> {
-    /// What is not read.
+    /// The unread protocol.
     unread: Option<Unread>,
     /// A part of a TCP header.
     part: Option<Part<'a>>,
-    /// Between whom a TCP header may be that could not be read.
+    /// The hosts of an unreadable TCP header.
     hidden: Option<Hidden>,
 }
 

@@ -46,8 +46,8 @@ pub(super) fn read(rest: &mut Rest<'_>, place: &mut Place) -> Result<Next, Skip>
     Err(Skip::Malformed)
 }
 
-/// An attribute's type, and the length of its value. Both are in the byte order of the capturing host. Types are
-/// below 64, two flags aside, so the place of the zero tells the order.
+/// An attribute's type, and the length of its value. Both are in the byte order of the capturing host. Types
+/// are below 64, apart from two flags, so the position of the zero byte shows the order.
 fn attribute(header: &[u8; 4]) -> Result<(u8, usize), Skip> {
     const WITHOUT_FLAGS: u8 = 0x3f;
     let [a, b, c, d] = *header;

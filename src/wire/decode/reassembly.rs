@@ -1,17 +1,18 @@
-//! Puts TCP headers together that come in fragments.
+//! Reassembles TCP headers from fragments.
 //!
-//! A sender may cut a SYN so that the flags are in the second fragment (RFC 1858): hosts put it together and answer,
-//! and who looks at single packets sees nothing. Only the header is put together: of each datagram its first 20 bytes
-//! of TCP, from fragments at the offsets 0, 8 and 16, in any order. A first fragment that has the flags is read by
-//! itself, as it always was, whatever follows it.
+//! A sender may cut a SYN so that the flags are in the second fragment (RFC 1858). Hosts reassemble it and
+//! answer, while a monitor of single packets sees nothing. The decoder reassembles only the header: the first
+//! 20 bytes of TCP of each datagram, from fragments at the offsets 0, 8 and 16, in any order. A first
+//! fragment with the flags is read by itself, whatever follows it.
 //!
-//! - Fragments that overlap: what came first stays. Linux drops such a datagram (RFC 5722), and answers none of it.
-//! - A fragment that more follow counts as far as a multiple of 8 bytes, as Linux takes it.
-//! - A datagram is waited for as long as Linux does it, 30 s.
-//! - So many datagrams are waited for at once; where there are more, the oldest of those that share a set gives way,
-//!   and that is counted.
-//! - Headers between the fragment header and TCP (RFC 7112 forbids them there) and fragments of tunnels are not put
-//!   together.
+//! - Of overlapping fragments, the first one stays. Linux drops such a datagram (RFC 5722), and answers none
+//!   of it.
+//! - A fragment that others follow counts up to a multiple of 8 bytes, as in Linux.
+//! - A datagram expires after 30 s, as in Linux.
+//! - The number of pending datagrams is limited. If there are more, the oldest one of a set gives way, and
+//!   that is counted.
+//! - Headers between the fragment header and TCP (RFC 7112 forbids them there) and fragments of tunnels are
+//!   not reassembled.
 
 use std::time::Duration;
 
@@ -21,39 +22,39 @@ use crate::base::hash::{self, Key};
 use crate::base::time::Timestamp;
 use crate::wire::segment::{Direction, Flags, Place, Segment};
 
-/// How much of TCP is put together: a header without options.
+/// The reassembled part of TCP: a header without options.
 pub(super) const HEADER: usize = 20;
-/// Datagrams that are waited for at once, at most.
+/// Maximum pending datagrams.
 const DATAGRAMS: usize = 4096;
-/// Those that the hash of a datagram leaves a choice of.
+/// Candidate entries per hash of a datagram.
 const WAYS: usize = 4;
-/// How long a datagram is waited for (Linux: `net.ipv4.ipfrag_time`).
+/// Time-out of a pending datagram (Linux: `net.ipv4.ipfrag_time`).
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A fragment with some of a TCP header.
+/// A fragment with a part of a TCP header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part<'a> {
     pub(super) ip: Header,
     pub(super) fragment: Fragment,
-    /// What it has of the segment, from its offset on; at least as much of the header as there is in it.
+    /// Its bytes of the segment, from its offset on. They include every byte of the header that it has.
     pub(super) bytes: &'a [u8],
-    /// The length of the whole segment, where the last fragment tells it.
+    /// The length of the whole segment, which only the last fragment states.
     pub(super) total: Option<usize>,
     pub(super) place: Place,
 }
 
-/// A datagram that is waited for. The hash tells it from others; 0 is none.
+/// A pending datagram. The hash identifies it; 0 means unused.
 #[derive(Debug, Clone, Copy, Default)]
 struct Datagram {
     hash: u64,
     since: Timestamp,
     header: [u8; HEADER],
-    /// Which bytes of the header there are, one bit each.
+    /// The known bytes of the header, one bit each.
     known: u32,
     total: Option<usize>,
 }
 
-/// Puts headers together.
+/// Reassembles headers.
 #[derive(Debug)]
 pub(super) struct Reassembly {
     key: Key,
@@ -61,14 +62,14 @@ pub(super) struct Reassembly {
     datagrams: Box<[Datagram]>,
 }
 
-/// What a fragment was joined to.
+/// The result of adding a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Joined {
-    /// The segment is complete, as far as it is needed.
+    /// The needed part of the segment is complete.
     Whole(Segment),
-    /// More of it is waited for.
+    /// More of it is missing.
     Waits {
-        /// Whether another datagram is no longer waited for.
+        /// Whether another datagram was evicted.
         gave_way: bool,
     },
 }
@@ -78,7 +79,7 @@ impl Reassembly {
         Self { key, datagrams: vec![Datagram::default(); DATAGRAMS].into() }
     }
 
-    /// Takes a fragment that was captured at this time.
+    /// Adds a fragment that was captured at this time.
     pub(super) fn join(&mut self, part: &Part<'_>, now: Timestamp) -> Joined {
         let hash = self.hash(part).max(1);
         let first = hash::set_of(hash, DATAGRAMS / WAYS) * WAYS;
@@ -106,8 +107,8 @@ impl Reassembly {
         }
     }
 
-    /// Of what tells a datagram from others (RFC 791, 3.2; RFC 8200, 4.5), and where it was seen: what passes two
-    /// interfaces is put together on each.
+    /// Hash of the fields that identify a datagram (RFC 791, 3.2; RFC 8200, 4.5), and of where it was seen: a
+    /// datagram that passes two interfaces is reassembled on each.
     fn hash(&self, part: &Part<'_>) -> u64 {
         let Part { ip, fragment, place, .. } = part;
         let direction = match place.direction {
@@ -129,7 +130,7 @@ impl Datagram {
         self.hash != 0 && (now.since(self.since) > PATIENCE || self.since.since(now) > PATIENCE)
     }
 
-    /// Adds what is not known yet.
+    /// Adds the bytes that are not known yet.
     fn add(&mut self, part: &Part<'_>) {
         let from = usize::from(part.fragment.offset);
         for (at, byte) in (from..HEADER).zip(part.bytes) {
@@ -141,13 +142,13 @@ impl Datagram {
         self.total = self.total.or(part.total);
     }
 
-    /// The segment, when its ports, numbers and flags are known, and where it matters how much it carries, that too.
+    /// The segment, when its ports, numbers and flags are known, and its payload length where that matters.
     fn segment(&self, part: &Part<'_>) -> Option<Segment> {
         const NEEDED: u32 = (1 << tcp::NEEDED) - 1;
         if self.known & NEEDED != NEEDED {
             return None;
         }
-        // Nothing behind the header is kept: neither checksum nor options are told.
+        // Only the header is stored, so checksum and options are unknown.
         let segment = tcp::segment(&part.ip, self.header.first_chunk()?, &[], self.total, part.place);
         let is_control = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) != 0;
         (is_control || self.total.is_some()).then_some(segment)

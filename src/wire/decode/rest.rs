@@ -1,32 +1,32 @@
-//! The part of a packet that is not read yet.
+//! The unread part of a packet.
 
 use super::Skip;
 
-/// The part of a packet that is not read yet: what of it was captured, and how long it is by the headers read so
-/// far. Nothing beyond either is ever handed out, so that padding and trailers are not taken for headers.
+/// The unread part of a packet: its captured bytes, and its length by the headers so far. It never returns
+/// bytes beyond either, so that padding and trailers are not mistaken for headers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rest<'a> {
     captured: &'a [u8],
-    /// Its length by the headers read so far; `usize::MAX` as long as none told. At least `captured.len()`.
+    /// Its length by the headers so far; `usize::MAX` while none states it. At least `captured.len()`.
     length: usize,
-    /// Whether `length` is where the packet really ends, rather than the most it can be.
+    /// Whether `length` is the real end of the packet rather than a maximum.
     exact: bool,
 }
 
 impl<'a> Rest<'a> {
-    /// A whole packet, of a length that its headers are yet to tell.
+    /// A whole packet, whose headers have not stated a length yet.
     #[inline]
     pub(super) fn new(captured: &'a [u8]) -> Self {
         Self { captured, length: usize::MAX, exact: false }
     }
 
-    /// What was captured.
+    /// The captured bytes.
     #[inline]
     pub(super) fn captured(&self) -> &'a [u8] {
         self.captured
     }
 
-    /// Its length by the headers read so far, where they tell it.
+    /// Its length by the headers so far, if they state it.
     #[inline]
     pub(super) fn length(&self) -> Option<usize> {
         self.exact.then_some(self.length)
@@ -43,7 +43,7 @@ impl<'a> Rest<'a> {
         Ok(head)
     }
 
-    /// Passes over the next `count` bytes.
+    /// Skips the next `count` bytes.
     #[inline]
     pub(super) fn pass(&mut self, count: usize) -> Result<(), Skip> {
         let Some(tail) = self.captured.get(count..) else {
@@ -66,20 +66,21 @@ impl<'a> Rest<'a> {
         self.captured.first_chunk().ok_or_else(|| self.lacks(N))
     }
 
-    /// The most bytes that the headers read so far leave room for.
+    /// Maximum number of bytes by the headers so far.
     #[inline]
     pub(super) fn room(&self) -> usize {
         self.length
     }
 
-    /// Why `count` bytes cannot be had: the headers leave no room for them, or they were not captured.
+    /// The reason why `count` bytes are missing: the headers leave no room for them, or they were not
+    /// captured.
     #[inline]
     pub(super) fn lacks(&self, count: usize) -> Skip {
         if count > self.length { Skip::Malformed } else { Skip::Truncated }
     }
 
-    /// A header says that only `length` bytes follow. Where that is more than an outer header leaves room for, the
-    /// outer one holds, and the end is unknown.
+    /// Applies a header's statement that only `length` bytes follow. If an outer header leaves less room, the
+    /// outer one applies, and the end is unknown.
     #[inline]
     pub(super) fn limit(&mut self, length: usize) {
         self.exact = length <= self.length;
@@ -89,13 +90,13 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Only `length` bytes were captured, what follows them is not part of the packet.
+    /// Applies that only `length` bytes were captured. The bytes after them are not part of the packet.
     #[inline]
     pub(super) fn crop(&mut self, length: usize) {
         self.captured = self.captured.get(..length).unwrap_or(self.captured);
     }
 
-    /// A header says that more follows in other packets.
+    /// Applies a header's statement that more follows in other packets.
     #[inline]
     pub(super) fn continues_elsewhere(&mut self) {
         self.exact = false;

@@ -1,17 +1,17 @@
-//! Why a packet was not counted, and how often.
+//! The reasons why packets do not count, and their counters.
 
 use std::fmt;
 use std::ops::{AddAssign, Index};
 
 use super::unread::Share;
 
-/// The reason why a packet was not counted as an attempt.
+/// The reason why a packet does not count as an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Skip {
     /// The capture ends before the headers do.
     Truncated,
-    /// A fragment that has no TCP header, or too little of it, and completes none.
+    /// A fragment without a complete TCP header, which completes none.
     Fragment,
     /// Not TCP, or not IP at all.
     NotTcp,
@@ -19,7 +19,7 @@ pub enum Skip {
     OtherFlags,
     /// An attempt to a port that no watch has.
     PortNotWatched,
-    /// The inside of a tunnel, without `--tunnels`, or of one that is not read.
+    /// The inside of a tunnel, without `--tunnels`, or of an unread tunnel.
     Tunnel,
     /// Headers that contradict themselves.
     Malformed,
@@ -66,11 +66,11 @@ impl fmt::Display for Skip {
     }
 }
 
-/// How many packets were skipped, by reason, and what else is to be said of them.
+/// Skipped packets by reason, and further notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
     counts: [u64; Skip::ALL.len()],
-    /// The newest that is not read although it carries a good part of what passes.
+    /// The newest unread protocol with a large share of the packets.
     unread: Option<Share>,
     fragments_given_up: u64,
 }
@@ -87,13 +87,13 @@ impl Skipped {
         self.counts.iter().sum()
     }
 
-    /// What is not read although it carries a good part of what passes: the newest of it.
+    /// The newest unread protocol with a large share of the packets.
     #[must_use]
     pub fn unread(&self) -> Option<Share> {
         self.unread
     }
 
-    /// How many datagrams were no longer waited for, to make room for others.
+    /// Datagrams that were evicted to make room for others.
     #[must_use]
     pub(crate) fn fragments_given_up(&self) -> u64 {
         self.fragments_given_up

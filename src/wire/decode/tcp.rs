@@ -6,16 +6,16 @@ use super::rest::{Rest, be16, be32};
 use super::{Notes, Skip, checksum};
 use crate::wire::segment::{Flags, Place, Segment, TcpSummary};
 
-/// Ports, both numbers, data offset and flags. What comes after, a capture may lack.
+/// Ports, both numbers, data offset and flags. A capture may lack the later fields.
 pub(super) const NEEDED: usize = 14;
 
-/// The shortest header that a data offset can honestly mean.
+/// The shortest header length that a valid data offset states.
 const SHORTEST: usize = 20;
 
 const DATA_OFFSET: usize = 12;
 
-/// Reads the segment that stands in `rest`, which an IP header led to. Of a fragment that has too little of it, notes
-/// what it has.
+/// Reads the segment in `rest` after an IP header. If a fragment has too little of the segment, it stores
+/// that part in the notes.
 #[inline]
 pub(super) fn read<'a>(
     ip: &Header,
@@ -34,20 +34,20 @@ pub(super) fn read<'a>(
     let mut segment = segment(ip, rest.take()?, captured, length, place);
     const CONTROL: u8 = Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0;
     if let Some(fragment) = ip.fragment.filter(|it| it.more && segment.flags.0 & CONTROL == 0) {
-        // What it acknowledges is told whatever follows, and it carries at least this much.
+        // The acknowledgment is known whatever follows, and the segment has at least this much payload.
         let header = captured.get(DATA_OFFSET).map_or(0, |offset| usize::from(offset >> 4) * 4);
         segment.payload = payload(fragment_room(fragment, room).max(header), header);
     }
     Ok(segment)
 }
 
-/// How much of a fragment counts: where more follow, whole units of 8 bytes. Linux drops what is over.
+/// How much of a fragment counts: if more fragments follow, whole units of 8 bytes. Linux drops the excess.
 fn fragment_room(fragment: Fragment, room: usize) -> usize {
     const UNIT: usize = 8;
     if fragment.more { room - room % UNIT } else { room }
 }
 
-/// What a fragment with this room has of the header.
+/// The part of the header in a fragment with this room.
 fn part<'a>(
     ip: &Header,
     fragment: Fragment,
@@ -65,15 +65,15 @@ fn part<'a>(
             let total = rest.length().filter(|_| !fragment.more).map(|length| offset + length);
             Ok(Some(Part { ip: *ip, fragment, bytes, total, place }))
         }
-        // What is said of a later fragment does not hang on how much of it was captured.
+        // The result for a later fragment must not depend on how much of it was captured.
         None if offset != 0 => Ok(None),
         None => Err(Skip::Truncated),
     }
 }
 
-/// The segment that begins like this. `captured` is all of it that was captured, `length` that of all of it, where the
-/// IP header tells.
-#[inline(always)] // Called out of line it copies addresses and place once more: 60 instructions of a SYN.
+/// The segment that begins with this header. `captured` is its captured part, `length` its whole length if
+/// the IP header states it.
+#[inline(always)] // Out of line, the call copies addresses and place again: 60 instructions of a SYN.
 pub(super) fn segment(
     ip: &Header,
     tcp: &[u8; NEEDED],
@@ -102,7 +102,7 @@ pub(super) fn segment(
     }
 }
 
-/// Of the segment that begins like this, what tells whether it matters.
+/// The fields that decide whether the segment that begins with this header matters.
 #[inline]
 pub(super) fn summary(tcp: &[u8; NEEDED], length: Option<usize>) -> TcpSummary {
     const SRC_PORT: usize = 0;
@@ -117,8 +117,8 @@ pub(super) fn summary(tcp: &[u8; NEEDED], length: Option<usize>) -> TcpSummary {
     }
 }
 
-/// Whether the options of a SYN ask for TCP Fast Open, or are not all there. Bytes after an option that makes no sense
-/// are none that a server reads.
+/// Whether the options of a SYN ask for TCP Fast Open, or are incomplete. A server does not read bytes after
+/// an invalid option.
 #[inline]
 fn asks_for_fast_open(captured: &[u8]) -> bool {
     let length = captured.get(DATA_OFFSET).map_or(0, |offset| usize::from(offset >> 4) * 4);

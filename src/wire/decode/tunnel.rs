@@ -1,9 +1,9 @@
 //! Tunnels: packets in packets.
 //!
-//! Read are IP in IP (IPv4 and IPv6, any in any), GRE, with ERSPAN in it, VXLAN, GENEVE, and Ethernet in IEEE 802.1ah,
-//! `FabricPath` and MPLS. ESP is encrypted; PPTP, GRE with source routing, `EtherIP`, L2TP and MPLS
-//! in IP are known and not read. What is carried in UDP other than VXLAN and GENEVE on their ports cannot be told from
-//! other UDP and is not TCP.
+//! The decoder reads IP in IP (IPv4 and IPv6, any in any), GRE, with ERSPAN in it, VXLAN, GENEVE, and
+//! Ethernet in IEEE 802.1ah, `FabricPath` and MPLS. ESP is encrypted. The decoder recognises PPTP, GRE with
+//! source routing, `EtherIP`, L2TP and MPLS in IP, but does not read them. Other tunnels over UDP than VXLAN
+//! and GENEVE on their ports look like any UDP, and are not TCP.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub struct VxlanPorts {
 }
 
 impl VxlanPorts {
-    /// So many at most.
+    /// Maximum number of ports.
     pub const MOST: usize = 8;
 
     /// IANA's (RFC 7348, 5), and the one that Linux and early switches use.
@@ -73,7 +73,7 @@ impl fmt::Display for VxlanPorts {
 /// GENEVE's UDP port (RFC 8926, 3.3).
 pub(super) const GENEVE_PORT: u16 = 6081;
 
-/// What an IP protocol other than TCP leads to.
+/// The next header after an IP protocol other than TCP.
 pub(super) fn recognize(protocol: IpNumber, vxlan: VxlanPorts, rest: &mut Rest<'_>) -> Result<Next, Skip> {
     const ETHER_IP: IpNumber = IpNumber(97);
     const L2TP: IpNumber = IpNumber(115);
@@ -103,7 +103,7 @@ fn udp(vxlan: VxlanPorts, rest: &mut Rest<'_>) -> Result<Next, Skip> {
 }
 
 impl Tunnel {
-    /// What it is called.
+    /// Its name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ip(_) => "IP in IP",
@@ -116,7 +116,7 @@ impl Tunnel {
         }
     }
 
-    /// Reads the tunnel's own header, and gives what is inside.
+    /// Reads the tunnel's own header. Returns the next header.
     pub(super) fn open(self, rest: &mut Rest<'_>) -> Result<Next, Skip> {
         match self {
             Self::Ip(version) => Ok(Next::Ip(version)),

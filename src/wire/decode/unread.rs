@@ -1,12 +1,14 @@
-//! What was met and is not read: EtherTypes and tunnels, counted, so that what carries much of the traffic is named.
+//! Counts unread protocols (EtherTypes and tunnels), so that a warning can name those with a large share of
+//! the traffic.
 //!
-//! A fixed table counts the most frequent ones (Space-Saving, Metwally et al. 2005): one that is not in it takes the
-//! place of the least frequent one, and its count. No count is ever too low, and none is too high by more than a 32nd
-//! of all: less than the share that is worth a warning. So a sender that makes up EtherTypes causes no warning.
+//! A fixed table counts the most frequent ones (Space-Saving, Metwally et al. 2005). A new one replaces the
+//! least frequent one and inherits its count. No count is ever too low, and none is too high by more than a
+//! 32nd of all packets, which is less than the share for a warning. So a sender that makes up EtherTypes
+//! causes no warning.
 
 use std::fmt;
 
-/// What stands in a packet where TCP was looked for, and is not read.
+/// An unread protocol in a packet where the decoder looked for TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unread {
     /// An EtherType that is not known.
@@ -20,7 +22,7 @@ pub enum Unread {
 }
 
 impl Unread {
-    /// What is under MPLS labels, and does not look like IP or Ethernet.
+    /// An MPLS payload that does not look like IP or Ethernet.
     pub(super) const MPLS: Self = Self::Opaque("an MPLS pseudowire of unknown content");
 
     /// An EtherType by the name of the tunnel that it stands for, where it does.
@@ -50,19 +52,19 @@ impl fmt::Display for Unread {
     }
 }
 
-/// That a good part of what passes is not read.
+/// A large share of the packets is unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// What is not read.
+    /// The unread protocol.
     pub what: Unread,
-    /// How many packets carry it.
+    /// Number of packets with it.
     pub packets: u64,
-    /// Of so many.
+    /// Number of all packets.
     pub of: u64,
 }
 
 impl fmt::Display for Share {
-    /// What is said of it, with the remedy where there is one.
+    /// The text of the warning, with the remedy if there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, packets, of } = self;
         let percent = packets.saturating_mul(100) / (*of).max(1);
@@ -77,16 +79,16 @@ impl fmt::Display for Share {
     }
 }
 
-/// How many different ones are counted.
+/// Capacity of the table.
 const ROOM: usize = 32;
-/// What carries a twentieth is worth a warning,
+/// Minimum share for a warning: one packet in this many.
 const SHARE: u64 = 20;
-/// in so many packets of its own or more.
+/// Minimum number of packets of a protocol for a warning.
 const ENOUGH: u64 = 20;
-/// After so many packets all counts are halved: what is said is true of the recent past.
+/// After this many packets all counts are halved, so that a warning describes the recent past.
 const SPAN: u64 = 1 << 16;
 
-/// Counts what is not read.
+/// Counts unread protocols.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Baseline {
     of: u64,
@@ -104,7 +106,7 @@ impl Baseline {
         }
     }
 
-    /// Notes what is in the packet that was counted last. Gives its share, where that is worth a warning.
+    /// Notes an unread protocol of the packet counted last. Returns its share if that deserves a warning.
     pub(super) fn note(&mut self, what: Unread) -> Option<Share> {
         let count = |entry: &Option<(Unread, u64)>| entry.map_or(0, |(_, count)| count);
         let index = match self.counts.iter().position(|entry| entry.is_some_and(|(known, _)| known == what)) {
