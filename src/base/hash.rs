@@ -10,7 +10,8 @@ use siphasher::sip::SipHasher13;
 
 use crate::base::nat64::Nat64;
 
-/// Which of so many sets a hash belongs to: its share of 2^64, in sets. No division, any number of sets.
+/// Selects one of this many sets for a hash: its share of 2^64, in sets. It needs no division, and takes any
+/// number of sets.
 #[must_use]
 #[inline]
 pub(crate) fn set_of(hash: u64, sets: usize) -> usize {
@@ -19,12 +20,12 @@ pub(crate) fn set_of(hash: u64, sets: usize) -> usize {
     set
 }
 
-/// How many bits of an IPv4 address tell the network that its hash follows from.
+/// Bits of an IPv4 address that determine the hash of its network.
 pub(crate) const PREFIX4: u8 = 24;
-/// How many bits of an IPv6 address do.
+/// Bits of an IPv6 address that do so.
 pub(crate) const PREFIX6: u8 = 48;
 
-/// The hash of a keyed hash and a number. Without the hash no sender can aim a number at anything.
+/// The hash of a keyed hash and a number. Without the hash no sender can choose a number for a target.
 #[must_use]
 #[inline]
 pub(crate) fn with_number(hash: u64, number: u32) -> u64 {
@@ -49,18 +50,18 @@ pub(crate) fn in_network(network: u64, address: IpAddr) -> u64 {
     }
 }
 
-/// The hash of an end of a connection: of its address, by the keyed hash of that, and its port.
+/// The hash of an endpoint: of the keyed hash of its address, and its port.
 #[must_use]
 #[inline]
 pub fn end(address: u64, port: u16) -> u64 {
     with_number(address, port.into())
 }
 
-/// The hash of a connection, by the hashes of its two ends: the same for both directions.
+/// The hash of a connection, from the hashes of its two endpoints. It is the same for both directions.
 #[must_use]
 #[inline]
 pub fn connection(one: u64, other: u64) -> u64 {
-    // Sum and difference of the two tell which two they are, and not which is which.
+    // Sum and difference of the two identify the pair, but not which one is which.
     folded(one.wrapping_add(other), SPREAD ^ one ^ other)
 }
 
@@ -69,8 +70,8 @@ fn with_word(hash: u64, word: u64) -> u64 {
     folded(hash ^ word, SPREAD ^ hash.rotate_left(32))
 }
 
-/// As [`with_word`], twice over: once alone deals out words that follow each other more evenly than chance does, which
-/// an estimate of how many there are (`hyperloglog`) takes for more.
+/// Applies [`with_word`] twice. Applied once, it spreads consecutive words more evenly than chance does, and
+/// an estimate of their number (`hyperloglog`) would be too high.
 #[inline]
 fn mixed(hash: u64, word: u64) -> u64 {
     folded(with_word(hash, word) ^ hash, SPREAD)
@@ -79,8 +80,8 @@ fn mixed(hash: u64, word: u64) -> u64 {
 /// Odd, of 2^64 over the golden ratio (Knuth, 6.4).
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One multiplication of 64 bits, whose two halves are folded into one another: all bits of the result depend on all of
-/// both. Where both are keyed, or mixed with what is, the result is as good as keyed.
+/// One multiplication of 64 bits, whose two halves are folded together: all bits of the result depend on all
+/// bits of both inputs. If both are keyed, or mixed with a keyed value, the result is practically keyed.
 #[inline]
 fn folded(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
@@ -89,11 +90,11 @@ fn folded(one: u64, other: u64) -> u64 {
     low ^ high
 }
 
-/// The secret that the tables' hashes are keyed with.
+/// The secret key of the tables' hashes.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
     hasher: SipHasher13,
-    /// Which IPv6 addresses belong to the network of an IPv4 address.
+    /// The IPv6 addresses that belong to the network of an IPv4 address.
     nat64: Nat64,
 }
 
@@ -110,8 +111,8 @@ impl Key {
         Self::new(word(0), word(1))
     }
 
-    /// The key that follows from these bytes: the same each time, so that a replay gives the same result each time, and
-    /// not known to who does not know them all.
+    /// Derives a key from these bytes. It is the same each time, so that a replay gives the same result each
+    /// time. A sender who does not know all of the bytes does not know the key.
     #[must_use]
     pub(crate) fn derived(bytes: &[u8]) -> Self {
         let word = |n: u64| {
@@ -122,7 +123,7 @@ impl Key {
         Self::new(word(0), word(1))
     }
 
-    /// A key that everybody knows, for tests and benchmarks.
+    /// A public key, for tests and benchmarks.
     #[must_use]
     pub fn fixed() -> Self {
         Self::new(0, 0)
@@ -132,7 +133,7 @@ impl Key {
         Self { hasher: SipHasher13::new_with_keys(key0, key1), nat64: Nat64::default() }
     }
 
-    /// The same key where these prefixes are known.
+    /// The same key with these prefixes.
     #[must_use]
     pub(crate) fn with_nat64(self, nat64: Nat64) -> Self {
         Self { nat64, ..self }
@@ -170,8 +171,8 @@ impl Key {
         hasher.finish()
     }
 
-    /// The hash of the network of translated addresses that begins here. It is told from others by its length: 16
-    /// octets are hashed, not 6.
+    /// The hash of the network of translated addresses that begins here. Its length distinguishes it from
+    /// others: the input has 16 octets, not 6.
     #[cold]
     fn translated(&self, bits: u128) -> u64 {
         let mut hasher = self.hasher;

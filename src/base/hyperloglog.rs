@@ -1,6 +1,6 @@
-//! How many different things there were, estimated from their hashes in fixed memory.
+//! Estimates the number of distinct values from their hashes, in fixed memory.
 
-/// An estimate (`HyperLogLog`, Flajolet et al. 2007): a kilobyte, right to within a few percent.
+/// An estimate (`HyperLogLog`, Flajolet et al. 2007): one kilobyte, accurate to a few percent.
 #[derive(Debug, Clone)]
 pub struct HyperLogLog(hyperloglockless::HyperLogLog);
 
@@ -11,12 +11,13 @@ const REST: u32 = u64::BITS - PRECISION as u32;
 /// Bits of a mark that count zeros.
 const ZEROS: u32 = u16::BITS - PRECISION as u32;
 
-/// All that an estimate keeps of a hash, in 16 bits: its register, and how many zeros its other bits end with.
+/// The part of a hash that an estimate uses, in 16 bits: its register, and the number of zeros at the end of
+/// its other bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark(pub u16);
 
 impl Mark {
-    /// The mark of a hash whose bits are all as good as random.
+    /// The mark of a hash whose bits are practically random.
     #[must_use]
     pub fn of(hash: u64) -> Self {
         let zeros = u64::from(hash.trailing_zeros().min(REST - 1));
@@ -39,17 +40,17 @@ impl Mark {
 }
 
 impl HyperLogLog {
-    /// Of nothing yet.
+    /// Makes an empty estimate.
     #[must_use]
     pub fn new() -> Self {
-        // What is put in is hashed with a key of its own already.
+        // The input is already a keyed hash.
         Self(hyperloglockless::HyperLogLog::seeded(PRECISION, 0))
     }
 
-    /// Adds one of them, by its mark.
+    /// Adds a value by its mark.
     #[inline]
     pub fn add(&mut self, mark: Mark) {
-        // It seldom says anything new.
+        // A mark seldom changes the estimate.
         let (registers, ..) = self.0.parts();
         let is_known = |register: &u8| u32::from(*register) > mark.zeros();
         if !registers.get(mark.register()).is_some_and(is_known) {
@@ -57,10 +58,10 @@ impl HyperLogLog {
         }
     }
 
-    /// How many different ones there were.
+    /// The estimated number of distinct values.
     #[must_use]
     pub fn count(&self) -> u64 {
-        // Rounded, not cut: of one alone it says 0.9995 or 1.0005, as its hash will have it.
+        // Rounded, not truncated: for one value the raw estimate is 0.9995 or 1.0005, depending on its hash.
         self.0.raw_count().round() as u64
     }
 }

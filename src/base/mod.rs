@@ -1,4 +1,4 @@
-//! Nouns and tools that every room may use: they know none of the others.
+//! Basic types and tools for every room. They know no other room.
 
 pub(crate) mod files;
 pub(crate) mod replacement;

@@ -10,8 +10,8 @@
 //!     /96    | prefix                                    | v4                     |
 //! ```
 //!
-//! Octet u is zero. As translators are told to (RFC 6052, 2.2 and 2.3), what stands in u and in the suffix is ignored
-//! where an IPv4 address is read.
+//! Octet u is zero. As RFC 6052, 2.2 and 2.3, requires of translators, octet u and the suffix are ignored
+//! when an IPv4 address is read.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -30,7 +30,7 @@ const U: u8 = 64;
 const U_BITS: u8 = 8;
 const V4_BITS: u8 = 32;
 
-/// How many bits of an IPv4 address tell its network.
+/// Bits of an IPv4 address that identify its network.
 const V4_NETWORK: u8 = 24;
 
 /// The prefixes within which IPv4 addresses are embedded: the well-known one, and a few more by configuration.
@@ -48,7 +48,7 @@ struct Prefix {
 }
 
 impl Nat64 {
-    /// How many prefixes there can be beside the well-known one: each costs every IPv6 packet a comparison.
+    /// Maximum number of prefixes beside the well-known one: each costs every IPv6 packet a comparison.
     pub const MOST: usize = 8;
 
     /// 64:ff9b::/96 alone.
@@ -144,7 +144,7 @@ impl Default for Nat64 {
 }
 
 impl fmt::Debug for Nat64 {
-    /// The prefixes: the free places say nothing.
+    /// The prefixes, without unused entries.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.prefixes().map(IpNet::V6)).finish()
     }
@@ -172,7 +172,7 @@ fn extracted(bits: u128, length: u8) -> Ipv4Addr {
     Ipv4Addr::from_bits(v4)
 }
 
-/// Why a text is no prefix that IPv4 addresses can be embedded in.
+/// The reason why a text is not a prefix for embedded IPv4 addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Nat64Error {
     /// It is no IPv6 prefix.
@@ -184,7 +184,7 @@ pub enum Nat64Error {
     /// It has addresses in common with another one.
     #[error("overlaps {0}")]
     Overlap(Ipv6Net),
-    /// There are as many as there can be.
+    /// The maximum number of prefixes is reached.
     #[error("more than {} prefixes", Nat64::MOST)]
     Count,
 }

@@ -1,7 +1,7 @@
-//! Zeroed memory straight from the system: whole pages, aligned as such, and resident only once they are written.
+//! Zeroed memory directly from the system: whole pages, aligned, and resident only after a write.
 //!
-//! A boxed slice of a type that wants to begin with a cache line is zeroed by writing to all of it, which makes all of
-//! it resident at the start.
+//! A boxed slice of a type with the alignment of a cache line is zeroed by writing to all of it, which makes
+//! all of it resident at the start.
 
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut, Range};
@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::base::sync::OutOfMemory;
 
-/// A slice in pages of its own.
+/// A slice in separate pages.
 #[derive(Debug)]
 pub(crate) struct Pages<T> {
     map: MmapMut,
@@ -21,20 +21,20 @@ pub(crate) struct Pages<T> {
 }
 
 impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
-    /// So many elements, all zero; one at least.
+    /// Allocates this many elements, at least one, all zero.
     ///
     /// # Errors
     ///
     /// When there is not that much memory.
     pub(crate) fn zeroed(length: usize) -> Result<Self, OutOfMemory> {
-        // A page is a multiple of any type's alignment that would be asked for here.
+        // A page is a multiple of the alignment of every type that is used here.
         const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
         let length = length.max(1);
         let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory)?;
         Ok(Self { map: MmapMut::map_anon(bytes).map_err(|_| OutOfMemory)?, length, of: PhantomData })
     }
 
-    /// How many elements there are.
+    /// Number of elements.
     #[must_use]
     #[inline]
     pub(crate) fn length(&self) -> usize {
@@ -47,7 +47,7 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Pages<T> {
         prefetch_index(&self.map, index.wrapping_mul(size_of::<T>()));
     }
 
-    /// All elements, to be written.
+    /// All elements, for writing.
     #[must_use]
     #[inline]
     pub(crate) fn all_mut(&mut self) -> &mut [T] {

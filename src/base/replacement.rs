@@ -1,4 +1,4 @@
-//! A file that is written beside its place and renamed when it is whole.
+//! Files that are written under another name and renamed when they are complete.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 
 use super::files::create;
 
-/// Where a file is, also if a link leads there.
+/// The real path of a file, behind a link.
 pub(crate) fn place(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// A file that is written beside its place and renamed when it is whole: a reader sees the old one or the new one. A
-/// device or a pipe is written as it is.
+/// A file that is written under another name and renamed when it is complete: a reader sees the old file or
+/// the new one. A device or a pipe is written directly.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     file: File,
-    /// What is renamed, and to what.
+    /// The temporary path and the final path.
     part: Option<(PathBuf, PathBuf)>,
 }
 
 impl Replacement {
-    /// Begins to write it; nothing is replaced yet.
+    /// Creates the temporary file; nothing is replaced yet.
     ///
     /// # Errors
     ///
@@ -42,11 +42,11 @@ impl Replacement {
         Ok(Self { file, part: Some((part, path)) })
     }
 
-    /// Writes it, and puts it into its place.
+    /// Writes the contents and renames the file.
     ///
     /// # Errors
     ///
-    /// It cannot be written whole, or not be renamed: then the old one stays.
+    /// The file cannot be written completely or renamed. Then the old one stays.
     pub(crate) fn finish(mut self, contents: &[u8]) -> io::Result<()> {
         self.file.write_all(contents)?;
         let Some((part, path)) = &self.part else { return Ok(()) };
@@ -59,7 +59,7 @@ impl Replacement {
 impl Drop for Replacement {
     fn drop(&mut self) {
         if let Some((part, _)) = &self.part {
-            // What stays is replaced by the next one.
+            // A remaining file is replaced by the next one.
             let _ = std::fs::remove_file(part);
         }
     }

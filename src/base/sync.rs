@@ -6,7 +6,7 @@ pub(crate) use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
-/// Memory could not be had.
+/// There is not enough memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory")]
 pub struct OutOfMemory;

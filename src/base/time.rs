@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// A moment of capture time: nanoseconds since the Unix epoch. Damaged files make it anything.
+/// A moment of capture time: nanoseconds since the Unix epoch. Damaged files may contain any value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The earliest there is, in the year 1677.
+    /// The earliest possible time, in the year 1677.
     pub(crate) const MIN: Self = Self(i64::MIN);
-    /// The latest there is, in the year 2262.
+    /// The latest possible time, in the year 2262.
     pub const MAX: Self = Self(i64::MAX);
 
     /// So many nanoseconds after (or before) the Unix epoch.
@@ -43,13 +43,13 @@ impl Timestamp {
         if self.0 <= earlier.0 { Duration::ZERO } else { Duration::from_nanos(self.0.abs_diff(earlier.0)) }
     }
 
-    /// This much later, or the latest there is.
+    /// This much later, or the latest possible time.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
-    /// This much earlier, or the earliest there is.
+    /// This much earlier, or the earliest possible time.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))

@@ -1,8 +1,9 @@
-//! Durations and sizes as they are written on the command line: `500ms`, `60s`, `7d`, `64MiB`, `1G`.
+//! Durations and sizes as on the command line: `500ms`, `60s`, `7d`, `64MiB`, `1G`.
 //!
-//! One whole number and one unit, never a bare number: "60" may mean seconds to one reader and minutes to another.
-//! Fractions and sums (`0.5s`, `1h30m`) are refused; each can be said in a smaller unit (`500ms`, `90m`). What is
-//! displayed is the largest unit that is whole, and reads back as the same value.
+//! The form is one whole number and one unit, never a bare number: "60" may mean seconds to one reader and
+//! minutes to another. Fractions and sums (`0.5s`, `1h30m`) are refused, because a smaller unit expresses
+//! each of them (`500ms`, `90m`). The output uses the largest unit that gives a whole number, and parses to
+//! the same value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,31 +68,31 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Why a text is no duration or size.
+/// The reason why a text is not a duration or size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// There is no number, a fraction, or more than one number.
     #[error("not one whole number and a unit: {all} ({example})")]
     Form {
-        /// The units there are.
+        /// All units.
         all: &'static str,
-        /// What would be understood.
+        /// A valid example.
         example: &'static str,
     },
     /// A number alone.
     #[error("a unit is missing: {all} ({example})")]
     NoUnit {
-        /// The units there are.
+        /// All units.
         all: &'static str,
-        /// What would be understood, made from the number that was given.
+        /// A valid example with the given number.
         example: String,
     },
     /// A number and something that is no unit.
     #[error("{unit:?} is no unit: {all}")]
     UnknownUnit {
-        /// What was given.
+        /// The given unit.
         unit: String,
-        /// The units there are.
+        /// All units.
         all: &'static str,
     },
     /// More than can be represented.
@@ -102,7 +103,7 @@ pub enum UnitError {
 struct Units {
     names: &'static [(&'static str, u64)],
     all: &'static str,
-    /// The one that a bare number is most likely meant in.
+    /// The unit that a bare number most likely means.
     usual: &'static str,
     example: &'static str,
 }

@@ -1,7 +1,7 @@
-//! How a moment of capture time is shown: in the local time zone, or in UTC.
+//! Formats a moment of capture time, in the local time zone or in UTC.
 //!
-//! Both forms hold the offset, so that a line tells the instant whatever the zone. An offset is rounded to whole
-//! minutes (local mean times of the 19th century have seconds), and the time shown with it is still exact.
+//! Both forms contain the offset, so that a line identifies the instant in any zone. An offset is rounded to
+//! whole minutes (local mean times of the 19th century have seconds), and the displayed time is still exact.
 
 use std::env;
 use std::fmt;
@@ -22,8 +22,8 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// The zone of the `TZ` variable or of the system. Where neither can be told it is UTC, as it is for the C library;
-    /// a `TZ` that names no zone is warned of.
+    /// The zone of the `TZ` variable or of the system. If both are unknown it is UTC, as for the C library. A
+    /// `TZ` that names no zone causes a warning.
     #[must_use]
     pub fn local() -> Self {
         Self(TimeZone::try_system().unwrap_or_else(|error| {
@@ -45,7 +45,7 @@ impl Zone {
         Shown { colon: "", digits: 6, ..self.shown(time) }
     }
 
-    /// The moment of a local time, of two the earlier one; `None` where it is out of range.
+    /// The moment of a local time, or the earlier one of two; `None` if it is out of range.
     #[must_use]
     pub(crate) fn instant(&self, local: DateTime) -> Option<Timestamp> {
         let time = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
@@ -73,14 +73,14 @@ impl From<TimeZone> for Zone {
     }
 }
 
-/// A local time with its offset, and how it is written.
+/// A local time with its offset and its format.
 struct Shown {
     local: DateTime,
     /// The offset from UTC.
     minutes: i32,
-    /// Between the offset's hours and minutes.
+    /// The text between the offset's hours and minutes.
     colon: &'static str,
-    /// Of the second's fraction.
+    /// Number of digits of the second's fraction.
     digits: usize,
 }
 

@@ -1,11 +1,12 @@
 //! Attempts over time: at most 1,440 buckets, whose width grows when they are full.
 //!
-//! Each width is a whole multiple of the one before, so that buckets merge without a remainder, and so that bars are
-//! whole multiples of buckets: otherwise a steady rate looks like a comb. What was counted between two moments is
-//! spread evenly over the time between them, and its first attempt counts at the first moment.
+//! Each width is a multiple of the one before. So buckets merge without a remainder, and bars are whole
+//! multiples of buckets: otherwise a steady rate looks like a comb. Attempts between two moments are spread
+//! evenly over the time between them, and the first one counts at the first moment.
 //!
-//! An outcome shows later than its attempt. The height of a bucket is exact; an outcome is put to an attempt of the
-//! last minutes that has none yet: where it is that of a timeout to the oldest of these, otherwise to the newest.
+//! An outcome becomes known later than its attempt. The height of a bucket is exact. An outcome is assigned
+//! to an attempt of the last minutes that has none yet: an outcome by time-out to the oldest of these, any
+//! other to the newest.
 
 use std::collections::VecDeque;
 
@@ -17,11 +18,11 @@ use crate::engine::outcome::Outcome;
 const MOST: usize = 1440;
 /// Their widths in seconds, each a multiple of the one before. The last one holds a period of 80 years.
 const WIDTHS: [i64; 11] = [1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 1_814_400];
-/// How far back an attempt may be that a timeout ends, in seconds: 30 s after its last retransmission.
+/// Maximum age of an attempt whose timer expires, in seconds: 30 s after its last retransmission.
 const TIMEOUT_REACH: i64 = 180;
 const SECOND: i64 = 1_000_000_000;
 
-/// The outcomes that are settled, in the order in which they are shown.
+/// The resolved outcomes, in the order of the reports.
 pub(crate) const SETTLED: [Outcome; 6] = [
     Outcome::Silent,
     Outcome::Spoke,
@@ -30,29 +31,29 @@ pub(crate) const SETTLED: [Outcome; 6] = [
     Outcome::Unanswered,
     Outcome::Unknown,
 ];
-/// The name of attempts without a settled outcome.
+/// The name of attempts without a resolved outcome.
 pub(crate) const UNSETTLED: &str = "open or pending";
 
-/// Attempts of a stretch of time.
+/// Attempts in a span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Bucket {
     /// All of them.
     pub(crate) attempts: u64,
-    /// Those whose outcome is settled, in the order of [`SETTLED`].
+    /// Those with a resolved outcome, in the order of [`SETTLED`].
     pub(crate) outcomes: [u64; SETTLED.len()],
-    /// What was lost meanwhile.
+    /// Losses in that time.
     pub(crate) lost: u64,
-    /// For how long there was anything to count it, in nanoseconds.
+    /// The part of that time in which a run counted, in nanoseconds.
     pub(crate) covered: i64,
 }
 
 impl Bucket {
-    /// Attempts without a settled outcome.
+    /// Attempts without a resolved outcome.
     pub(crate) fn unsettled(&self) -> u64 {
         self.outcomes.iter().fold(self.attempts, |left, count| left.saturating_sub(*count))
     }
 
-    /// Adds another stretch.
+    /// Adds another span.
     pub(crate) fn add(&mut self, other: &Self) {
         let add = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
         add(&mut self.attempts, other.attempts);
@@ -65,19 +66,20 @@ impl Bucket {
 /// The buckets.
 #[derive(Debug, Clone)]
 pub(crate) struct Buckets {
-    /// The place of the width in [`WIDTHS`].
+    /// The index of the width in [`WIDTHS`].
     level: usize,
     /// The number of the first bucket, counted in widths of local time.
     first: i64,
     /// How far local time is ahead of UTC, in seconds.
     offset: i64,
     all: VecDeque<Bucket>,
-    /// Attempts of runs that do not tell when they were.
+    /// Attempts of runs without times.
     untimed: Bucket,
 }
 
 impl Buckets {
-    /// None yet; they begin at whole units of a local time that is `offset` seconds ahead of UTC.
+    /// Makes an empty timeline. Buckets begin at whole units of a local time that is `offset` seconds ahead
+    /// of UTC.
     pub(crate) fn new(offset: i64) -> Self {
         Self { level: 0, first: 0, offset, all: VecDeque::new(), untimed: Bucket::default() }
     }
@@ -104,22 +106,22 @@ impl Buckets {
         total
     }
 
-    /// Attempts of runs that do not tell when they were.
+    /// Attempts of runs without times.
     pub(crate) fn untimed(&self) -> u64 {
         self.untimed.attempts
     }
 
-    /// When each begins, in seconds, and what it holds.
+    /// The start of each bucket in seconds, and its contents.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &Bucket)> {
         (self.first..).map(|number| number * self.width() - self.offset).zip(&self.all)
     }
 
-    /// Notes that attempts were counted meanwhile, if there were any.
+    /// Notes that a run counted in that time, whether or not there were attempts.
     pub(super) fn cover(&mut self, from: Timestamp, to: Timestamp) {
         self.spread(from, to, |bucket, length, _| bucket.covered = bucket.covered.saturating_add(length));
     }
 
-    /// Spreads attempts and losses over a stretch of time.
+    /// Spreads attempts and losses over a span of time.
     pub(super) fn count(&mut self, from: Timestamp, to: Timestamp, attempts: u64, lost: u64) {
         if attempts == 0 && lost == 0 {
             return;
@@ -133,7 +135,7 @@ impl Buckets {
         });
     }
 
-    /// Gives attempts before this moment the outcomes that have shown: so many more of each, or fewer.
+    /// Assigns newly known outcomes to attempts before this moment: this many more of each, or fewer.
     pub(super) fn settle(&mut self, now: Timestamp, outcomes: &[i64; SETTLED.len()]) {
         let reach = TIMEOUT_REACH / self.width() + 1;
         let end = self.number(now.second()) - self.first;
@@ -161,8 +163,8 @@ impl Buckets {
         }
     }
 
-    /// Adds the attempts of an episode, as far as its series tells when they were. Those of a destination are those of
-    /// other sources too.
+    /// Adds the attempts of an episode, as far as its series gives their times. Attempts at a destination
+    /// also belong to other sources.
     pub(crate) fn add_episode(&mut self, episode: &Episode) {
         if episode.report.kind == Kind::Destination {
             return;
@@ -174,7 +176,7 @@ impl Buckets {
         }
     }
 
-    /// Adds attempts of a run that does not tell when they were.
+    /// Adds attempts of a run without times.
     pub(super) fn add_untimed(&mut self, attempts: u64, outcomes: &[i64; SETTLED.len()]) {
         self.untimed.attempts = self.untimed.attempts.saturating_add(attempts);
         for (sum, change) in self.untimed.outcomes.iter_mut().zip(outcomes) {
@@ -186,12 +188,12 @@ impl Buckets {
         second.saturating_add(self.offset).div_euclid(self.width())
     }
 
-    /// Does something with each bucket of a stretch, in order; it is told for how many nanoseconds the bucket is of the
-    /// stretch, and which part of the stretch ends with it.
+    /// Calls `each` for every bucket of a span, in order. Its arguments are the nanoseconds of the span in
+    /// that bucket, and the part of the span that ends with it.
     fn spread(&mut self, from: Timestamp, to: Timestamp, mut each: impl FnMut(&mut Bucket, i64, Share)) {
         let to = to.max(from);
         self.make_room(from.second());
-        // The end is not of the stretch: at a whole second it is the next bucket's.
+        // The end does not belong to the span: at a whole second it belongs to the next bucket.
         self.make_room(to.nanos().saturating_sub(1).max(from.nanos()).div_euclid(SECOND));
         let whole = to.nanos().saturating_sub(from.nanos());
         let (first, last) = (self.number(from.second()), self.number(to.second()));
@@ -212,7 +214,7 @@ impl Buckets {
         }
     }
 
-    /// Makes sure that there is a bucket for this second, unless it is so far off that it cannot be meant.
+    /// Ensures that there is a bucket for this second, unless the second is implausibly far away.
     fn make_room(&mut self, second: i64) {
         loop {
             let number = self.number(second);
@@ -237,7 +239,7 @@ impl Buckets {
         }
     }
 
-    /// Goes on with the next width.
+    /// Changes to the next width.
     fn widen(&mut self) {
         let factor = WIDTHS[self.level + 1] / WIDTHS[self.level];
         let old = std::mem::take(&mut self.all);
@@ -254,7 +256,7 @@ impl Buckets {
     }
 }
 
-/// The part of a stretch of time that has gone by.
+/// The elapsed part of a span of time.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     done: i64,
@@ -264,7 +266,7 @@ struct Share {
 impl Share {
     const ALL: Self = Self { done: 1, whole: 1 };
 
-    /// How many of so many came in this part: the first came at its beginning.
+    /// How many of `count` came in this part. The first one came at its beginning.
     fn of(self, count: u64) -> u64 {
         let (done, whole) =
             (u128::from(self.done.unsigned_abs()), u128::from(self.whole.unsigned_abs()).max(1));

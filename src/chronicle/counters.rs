@@ -1,8 +1,8 @@
-//! The counters of runs, added up.
+//! The sums of the counters of all runs.
 
 use crate::engine::stats::Stats;
 
-/// What is counted, in the order of the summary.
+/// The counters, in the order of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Counter {
@@ -48,7 +48,7 @@ pub(crate) enum Counter {
     ClockSteps,
 }
 
-/// How many counters there are.
+/// Number of counters.
 pub(crate) const LENGTH: usize = COUNTERS.len();
 
 /// Every counter with its name, which is that of the summary.
@@ -90,12 +90,12 @@ impl Counters {
         self.0[counter as usize] = value;
     }
 
-    /// Adds what was counted meanwhile.
+    /// Adds the counts of another period.
     pub(crate) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(sum, value)| *sum = sum.saturating_add(value));
     }
 
-    /// What was counted since `earlier`.
+    /// The counts since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut since = *self;
         since.0.iter_mut().zip(earlier.0).for_each(|(now, before)| *now = now.saturating_sub(before));

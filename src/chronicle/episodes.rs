@@ -1,8 +1,8 @@
-//! The episodes: the 200 greatest with all that a report tells and a series each, of 65,536 more the numbers that
-//! totals need. What begins beyond these is counted, and no more is known of it.
+//! The episodes. The 200 largest have their whole report and a series each. Of 65,536 more, only the numbers
+//! for the totals are stored. Episodes beyond these are only counted.
 //!
-//! The greatest are those with the most attempts. One that outgrows the smallest of them takes its place, and its
-//! series begins anew.
+//! The largest are those with the most attempts. An episode that outgrows the smallest of them replaces it,
+//! and its series starts again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::report::{Kind, Report, State};
 use super::series::Series;
 use crate::base::time::Timestamp;
 
-/// Maximum number of episodes that are known whole.
+/// Maximum number of episodes with a whole report.
 pub(crate) const GREATEST: usize = 200;
 /// Maximum number of further episodes.
 const FURTHER: usize = 65_536;
@@ -21,7 +21,7 @@ const FURTHER: usize = 65_536;
 pub(crate) struct Episode {
     /// Its last report.
     pub(crate) report: Report,
-    /// How its attempts grew.
+    /// The growth of its attempts.
     pub(crate) series: Series,
     /// The longest block that was in force, in seconds.
     pub(crate) blocked: Option<f64>,
@@ -42,7 +42,7 @@ impl Episode {
         self.note();
     }
 
-    /// After its last attempt nothing comes until the end is told.
+    /// After its last attempt nothing is reported until its end.
     fn note(&mut self) {
         let time = match self.report.state {
             State::End => self.report.last_seen,
@@ -51,7 +51,7 @@ impl Episode {
         self.series.add(time, self.report.attempts);
     }
 
-    /// Whether its end is not known.
+    /// Whether its end is unknown.
     pub(crate) fn is_open(&self) -> bool {
         self.report.state != State::End
     }
@@ -73,7 +73,7 @@ impl From<&Report> for Key {
     }
 }
 
-/// What is known of any episode.
+/// The numbers of an episode.
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     attempts: u64,
@@ -85,32 +85,32 @@ struct Numbers {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Episodes {
     greatest: Vec<Episode>,
-    /// Where each of the greatest is.
+    /// The index of each of the largest.
     places: HashMap<Key, usize>,
     further: HashMap<Key, Numbers>,
-    /// Episodes of which only the beginning was counted.
+    /// Number of episodes of which only the beginning was counted.
     beyond: u64,
 }
 
 /// Numbers of all episodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Totals {
-    /// How many there are.
+    /// Number of episodes.
     pub(crate) episodes: u64,
-    /// Whose address is verified.
+    /// Number of those whose address is verified.
     pub(crate) verified: u64,
-    /// That were blocked.
+    /// Number of those that were blocked.
     pub(crate) blocked: u64,
     /// Sources with an episode, each once.
     pub(crate) sources: u64,
     /// Attempts of episodes of sources, and of networks without these.
     pub(crate) attempts: u64,
-    /// Of so many episodes no more is known than that they began.
+    /// Number of episodes of which only the beginning is known.
     pub(crate) beyond: u64,
 }
 
 impl Episodes {
-    /// Takes in a report.
+    /// Adds a report.
     pub(super) fn take_in(&mut self, report: Report) {
         let key = Key::from(&report);
         if let Some(place) = self.places.get(&key) {
@@ -147,7 +147,7 @@ impl Episodes {
         places.unwrap_or_default()
     }
 
-    /// Keeps the numbers of one that is not among the greatest.
+    /// Stores the numbers of an episode that is not among the largest.
     fn note(&mut self, key: Key, report: &Report, is_blocked: bool) {
         let is_known = self.further.contains_key(&key);
         if is_known || self.further.len() < FURTHER {
@@ -158,7 +158,7 @@ impl Episodes {
         }
     }
 
-    /// The greatest, most attempts first, then in the order in which they began.
+    /// The largest, most attempts first, then in the order in which they began.
     pub(crate) fn greatest(&self) -> Vec<&Episode> {
         let mut all: Vec<_> = self.greatest.iter().collect();
         all.sort_by(|one, other| {

@@ -15,27 +15,27 @@ use super::runs::Sample;
 use crate::base::time::Timestamp;
 use crate::detect::{RunFacts, WatchFacts};
 
-/// Maximum length of a text that is kept, in characters: a DNS name has 255.
+/// Maximum length of a stored text, in characters: a DNS name has 255.
 const TEXT: usize = 255;
-/// Maximum number of ports and destinations that are kept of a report, which has no more.
+/// Maximum number of stored ports and destinations per report. A report has no more.
 const LISTED: usize = 16;
 
-/// What a line holds.
+/// The contents of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Record {
     /// Statistics.
     Sample(Box<Sample>),
     /// A report.
     Report(Box<Report>),
-    /// What a chronicle has no use for.
+    /// A record that a chronicle ignores.
     Other,
 }
 
-/// Reads a line.
+/// Parses a line.
 ///
 /// # Errors
 ///
-/// It is no record, or one of its own that lacks something; the text says what.
+/// It is not a record, or it is a record of synwatch that lacks a field. The text names the cause.
 pub(super) fn read(line: &[u8]) -> Result<Record, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| cause(&error))?;
     match (&*line.event_type, &line.synwatch, &line.stats) {
@@ -47,13 +47,13 @@ pub(super) fn read(line: &[u8]) -> Result<Record, String> {
     }
 }
 
-/// When the record of a line is from, if it tells that.
+/// The time of a line's record, if it has one.
 pub(super) fn time_of(line: &[u8]) -> Option<Timestamp> {
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     time(&line.timestamp?).ok()
 }
 
-/// What serde says without the place: a line is one of a file.
+/// serde's message without the position, because a line is one of a file.
 fn cause(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(" at line ") {

@@ -1,6 +1,7 @@
-//! EVE logs: several files, plain, gzip or zstd, in the order of their first records, whatever order they are given in.
+//! EVE logs: several files, plain, gzip or zstd. They are read in the order of their first records, whatever
+//! their order on the command line.
 //!
-//! A line that is no record is named and counted; the others count. Memory is bounded by the longest line.
+//! Each invalid line is reported and counted; the others count. Memory is bounded by the longest line.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -24,7 +25,7 @@ pub(crate) struct Log {
     files: Vec<OpenFile>,
 }
 
-/// A line that is no record, or where a file cannot be read on.
+/// An invalid line, or the point where a file becomes unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file:?}, line {line}: {cause}")]
 pub(crate) struct Damaged {
@@ -50,7 +51,8 @@ struct OpenFile {
 }
 
 impl Log {
-    /// Opens the files, of which `-` is standard input. Those that cannot be opened are left out, and told.
+    /// Opens the files; `-` is standard input. Files that cannot be opened are left out and reported to
+    /// `failed`.
     pub(crate) fn open(paths: &[PathBuf], mut failed: impl FnMut(NoLog)) -> Self {
         let mut files = Vec::new();
         for path in paths {
@@ -59,7 +61,7 @@ impl Log {
                 Err(error) => failed(NoLog { path: path.clone(), cause: Cause(&error).to_string() }),
             }
         }
-        // Those that tell no time come last, in the order in which they were given.
+        // Files without a time come last, in the given order.
         files.sort_by_key(|file| (file.starts.is_none(), file.starts));
         Self { files }
     }
@@ -69,7 +71,7 @@ impl Log {
         self.files.is_empty()
     }
 
-    /// When it begins, if it tells that.
+    /// The time of its first record, if known.
     pub(crate) fn starts(&self) -> Option<Timestamp> {
         self.files.first()?.starts
     }
@@ -132,7 +134,8 @@ struct Lines {
 }
 
 impl Lines {
-    /// The next line; `None` at the end. After a line that is too long it goes on with the one after it.
+    /// The next line; `None` at the end. After a line that is too long, the next call returns the line after
+    /// it.
     fn next(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
         let length = self.source.by_ref().take(LINE).read_until(b'\n', &mut self.line)?;
@@ -167,7 +170,7 @@ fn is_too_long(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<TooLong>())
 }
 
-/// Told by content, not by name.
+/// Detected by content, not by name.
 fn unpacked(source: Box<dyn Read>) -> io::Result<Box<dyn BufRead>> {
     let mut source = BufReader::new(source);
     let begin = source.fill_buf()?;

@@ -1,4 +1,4 @@
-//! What happened, in bounded memory: what a page or a digest tells of a run, a day or a log.
+//! The chronicle: a bounded record of a run, a day or a log, for a page or a digest.
 //!
 //! ```text
 //!   detector ──ticks, alerts──▶ recorder ─┐
@@ -6,9 +6,9 @@
 //!   eve.json ──lines──▶ chronicle::log ───┘
 //! ```
 //!
-//! Both ways give the same values, to the microsecond, so that a run and its log tell the same. The chronicle reads no
-//! clock and no file, and its size does not depend on how much it is told: 1,440 buckets of time, 200 episodes with
-//! their series, the numbers of 65,536 more. What goes beyond is counted.
+//! Both inputs give the same values, to the microsecond, so that a run and its log agree. The chronicle reads
+//! no clock and no file. Its size does not depend on its input: 1,440 buckets of time, 200 episodes with
+//! their series, the numbers of 65,536 more. Anything beyond is counted.
 
 mod buckets;
 mod counters;
@@ -36,7 +36,7 @@ use crate::base::time::Timestamp;
 use crate::detect::{RunFacts, WatchFacts};
 use runs::{Change, Runs};
 
-/// What happened.
+/// The record of a run, a day or a log.
 #[derive(Debug, Clone)]
 pub(crate) struct Chronicle {
     period: Period,
@@ -70,8 +70,8 @@ impl Chronicle {
     /// Maximum number of watches and of inputs that are named.
     const NAMED: usize = RunFacts::INPUTS;
 
-    /// Nothing has happened yet. Buckets of time begin at whole units of a local time that is `offset` seconds ahead of
-    /// UTC.
+    /// Makes an empty chronicle. Buckets of time begin at whole units of a local time that is `offset`
+    /// seconds ahead of UTC.
     pub(crate) fn new(period: Period, offset: i64) -> Self {
         Self {
             period,
@@ -86,13 +86,13 @@ impl Chronicle {
         }
     }
 
-    /// Takes in counters as they stood at a moment.
+    /// Adds the counters at a moment.
     pub(crate) fn sample(&mut self, sample: &Sample) {
         if self.period.until.is_some_and(|until| sample.time > until) {
             return;
         }
         let change = self.runs.pass(sample, self.period.since);
-        // What stands at its start was counted before it.
+        // The counts at its start are from before it.
         if self.period.since.is_some_and(|since| sample.time <= since) {
             return;
         }
@@ -110,7 +110,7 @@ impl Chronicle {
         }
     }
 
-    /// Takes in a report of an episode.
+    /// Adds a report of an episode.
     pub(crate) fn report(&mut self, report: Report) {
         if self.period.contains(report.time) {
             self.saw(report.first_seen.max(self.period.since.unwrap_or(report.first_seen)));
@@ -119,7 +119,7 @@ impl Chronicle {
         }
     }
 
-    /// The span that was seen, or the period that was asked for; `None` where nothing was.
+    /// The span of the data, or the requested period; `None` without data.
     pub(crate) fn span(&self) -> Option<Range<Timestamp>> {
         match (self.period.since, self.period.until) {
             (Some(since), Some(until)) => Some(since..until),
@@ -135,7 +135,7 @@ impl Chronicle {
         &self.buckets
     }
 
-    /// What was counted.
+    /// The counters.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -145,7 +145,7 @@ impl Chronicle {
         &self.episodes
     }
 
-    /// The interfaces or files that packets came from, as far as they are named.
+    /// The interfaces or files of the packets, as far as they are listed.
     pub(crate) fn inputs(&self) -> &[String] {
         &self.inputs
     }
@@ -155,12 +155,12 @@ impl Chronicle {
         &self.watches
     }
 
-    /// How many runs were seen.
+    /// Number of runs.
     pub(crate) fn runs(&self) -> u64 {
         self.runs.count()
     }
 
-    /// Whether packets were waited for.
+    /// Whether a run was live.
     pub(crate) fn is_live(&self) -> bool {
         self.runs.is_live()
     }
@@ -170,7 +170,7 @@ impl Chronicle {
         self.last = Some(self.last.map_or(time, |last| last.max(time)));
     }
 
-    /// Notes what a run is of. Of a watch that was changed, the newest limits hold.
+    /// Adds the inputs and watches of a run. The newest limits of a changed watch apply.
     fn name(&mut self, run: &RunFacts) {
         for input in &run.inputs {
             if self.inputs.len() < Self::NAMED && !self.inputs.iter().any(|known| **known == **input) {

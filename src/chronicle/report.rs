@@ -1,5 +1,5 @@
-//! A report of an episode, as a chronicle takes it in: from an alert of this run, or from a record of a log. Both give
-//! the same values.
+//! A report of an episode in a chronicle, from an alert of this run or from a record of a log. Both give the
+//! same values.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,13 +23,13 @@ pub(crate) struct Report {
     pub(crate) watch: Arc<str>,
     /// What the attempts have in common.
     pub(crate) kind: Kind,
-    /// The source or network; of a destination its address and port.
+    /// The source or network; for a destination its address and port.
     pub(crate) who: Arc<str>,
     /// Its DNS name.
     pub(crate) name: Option<Arc<str>>,
     /// The number of its autonomous system.
     pub(crate) system: Option<u32>,
-    /// Who runs that.
+    /// The organisation that runs it.
     pub(crate) organisation: Option<Arc<str>>,
     /// Its country.
     pub(crate) country: Option<Arc<str>>,
@@ -41,7 +41,7 @@ pub(crate) struct Report {
     pub(crate) first_seen: Timestamp,
     /// The last attempt.
     pub(crate) last_seen: Timestamp,
-    /// Seconds from the one to the other.
+    /// Seconds from the first attempt to the last.
     pub(crate) duration: f64,
     /// Attempts per second.
     pub(crate) rate: Option<f64>,
@@ -61,7 +61,7 @@ pub(crate) struct Report {
     pub(crate) is_verified: bool,
     /// Whether proofs rest on link-layer addresses alone.
     pub(crate) is_wire: bool,
-    /// For how many seconds the source is blocked.
+    /// Duration of the source's block in seconds.
     pub(crate) blocked: Option<f64>,
     /// From 1, the worst, to 3.
     pub(crate) severity: u8,
@@ -72,7 +72,7 @@ pub(crate) struct Report {
 pub(crate) enum State {
     /// The limit was met.
     Start,
-    /// The episode goes on.
+    /// The episode continues.
     Update,
     /// It has ended.
     End,
@@ -100,7 +100,7 @@ impl Kind {
     }
 }
 
-/// A moment, rounded down as in a log.
+/// A moment, rounded down to the precision of a log.
 pub(super) fn micro(time: Timestamp) -> Timestamp {
     Timestamp::from_nanos(time.nanos().div_euclid(MICRO).saturating_mul(MICRO))
 }

@@ -1,7 +1,7 @@
-//! Samples of counters, and what was counted between one and the next.
+//! Samples of counters, and the differences between consecutive samples.
 //!
-//! Counters begin at 0 with each run; the time of its first packet tells a run. Of a run that began before the log, or
-//! before the period, the first sample only tells from where to count.
+//! Counters begin at 0 with each run. The time of its first packet identifies a run. If a run began before
+//! the log or the period, its first sample only gives the base of later differences.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::base::time::Timestamp;
 use crate::detect::RunFacts;
 use crate::engine::stats::Stats;
 
-/// A live run that has told nothing for this many intervals was not running, or its log is lost.
+/// A live run without a sample for this many intervals was not running, or its log is lost.
 const GAP: u32 = 3;
-/// What a sample may be late.
+/// Maximum delay of a sample.
 const LATE: Duration = Duration::from_secs(2);
 /// Maximum number of runs that write to logs at the same time.
 const AT_ONCE: usize = 8;
-/// After its last attempt a run may have counted for this long: a tick comes at the latest a second after it.
+/// Maximum time that a run may have counted after its last attempt: a tick follows within a second.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The counters of a run as they stood at a moment.
+/// The counters of a run at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// The moment.
@@ -32,12 +32,12 @@ pub(crate) struct Sample {
     pub(crate) last_watched: Option<Timestamp>,
     /// The counters.
     pub(crate) counters: Counters,
-    /// Attempts by settled outcome, in the order of [`SETTLED`].
+    /// Attempts by resolved outcome, in the order of [`SETTLED`].
     pub(crate) outcomes: [u64; SETTLED.len()],
 }
 
 impl Sample {
-    /// As the detector tells it.
+    /// Makes a sample from the detector's statistics.
     pub(crate) fn new(time: Timestamp, stats: &Stats, run: RunFacts) -> Self {
         Self {
             time: micro(time),
@@ -49,32 +49,32 @@ impl Sample {
     }
 }
 
-/// What was counted between two samples.
+/// The difference between two samples.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Change {
-    /// Between when and when.
+    /// The times of the two samples.
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    /// From when on the run is known to have counted, until the sample.
+    /// The time from which the run is known to have counted, until the sample.
     pub(super) covered_from: Timestamp,
     pub(super) counters: Counters,
     pub(super) outcomes: [i64; SETTLED.len()],
-    /// Whether the moments are known closely enough.
+    /// Whether the times are known precisely enough.
     pub(super) is_timed: bool,
 }
 
 /// The runs, one after another.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Runs {
-    /// The last sample of each run, the latest first. When there are too many, the run that has told nothing for the
-    /// longest goes.
+    /// The last sample of each run, the latest first. When there are too many runs, the one whose last sample
+    /// is the oldest is dropped.
     last: Vec<Sample>,
     count: u64,
     is_live: bool,
 }
 
 impl Runs {
-    /// Takes in a sample, and gives what was counted since the one before.
+    /// Adds a sample. Returns the difference from the one before.
     pub(super) fn pass(&mut self, sample: &Sample, since: Option<Timestamp>) -> Option<Change> {
         let known = self.last.iter().position(|before| before.is_of_run(sample));
         let before = known.map(|known| self.last.remove(known));
@@ -94,7 +94,7 @@ impl Runs {
         let apart = sample.time.since(begin);
         let most = interval.map(|interval| interval.saturating_mul(GAP).saturating_add(LATE));
         let is_gap = sample.run.is_live && most.is_some_and(|most| apart > most);
-        // What it had counted before the log, or before the period, is not told here.
+        // The counts from before the log or the period are not part of this difference.
         let begins_before = match (&before, interval) {
             (None, Some(_)) => is_gap,
             (None, None) => since.is_some_and(|since| begin < since),

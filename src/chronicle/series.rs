@@ -1,4 +1,4 @@
-//! How the attempts of an episode grew: at most 120 points, of which every other goes when they are full.
+//! The growth of an episode's attempts: at most 120 points. When they are full, every other point is dropped.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::base::time::Timestamp;
 
 /// Maximum number of points.
 const MOST: usize = 120;
-/// Their least distance: over less, a rate says nothing.
+/// Minimum distance between points: over less, a rate has no meaning.
 const APART: Duration = Duration::from_secs(1);
 
 /// Attempts so far, over time.
@@ -14,7 +14,7 @@ const APART: Duration = Duration::from_secs(1);
 pub(crate) struct Series(Vec<(Timestamp, u64)>);
 
 impl Series {
-    /// Adds a point. One that is less than a second after the last takes its place, unless that is the first.
+    /// Adds a point. A point less than a second after the last one replaces it, unless that is the first.
     pub(super) fn add(&mut self, time: Timestamp, attempts: u64) {
         let is_first = self.0.len() == 1;
         match self.0.last_mut() {
