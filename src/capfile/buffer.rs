@@ -50,8 +50,8 @@ impl<R: Read> Buffer<R> {
         self.offset += self.window.consume(count) as u64;
     }
 
-    /// Reads until there are `need` bytes, and no further than the read that brings them: a live stream is not waited
-    /// for in vain. Says whether they are there; if not, the stream has ended.
+    /// Reads until there are `need` bytes. It stops after the read that completes them, so that it does not
+    /// wait for more data of a live stream. Returns whether they are there; if not, the stream has ended.
     pub(super) fn fill(&mut self, need: usize) -> io::Result<bool> {
         while self.data().len() < need {
             match &mut self.stream {

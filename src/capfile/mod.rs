@@ -1,7 +1,8 @@
-//! A stream of capture-file bytes in, packets out: pcap and pcapng, told by content.
+//! Reads a stream of capture-file bytes as packets: pcap and pcapng, detected by content.
 //!
-//! Memory is bounded whatever the bytes say. Damage ends the stream: every packet before it has been handed over, and
-//! it is told where it is. A link type that is not read is no damage; its packets are handed over as they are.
+//! Memory is bounded whatever the bytes contain. Damage ends the stream: every packet before it is delivered,
+//! and the error contains its position. An unsupported link type is not damage; its packets are delivered
+//! unchanged.
 
 mod buffer;
 mod catalog;
@@ -29,15 +30,15 @@ use crate::base::time::Timestamp;
 use crate::error::{Beginning, Damage, Fault, Unreadable};
 use crate::wire::packet::{Interface, Interfaces, LinkType, Origin, Packet};
 
-/// The longest record, in bytes: four times the longest that tcpdump writes. Beyond it, a length is taken for damage,
-/// not for a packet.
+/// Maximum length of a record, in bytes: four times the longest that tcpdump writes. A greater length is
+/// treated as damage, not as a packet.
 const MAX_RECORD: usize = 1024 * 1024;
 
 /// Reads one capture file.
 pub struct Reader<R> {
     buffer: Buffer<R>,
     kind: Kind,
-    /// How a pcap file begins.
+    /// The header of a pcap file.
     header: [u8; pcap::HEADER],
 }
 
@@ -46,12 +47,12 @@ enum Kind {
     Pcapng(Box<Pcapng>),
 }
 
-/// Why [`Reader::pump`] handed over no more.
+/// The reason why [`Reader::pump`] stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pumped {
-    /// The next packet is of this time, later than was asked for.
+    /// The next packet is later than requested.
     Later(Timestamp),
-    /// What has been read is used up.
+    /// The read bytes are used up.
     Dry,
 }
 
@@ -85,7 +86,7 @@ impl<R: Read> Reader<R> {
         Ok(Self { buffer, kind: Kind::Pcap(pcap), header })
     }
 
-    /// The time of the next packet; `None` at the end of the file. It reads as far as it must.
+    /// The time of the next packet; `None` at the end of the file. It reads as many bytes as necessary.
     pub fn peek(&mut self) -> Result<Option<Timestamp>, Damage> {
         match &mut self.kind {
             Kind::Pcap(format) => peek(&mut self.buffer, format),
@@ -93,8 +94,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Hands over the packets that have been read, until one is later than `through`. It reads no further, so that it
-    /// never waits: [`Reader::peek`] does that, and tells of damage.
+    /// Delivers the packets that have been read, until one is later than `through`. It reads no bytes, so it
+    /// never waits. [`Reader::peek`] reads, and reports damage.
     pub fn pump(&mut self, through: Timestamp, each: impl FnMut(&Packet<'_>)) -> Pumped {
         match &mut self.kind {
             Kind::Pcap(format) => pump(&mut self.buffer, format, through, each),
@@ -102,8 +103,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// How the stream begins: the header of a pcap file, and the next records up to so many packets, or as many as
-    /// there are. It reads as far as it must, and uses up nothing.
+    /// The beginning of the stream: the header of a pcap file, and the next records up to this many packets,
+    /// or all of them. It reads as many bytes as necessary, and consumes none.
     pub(super) fn beginning(&mut self, packets: usize) -> Vec<u8> {
         let records = match &self.kind {
             Kind::Pcap(format) => skim(&mut self.buffer, format, packets),
@@ -112,7 +113,7 @@ impl<R: Read> Reader<R> {
         [&self.header[..], records].concat()
     }
 
-    /// Hands over all packets up to the end of the file, or to the damage.
+    /// Delivers all packets up to the end of the file, or to the damage.
     pub fn read_all(&mut self, mut each: impl FnMut(&Packet<'_>)) -> Result<(), Damage> {
         while self.peek()?.is_some() {
             self.pump(Timestamp::MAX, &mut each);
@@ -120,8 +121,8 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// The interfaces whose link type is not read, and from which packets came so far: their index in the file, and the
-    /// link type.
+    /// The interfaces with packets so far and an unsupported link type: their index in the file, and the link
+    /// type.
     #[must_use]
     pub fn unsupported(&self) -> &[(u32, LinkType)] {
         match &self.kind {
@@ -130,7 +131,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Whether packets came, and no interface described so far has a link type that is read.
+    /// Whether there were packets, and no interface so far has a supported link type.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         match &self.kind {
@@ -141,34 +142,34 @@ impl<R: Read> Reader<R> {
 }
 
 impl Reader<Bytes> {
-    /// Has what is still to be read of the file read ahead from now on, if a thread is idle.
+    /// Reads the rest of the file ahead from now on, if a thread is idle.
     pub(super) fn read_ahead(&mut self, idle: &Idle) {
         self.buffer.read_ahead(idle);
     }
 }
 
-/// A capture-file format: what stands at the beginning of some bytes.
+/// A capture-file format, as a parser of the next bytes.
 trait Format {
-    /// What its records are called.
+    /// The name of its records.
     const RECORD: &'static str;
 
-    /// The length of the record that stands at the beginning, and whether it is a packet; `None` if it is not whole.
+    /// The length of the next record, and whether it is a packet; `None` if it is incomplete.
     fn skim(&self, data: &[u8]) -> Option<(usize, bool)>;
 
-    /// Looks at the next record. It is asked again about a packet, about too few bytes and about a fault; it has
-    /// taken up the rest, and must then be given what follows.
+    /// Examines the next record. The caller repeats the call after a packet, after too few bytes and after a
+    /// fault. The format has consumed any other record, and must then get the bytes after it.
     fn next<'a>(&mut self, data: &'a [u8]) -> Next<'a>;
 }
 
-/// What comes next in a file.
+/// The next item of a file.
 enum Next<'a> {
-    /// A packet, in a record of so many bytes.
+    /// A packet, in a record of this many bytes.
     Packet(Packet<'a>, usize),
-    /// No packet, in a record of so many bytes.
+    /// No packet, in a record of this many bytes.
     Nothing(usize),
-    /// No packet, in a record of so many bytes, which need not be held.
+    /// No packet, in a record of this many bytes, which need not be buffered.
     PassOver(u64),
-    /// So many bytes are needed to tell.
+    /// The format needs this many bytes to continue.
     Need(usize),
     /// Damage.
     Fault(Fault),

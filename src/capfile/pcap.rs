@@ -21,7 +21,7 @@ const KUZNETZOV_BIG_ENDIAN: [u8; 4] = [0xa1, 0xb2, 0xcd, 0x34];
 /// The bytes that begin a common big-endian file.
 const BIG_ENDIAN: [u8; 4] = [0xa1, 0xb2, 0xc3, 0xd4];
 
-/// The link type stands in the lower half of its field; the upper half tells of frame check sequences.
+/// The link type is in the lower half of its field; the upper half describes frame check sequences.
 const LINK_TYPE_MASK: u32 = 0xffff;
 
 /// Where a record says how many bytes of the packet it has.

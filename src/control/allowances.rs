@@ -1,4 +1,5 @@
-//! What people have allowed at the control socket: a bounded list beside the allow list of the configuration.
+//! Networks that people have allowed at the control socket: a bounded list beside the allow list of the
+//! configuration.
 //!
 //! An allowance has an end by the machine's clock, or lasts until the run ends. A reload keeps it, since log rotation
 //! causes one. Those with an end are kept in a file ([`super::store`]).
@@ -24,31 +25,31 @@ pub(crate) struct AllowAsked {
     pub(crate) answer: Answer<AllowDone>,
 }
 
-/// What is asked for.
+/// A request about allowances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AllowWish {
     /// All allowances.
     List,
-    /// To allow a network, for a time or until the run ends.
+    /// Allow a network, for a time or until the run ends.
     Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Person },
-    /// To take an allowance back.
+    /// Remove an allowance.
     Unallow { network: IpNet, by: Person },
 }
 
-/// What was done.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AllowDone {
     Listed(Vec<Allowance>),
     Allowed {
         allowance: Allowance,
-        /// Whether it is kept over a restart; why it is not.
+        /// Whether it survives a restart, or the reason why not.
         kept: Result<(), String>,
-        /// What was blocked until then.
+        /// Targets that were blocked until then.
         freed: Vec<Target>,
     },
     Unallowed {
         network: IpNet,
-        /// Why a restart brings it back, if it does.
+        /// The reason why it returns after a restart, if it does.
         saved: Result<(), String>,
     },
 }
@@ -57,28 +58,28 @@ pub(crate) enum AllowDone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) network: IpNet,
-    /// Its end; `None`: that of the run.
+    /// Its end; `None`: the end of the run.
     pub(crate) until: Option<Timestamp>,
     pub(crate) why: Option<String>,
 }
 
-/// As many are allowed as may be.
+/// The maximum number of allowances is reached.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{MOST} networks are allowed by hand, as many as may be (synwatch unallow takes one back)")]
 pub(crate) struct Full;
 
-/// The allowances, ordered by network, and where they are kept.
+/// The allowances, ordered by network, and their store.
 #[derive(Debug)]
 pub(crate) struct Allowances {
     all: Vec<Allowance>,
     store: Option<Store>,
-    /// The latest time of the machine's clock that was seen.
+    /// The latest time of the machine's clock so far.
     seen: Timestamp,
 }
 
 impl Allowances {
-    /// Those of earlier runs that have not ended. Without a store none are, and none are kept. A file that cannot be
-    /// read is reported, and replaced by the next change.
+    /// Loads the allowances of earlier runs that have not ended. Without a store there are none, and none are
+    /// stored. An unreadable file is reported, and the next change replaces it.
     pub(crate) fn open(store: Option<Store>, now: Timestamp) -> (Self, Option<StoreError>) {
         let (kept, error) = match store.as_ref().map(Store::read) {
             None => (Vec::new(), None),
@@ -86,18 +87,20 @@ impl Allowances {
             Some(Err(error)) => (Vec::new(), Some(error)),
         };
         let mut allowances = Self { all: Vec::new(), store, seen: now };
-        // A client cannot ask for more: the clock was ahead then, or something else has written the file.
+        // A client cannot ask for more. Either the clock was ahead then, or another program has written the
+        // file.
         let latest = now.after(LONGEST_ALLOWED);
         for Kept { network, until, why } in kept {
             let until = Some(Timestamp::new(until, 0).min(latest));
-            // The file has no more than fit.
+            // The file has at most as many as fit.
             let _ = allowances.insert(Allowance { network, until, why });
         }
         allowances.expire(now);
         (allowances, error)
     }
 
-    /// Adds an allowance, or replaces the one of the same network. Gives whether it is kept over a restart, or why not.
+    /// Adds an allowance, or replaces the one of the same network. Returns whether it survives a restart, or
+    /// why not.
     ///
     /// # Errors
     ///
@@ -113,8 +116,8 @@ impl Allowances {
         })
     }
 
-    /// Takes an allowance back. Gives whether there was one; an error says that an earlier run's file may bring it
-    /// back.
+    /// Removes an allowance. Returns whether there was one. An error means that the file of an earlier run
+    /// may restore it.
     pub(crate) fn take_back(&mut self, network: IpNet) -> Option<Result<(), StoreError>> {
         let place = self.place(network).ok()?;
         self.all.remove(place);

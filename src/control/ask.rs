@@ -1,4 +1,4 @@
-//! The client's end: one question, one answer.
+//! The client's end of a single request: one request, one answer.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;

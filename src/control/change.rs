@@ -1,7 +1,7 @@
-//! A change that a client asks for: what is blocked, what is allowed.
+//! A change that a client requests: blocks and allowances.
 //!
-//! The values come from outside and are checked here, for the client's own command line as well as for the service. Who
-//! may ask is another question ([`super::hands`]).
+//! The values come from outside. They are checked here, for the client's own command line as well as for the
+//! service. The rights of a client are checked elsewhere ([`super::hands`]).
 
 use std::fmt;
 use std::time::Duration;
@@ -14,45 +14,45 @@ use crate::engine::subject::Source;
 use crate::engine::watch::Limit;
 use crate::engine::watch::allow;
 
-/// The times that a block may last, as for `--block-time`.
+/// Valid durations of a block, as for `--block-time`.
 const BLOCK: (Duration, Duration) = (Duration::from_secs(1), Limit::MAX_WINDOW);
 
-/// The times that an allowance may last.
+/// Valid durations of an allowance.
 const ALLOW: (Duration, Duration) = (Duration::from_secs(1), LONGEST_ALLOWED);
 
-/// The longest time of an allowance.
+/// Maximum duration of an allowance.
 pub(super) const LONGEST_ALLOWED: Duration = Duration::from_secs(90 * 86_400);
 
 /// Maximum length of the reason of an allowance, in characters.
 pub(super) const MOST_WHY: usize = 200;
 
-/// What is to change.
+/// A requested change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Block a network; without a time for that of `--block-time`.
+    /// Block a network; without a duration, for that of `--block-time`.
     Block {
-        /// What to block.
+        /// The network.
         network: IpNet,
-        /// For how long.
+        /// The duration.
         time: Option<Duration>,
     },
-    /// Unblock what overlaps a network; without one everything.
+    /// Unblock every target that overlaps a network; without a network, all targets.
     Unblock {
-        /// What to unblock.
+        /// The network.
         network: Option<IpNet>,
     },
-    /// Allow a network; without a time until the run ends.
+    /// Allow a network; without a duration, until the run ends.
     Allow {
-        /// What to allow.
+        /// The network.
         network: IpNet,
-        /// For how long.
+        /// The duration.
         time: Option<Duration>,
-        /// A word for those who ask later.
+        /// The reason, for later readers.
         why: Option<String>,
     },
-    /// Take an allowance back.
+    /// Remove an allowance.
     Unallow {
-        /// What is allowed no more.
+        /// The network.
         network: IpNet,
     },
 }

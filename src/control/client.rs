@@ -22,23 +22,24 @@ use crate::act::Person;
 use crate::base::zone::Zone;
 use crate::capture;
 
-/// How long a client may take to end a line that it has begun, or to read its answer, and the detector to give its
-/// part of it.
+/// Maximum time for a client to end a line that it has begun, or to read its answer, and for the detector to
+/// give its part of it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A client's rest after each answer: one that asks without end takes no processor from the packets.
+/// Pause of a client after each answer, so that a client with endless requests takes no processor from the
+/// packets.
 const REST: Duration = Duration::from_millis(50);
 
-/// The same after a large answer, which takes more of it.
+/// The pause after a large answer, which takes more of it.
 const LONG_REST: Duration = Duration::from_secs(1);
 
-/// An answer of more bytes is a large one.
+/// An answer of more bytes counts as large.
 const LARGE: usize = 64 * 1024;
 
 /// Maximum size of one read, in bytes.
 const CHUNK: usize = 8 * 1024;
 
-/// What answers are made of.
+/// The data for answers.
 pub(super) struct Sources {
     pub(super) state: State,
     pub(super) zone: Zone,
@@ -51,21 +52,21 @@ pub(super) struct Sources {
 /// A connected client.
 pub(super) struct Client {
     stream: UnixStream,
-    /// Who it is: the kernel's word from when it connected.
+    /// Its process, as the kernel reported it at the connection.
     person: Option<Person>,
-    /// What it has sent and was not answered yet: less than a request and a chunk.
+    /// Received bytes without an answer yet: less than a request and a chunk.
     input: Vec<u8>,
-    /// The answer that it reads, and how far it has.
+    /// The answer in transmission, and its progress.
     output: Vec<u8>,
     written: usize,
-    /// An answer that waits for another thread.
+    /// An answer that needs another thread.
     waiting: Option<Waiting>,
-    /// What it sees of `top`, and when.
+    /// The parts of `top` that it gets, and its interval.
     viewing: Option<Viewing>,
-    /// When the line or answer that has begun must be done.
+    /// Deadline of the line or answer that has begun.
     deadline: Option<Instant>,
     rests_until: Instant,
-    /// Whether it sends nothing more.
+    /// Whether it has closed its sending side.
     has_ended: bool,
 }
 
@@ -75,11 +76,11 @@ struct Waiting {
     awaited: Awaited,
 }
 
-/// What an answer waits for.
+/// The missing part of an answer.
 enum Awaited {
-    /// The detector's picture of the open episodes, after so many.
+    /// A list of the open episodes that is later than this number.
     Picture(u64),
-    /// A change, or a look at what is blocked or allowed.
+    /// A change, or the list of blocks or allowances.
     Hands(Pending),
 }
 
@@ -93,7 +94,7 @@ impl AsFd for Client {
 }
 
 impl Client {
-    /// A client whose stream does not block.
+    /// Makes a client from a non-blocking stream.
     pub(super) fn new(stream: UnixStream, now: Instant) -> Self {
         Self {
             person: person(&stream),
@@ -109,13 +110,13 @@ impl Client {
         }
     }
 
-    /// A client that wants to see snapshots, and need not ask.
+    /// Makes a client that gets snapshots without a request.
     pub(super) fn viewing(stream: UnixStream, wanted: Top, state: &State, now: Instant) -> Self {
         let viewing = Some(Viewing::new(wanted, state.ask_for_episodes(), now));
         Self { viewing, ..Self::new(stream, now) }
     }
 
-    /// What to wait for: nothing more is read from a client before it has read its answer.
+    /// The events to poll for. Nothing more is read from a client before it has read its answer.
     pub(super) fn events(&self, now: Instant) -> PollFlags {
         match () {
             () if !self.output.is_empty() => PollFlags::OUT,
@@ -124,14 +125,14 @@ impl Client {
         }
     }
 
-    /// When to look at it although nothing happens.
+    /// The time of the next check without an event.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let rested = Some(self.rests_until).filter(|until| *until > now);
         let viewing = self.viewing.as_ref().map(Viewing::due).filter(|due| *due > now);
         self.deadline.into_iter().chain(rested).chain(viewing).min()
     }
 
-    /// Does what can be done now. Returns whether the client stays.
+    /// Does everything that is possible now. Returns whether the client stays.
     pub(super) fn attend(&mut self, happened: PollFlags, now: Instant, sources: &mut Sources) -> bool {
         self.go_on(happened, now, sources).is_ok()
     }
@@ -177,7 +178,7 @@ impl Client {
         Ok(())
     }
 
-    /// Answers the first line of what was read, if it is whole.
+    /// Answers the first received line, if it is complete.
     fn answer_next(&mut self, now: Instant, sources: &mut Sources) {
         let request = match self.input.iter().take(MOST_BYTES).position(|byte| *byte == b'\n') {
             Some(end) => {
@@ -185,7 +186,7 @@ impl Client {
                 Request::parse(&line)
             }
             None if self.input.len() >= MOST_BYTES => {
-                // What follows is the rest of that line.
+                // The rest of that line follows.
                 self.input.clear();
                 self.has_ended = true;
                 Err(Refusal::too_long())
@@ -199,7 +200,7 @@ impl Client {
         }
     }
 
-    /// Answers a request, or gives what its answer waits for.
+    /// Answers a request, or returns the part that the answer still needs.
     fn start(
         &mut self,
         Request { topic, form }: &Request,
@@ -248,17 +249,17 @@ impl Client {
         }
     }
 
-    /// Ends the connection: with the last snapshot, if it sees snapshots.
+    /// Ends the connection, with the last snapshot if it gets snapshots.
     pub(super) fn finish(mut self, last: &TopSnapshot) {
         let Some(viewing) = self.viewing.filter(|viewing| !viewing.is_over()) else { return };
         self.output.extend(answer::top(&top::cut(last, viewing.wanted())));
-        // A client that has gone reads nothing.
+        // A client that has left reads nothing.
         let _ = self.stream.set_nonblocking(false);
         let _ = self.stream.set_write_timeout(Some(PATIENCE));
         let _ = self.stream.write_all(&self.output[self.written..]);
     }
 
-    /// Answers the request that waits, if the other thread has given its part or has taken too long.
+    /// Answers the pending request, if the other thread has given its part or has exceeded its time.
     fn answer_waiting(&mut self, now: Instant, Sources { state, zone, .. }: &Sources) {
         let Some(Waiting { form, topic, awaited }) = &self.waiting else { return };
         let answer = match awaited {
@@ -287,7 +288,7 @@ impl Client {
             Err(_) => return Err(Gone),
         }
         if self.written == self.output.len() {
-            // Its memory is given back: an answer may be large.
+            // The memory is freed, because an answer may be large.
             self.rests_until = now + if self.written > LARGE { LONG_REST } else { REST };
             (self.output, self.written, self.deadline) = (Vec::new(), 0, None);
             self.expect_line(now);
@@ -304,7 +305,7 @@ impl Client {
 }
 
 impl Awaited {
-    /// What is said where it has not come.
+    /// The error for a missing part.
     fn timeout(&self) -> Refusal {
         let seconds = PATIENCE.as_secs();
         let error = match self {

@@ -1,8 +1,8 @@
-//! Who may change something, and the way of a change to the thread that carries it out.
+//! Checks the right to make a change, and passes the change to the thread that carries it out.
 //!
-//! Every client that can connect may read. A change needs root or the service's own user, as the kernel told when the
-//! connection was made. The control thread only hands a request on: the blocker or the main thread answers when the
-//! change is in force, and the client waits for that without holding up any other.
+//! Every client that can connect may read. A change needs root or the service's own user, according to the
+//! kernel's report at the connection. The control thread only passes a request on. The blocker or the main
+//! thread answers when the change is in force. The client waits for that answer without delaying any other.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -20,7 +20,7 @@ use crate::base::warn::Throttle;
 use crate::capture;
 use crate::report::ActionCounts;
 
-/// The ways to those who carry out changes.
+/// The channels to the threads that carry out changes.
 #[derive(Default)]
 pub(crate) struct Hands {
     /// To the blocker, if there is one.
@@ -31,45 +31,45 @@ pub(crate) struct Hands {
     pub(crate) denials: Throttle,
 }
 
-/// What was done, and by whom.
+/// The result of a change, and the process that requested it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Handled {
     Block(Done),
     Allow(AllowDone),
 }
 
-/// An answer that is to come.
+/// A pending answer.
 pub(super) struct Pending(Receiver<Result<Handled, NotDone>>);
 
-/// Ends the control thread's wait when it is dropped: after an answer, and where there will be none.
+/// Ends the control thread's wait when it is dropped: after an answer, or when there will be none.
 struct WakeOnDrop(Arc<OwnedFd>);
 
 impl Drop for WakeOnDrop {
     fn drop(&mut self) {
-        // It can only be full, and then the control thread wakes anyway.
+        // It can only be full. Then the control thread wakes anyway.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 }
 
 /// The process at the other end; an unknown one has no rights.
 pub(super) fn person(stream: &UnixStream) -> Option<Person> {
-    // Not by rustix, whose ids are never 0: the kernel gives 0 for a process of another pid namespace.
+    // Not by rustix, whose ids are never 0: the kernel reports 0 for a process of another pid namespace.
     let peer = getsockopt(stream, PeerCredentials).ok()?;
     Some(Person { uid: peer.uid(), pid: peer.pid() })
 }
 
 impl Hands {
-    /// Asks the blocker for all that is blocked.
+    /// Asks the blocker for the list of blocks.
     pub(super) fn list_blocked(&self, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
         self.ask_blocker(Wish::List, wake)
     }
 
-    /// Asks the main thread for all that people have allowed.
+    /// Asks the main thread for the list of allowances.
     pub(super) fn list_allowed(&self, wake: &Arc<OwnedFd>) -> Result<Pending, Refusal> {
         self.ask_main(AllowWish::List, wake)
     }
 
-    /// Hands a change on, if this client may ask for one.
+    /// Passes a change on, if this client has the right to request one.
     pub(super) fn change(
         &mut self,
         change: &Change,
@@ -87,7 +87,7 @@ impl Hands {
         }
     }
 
-    /// Who asks, if that may change something.
+    /// The process of the request, if it has the right to change something.
     fn check(&mut self, change: &Change, person: Option<Person>) -> Result<Person, Refusal> {
         if let Some(person) = person.filter(|person| may_change(Some(*person))) {
             return Ok(person);
@@ -117,7 +117,7 @@ impl Hands {
 }
 
 impl Pending {
-    /// The answer, if it has come.
+    /// The answer, if it has arrived.
     pub(super) fn answer(&self) -> Option<Result<Handled, Refusal>> {
         match self.0.try_recv() {
             Ok(done) => Some(done.map_err(Refusal::from)),
@@ -144,11 +144,11 @@ fn has_right(uid: u32, own: u32) -> bool {
 
 fn pending<T: 'static>(wake: &Arc<OwnedFd>, handled: fn(T) -> Handled) -> (Pending, Answer<T>) {
     let (sender, receiver) = bounded(1);
-    // The sender goes first: where there will be no answer, that shows when the wait ends.
+    // The sender is dropped first: the end of the wait then shows that there will be no answer.
     let reply = (sender, WakeOnDrop(Arc::clone(wake)));
     let answer = Box::new(move |done: Result<T, NotDone>| {
         let (sender, wake) = reply;
-        // A client that has given up has no receiver any more.
+        // A client that has given up no longer has a receiver.
         let _ = sender.send(done.map(handled));
         drop((sender, wake));
     });

@@ -1,5 +1,5 @@
-//! The control socket: what the running service tells its clients, and does for them, as JSON Lines over a Unix stream
-//! socket.
+//! The control socket: answers clients of the running service and carries out their requests, as JSON Lines
+//! over a Unix stream socket.
 //!
 //! ```text
 //!   detector ──Heartbeat, OpenEpisodes──▶ Feed ──▶ State ◀── Server (thread "control") ◀──requests── clients
@@ -8,10 +8,10 @@
 //!   blocker ◀──block, unblock, list────────── Hands ──allow, unallow, list──▶ main
 //! ```
 //!
-//! The permissions of the socket decide who may read, and what the kernel says of the client who may change something.
-//! The server looks at what the detector has left in `State`; it has no way to the packet path. Nothing that a client
-//! does delays anything but its own answer: no read or write waits, each client rests between two requests, and the
-//! capture thread lists the open episodes at a heartbeat, once for all clients that wait.
+//! The permissions of the socket decide on reading, and the kernel's report about the client decides on
+//! changes. The server reads the detector's data in `State`; it has no access to the packet path. A client
+//! can delay nothing but its own answer: no read or write blocks, each client pauses between two requests,
+//! and the capture thread lists the open episodes at a heartbeat, once for all waiting clients.
 
 mod allowances;
 mod answer;

@@ -1,6 +1,6 @@
-//! Blocks, allowances and what was changed, as objects and as lines.
+//! Blocks, allowances and changes, as objects and as lines.
 //!
-//! The structs fix the order of keys. What a person wrote is escaped in lines.
+//! The structs fix the order of keys. Text from people is escaped in lines.
 
 use std::time::Duration;
 

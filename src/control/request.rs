@@ -22,38 +22,38 @@ const MOST_QUOTED: usize = 64;
 /// Maximum length of the cause in an error message, which may quote the client, in characters.
 pub(super) const MOST_CAUSE: usize = 90;
 
-/// What a client wants to know or to change, and how the answer is to be written.
+/// A client's request for data or for a change, and the form of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What it wants.
+    /// The subject of the request.
     pub topic: Topic,
-    /// How it is to be written.
+    /// The form of the answer.
     pub form: Form,
 }
 
-/// What can be asked for.
+/// The possible subjects of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
-    /// The counters, and how the service stands.
+    /// The counters and the state of the service.
     Status,
     /// The open episodes.
     Episodes,
-    /// What is blocked.
+    /// The blocks.
     Blocked,
-    /// What people have allowed at the socket.
+    /// The networks that people have allowed at the socket.
     Allowed,
-    /// To change something.
+    /// A change.
     Change(Change),
     /// The sources closest to a limit, with the open episodes.
     Top(Top),
 }
 
-/// How many sources and episodes are wanted, and how often.
+/// The numbers of sources and episodes, and the interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Top {
-    /// The most sources of each watch, and the most episodes.
+    /// Maximum number of sources of each watch, and of episodes.
     pub limit: u16,
-    /// A snapshot each time that this has passed, until the client leaves; `None` is one snapshot.
+    /// Interval between snapshots, until the client leaves; `None` means one snapshot.
     pub every: Option<Duration>,
 }
 
@@ -65,9 +65,9 @@ impl Default for Top {
 
 impl Top {
     const DEFAULT: Self = Self { limit: 50, every: None };
-    /// The most that can be asked for.
+    /// Maximum numbers that can be requested.
     pub const MOST: u16 = 500;
-    /// The shortest and the longest time between two snapshots.
+    /// Minimum and maximum interval between two snapshots.
     pub const EVERY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
     fn new(limit: Option<u64>, every: Option<&str>) -> Result<Self, Refusal> {
@@ -89,26 +89,26 @@ impl Top {
     }
 }
 
-/// How an answer is written.
+/// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Form {
-    /// As the objects of `--json`.
+    /// Objects as in `--json`.
     #[default]
     Json,
-    /// As lines for people, each a string.
+    /// Lines for people, each a string.
     Text,
 }
 
-/// Why a request has no answer.
+/// The reason why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// A word for programs.
+    /// A code for programs.
     pub code: &'static str,
     /// A sentence for people.
     pub error: String,
 }
 
-/// The keys of a request, as they are written.
+/// The keys of a request, in the form of JSON.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Raw {
     v: u64,
@@ -134,7 +134,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// It is no request, one of another version, or asks for something else.
+    /// It is not a request, it is one of another version, or its subject is unknown.
     pub fn parse(line: &[u8]) -> Result<Self, Refusal> {
         if line.len() > MOST_BYTES {
             return Err(Refusal::too_long());
@@ -184,11 +184,11 @@ impl Request {
 }
 
 impl Topic {
-    /// What can be asked without a change.
+    /// The subjects without a change.
     const READ: [Self; 5] =
         [Self::Status, Self::Episodes, Self::Blocked, Self::Allowed, Self::Top(Top::DEFAULT)];
 
-    /// Its name in a request, and of its part of the answer.
+    /// Its name in a request, and in its part of the answer.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -218,13 +218,13 @@ impl Form {
 }
 
 impl Refusal {
-    /// Of one for which the detector should do something, and has not for so long.
+    /// The error for a request whose part from the detector is late by this much.
     pub(super) fn no_detector(time: Duration) -> Self {
         let error = format!("the detector has not answered for {} s", time.as_secs());
         Self { code: "timeout", error }
     }
 
-    /// Of a request that is longer than [`MOST_BYTES`].
+    /// The error for a request that is longer than [`MOST_BYTES`].
     pub(super) fn too_long() -> Self {
         Self { code: "too-long", error: format!("a request has {MOST_BYTES} bytes at most") }
     }

@@ -1,4 +1,4 @@
-//! The control thread: waits in poll(2) for clients, for the detector's part of an answer, and for its own end.
+//! The control thread: waits in poll(2) for clients, for the detector's part of an answer, and for its stop.
 
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -19,19 +19,21 @@ use super::state::State;
 use super::surveyor::Surveyor;
 use crate::base::zone::Zone;
 
-/// Maximum number of clients. Another one is told so and sent away.
+/// Maximum number of clients. A further one gets an error and is disconnected.
 pub(super) const MOST_CLIENTS: usize = 8;
 
-/// Places beyond these for clients that may change something: readers that stay connected keep none of them out.
+/// Additional room for clients with the right to change something, so that connected readers do not keep them
+/// out.
 pub(super) const MORE_FOR_CHANGES: usize = 2;
 
-/// The shortest time between two connections: a client that connects without end takes no processor from the packets.
+/// Minimum interval between two connections, so that a client with endless connections takes no processor
+/// from the packets.
 const ACCEPT_REST: Duration = Duration::from_millis(10);
 
 /// Delay after the system had no resources for another connection.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Serves the clients of a socket, or one that is there from the start.
+/// Serves the clients of a socket, or a single client that exists from the start.
 pub(crate) struct Server {
     socket: Option<Socket>,
     wake: Arc<OwnedFd>,
@@ -45,23 +47,23 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Stop {
     wake: Arc<OwnedFd>,
-    /// Written here, read by the server; it publishes nothing.
+    /// Written here, read by the server. It publishes no other memory.
     stopped: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// Serves what is left in `state`, with times in `zone`. Changes go to `hands`.
+    /// Serves the contents of `state`, with times in `zone`. Changes go to `hands`.
     pub(crate) fn new(socket: Socket, state: State, zone: Zone, hands: Hands) -> Self {
         let wake = socket.wake();
         Self { socket: Some(socket), ..Self::without_clients(wake, state, zone, hands) }
     }
 
-    /// Serves the other end of this stream, which wants to see snapshots and can change nothing. `wake` ends the
-    /// server's wait.
+    /// Serves the other end of this stream, which gets snapshots and has no right to change anything. `wake`
+    /// ends the server's wait.
     ///
     /// # Errors
     ///
-    /// The system says why.
+    /// The error of the system.
     pub(crate) fn of_stream(
         stream: UnixStream,
         wanted: Top,
@@ -113,7 +115,7 @@ impl Server {
         let now = Instant::now();
         let [woken, arrived, of_clients @ ..] = &*happened else { return Ok(()) };
         if !woken.is_empty() {
-            // Clears the count, whatever it is. Each client that waits looks for the detector's part below.
+            // This clears the count. Each waiting client checks for the detector's part below.
             let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         }
         let mut of_clients = of_clients.iter().copied();
@@ -127,7 +129,7 @@ impl Server {
         Ok(())
     }
 
-    /// What happens first: to the wake, the listener, and each client.
+    /// The first event: on the wake, the listener, and each client.
     fn wait(&self, now: Instant) -> io::Result<Vec<PollFlags>> {
         let accepting = Some(self.accepts_from).filter(|from| *from > now);
         let arrivals = if accepting.is_some() { PollFlags::empty() } else { PollFlags::IN };
@@ -173,7 +175,7 @@ impl Server {
     }
 }
 
-/// As many are connected before one like this is sent away.
+/// Number of clients after which a further one of this kind is disconnected.
 fn most_clients(may_change: bool) -> usize {
     MOST_CLIENTS + if may_change { MORE_FOR_CHANGES } else { 0 }
 }
@@ -182,7 +184,7 @@ impl Stop {
     /// Makes `run` return.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        // It can only be full, and then the control thread wakes anyway.
+        // It can only be full. Then the control thread wakes anyway.
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
     }
 }

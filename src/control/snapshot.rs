@@ -18,11 +18,11 @@ pub struct TopSnapshot {
     pub attempts_per_second: u32,
     /// Attempts of each of the last 300 whole seconds, oldest first, for the graph.
     pub history: Vec<u32>,
-    /// Attempts whose outcome is known that a server answered, in percent; null before the first one.
+    /// Attempts that a server answered, in percent of those with a known outcome; null before the first one.
     pub answered: Option<f64>,
     /// Packets that the kernel or an interface lost, and reports that found no room.
     pub lost: u64,
-    /// What the attempts became, by the outcome's name as in reports, most first.
+    /// The attempts by outcome, with the outcome's name as in reports, most first.
     pub outcomes: Vec<OutcomeShare>,
     /// One for each watch.
     pub watches: Vec<TopWatch>,
@@ -34,12 +34,12 @@ pub struct TopSnapshot {
     pub episodes_opened: u64,
 }
 
-/// How many attempts became something.
+/// The number of attempts with one outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OutcomeShare {
     /// Its name in reports: `silent`, `spoke`.
     pub outcome: String,
-    /// How many attempts.
+    /// Number of attempts.
     pub attempts: u64,
 }
 
@@ -52,7 +52,7 @@ pub struct TopWatch {
     pub limits: Vec<TopLimit>,
     /// The sources, the one closest to a limit first.
     pub sources: Vec<TopSource>,
-    /// Sources with a slot that are not in that list.
+    /// Number of sources with a slot that are not in that list.
     pub other_sources: u64,
 }
 
@@ -107,7 +107,7 @@ pub struct TopEpisode {
     pub rate: f64,
     /// The highest rate that its shortest window had, in attempts a second.
     pub peak: f64,
-    /// What its attempts became, most first.
+    /// Its attempts by outcome, most first.
     pub outcomes: Vec<OutcomeShare>,
     /// As in reports: `no`, `yes`, `wire`.
     pub verified: String,

@@ -1,4 +1,4 @@
-//! The socket in the file system: made, taken over from a run that has crashed, removed.
+//! The socket in the file system: creates it, replaces that of a crashed run, and removes it.
 
 use std::fs;
 use std::io;

@@ -1,10 +1,10 @@
-//! How fast a replay goes on, shared by the viewer that sets it and the capture thread that keeps to it.
+//! The speed of a replay. The viewer sets it, and the capture thread keeps to it.
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many times as fast as its packets came a replay goes on. Clones share it.
+/// The speed of a replay as a multiple of the packets' own. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Speed(Arc<AtomicU64>);
 
@@ -12,10 +12,10 @@ impl Speed {
     /// As fast as it can be read.
     pub(crate) const MAX: f64 = f64::INFINITY;
 
-    /// The slowest and the fastest, but for [`Speed::MAX`].
+    /// Minimum and maximum, apart from [`Speed::MAX`].
     const RANGE: (f64, f64) = (0.1, 1_000_000.0);
 
-    /// A speed of so many times; out of range is the nearest there is.
+    /// Makes a speed, limited to the valid range.
     #[must_use]
     pub(crate) fn new(times: f64) -> Self {
         let speed = Self(Arc::default());
@@ -23,17 +23,17 @@ impl Speed {
         speed
     }
 
-    /// How many times as fast; [`Speed::MAX`] is without waiting.
+    /// The multiple; [`Speed::MAX`] means without waiting.
     #[must_use]
     pub(crate) fn times(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 
-    /// Sets it, while the replay goes on. Out of range is the nearest there is.
+    /// Sets the speed during the replay, limited to the valid range.
     pub(crate) fn set(&self, times: f64) {
         let (slowest, fastest) = Self::RANGE;
         let times = if times == Self::MAX { times } else { times.clamp(slowest, fastest) };
-        // It publishes nothing. One that is no number is as slow as can be.
+        // It publishes no other memory. A value that is not a number becomes the minimum.
         self.0.store(if times.is_nan() { slowest } else { times }.to_bits(), Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! What the threads of a run leave for the control thread.
+//! The state that the threads of a run leave for the control thread.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -22,41 +22,41 @@ use crate::engine::stats::Heartbeat;
 use crate::report::{ActionCounts, Delivered, Deliveries};
 use crate::wire::packet::Interfaces;
 
-/// What the threads of a run leave for the control thread. Clones share it.
+/// The state that the threads of a run leave for the control thread. Clones share it.
 #[derive(Clone)]
 pub(crate) struct State(Arc<Shared>);
 
 struct Shared {
     interfaces: Interfaces,
-    /// Where sources are blocked by this run.
+    /// The blocks of this run.
     blocks: Option<ActionCounts>,
     deliveries: Deliveries,
     started: Instant,
     /// The speed of a replay; `None` live.
     replay: Option<Speed>,
     latest: Mutex<Latest>,
-    /// Set by the control thread, taken back by the capture thread; it publishes nothing.
+    /// Set by the control thread, cleared by the capture thread. It publishes no other memory.
     wants_open: AtomicBool,
     /// Ends the control thread's wait, where there is one.
     wake: Option<Arc<OwnedFd>>,
 }
 
-/// The newest of everything.
+/// The newest values.
 #[derive(Clone)]
 pub(super) struct Latest {
     pub(super) heartbeat: Heartbeat,
-    /// When that came.
+    /// The time of their arrival.
     pub(super) taken: Instant,
     /// The number of open episodes.
     pub(super) open: usize,
     pub(super) reload: Option<Reloaded>,
-    /// The picture of the open episodes, and how many there were before it.
+    /// The list of open episodes, and the number of earlier lists.
     picture: (u64, Arc<OpenEpisodes>),
     tables: Arc<[SharedWatch]>,
     history: History,
-    /// In a replay, the last episodes that ended.
+    /// In a replay, the episodes that ended last.
     ended: VecDeque<Arc<Alert>>,
-    /// Whether a replay has come to its end.
+    /// Whether a replay has ended.
     is_over: bool,
     /// The time of a replay's first packet.
     first: Option<Timestamp>,
@@ -73,7 +73,7 @@ pub(crate) struct Reloaded {
 }
 
 impl State {
-    /// `wake` is that of the socket, where there is one; `replay` the speed of what is no live run.
+    /// `wake` is that of the socket, if there is one; `replay` is the speed of a replay.
     pub(crate) fn new(
         interfaces: Interfaces,
         blocks: Option<ActionCounts>,
@@ -135,8 +135,9 @@ impl State {
         line
     }
 
-    /// Has the open episodes listed if a client waits for them: for the capture thread at a heartbeat. `list` says
-    /// whether there was room to tell the detector; where there was none, they are listed at the next heartbeat.
+    /// Lists the open episodes if a client waits for them. The capture thread calls this at a heartbeat.
+    /// `list` returns whether the channel to the detector had room. If it had none, the episodes are listed
+    /// at the next heartbeat.
     pub(crate) fn serve_episodes(&self, list: impl FnOnce() -> bool) {
         let is_wanted = self.0.wants_open.load(Ordering::Relaxed);
         if is_wanted && self.0.wants_open.swap(false, Ordering::Relaxed) && !list() {
@@ -161,19 +162,19 @@ impl State {
         self.0.blocks.as_ref().map(|counts| counts.blocks.get())
     }
 
-    /// What has become of the reports for each action.
+    /// The counts of each action.
     pub(super) fn deliveries(&self) -> Vec<Delivered> {
         self.0.deliveries.now()
     }
 
-    /// Asks for a picture of the open episodes. Returns how many there have been.
+    /// Requests a list of the open episodes. Returns the number of lists so far.
     pub(super) fn ask_for_episodes(&self) -> u64 {
         let pictures = self.lock().picture.0;
         self.0.wants_open.store(true, Ordering::Relaxed);
         pictures
     }
 
-    /// The newest picture, if there is one after so many.
+    /// The newest list, if it is later than the given number.
     pub(super) fn episodes_after(&self, pictures: u64) -> Option<Arc<OpenEpisodes>> {
         let latest = self.lock();
         let (number, picture) = &latest.picture;
@@ -190,9 +191,9 @@ impl State {
         self.lock().first = Some(first);
     }
 
-    /// Keeps the state as it stands, in a replay after its last packet: clients get no other one from now on.
+    /// Freezes the state in a replay after its last packet: from now on clients get this one only.
     pub(crate) fn keep_last(&self, zone: &Zone) {
-        // A second that no packet follows is over.
+        // A second without a later packet is over.
         self.lock().is_over = true;
         let open = self.episodes();
         let last = top::snapshot(self, &Found::at_once(self), &open, zone);
@@ -207,7 +208,7 @@ impl State {
         Arc::clone(&self.lock().tables)
     }
 
-    /// The capture's time and tick: those of the last heartbeat, and what has passed since.
+    /// The capture's time and tick: those of the last heartbeat, plus the time since.
     pub(super) fn now(&self) -> Option<(Timestamp, Ticks)> {
         let latest = self.lock();
         let (time, ticks) = latest.heartbeat.now?;
@@ -221,7 +222,7 @@ impl State {
         Some((time.after(passed), Ticks(ticks.0.saturating_add(Ticks::in_window(passed)))))
     }
 
-    /// How long the run lasts by now, or in a replay the capture.
+    /// Duration of the run so far, or in a replay of the capture.
     pub(super) fn uptime(&self, time: Timestamp, now: Instant) -> Duration {
         match &self.0.replay {
             None => now.saturating_duration_since(self.0.started),
@@ -229,8 +230,8 @@ impl State {
         }
     }
 
-    /// Attempts of each of the last seconds, the oldest first, and of the last whole one. That in which a replay ends
-    /// is among the former.
+    /// Attempts of each of the last seconds, the oldest first, and of the last whole second. The former
+    /// include the second in which a replay ends.
     pub(super) fn history(&self) -> (Vec<u32>, u32) {
         let latest = self.lock();
         let (is_live, history) = (self.0.replay.is_none(), &latest.history);
@@ -239,12 +240,12 @@ impl State {
         (all, last)
     }
 
-    /// The last episodes that ended, in a replay.
+    /// The episodes that ended last, in a replay.
     pub(super) fn ended(&self) -> Vec<Arc<Alert>> {
         self.lock().ended.iter().cloned().collect()
     }
 
-    /// The newest picture of the open episodes.
+    /// The newest list of the open episodes.
     pub(super) fn episodes(&self) -> Arc<OpenEpisodes> {
         Arc::clone(&self.lock().picture.1)
     }
@@ -254,7 +255,7 @@ impl State {
     }
 }
 
-/// Leaves what the detector tells.
+/// A sink that stores the detector's events in the state.
 pub(crate) struct Feed(State);
 
 impl Sink for Feed {
@@ -277,7 +278,7 @@ impl Sink for Feed {
         let (heartbeat, now) = (heartbeat.clone(), Instant::now());
         let is_live = self.0.0.replay.is_none();
         let mut latest = self.0.lock();
-        // Live, heartbeats come once a second of the machine's time, more or less.
+        // Live, heartbeats come about once a second of machine time.
         let second = match (is_live, latest.history.last()) {
             (true, None) => Some(0),
             (true, Some(last)) => Some(last.saturating_add(seconds_between(latest.taken, now))),
@@ -294,7 +295,7 @@ impl Sink for Feed {
         latest.picture = (latest.picture.0 + 1, Arc::clone(open));
         drop(latest);
         if let Some(wake) = &self.0.0.wake {
-            // It can only be full, and then the control thread wakes anyway.
+            // It can only be full. Then the control thread wakes anyway.
             let _ = rustix::io::write(&**wake, &1_u64.to_ne_bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! How the service stands: the answer to `status`, as an object and as lines.
+//! The state of the service: the answer to `status`, as an object and as lines.
 
 use std::process;
 use std::time::{Duration, Instant};
@@ -15,21 +15,21 @@ use crate::wire::packet::{InterfaceId, Interfaces, Origin};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How the service stands. Its counters are those of the last heartbeat.
+/// The state of the service. Its counters are those of the last heartbeat.
 #[derive(Serialize)]
 pub(super) struct Status {
     version: &'static str,
     pid: u32,
     /// Seconds since the start.
     uptime: f64,
-    /// Seconds since the counters were taken: more than a few mean that a thread hangs.
+    /// Seconds since the counters were taken. More than a few mean that a thread hangs.
     age: f64,
     interfaces: Vec<InterfaceStatus>,
     watches: Vec<WatchStatus>,
     open_episodes: usize,
     /// Blocks in force, if this run blocks.
     blocks: Option<u64>,
-    /// What has become of the reports for each action.
+    /// The counts of each action.
     actions: Vec<Delivered>,
     reload: Option<ReloadStatus>,
     stats: Counted,

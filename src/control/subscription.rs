@@ -1,4 +1,5 @@
-//! The client's end of `top`: one snapshot after the other, from the running service, an own capture or a replay.
+//! The client's end of `top`: consecutive snapshots from the running service, a capture of this process, or a
+//! replay.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -21,14 +22,14 @@ use crate::report::Escaped;
 /// Size of one read, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// How long the other end may take to read a request.
+/// Maximum time for the other end to read a request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Snapshots that come until one end leaves.
+/// Consecutive snapshots, until one end leaves.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     stream: UnixStream,
-    /// What was read, and not returned yet.
+    /// Bytes that were read and not returned yet.
     input: Vec<u8>,
     /// The other end, for messages.
     name: String,
@@ -67,11 +68,11 @@ impl Subscription {
         Self::over(stream, name, wanted)
     }
 
-    /// The snapshots of a run of this process, whose server has the other end and knows what is wanted.
+    /// Receives the snapshots of a run of this process, whose server has the other end and knows the request.
     ///
     /// # Errors
     ///
-    /// The system says why.
+    /// The error of the system.
     pub(crate) fn of_own_run(stream: UnixStream, own: OwnRun) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream, input: Vec::new(), name: "this process".to_owned(), own: Some(own) })
@@ -100,12 +101,12 @@ impl Subscription {
         self.own.as_ref()
     }
 
-    /// The next snapshot; `None` if none comes within this time. Where several have come, the newest.
+    /// The next snapshot; `None` if none comes within this time. If several have come, the newest.
     ///
     /// # Errors
     ///
-    /// The other end has gone ([`AskError::Ended`]), or does not answer as synwatch does. The last snapshot of a replay
-    /// is the state at its last packet.
+    /// The other end has gone ([`AskError::Ended`]), or does not answer as synwatch does. The last snapshot
+    /// of a replay is the state at its last packet.
     pub(crate) fn next(&mut self, timeout: Duration) -> Result<Option<TopSnapshot>, AskError> {
         let until = Instant::now() + timeout;
         loop {
@@ -123,12 +124,12 @@ impl Subscription {
         }
     }
 
-    /// The error that nothing comes.
+    /// The error for the end of the stream.
     pub(crate) fn silent(&self) -> AskError {
         AskError::Silent(self.name.clone())
     }
 
-    /// Reads what is there. Says whether that is all that ever comes.
+    /// Reads the available bytes. Returns whether the stream has ended.
     fn read_all(&mut self) -> Result<bool, AskError> {
         let mut chunk = [0; CHUNK];
         loop {
@@ -146,7 +147,7 @@ impl Subscription {
         }
     }
 
-    /// The last whole line; those before it are out of date.
+    /// The last complete line. Earlier ones are out of date.
     fn take_newest(&mut self) -> Option<Vec<u8>> {
         let end = self.input.iter().rposition(|byte| *byte == b'\n')?;
         let mut lines: Vec<u8> = self.input.drain(..=end).collect();
@@ -168,13 +169,13 @@ impl Subscription {
         }
     }
 
-    /// Waits until there is something to read. Says whether there is.
+    /// Waits until there is something to read. Returns whether there is.
     fn wait(&self, timeout: Duration) -> Result<bool, AskError> {
         let mut events = [PollFd::new(&self.stream, PollFlags::IN)];
         let timeout = Timespec::try_from(timeout).unwrap_or_default();
         match poll(&mut events, Some(&timeout)) {
             Ok(ready) => Ok(ready > 0),
-            // The caller may have to look at what the signal asks for.
+            // The caller may have to handle the request of the signal.
             Err(Errno::INTR) => Ok(false),
             Err(error) => Err(AskError::new(self.name.clone(), error.into())),
         }

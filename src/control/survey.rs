@@ -1,8 +1,9 @@
-//! A look at all tables of sources, for those closest to a limit: a slice at a time, between the answers to clients.
+//! A survey of all tables of sources, for those closest to a limit. It works in slices, between the answers
+//! to clients.
 //!
-//! Each slot costs 16 bytes of memory to read, and a live one whose count may be among the highest some entries of its
-//! ring more: a million live slots took 3 ms, and 50 ms where all were counted. The counting thread does nothing for
-//! that and waits for nothing.
+//! Each slot costs 16 bytes of memory to read. A live slot whose count may be among the highest also costs
+//! some entries of its ring: a million live slots took 3 ms, and 50 ms if all were counted. The counting
+//! thread does no work for it, and waits for nothing.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -15,31 +16,31 @@ use crate::engine::counters::{Look, Table};
 use crate::engine::subject::Source;
 use crate::engine::watch::Limit;
 
-/// The sets of a slice: a millisecond where all slots are live and counted.
+/// Sets of a slice: a millisecond if all slots are live and counted.
 const SLICE: usize = 2048;
-/// The most sets of a survey: some 16 million slots. Of larger tables the rest is not looked at.
+/// Maximum sets of a survey: some 16 million slots. The rest of larger tables is left out.
 const MOST_SETS: usize = 2 << 20;
-/// How many sources are kept of each table: no client gets more.
+/// Maximum sources kept per table: no client gets more.
 const KEPT: usize = Top::MOST as usize;
 
-/// A look that is under way.
+/// A survey in progress.
 pub(super) struct Survey {
     watches: Arc<[SharedWatch]>,
-    /// When windows end.
+    /// The end of the windows.
     now: Ticks,
     tables: Vec<Surveyed>,
-    /// The table that is looked at, and its next set.
+    /// The current table, and its next set.
     next: (usize, usize),
-    /// How many sets may be looked at yet.
+    /// Number of sets that may still be surveyed.
     left: usize,
 }
 
-/// What was found in one table.
+/// The result for one table.
 struct Surveyed {
     /// The watch, and the table among those of the watch.
     of: (usize, usize),
     best: Best,
-    /// How many sources came within the windows.
+    /// Number of sources within the windows.
     live: u64,
 }
 
@@ -47,17 +48,17 @@ struct Surveyed {
 #[derive(Default)]
 struct Best(BinaryHeap<Reverse<(u64, u64)>>);
 
-/// What was found of a watch.
+/// The result for a watch.
 #[derive(Debug, Clone)]
 pub(super) struct FoundWatch {
     pub(super) name: Arc<str>,
     pub(super) limits: Vec<Limit>,
     pub(super) sources: Vec<FoundSource>,
-    /// How many sources came within the windows, those in the list included.
+    /// Number of sources within the windows, including those in the list.
     pub(super) live: u64,
 }
 
-/// A source that has a slot.
+/// A source with a slot.
 #[derive(Debug, Clone)]
 pub(super) struct FoundSource {
     pub(super) source: Source,
@@ -69,7 +70,7 @@ pub(super) struct FoundSource {
 }
 
 impl Survey {
-    /// A look at these tables, with windows that end now.
+    /// Starts a survey of these tables, with windows that end now.
     pub(super) fn new(watches: Arc<[SharedWatch]>, now: Ticks) -> Self {
         let of_watch =
             |(watch, shared): (usize, &SharedWatch)| (0..shared.tables.len()).map(move |of| (watch, of));
@@ -78,7 +79,7 @@ impl Survey {
         Self { watches, now, tables, next: (0, 0), left: MOST_SETS }
     }
 
-    /// Looks at one more slice. Says whether there is more.
+    /// Surveys one more slice. Returns whether there is more.
     pub(super) fn go_on(&mut self) -> bool {
         for _ in 0..SLICE.min(self.left) {
             let (at, set) = self.next;
@@ -102,7 +103,7 @@ impl Survey {
         self.left > 0 && self.next.0 < self.tables.len()
     }
 
-    /// The sources that were found, as they stand now, in no order.
+    /// The sources found so far, in no order.
     pub(super) fn finish(self) -> Vec<FoundWatch> {
         let Self { watches, now, tables, .. } = self;
         let found = watches.iter().enumerate().map(|(watch, shared)| {
@@ -117,8 +118,8 @@ impl Survey {
 }
 
 impl Best {
-    /// How close a source is to one of so many limits, in millionths; 0 if it has no attempts in their windows; `None`
-    /// if it has gone. One that is not among the closest by far is not counted through.
+    /// How close a source is to one of these limits, in millionths; 0 without attempts in their windows;
+    /// `None` if it was evicted. The count of a source that is far from the closest ones stops early.
     fn closeness(&self, table: &Table, limits: usize, look: &Look, now: Ticks) -> Option<u64> {
         let least = if self.0.len() < KEPT { None } else { self.0.peek().map(|Reverse((least, _))| *least) };
         let most = millionths(table.at_most(look));
@@ -146,7 +147,7 @@ impl Best {
     }
 }
 
-/// A part of a limit's N as a number that has an order.
+/// A fraction of a limit's N as an ordered number.
 fn millionths(part: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,

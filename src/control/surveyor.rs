@@ -1,5 +1,5 @@
-//! When the tables are looked at: while clients of `top` wait, once for all of them, and never for more than a part of
-//! the control thread's time.
+//! Schedules the surveys of the tables. One survey serves all waiting clients of `top`, and takes no more
+//! than a part of the control thread's time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,27 +9,26 @@ use super::survey::{FoundWatch, Survey};
 use crate::base::time::Timestamp;
 use crate::engine::clock::Ticks;
 
-/// After a survey the next one waits so many times as long as it took, so that large tables take no processor for
-/// themselves.
+/// Pause after a survey, as a multiple of its duration, so that large tables do not use up a processor.
 const REST: u32 = 4;
 
-/// What a survey found.
+/// The result of a survey.
 pub(super) struct Found {
-    /// When it began.
+    /// Its start time.
     begun: Instant,
-    /// When the windows ended: `None` before the first packet.
+    /// The end of its windows: `None` before the first packet.
     pub(super) now: Option<Timestamp>,
     pub(super) watches: Vec<FoundWatch>,
 }
 
-/// Looks at the tables when it is asked to.
+/// Surveys the tables on request.
 pub(super) struct Surveyor {
     under_way: Option<(Survey, Option<Timestamp>, Instant)>,
-    /// How long the survey has worked so far.
+    /// Working time of the survey so far.
     worked: Duration,
     found: Option<Arc<Found>>,
     is_wanted: bool,
-    /// Whether something was found that nobody has looked at yet.
+    /// Whether there is a result that no client has read yet.
     is_news: bool,
     rests_until: Instant,
 }
@@ -46,14 +45,14 @@ impl Surveyor {
         }
     }
 
-    /// What was found by a survey that began at this time or later. If there is none, one is made.
+    /// The result of a survey that began at this time or later. If there is none, a survey is started.
     pub(super) fn found_since(&mut self, since: Instant) -> Option<Arc<Found>> {
         let found = self.found.as_ref().filter(|found| found.begun >= since).map(Arc::clone);
         self.is_wanted |= found.is_none();
         found
     }
 
-    /// When [`Surveyor::work`] has something to do, or there is news.
+    /// The time when [`Surveyor::work`] has something to do, or a result is new.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         match () {
             () if self.under_way.is_some() || self.is_news => Some(now),

@@ -147,7 +147,7 @@ fn episode(alert: &Alert, now: Timestamp, ended: bool) -> TopEpisode {
     }
 }
 
-/// The outcomes that there are, most first.
+/// The outcomes with attempts, most first.
 fn shares(counts: &OutcomeCounts) -> Vec<OutcomeShare> {
     let mut all: Vec<_> = counts.iter().filter(|(_, attempts)| *attempts > 0).collect();
     all.sort_by_key(|(_, attempts)| Reverse(*attempts));
@@ -156,7 +156,7 @@ fn shares(counts: &OutcomeCounts) -> Vec<OutcomeShare> {
         .collect()
 }
 
-/// How many of the attempts whose outcome is known a server answered, in percent.
+/// Attempts that a server answered, in percent of those with a known outcome.
 fn answered(counts: &OutcomeCounts) -> Option<f64> {
     let known = |outcome: &Outcome| outcome.is_settled() && *outcome != Outcome::Unknown;
     let sum = |is: &dyn Fn(&Outcome) -> bool| {

@@ -1,4 +1,4 @@
-//! What one client sees of `top`: which part, how often, and what its next snapshot waits for.
+//! The view of one client of `top`: its part, its interval, and the state of its next snapshot.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use super::request::{Refusal, Top};
 use super::snapshot::TopSnapshot;
 use super::top;
 
-/// A client that sees snapshots, or waits for a single one.
+/// A client that gets snapshots, or waits for a single one.
 pub(super) struct Viewing {
     wanted: Top,
-    /// When the next one is due. It is made of what is found from then on.
+    /// Due time of the next one. It contains data from then on.
     due: Instant,
-    /// Before the first one: the number of pictures of the open episodes when it asked.
+    /// Before the first one: the number of lists of open episodes at the time of the request.
     pictures: Option<u64>,
     is_over: bool,
 }
@@ -36,18 +36,18 @@ impl Viewing {
         self.wanted.every.is_none()
     }
 
-    /// Whether there is none after the last one.
+    /// Whether no snapshot follows the last one.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Whether it waits for the detector's part of the first one.
+    /// Whether it waits for the detector's part of the first snapshot.
     pub(super) fn waits_for_detector(&self) -> bool {
         self.pictures.is_some()
     }
 
-    /// The next snapshot, if it is due and all that it is made of is there. The first one has the episodes of a
-    /// heartbeat after the question, the others those of the last heartbeat.
+    /// The next snapshot, if it is due and all its parts are there. The first one has the episodes of a
+    /// heartbeat after the request, the others have those of the last heartbeat.
     pub(super) fn see(
         &mut self,
         now: Instant,
@@ -72,7 +72,7 @@ impl Viewing {
                 return None;
             }
             self.pictures = None;
-            // What it shows is as new as that.
+            // The data are as new as that.
             self.due = now;
         }
         let found = surveyor.found_since(self.due)?;
@@ -86,7 +86,7 @@ impl Viewing {
     }
 }
 
-/// When the next one is due: in equal steps, without what the client was too slow for.
+/// Due time of the next one: equal steps, without those that the client was too slow for.
 fn next(due: Instant, every: Duration, now: Instant) -> Instant {
     let next = due + every;
     if next > now { next } else { now + every }

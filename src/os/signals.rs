@@ -48,7 +48,7 @@ impl Signals {
         }
         flag::register(SIGUSR1, Arc::clone(&signals.show))?;
         flag::register(SIGHUP, Arc::clone(&signals.reopen))?;
-        // A file that may grow no further is as good as a full disk: the write fails, the run goes on.
+        // A file at its size limit acts like a full disk: the write fails, the run continues.
         flag::register(SIGXFSZ, Arc::default())?;
         Ok(signals)
     }

@@ -32,7 +32,7 @@ pub(crate) use words::offset;
 use crate::base::zone::Zone;
 use crate::chronicle::Chronicle;
 
-/// What is to be told, and how.
+/// The contents and the options of a page.
 pub(crate) struct Story<'a> {
     /// What happened.
     pub(crate) chronicle: &'a Chronicle,

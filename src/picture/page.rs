@@ -1,4 +1,4 @@
-//! The page: what happened in a sentence, in numbers, over time, by whom, and of what.
+//! The page: the contents of a chronicle as a sentence, in numbers, over time, by source, and by composition.
 
 use std::path::Path;
 

@@ -160,7 +160,7 @@ impl<S: Sink> Notified<S> {
         Self { sink, notify, met: HashSet::new() }
     }
 
-    /// The report with which an episode meets the condition, to be told as its start.
+    /// The report with which an episode meets the condition. It is sent as the start of the episode.
     fn begin(&mut self, alert: &Alert) {
         match alert.state {
             State::Start => self.sink.alert(alert),
@@ -186,7 +186,7 @@ impl<S: Sink> Sink for Notified<S> {
         if begins {
             self.begin(alert);
         }
-        // A start that was told just now is not told again as an update; an end is told as such, too.
+        // A start that was just sent is not repeated as an update. An end is also sent as an end.
         if (!begins || is_end) && self.notify.takes(alert.state) {
             self.sink.alert(alert);
         }

@@ -27,7 +27,7 @@ use crate::report::ActionCounts;
 /// How often to look for an allowance that has ended.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The allowances, and those who have to know of them.
+/// The allowances, and the parts of the program that need them.
 pub(super) struct Allowing {
     allowances: Allowances,
     pub(super) asked: Receiver<AllowAsked>,

@@ -73,7 +73,7 @@ impl Capturing {
     }
 }
 
-/// The thread that reads and counts a replay that somebody watches. It keeps the state at the last packet.
+/// The thread that reads and counts a replay with a viewer. It keeps the state at the last packet.
 fn show(
     mut source: Replay,
     mut counting: Counting,

@@ -27,7 +27,7 @@ pub(super) fn exporter(address: SocketAddr, console: &Console) -> Result<Exporte
     Ok(exporter)
 }
 
-/// The control socket, if there is one: without systemd nobody may have made the folder of the default one.
+/// The control socket, if there is one. Without systemd the folder of the default one may not exist.
 pub(super) fn control(path: &Path) -> Result<Option<Socket>, Error> {
     match Socket::bind(path) {
         Ok(socket) => {

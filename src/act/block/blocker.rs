@@ -147,7 +147,8 @@ impl Blocker {
         self.blocks.clone()
     }
 
-    /// Takes what people ask from now on. It ends with the run, and not with those who can ask.
+    /// Accepts requests of people from now on. The blocker ends with the run, not with the senders of these
+    /// requests.
     #[must_use]
     pub(crate) fn asks(&mut self) -> Sender<Asked> {
         let (asks, asked) = bounded(by_hand::MOST);
@@ -236,7 +237,7 @@ impl Blocker {
         }
     }
 
-    /// Has the guard block these targets.
+    /// Asks the guard to block these targets.
     fn block_all(&mut self, orders: Vec<Ordered>) {
         let Means::Nft(guard) = &mut self.means else { return };
         if orders.is_empty() {

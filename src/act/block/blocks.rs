@@ -37,7 +37,7 @@ pub(crate) enum Reason {
     Found,
 }
 
-/// What is known of a block.
+/// The data of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) reason: Reason,
@@ -125,7 +125,7 @@ impl Blocks {
         marks.all.iter().filter(|(_, mark)| mark.is_answered).map(|(target, _)| *target).collect()
     }
 
-    /// What is known of a block.
+    /// The data of a block.
     pub(super) fn known(&self, target: &Target) -> Option<Known> {
         self.lock().all.get(target).map(|mark| Known {
             reason: mark.reason.clone(),
@@ -158,7 +158,7 @@ mod tests {
         Target::source(network.parse().unwrap())
     }
 
-    /// What a report at this second says, the third newest of whose answered attempts began at this time.
+    /// Makes the report of this second. The third newest of its answered attempts began at this time.
     fn said(blocks: &Blocks, seconds: i64, answered: Option<i64>) -> (Option<Duration>, Option<Duration>) {
         let mut alert = Alert { answered: answered.map(at), ..report("192.0.2.1/32", seconds) };
         blocks.mark(&mut alert);

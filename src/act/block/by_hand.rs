@@ -1,4 +1,4 @@
-//! What people ask of the blocker, beside what reports make it do.
+//! Requests of people to the blocker, beside the blocks by reports.
 //!
 //! A request comes with a function that takes the answer, so that the blocker knows nothing of sockets. It is called
 //! once the firewall has confirmed the change, or has refused it; if it is dropped, the run has ended.
@@ -12,7 +12,7 @@ use super::blocks::Reason;
 use super::target::Target;
 use crate::base::time::Timestamp;
 
-/// Maximum number of requests that wait for the blocker: one for each client, and those that were given up.
+/// Maximum number of pending requests: one for each client, and those that were given up.
 pub(super) const MOST: usize = 16;
 
 /// The process that asks, as the kernel names it.
@@ -31,20 +31,20 @@ pub(crate) struct Asked {
     pub(crate) answer: Answer<Done>,
 }
 
-/// What is asked for.
+/// The kinds of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// All that is blocked.
+    /// List all blocks.
     List,
-    /// To block a network; without a time for that of `--block-time`.
+    /// Block a network; without a duration, for that of `--block-time`.
     Block { network: IpNet, time: Option<Duration>, by: Person },
-    /// To unblock what overlaps a network, or everything.
+    /// Unblock every target that overlaps a network, or all targets.
     Unblock { network: Option<IpNet>, by: Person },
-    /// To unblock what the allow list names since it was replaced.
+    /// Unblock every target that the new allow list contains.
     HeedAllowed,
 }
 
-/// What was done.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Done {
     Listed(Vec<Standing>),
@@ -56,7 +56,7 @@ pub(crate) enum Done {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) target: Target,
-    /// When it began, as far as it is known.
+    /// Its start, if it is known.
     pub(crate) since: Option<Timestamp>,
     /// Its whole time; `None`: it does not expire.
     pub(crate) time: Option<Duration>,

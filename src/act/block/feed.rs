@@ -29,7 +29,7 @@ pub(crate) struct BlockFeed {
 #[derive(Debug)]
 pub(super) struct Fed {
     pub(super) reports: Taking,
-    /// What people ask, where they can.
+    /// Requests of people, if they are possible.
     pub(super) asked: Receiver<Asked>,
     /// Receives the time of the run's end; in a replay it never does.
     pub(super) stop: Receiver<Instant>,

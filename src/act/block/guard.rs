@@ -53,8 +53,8 @@ enum Request {
     Block(Vec<(Target, u64)>),
     /// Unblock these targets, in one transaction.
     Free(Vec<Target>),
-    /// Compare the kernel's table with what is to be blocked, and make again what is gone; with `true` also where
-    /// nothing is known to be blocked, and tell all that is.
+    /// Compare the kernel's table with the list of blocks, and make missing ones again. With `true`, do so
+    /// even if the list is empty, and return all blocks.
     Look(bool),
     /// List all that is blocked.
     List,
@@ -74,19 +74,19 @@ type Ready = Result<Option<String>, String>;
 /// The guard's answer to a request.
 pub(super) type Reply<T = ()> = Result<T, String>;
 
-/// What the guard has found at the kernel's table since it was asked last.
+/// The guard's findings in the kernel's table since the last request.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Looked {
     /// How many blocks were made again, if the table or a part of it had to be.
     pub(super) rebuilt: Option<usize>,
-    /// What was removed by hand.
+    /// Blocks that were removed by hand.
     pub(super) unblocked: Vec<Target>,
-    /// What others have added.
+    /// Blocks that others have added.
     pub(super) found: Vec<Blocked>,
-    /// What has expired, by the clock of the kernel.
+    /// Blocks that have expired, by the clock of the kernel.
     #[serde(default)]
     pub(super) over: Vec<Target>,
-    /// All that is blocked, if that was asked for.
+    /// All blocks, if the request asked for them.
     #[serde(default)]
     pub(super) all: Vec<Blocked>,
 }
@@ -151,12 +151,12 @@ impl Guard {
             .try_for_each(|some| self.ask(&Request::Free(some.to_vec()), deadline))
     }
 
-    /// Has the kernel's table looked at, and made again where it is gone.
+    /// Asks the guard to check the kernel's table, and to make it again if it is missing.
     pub(super) fn look(&mut self, deadline: &mut ShutdownDeadline) -> Reply<Looked> {
         self.ask(&Request::Look(false), deadline)
     }
 
-    /// The same, also where nothing is known to be blocked, and with all that is.
+    /// The same, even without a known block, and with all blocks in the answer.
     pub(super) fn survey(&mut self, deadline: &mut ShutdownDeadline) -> Reply<Looked> {
         self.ask(&Request::Look(true), deadline)
     }

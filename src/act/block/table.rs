@@ -1,7 +1,8 @@
-//! What the guard knows to be blocked, compared with what the kernel's table holds.
+//! The guard's list of blocks, compared with the kernel's table.
 //!
-//! The kernel's table is the truth. Where the table or a set is gone, another program has flushed the rules: the blocks
-//! are due still. Where a set stands and one of its elements is gone, a person has removed that element.
+//! The kernel's table is authoritative. If the table or a set is missing, another program has flushed the
+//! rules: the blocks are due still. If a set exists and one of its elements is missing, a person has removed
+//! that element.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -25,21 +26,21 @@ struct Term {
     until: Instant,
 }
 
-/// How the kernel's table differs from what was known.
+/// The differences between the kernel's table and the list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// What is to be made again.
+    /// Blocks that must be made again.
     pub(super) restore: Transaction,
-    /// What was removed by hand.
+    /// Blocks that were removed by hand.
     pub(super) unblocked: Vec<Target>,
-    /// What others have added.
+    /// Blocks that others have added.
     pub(super) found: Vec<Blocked>,
-    /// What has expired.
+    /// Blocks that have expired.
     pub(super) over: Vec<Target>,
 }
 
 impl Table {
-    /// Takes over what the kernel's table holds. What is to be made again stays known.
+    /// Takes over the contents of the kernel's table. Blocks that must be made again stay in the list.
     pub(super) fn compare(&mut self, listing: &Listing, now: Instant) -> Difference {
         let over = self.expire(now);
         let listed: BTreeMap<_, _> =

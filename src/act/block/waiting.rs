@@ -1,8 +1,8 @@
-//! The reports that wait for the blocker. None is dropped while a block of its source is due.
+//! The pending reports for the blocker. None is dropped while a block of its source is due.
 //!
-//! Live, only the newest report of an episode waits: what it says holds for the earlier ones, too. So there are at
-//! most as many as there are episodes, however long nft takes, and the blocker takes all of them at once. A replay
-//! keeps every report, in order, and waits until the blocker has taken the last ones.
+//! Live, only the newest report of an episode is pending, because it covers the earlier ones. So there are at
+//! most as many reports as episodes, however long nft takes, and the blocker takes all of them at once. A
+//! replay keeps every report, in order, and waits until the blocker has taken the last ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,17 +13,18 @@ use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
 use super::by_hand::Asked;
 use crate::detect::alert::Alert;
 
-/// Maximum number of episodes whose reports wait: the largest `--max-blocks`. Later ones are dropped, and counted.
+/// Maximum number of episodes with a pending report: the largest `--max-blocks`. Later ones are dropped, and
+/// counted.
 const MOST: usize = 65_536;
 
-/// The waiting reports: live by episode, in a replay by order.
+/// The pending reports: live by episode, in a replay in order.
 type List = Arc<Mutex<BTreeMap<u64, Alert>>>;
 
 /// The detector's end.
 #[derive(Debug)]
 pub(super) struct Waiting {
     list: List,
-    /// One token says that there are reports.
+    /// One token means that there are reports.
     token: Sender<()>,
     is_live: bool,
     next: u64,
@@ -37,13 +38,13 @@ pub(super) struct Taking {
     is_live: bool,
 }
 
-/// What the blocker waited for.
+/// The event that ended the blocker's wait.
 pub(super) enum Taken {
-    /// All reports that waited, in order; live those of verified sources first.
+    /// All pending reports, in order; live, those of verified sources come first.
     Reports(Vec<Alert>),
-    /// A person asks for something.
+    /// A request of a person.
     Asked(Asked),
-    /// The time is over.
+    /// The time-out.
     Time,
     /// No more reports come.
     End,
@@ -57,7 +58,7 @@ pub(super) fn new(is_live: bool) -> (Waiting, Taking) {
 }
 
 impl Waiting {
-    /// Adds a report. Gives whether it waits: not if there is no room, or if the blocker has ended.
+    /// Adds a report. Returns false if there is no room, or if the blocker has ended.
     pub(super) fn push(&mut self, report: Alert) -> bool {
         let key = if self.is_live { report.episode } else { self.next };
         self.next += 1;

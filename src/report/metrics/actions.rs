@@ -27,7 +27,7 @@ pub struct Counts {
     pub(crate) unblocked_by_hand: Count,
     /// Changes of the allow list at the control socket.
     pub(crate) allowed_by_hand: Count,
-    /// Changes that were asked for at the control socket by those who may not.
+    /// Changes that a client requested at the control socket without the right to do so.
     pub(crate) denied: Count,
     /// Reports for the command.
     pub(crate) commands: Delivery,

@@ -24,7 +24,7 @@ impl Blocker {
             match guard.blocked(&mut self.deadline) {
                 Ok(all) => {
                     all.iter().for_each(|held| self.hold(held, self.now));
-                    // What fails is tried again at the next look.
+                    // A failed change is tried again at the next check.
                     let _ = self.free_allowed(self.now);
                 }
                 Err(why) => log::debug!("what is blocked already is not known: {why}"),
@@ -78,7 +78,8 @@ impl Blocker {
         Ok(freed)
     }
 
-    /// Has the firewall free what is allowed. It is looked at before: others may have added to it since the last look.
+    /// Makes the firewall free everything that is allowed. It checks the firewall before, because others may
+    /// have added to it since the last check.
     fn free_held(&mut self, now: Timestamp) -> Result<BTreeSet<Target>, String> {
         let mut held = Vec::new();
         if let Means::Nft(guard) = &mut self.means {

@@ -110,7 +110,7 @@ struct Keeper {
     table: Table,
     /// The generation of the rules that `table` is of; `None` if it has to be listed.
     seen: Option<u32>,
-    /// What was found since the main process asked last.
+    /// The findings since the last request of the main process.
     news: Looked,
 }
 
@@ -134,8 +134,8 @@ impl Keeper {
         checked.into_iter().map(reply).collect()
     }
 
-    /// Blocks targets in one transaction. If nft refuses it because of some of them, the halves are tried, so that
-    /// these do not keep the others free; at most so many times.
+    /// Blocks targets in one transaction. If nft refuses it because of some of them, it tries the halves, up
+    /// to a maximum number of transactions, so that these targets do not keep the others unblocked.
     fn block(&mut self, wanted: &[(Target, Duration)], tries: &mut usize) -> Vec<Result<(), NftError>> {
         let most = self.most;
         *tries = tries.saturating_sub(1);
@@ -186,7 +186,8 @@ impl Keeper {
         Ok(result)
     }
 
-    /// Looks at the kernel's table while anything is blocked; with `all` in any case, and tells all that it holds.
+    /// Checks the kernel's table while there are blocks. With `all` it checks in any case, and returns the
+    /// whole contents.
     fn look(&mut self, all: bool) -> Result<Looked, NftError> {
         if all || !self.table.is_empty() {
             self.refresh(&Nft::for_caller()?, if all { Relist::AfterChanges } else { Relist::IfBlocked })?;
@@ -194,7 +195,7 @@ impl Keeper {
         Ok(self.tell(all))
     }
 
-    /// What was found since the main process asked last.
+    /// The findings since the last request of the main process.
     fn tell(&mut self, all: bool) -> Looked {
         let mut looked = std::mem::take(&mut self.news);
         let there = self.table.targets();
