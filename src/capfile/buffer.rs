@@ -1,7 +1,7 @@
 //! A window on a stream, long enough to hold one whole record at a time.
 //!
-//! Bytes are moved only when the window is filled again, not per record. It grows to what a record needs, up to a
-//! bound that its user checks.
+//! Bytes are moved only when the window is refilled, not per record. The window grows to the size of a
+//! record, up to a bound that its user checks.
 
 use std::io::{self, Read};
 
@@ -12,13 +12,13 @@ use super::read_ahead::{Ahead, Bytes, Idle};
 pub(super) struct Buffer<R> {
     stream: Stream<R>,
     window: Piece,
-    /// What is read next.
+    /// The source of the next bytes.
     next: Piece,
-    /// The place of the window in the stream.
+    /// The offset of the window in the stream.
     offset: u64,
 }
 
-/// Where pieces come from.
+/// The source of pieces.
 pub(super) enum Stream<R> {
     Here(R),
     Ahead(Ahead),
@@ -35,17 +35,17 @@ impl<R: Read> Buffer<R> {
         self.window.data()
     }
 
-    /// The place in the stream at which [`Buffer::data`] begins.
+    /// The offset of [`Buffer::data`] in the stream.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The place in the stream up to which it has been read.
+    /// The offset in the stream up to which it has been read.
     pub(super) fn read_to(&self) -> u64 {
         self.offset + self.data().len() as u64
     }
 
-    /// Gives up the first `count` bytes of [`Buffer::data`].
+    /// Consumes the first `count` bytes of [`Buffer::data`].
     pub(super) fn consume(&mut self, count: usize) {
         self.offset += self.window.consume(count) as u64;
     }
@@ -68,7 +68,7 @@ impl<R: Read> Buffer<R> {
         Ok(true)
     }
 
-    /// Passes over `count` bytes, whether read already or not, without holding them. Says whether they were there.
+    /// Skips `count` bytes, read or not, without buffering them. Returns whether they existed.
     pub(super) fn skip(&mut self, mut count: u64) -> io::Result<bool> {
         loop {
             let here = usize::try_from(count).unwrap_or(usize::MAX).min(self.data().len());
@@ -79,7 +79,7 @@ impl<R: Read> Buffer<R> {
             }
             match self.fill(1) {
                 Ok(true) => {}
-                // What was passed over is gone: there is no way back to say that nothing comes for the moment.
+                // Skipped bytes are gone, so the call cannot return early when no data comes at the moment.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 other => return other,
             }
@@ -88,7 +88,7 @@ impl<R: Read> Buffer<R> {
 }
 
 impl Buffer<Bytes> {
-    /// Has the rest of the stream read ahead, once there is a thread that can.
+    /// Reads the rest of the stream ahead, as soon as a thread is idle.
     pub(super) fn read_ahead(&mut self, idle: &Idle) {
         if let Stream::Here(stream) = &mut self.stream {
             let stream = std::mem::replace(stream, Box::new(io::empty()));

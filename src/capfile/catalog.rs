@@ -1,4 +1,4 @@
-//! The interfaces of one capture file, as the run knows them.
+//! The interfaces of one capture file, with their ids in the run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,23 +6,24 @@ use std::sync::Arc;
 use crate::error::Fault;
 use crate::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
 
-/// The most interfaces that a file may describe, over all its sections. The run keeps a name for each.
+/// Maximum interfaces of a file, over all its sections. The run keeps a name for each.
 pub(super) const MAX_INTERFACES: usize = 4096;
 
-/// Gives each interface of a file its id, the same for the same index and link type in every section.
+/// Maps each interface of a file to its id, which is the same for the same index and link type in every
+/// section.
 pub(super) struct Catalog {
     file: Arc<str>,
     all: Interfaces,
     known: HashMap<(u32, LinkType), Known>,
-    /// How many of them have a link type that is read.
+    /// Number of those with a supported link type.
     supported: usize,
     unsupported: Vec<(u32, LinkType)>,
 }
 
-/// An interface that was described.
+/// An interface with a description.
 struct Known {
     id: InterfaceId,
-    /// Whether a packet came from it, where its link type is not read.
+    /// Whether a packet came from it, if its link type is unsupported.
     is_missed: bool,
 }
 
@@ -31,7 +32,7 @@ impl Catalog {
         Self { file, all, known: HashMap::new(), supported: 0, unsupported: Vec::new() }
     }
 
-    /// The id of the interface of this index and link type.
+    /// The id of the interface with this index and link type.
     pub(super) fn id(&mut self, index: u32, link: LinkType) -> Result<InterfaceId, Fault> {
         if let Some(known) = self.known.get(&(index, link)) {
             return Ok(known.id);
@@ -45,7 +46,8 @@ impl Catalog {
         Ok(id)
     }
 
-    /// A packet has come from an interface whose link type is not read: until then, that is of no matter.
+    /// Notes a packet from an interface with an unsupported link type. Without packets such an interface does
+    /// not matter.
     pub(super) fn miss(&mut self, index: u32, link: LinkType) {
         if let Some(known) = self.known.get_mut(&(index, link)).filter(|known| !known.is_missed) {
             known.is_missed = true;
@@ -53,12 +55,13 @@ impl Catalog {
         }
     }
 
-    /// Index and link type of each interface whose link type is not read, and from which packets came, as they came.
+    /// Index and link type of each interface with packets and an unsupported link type, in the order of their
+    /// first packets.
     pub(super) fn unsupported(&self) -> &[(u32, LinkType)] {
         &self.unsupported
     }
 
-    /// Whether packets came, and no interface has a link type that is read.
+    /// Whether there were packets, and no interface has a supported link type.
     pub(super) fn is_unsupported(&self) -> bool {
         !self.unsupported.is_empty() && self.supported == 0
     }

@@ -1,4 +1,4 @@
-//! How an interface of a pcapng file counts time: units since the epoch, their size, and an offset.
+//! The clock of an interface of a pcapng file: units since the epoch, their size, and an offset.
 
 use crate::base::time::Timestamp;
 
@@ -12,9 +12,9 @@ pub(super) struct Clock {
 /// The size of one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// So many nanoseconds.
+    /// This many nanoseconds.
     Nanos(u64),
-    /// The so-many-th part of a nanosecond.
+    /// A nanosecond divided by this.
     PartOfNano(u128),
     /// 2 to the power of minus this, in seconds.
     BinaryFraction(u32),
@@ -23,7 +23,7 @@ enum Unit {
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 impl Clock {
-    /// The resolution of an interface that does not say it.
+    /// The default resolution of an interface.
     pub(super) const MICROSECONDS: u8 = 6;
 
     /// The clock of an interface: `resolution` is the negative power of 10 or, with its upper bit set, of 2, `offset`
@@ -33,13 +33,13 @@ impl Clock {
         let unit = match resolution {
             0x80.. => Unit::BinaryFraction(power),
             ..=9 => Unit::Nanos(10_u64.pow(9 - power)),
-            // What is too fine for 128 bits is too fine for a 64-bit count to reach a nanosecond.
+            // A unit too small for 128 bits is too small for a 64-bit count to reach a nanosecond.
             _ => Unit::PartOfNano(10_u128.checked_pow(power - 9).unwrap_or(u128::MAX)),
         };
         Self { unit, offset_nanos: i128::from(offset) * i128::from(NANOS_PER_SECOND) }
     }
 
-    /// So many units as a time, rounded down to a nanosecond; the nearest there is where it is out of range.
+    /// Converts units to a time, rounded down to a nanosecond and limited to the valid range.
     #[inline]
     pub(super) fn time(&self, units: u64) -> Timestamp {
         // 2^64 units of 10^9 ns are less than 2^94 ns: 128 bits hold every sum below.

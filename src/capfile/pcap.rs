@@ -1,8 +1,8 @@
 //! pcap files: one header, then records of one link type.
 //!
-//! Read: both byte orders, micro- and nanoseconds, and the variant with longer record headers that Alexey Kuznetzov's
-//! patch wrote. Captured lengths are taken as they are, also above the packet's or the snap length. A fraction of more
-//! than a second carries into the seconds.
+//! The reader supports both byte orders, micro- and nanoseconds, and the variant with longer record headers
+//! of Alexey Kuznetzov's patch. It accepts captured lengths above the packet's or the snap length. A fraction
+//! of more than a second carries into the seconds.
 
 use pcap_parser::nom::{self, IResult, Needed};
 use pcap_parser::{LegacyPcapBlock, PcapError};
@@ -24,12 +24,12 @@ const BIG_ENDIAN: [u8; 4] = [0xa1, 0xb2, 0xc3, 0xd4];
 /// The link type is in the lower half of its field; the upper half describes frame check sequences.
 const LINK_TYPE_MASK: u32 = 0xffff;
 
-/// Where a record says how many bytes of the packet it has.
+/// Offset of the captured length in a record.
 const CAPTURED_LENGTH: std::ops::Range<usize> = 8..12;
 
 type Parsed<'a> = IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
 
-/// What a pcap file's header says.
+/// The contents of a pcap file's header.
 pub(super) struct Pcap {
     parse: fn(&[u8]) -> Parsed<'_>,
     big_endian: bool,
@@ -39,7 +39,7 @@ pub(super) struct Pcap {
 }
 
 impl Pcap {
-    /// Reads the file's header; `None` where it is none.
+    /// Reads the file's header; `None` if it is not one.
     pub(super) fn new(header: &[u8; HEADER]) -> Option<Self> {
         let kuznetzov_big_endian = header.starts_with(&KUZNETZOV_BIG_ENDIAN);
         let mut bytes = *header;
@@ -61,7 +61,7 @@ impl Pcap {
         })
     }
 
-    /// Whether these bytes, a header's or fewer, begin a pcap file as far as can be seen.
+    /// Whether these bytes, a header or less, may begin a pcap file.
     pub(super) fn begins(bytes: &[u8]) -> bool {
         let mut header = [0; HEADER];
         let known = bytes.len().min(HEADER);
@@ -69,7 +69,7 @@ impl Pcap {
         Self::new(&header).is_some()
     }
 
-    /// What the record says its captured length is.
+    /// The captured length in the record.
     fn captured_length(&self, record: &[u8]) -> u32 {
         let bytes = record.get(CAPTURED_LENGTH).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
         if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }

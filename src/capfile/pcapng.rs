@@ -1,10 +1,12 @@
 //! pcapng files: sections of blocks, with any number of interfaces, each with its own link type and clock.
 //!
-//! Read: both byte orders, several sections, enhanced, simple and obsolete packet blocks; other blocks are passed
-//! over. A simple packet block has no time: it gets that of the packet before it in the file, or 0.
+//! The reader supports both byte orders, several sections, and enhanced, simple and obsolete packet blocks;
+//! it skips other blocks. A simple packet block has no time, and gets that of the packet before it in the
+//! file, or 0.
 //!
-//! Interface descriptions, which have options, are read by `pcap_parser`. Packet blocks are read here: it does not
-//! know the obsolete ones, and collects options, which are of no use here, on the heap.
+//! `pcap_parser` reads the interface descriptions, which have options. This module reads the packet blocks
+//! itself: `pcap_parser` does not know the obsolete ones, and it collects options on the heap, which are not
+//! needed here.
 
 use std::sync::Arc;
 
@@ -19,10 +21,10 @@ use crate::base::time::Timestamp;
 use crate::error::Fault;
 use crate::wire::packet::{InterfaceId, Interfaces, LinkType, Packet};
 
-/// The type of a section header block, the same in either byte order: how a pcapng file begins.
+/// The type of a section header block, which is the same in both byte orders: it begins a pcapng file.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
-/// The types of the other blocks that are read.
+/// The types of the other supported blocks.
 mod kind {
     pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
     pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
@@ -31,7 +33,7 @@ mod kind {
     pub(super) const ENHANCED_PACKET: u32 = 6;
 }
 
-/// Where things stand in a block, in bytes.
+/// Offsets in a block, in bytes.
 mod field {
     pub(super) const LENGTH: usize = 4;
     pub(super) const BODY: usize = 8;
@@ -42,7 +44,7 @@ mod field {
     pub(super) const VERSION: usize = 12;
 }
 
-/// Where things stand in the body of an enhanced packet block, and of an obsolete one.
+/// Offsets in the body of an enhanced packet block, and of an obsolete one.
 mod packet {
     pub(super) const INTERFACE: usize = 0;
     pub(super) const TIME_HIGH: usize = 4;
@@ -54,10 +56,10 @@ mod packet {
 
 /// The shortest block: type, length and length again.
 const MIN_BLOCK: u32 = 12;
-/// The version of the format that is read.
+/// The supported version of the format.
 const MAJOR_VERSION: u16 = 1;
 
-/// How far a pcapng file has been understood.
+/// The state of the pcapng reader.
 pub(super) struct Pcapng {
     order: Order,
     /// The interfaces of the current section, in the order of their descriptions.
@@ -71,10 +73,10 @@ pub(super) struct Pcapng {
 struct Described {
     id: InterfaceId,
     link: LinkType,
-    /// The most bytes captured of a packet; 0 is no limit.
+    /// Maximum captured bytes of a packet; 0 means no limit.
     snap_length: u32,
     clock: Clock,
-    /// Whether its link type is not read, and no packet has come from it yet.
+    /// Whether its link type is unsupported, and no packet has come from it yet.
     is_unmissed: bool,
 }
 
@@ -88,7 +90,7 @@ impl Pcapng {
         }
     }
 
-    /// Takes up a block that is whole and not a packet.
+    /// Handles a complete block that is not a packet.
     fn take_up(&mut self, kind: u32, block: &[u8]) -> Result<(), Fault> {
         match kind {
             kind::SECTION_HEADER => {
@@ -115,7 +117,7 @@ impl Pcapng {
     fn describe(&mut self, description: &InterfaceDescriptionBlock<'_>) -> Result<(), Fault> {
         let too_many = Fault::TooManyInterfaces(super::catalog::MAX_INTERFACES);
         let index = u32::try_from(self.interfaces.len()).map_err(|_| too_many)?;
-        // The field is of 16 bits; `pcap_parser` widens it.
+        // The field has 16 bits; `pcap_parser` widens it.
         let link = LinkType(u16::try_from(description.linktype.0).unwrap_or(u16::MAX));
         self.interfaces.push(Described {
             id: self.catalog.id(index, link)?,
@@ -127,8 +129,8 @@ impl Pcapng {
         Ok(())
     }
 
-    /// The clock of an interface. `pcap_parser` offers the same, but reads the offset as little-endian always, and
-    /// options behind the end of the options.
+    /// The clock of an interface. `pcap_parser` offers the same, but always reads the offset as
+    /// little-endian, and reads options behind the end of the options.
     fn clock(&self, description: &InterfaceDescriptionBlock<'_>) -> Clock {
         let (mut resolution, mut offset) = (Clock::MICROSECONDS, 0);
         for option in description.options.iter().take_while(|option| option.code != OptionCode::EndOfOpt) {
@@ -167,7 +169,8 @@ impl Pcapng {
         Ok(Packet { time, link, interface, bytes, wire_length })
     }
 
-    /// The packet of a simple packet block: it is of the section's first interface, and cut at its snap length.
+    /// The packet of a simple packet block: it belongs to the section's first interface, and is cut at that
+    /// interface's snap length.
     fn simple_packet<'a>(&mut self, body: &'a [u8]) -> Result<Packet<'a>, Fault> {
         let Some((_, rest)) = body.split_first_chunk::<4>() else {
             return Err(Fault::ShortBlock(kind::SIMPLE_PACKET));
@@ -183,7 +186,7 @@ impl Pcapng {
         Ok(Packet { time, link, interface: id, bytes, wire_length })
     }
 
-    /// The interface that a packet is of.
+    /// The interface of a packet.
     #[inline]
     fn used(&mut self, index: u32) -> Result<&mut Described, Fault> {
         let described = self.interfaces.get_mut(index as usize).ok_or(Fault::UnknownInterface(index))?;
@@ -195,7 +198,7 @@ impl Pcapng {
     }
 }
 
-/// The first `captured` bytes of what a block has left.
+/// The first `captured` bytes of the rest of a block.
 #[inline]
 fn cut(rest: &[u8], captured: u32) -> Result<&[u8], Fault> {
     rest.get(..captured as usize).ok_or(Fault::PacketLength { captured, room: rest.len() })

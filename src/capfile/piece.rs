@@ -1,16 +1,16 @@
-//! Some bytes of a stream in memory, with room before them for what was not consumed of the piece before.
+//! A piece of a stream in memory, with room in front for the unconsumed bytes of the piece before.
 //!
-//! A record that goes on in the next piece needs its beginning before it: that is copied, and no byte more than a few
-//! times. The room grows to what a record needs, up to a bound that the user checks; whatever a file says its lengths
-//! are, no more is allocated.
+//! A record that continues in the next piece needs its beginning in front of that piece. The beginning is
+//! copied, and no byte more than a few times. The room grows to the size of a record, up to a bound that the
+//! user checks. The lengths in a file cause no larger allocation.
 
 use std::io::{self, Read};
 
-/// Bytes that are read at once. Large enough that a system call costs nothing per packet, small enough to stay in
-/// the cache between being read and being decoded.
+/// Bytes per read. Large enough that the system call costs practically nothing per packet, small enough to
+/// stay in the cache between reading and decoding.
 pub(super) const AT_ONCE: usize = 256 * 1024;
-/// Room for the beginning of a record before the bytes that are read: enough for any packet of a network without
-/// segmentation offload, and nearly all with it.
+/// Room for the beginning of a record in front of the read bytes: enough for any packet of a network without
+/// segmentation offload, and for nearly all with it.
 pub(super) const HEADROOM: usize = 64 * 1024;
 
 /// Where in a page of memory bytes are read to, if they stand at the beginning of a page of their file. The kernel
@@ -24,21 +24,21 @@ const PAGE: usize = 4096;
 /// Bytes that have been read and not consumed.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
-    /// None before the first read.
+    /// `None` before the first read.
     memory: Vec<u8>,
-    /// Where a read goes; the memory ends [`AT_ONCE`] bytes after it.
+    /// Position of the next read; the memory ends [`AT_ONCE`] bytes after it.
     home: usize,
     start: usize,
     end: usize,
 }
 
 impl Piece {
-    /// An empty one with memory.
+    /// Makes an empty piece with memory.
     fn with_headroom(headroom: usize) -> Self {
         let mut memory = vec![0; headroom + PAGE + AT_ONCE];
         let to_page = memory.as_ptr().align_offset(PAGE) % PAGE;
         let home = headroom + (to_page + IN_PAGE) % PAGE;
-        // What stays unused is not given back: that could move it.
+        // Unused memory is not freed, because that could move the data.
         memory.truncate(home + AT_ONCE);
         Self { memory, home, start: home, end: home }
     }
@@ -49,22 +49,21 @@ impl Piece {
         &self.memory[self.start..self.end]
     }
 
-    /// Gives up the first `count` bytes, or all if they are fewer, and says how many.
+    /// Removes the first `count` bytes, or all if they are fewer. Returns their number.
     pub(super) fn consume(&mut self, count: usize) -> usize {
         let count = count.min(self.data().len());
         self.start += count;
         count
     }
 
-    /// Gives back the memory that a long record took: of the pieces of a stream only those in use are larger than
-    /// others.
+    /// Frees the memory of a long record, so that only the pieces in use are larger than others.
     pub(super) fn shrink(&mut self) {
         if self.home >= HEADROOM + PAGE {
             *self = Self::default();
         }
     }
 
-    /// Reads once, in place of the data. 0 bytes are the stream's end.
+    /// Replaces the data by one read. 0 bytes mean the end of the stream.
     pub(super) fn read(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         if self.memory.is_empty() {
             *self = Self::with_headroom(HEADROOM);
@@ -82,8 +81,8 @@ impl Piece {
         }
     }
 
-    /// Puts the data of the next piece behind these, and leaves that empty. Copies the shorter of both, if there is
-    /// room.
+    /// Appends the data of the next piece, and leaves that piece empty. It copies the shorter of the two, if
+    /// there is room.
     pub(super) fn join(&mut self, next: &mut Self) {
         let (rest, more) = (self.data().len(), next.data().len());
         if more <= rest && more <= self.memory.len() - self.end {

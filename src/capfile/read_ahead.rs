@@ -1,4 +1,4 @@
-//! Streams that are read ahead: threads of their own read, and unpack, while what they have read is used.
+//! Reads streams ahead: separate threads read and decompress while the earlier bytes are used.
 //!
 //! ```text
 //!                ┌────full: Piece, Piece, an error──▶┐
@@ -6,11 +6,11 @@
 //!                └◀────────────empty: Piece, Piece───┘
 //! ```
 //!
-//! An error comes after the bytes before it. When the [`Ahead`] of a stream is dropped, its reader ends at the latest
-//! when the read that it is in returns.
+//! An error follows the bytes before it. When the [`Ahead`] of a stream is dropped, its reader ends after its
+//! present read at the latest.
 //!
-//! No thread is started here. The pipeline runs each [`ReadAhead`] on a thread; a stream is read ahead when one of
-//! them is idle, and otherwise where it is used.
+//! This module starts no thread. The pipeline runs each [`ReadAhead`] on a thread. A stream is read ahead
+//! when one of them is idle, and otherwise where it is used.
 
 use std::io::{self, Read};
 
@@ -19,8 +19,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use super::buffer::Stream;
 use super::piece::Piece;
 
-/// Pieces that go round for each stream, the one that is in use among them. One is read into, the others even out that
-/// neither side is equally fast all the time.
+/// Pieces that circulate for each stream, including the one in use. One is being filled. The others
+/// compensate for differences in speed between the two sides.
 const PIECES: usize = 8;
 
 /// A stream that any thread can read.
@@ -31,7 +31,7 @@ pub struct ReadAhead {
     orders: Receiver<Order>,
 }
 
-/// Finds a [`ReadAhead`] that is idle.
+/// Finds an idle [`ReadAhead`].
 pub(crate) struct Idle {
     orders: Sender<Order>,
 }
@@ -50,15 +50,15 @@ pub(super) struct Ahead {
 }
 
 impl ReadAhead {
-    /// So many, each to be run on a thread. They end with the [`Idle`] that finds them.
+    /// Makes this many readers, each for a thread of its own. They end with the [`Idle`] that finds them.
     pub(crate) fn several(count: usize) -> (Idle, Vec<Self>) {
-        // Without room for orders that would wait: until a thread is idle, a stream is read where it is used.
+        // No room for pending orders: until a thread is idle, a stream is read where it is used.
         let (sender, orders) = bounded(0);
         let several = (0..count).map(|_| Self { orders: orders.clone() });
         (Idle { orders: sender }, several.collect())
     }
 
-    /// Reads until there will be no further stream.
+    /// Reads streams until there will be no further one.
     pub fn run(self) {
         self.orders.into_iter().for_each(Order::carry_out);
     }
@@ -74,7 +74,7 @@ impl Idle {
             return Stream::Here(refused.into_inner().stream);
         }
         for _ in 1..PIECES {
-            // There is room for all that go round.
+            // There is room for all circulating pieces.
             let _ = empty.send(Piece::default());
         }
         Stream::Ahead(Ahead { empty, full })
@@ -89,7 +89,8 @@ impl Order {
             let read = loop {
                 match piece.read(&mut stream) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        // If the other side waits, it learns that nothing comes for the moment; else it has enough.
+                        // If the other side waits, this tells it that no data comes at the moment. Otherwise
+                        // it has enough data.
                         if let Err(TrySendError::Disconnected(_)) = full.try_send(Err(error)) {
                             return;
                         }
@@ -106,7 +107,7 @@ impl Order {
                 }
             }
         }
-        // The file is closed before the other side learns of the end.
+        // The file is closed before the other side gets the end.
         drop(stream);
         if let Err(error) = end {
             let _ = full.send(Err(error));
@@ -115,12 +116,12 @@ impl Order {
 }
 
 impl Ahead {
-    /// Gives a piece that is used up for the next one. At the end of the stream it stays empty.
+    /// Returns a used piece and takes the next one. At the end of the stream the piece stays empty.
     pub(super) fn exchange(&mut self, piece: &mut Piece) -> io::Result<()> {
         if let Ok(next) = self.full.recv() {
             let mut used_up = std::mem::replace(piece, next?);
             used_up.shrink();
-            // A stream that has ended takes no piece back.
+            // A stream that has ended accepts no piece.
             let _ = self.empty.send(used_up);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The bars of a timeline: buckets of a chronicle, put together so that there are at most 360.
+//! The bars of a timeline: buckets of a chronicle, merged into at most 360.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ pub(super) const MOST: i64 = 360;
 
 /// Bars of one width.
 pub(super) struct Bars {
-    /// When the first begins, in seconds.
+    /// Start of the first bar, in seconds.
     pub(super) begin: i64,
-    /// How many seconds each takes.
+    /// Width of each bar in seconds.
     pub(super) width: i64,
     /// Each bar.
     pub(super) all: Vec<Bucket>,
@@ -37,9 +37,9 @@ impl Bars {
         (!buckets.is_empty()).then(|| Self::of(&buckets, &span, MOST, true))
     }
 
-    /// At most so many.
+    /// Merges into at most this many bars.
     pub(super) fn of(buckets: &Buckets, span: &Range<Timestamp>, most: i64, is_of_episodes: bool) -> Self {
-        // A bar that the end only touches is none.
+        // A bar that the end only touches does not count.
         let last = Timestamp::from_nanos(span.end.nanos().saturating_sub(1)).max(span.start).second() + 1;
         let length = last - span.start.second();
         let mut width = scale::width(length, buckets.width(), most);
@@ -77,12 +77,12 @@ impl Bars {
         Self { begin, width, all, is_of_episodes }
     }
 
-    /// When a bar begins.
+    /// Start of a bar.
     pub(super) fn start(&self, bar: usize) -> Timestamp {
         Timestamp::new(self.begin + self.width * i64::try_from(bar).unwrap_or(i64::MAX), 0)
     }
 
-    /// From the begin of the first to the end of the last, in seconds.
+    /// From the start of the first bar to the end of the last, in seconds.
     pub(super) fn length(&self) -> f64 {
         float(self.all.len() as u64) * self.seconds()
     }
@@ -92,13 +92,13 @@ impl Bars {
         float(self.width.unsigned_abs())
     }
 
-    /// The highest number of attempts, and where it is.
+    /// The highest number of attempts, and its position.
     pub(super) fn highest(&self) -> (u64, usize) {
         let all = self.all.iter().enumerate().map(|(place, bar)| (bar.attempts, place));
         all.rev().max_by_key(|(attempts, _)| *attempts).unwrap_or_default()
     }
 
-    /// Stretches of bars for which this holds.
+    /// Spans of bars for which this is true.
     pub(super) fn stretches(&self, holds: impl Fn(&Bucket) -> bool) -> Vec<Range<usize>> {
         let mut stretches: Vec<Range<usize>> = Vec::new();
         for (place, _) in self.all.iter().enumerate().filter(|(_, bar)| holds(bar)) {
@@ -110,7 +110,7 @@ impl Bars {
         stretches
     }
 
-    /// Stretches in which nothing counted.
+    /// Spans in which no run counted.
     pub(super) fn gaps(&self) -> Vec<Range<usize>> {
         if self.is_of_episodes {
             Vec::new()

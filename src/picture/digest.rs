@@ -1,4 +1,4 @@
-//! The same in text, for a mail: at most 78 columns, where names allow it.
+//! The contents of the page as text for a mail: at most 78 columns, if names allow it.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use super::page::{headline, honesty, main_figures, span};
 use super::timeline::parts;
 use super::words::{self, Moment, number, share};
 
-/// How many episodes are listed.
+/// Maximum listed episodes.
 const LISTED: usize = 20;
-/// How many networks and destinations.
+/// Maximum listed networks and destinations.
 const NETWORKS: usize = 5;
 
 /// The digest.

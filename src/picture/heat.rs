@@ -1,4 +1,4 @@
-//! When in the day attempts came: hour by hour for each day, or every five minutes of each hour for one day.
+//! Attempts by time of day: hour by hour for each day, or every five minutes of each hour for one day.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 /// The width of a bar of a single day.
 const FINE: i64 = 300;
-/// A span shorter than this has no such picture: its timeline says it all.
+/// A shorter span has no such picture, because its timeline shows the same.
 const LEAST: i64 = 3 * HOUR;
 /// Maximum number of days.
 const DAYS: usize = 62;
@@ -22,13 +22,13 @@ const LEFT: f64 = 64.0;
 const COLUMN: f64 = 37.0;
 const ROW: f64 = 17.0;
 const TOP: f64 = 20.0;
-/// How many shades there are.
+/// Number of shades.
 const SHADES: u64 = 5;
 
-/// A cell of the picture: column, row, attempts; `None` where nothing was counted.
+/// A cell of the picture: column, row, attempts; `None` if no run counted.
 type Cell = (usize, usize, Option<u64>);
 
-/// The picture, if there is enough time in it.
+/// The picture, if the span is long enough.
 pub(super) fn heat(story: &Story<'_>) -> Option<Markup> {
     let span = story.chronicle.span()?;
     let length = span.end.second() - span.start.second();
@@ -109,7 +109,8 @@ fn drawn(cells: &[Cell], rows: &[String], unit: &str) -> Markup {
     picture.figure(&drawing, &html! {}, &table(cells, rows))
 }
 
-/// One path for the cells of each shade: those that were not counted, those without attempts, then from light to dark.
+/// One path for the cells of each shade: those in which no run counted, those without attempts, then from
+/// light to dark.
 fn shades(cells: &[Cell], highest: u64) -> Vec<String> {
     let mut paths = vec![String::new(); 2 + usize::try_from(SHADES).unwrap_or_default()];
     for (column, row, attempts) in cells {

@@ -10,7 +10,7 @@ use crate::base::zone::Zone;
 const MOST: i64 = 8;
 const DAY: i64 = 86_400;
 
-/// A mark: where it is, from 0 to 1, and its text.
+/// A mark: its position, from 0 to 1, and its text.
 pub(super) fn times(bars: &Bars, zone: &Zone) -> Vec<(f64, String)> {
     let length = bars.width * i64::try_from(bars.all.len()).unwrap_or(1);
     let step = scale::width(length, 1, MOST);

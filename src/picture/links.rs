@@ -1,4 +1,4 @@
-//! Links from a page to folders of evidence: relative, and to folders that are there.
+//! Links from a page to existing folders of evidence. The links are relative.
 
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use crate::chronicle::{Episode, Kind};
 use crate::report::folder_name;
 
-/// Where the evidence is.
+/// The folder of evidence.
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence {
     dir: PathBuf,
-    /// What leads there from the page.
+    /// The relative path from the page to it.
     prefix: String,
 }
 
@@ -19,7 +19,7 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// One of the folders is not there.
+    /// One of the folders does not exist.
     pub(crate) fn new(dir: &Path, from: &Path) -> std::io::Result<Self> {
         let from = if from.as_os_str().is_empty() { Path::new(".") } else { from };
         Ok(Self { dir: dir.to_owned(), prefix: relative(&from.canonicalize()?, &dir.canonicalize()?) })
@@ -36,7 +36,7 @@ impl Evidence {
     }
 }
 
-/// What leads from one folder to another, as the begin of a link: `./`, `../evidence/`.
+/// The relative path from one folder to another, as the beginning of a link: `./`, `../evidence/`.
 fn relative(from: &Path, to: &Path) -> String {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
@@ -51,7 +51,7 @@ fn relative(from: &Path, to: &Path) -> String {
     link
 }
 
-/// All that a link could be taken to mean otherwise is written as its number.
+/// Every character that has another meaning in a link is written as its number.
 fn encode(name: &[u8], link: &mut String) {
     for byte in name {
         match byte {

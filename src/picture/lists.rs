@@ -11,7 +11,7 @@ use super::markup::shown;
 use super::words::{self, number};
 use crate::chronicle::{COUNTERS, Counter, Episode, Kind, Report};
 
-/// How many networks and destinations are listed.
+/// Maximum listed networks and destinations.
 const LISTED: usize = 10;
 /// Prefix lengths of networks where no autonomous system is known.
 const PREFIX4: u8 = 24;
@@ -20,14 +20,14 @@ const PREFIX6: u8 = 48;
 /// A name, with episodes and attempts.
 pub(super) type Entry = (String, u64, u64);
 
-/// The networks of the sources, most attempts first, and how many are not listed.
+/// The networks of the sources, most attempts first, and the number of those not listed.
 pub(super) fn networks(episodes: &[&Episode]) -> (Vec<Entry>, usize) {
     let of_hosts = episodes.iter().filter(|episode| episode.report.kind != Kind::Destination);
     ranked(of_hosts.map(|episode| (network(&episode.report), episode.report.attempts)))
 }
 
-/// The destinations of the attempts, most episodes first, and how many are not listed. A report does not tell how many
-/// attempts each had, unless there is but one.
+/// The destinations of the attempts, most episodes first, and the number of those not listed. A report does
+/// not contain the attempts of each destination, unless there is only one.
 pub(super) fn destinations(episodes: &[&Episode]) -> (Vec<Entry>, usize) {
     let all =
         episodes.iter().filter(|episode| episode.report.kind != Kind::Destination).flat_map(|episode| {
@@ -99,7 +99,7 @@ pub(super) fn ports(episodes: &[&Episode]) -> Vec<(usize, String, u64)> {
     listed.chain((others > 0).then(|| (LISTED, "others".to_owned(), others))).collect()
 }
 
-/// With what is well known of it: `25 smtp`.
+/// A port with its well-known name: `25 smtp`.
 fn port_name(port: u16) -> String {
     const NAMES: [(u16, &str); 8] = [
         (25, "smtp"),

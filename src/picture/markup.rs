@@ -4,18 +4,19 @@ use maud::{Markup, html};
 
 use crate::report::Escaped;
 
-/// A text from outside: what cannot be seen, or turns the direction of what follows, is shown as in Rust.
+/// Escapes a text from outside: characters that are invisible, or turn the direction of the text, are shown
+/// as in Rust.
 pub(super) fn shown(text: &str) -> String {
     Escaped::message(text).to_string()
 }
 
-/// A picture, with what it says in a sentence, and its numbers.
+/// A picture, with a sentence about its contents, and its numbers.
 pub(super) struct Picture<'a> {
-    /// What its parts are named by.
+    /// The prefix of the names of its parts.
     pub(super) id: &'a str,
-    /// What it is.
+    /// Its title.
     pub(super) title: &'a str,
-    /// What it says.
+    /// The sentence about its contents.
     pub(super) says: &'a str,
     /// Its width and height.
     pub(super) size: (f64, f64),
@@ -59,7 +60,7 @@ pub(super) fn numbers(what: &str, table: &Markup) -> Markup {
     }
 }
 
-/// One entry of a key: the number of its colour, its name, and what it stands for.
+/// One entry of a key: the number of its colour, its name, and its meaning.
 pub(super) fn key(entries: &[(usize, String, String)]) -> Markup {
     html! {
         ul.key {
@@ -73,7 +74,7 @@ pub(super) fn key(entries: &[(usize, String, String)]) -> Markup {
     }
 }
 
-/// The class of a colour: there are seven.
+/// The class of a colour, of which there are seven.
 pub(super) fn colour_class(colour: usize) -> String {
     format!("o{}", colour.min(6))
 }

@@ -1,4 +1,4 @@
-//! What a whole is made of, as one bar: outcomes, ports.
+//! The parts of a whole as one bar: outcomes, ports.
 
 use maud::{Markup, html};
 
@@ -8,13 +8,13 @@ use super::words::{number, share};
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 26.0;
-/// What a letter takes, roughly.
+/// Approximate width of a letter.
 const LETTER: f64 = 7.2;
 
 /// A part: its colour, name and number.
 pub(super) type Part = (usize, String, u64);
 
-/// The picture; `None` where there is nothing.
+/// The picture; `None` without data.
 pub(super) fn mix(id: &str, title: &str, of: &str, parts: &[Part]) -> Option<Markup> {
     let parts: Vec<_> = parts.iter().filter(|(_, _, count)| *count > 0).collect();
     let total = parts.iter().fold(0_u64, |sum, (_, _, count)| sum.saturating_add(*count));
@@ -30,7 +30,7 @@ pub(super) fn mix(id: &str, title: &str, of: &str, parts: &[Part]) -> Option<Mar
         placed.push((x, width, *colour, name, *count));
         x += width;
     }
-    // What a part is, stands below it where there is room; where there is not, a key says it for all.
+    // The name of a part is below it if there is room. Otherwise a key names all parts.
     let fits = |width: f64, text: &str| float(text.chars().count() as u64) * LETTER < width - 8.0;
     let is_labelled =
         placed.iter().all(|(_, width, _, name, count)| fits(*width, &label(name, *count, total)));

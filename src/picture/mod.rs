@@ -1,8 +1,8 @@
-//! A chronicle as a page and as a digest: pure functions from what happened to markup and text.
+//! A chronicle as a page and as a digest: pure functions from a chronicle to markup and text.
 //!
-//! The page is one HTML file with pictures in SVG. It has no script, and its policy has the browser load and run
-//! nothing, whatever names are in it. Texts from outside are escaped twice: what could not be read on a page or would
-//! turn its direction, and what HTML would take for its own.
+//! The page is one HTML file with pictures in SVG. It has no script, and its policy makes the browser load
+//! and run nothing, whatever names are in it. Texts from outside are escaped twice: first characters that are
+//! unreadable on a page or would turn its direction, then characters with a meaning in HTML.
 
 mod bars;
 mod digest;
@@ -34,10 +34,10 @@ use crate::chronicle::Chronicle;
 
 /// The contents and the options of a page.
 pub(crate) struct Story<'a> {
-    /// What happened.
+    /// The chronicle.
     pub(crate) chronicle: &'a Chronicle,
-    /// The zone of its times.
+    /// The time zone of the page.
     pub(crate) zone: &'a Zone,
-    /// Where the evidence is, if it is linked.
+    /// The folder of evidence, if the page links to it.
     pub(crate) evidence: Option<&'a Evidence>,
 }

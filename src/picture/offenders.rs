@@ -1,4 +1,4 @@
-//! The table of episodes: the greatest first, the first 20 with a picture of their rate.
+//! The table of episodes: the largest first, the first 20 with a picture of their rate.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::words::{self, Moment, number};
 use super::{Evidence, Story};
 use crate::chronicle::{Episode, Kind, Report};
 
-/// How many have a number in the timeline, and a picture of their rate.
+/// Number of episodes with a number in the timeline, and a picture of their rate.
 pub(super) const DRAWN: usize = 20;
 
 /// The table.
@@ -103,7 +103,7 @@ impl Table<'_> {
     }
 }
 
-/// Who it is, in one line; `None` where there is nothing to say but the address.
+/// The facts about the source, in one line; `None` if only the address is known.
 pub(super) fn about(report: &Report) -> Option<String> {
     let mut parts = Vec::new();
     if report.kind != Kind::Source {

@@ -79,7 +79,7 @@ pub(super) fn headline(story: &Story<'_>) -> String {
     format!("{first}{}{}", letters.as_str(), of(story))
 }
 
-/// `in a.pcap`, `on eth0`; nothing where it is not known.
+/// `in a.pcap`, `on eth0`; empty if unknown.
 fn of(story: &Story<'_>) -> String {
     let inputs = story.chronicle.inputs();
     let Some(first) = inputs.first() else { return String::new() };
@@ -117,7 +117,7 @@ pub(super) fn span(story: &Story<'_>) -> Option<String> {
     })
 }
 
-/// What was lost, first of all, and whether that is known; then what else makes the numbers less than whole.
+/// The losses first, and whether they are known; then the other reasons for incomplete numbers.
 pub(super) fn honesty(story: &Story<'_>) -> (bool, String, Vec<String>) {
     let counters = story.chronicle.counters();
     let (is_known, has_lost) = (counters.get(Counter::Packets) > 0, counters.losses() > 0);
@@ -186,7 +186,7 @@ fn losses(story: &Story<'_>) -> Markup {
     }
 }
 
-/// A number with its name, and what goes with it.
+/// A number with its name and a note.
 pub(super) type Figure = (&'static str, String, Option<String>);
 
 /// The numbers at the top.

@@ -1,4 +1,5 @@
-//! `--html`: the sink that records a run, and what makes a page of it when the run and its actions have ended.
+//! `--html`: the sink that records a run, and the page that is made of it when the run and its actions have
+//! ended.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -11,7 +12,7 @@ use crate::detect::{RunFacts, Sink};
 use crate::engine::stats::Stats;
 use std::time::Duration;
 
-/// How often a run is sampled that records no statistics: at each tick.
+/// Sampling interval of a run without statistics records: at each tick.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The sink.
@@ -23,14 +24,14 @@ pub(crate) struct Recorder {
     done: Sender<Chronicle>,
 }
 
-/// What was recorded.
+/// The recorded data.
 pub(crate) struct Recording {
     zone: Zone,
     done: Receiver<Chronicle>,
 }
 
 impl Recorder {
-    /// A sink, and what it records.
+    /// Makes a sink, and the data that it records.
     pub(crate) fn new(zone: Zone, is_as_recorded: bool) -> (Self, Recording) {
         let (done, receiver) = bounded(1);
         let recording = Recording { zone: zone.clone(), done: receiver };
@@ -62,7 +63,7 @@ impl Sink for Recorder {
 
     fn finish(&mut self, _now: Timestamp) {
         let nothing = || Chronicle::new(Period::default(), 0);
-        // Nobody waits for it where the run could not start.
+        // If the run could not start, there is no receiver.
         let _ = self.done.try_send(self.chronicle.take().unwrap_or_else(nothing));
     }
 }

@@ -1,4 +1,4 @@
-//! Scales: which widths bars have, and where the marks of an axis are.
+//! Scales: the widths of bars, and the positions of the marks of an axis.
 
 /// Widths of bars and distances of marks, in seconds.
 const STEPS: [i64; 23] = [

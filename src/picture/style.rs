@@ -1,7 +1,7 @@
 //! The look of the page, and the policy that allows this and nothing else.
 
-/// Colours are those of Okabe and Ito, which people with any kind of colour vision tell apart; in print they have
-/// patterns, too.
+/// The colours are those of Okabe and Ito, which people with any kind of colour vision can distinguish. In
+/// print they have patterns, too.
 pub(super) const STYLE: &str = include_str!("style.css");
 
 /// The SHA-256 of [`STYLE`], in base64.

@@ -75,7 +75,7 @@ pub(super) fn timeline(story: &Story<'_>, drawn: &[&Episode]) -> Option<Markup> 
     Some(picture.figure(&drawing, &key(&entries(&bars)), &table(story, &bars)))
 }
 
-/// What the picture says, in words.
+/// The contents of the picture, in words.
 fn says(story: &Story<'_>, bars: &Bars, unit_seconds: f64, unit: &str) -> String {
     let (attempts, place) = bars.highest();
     let mut says = if attempts == 0 {
@@ -96,7 +96,7 @@ fn says(story: &Story<'_>, bars: &Bars, unit_seconds: f64, unit: &str) -> String
     says
 }
 
-/// The outcomes that there are, with their numbers.
+/// The outcomes with attempts, and their numbers.
 pub(super) fn parts(bucket: &Bucket) -> impl Iterator<Item = (usize, &'static str, u64)> + use<> {
     let (outcomes, unsettled) = (bucket.outcomes, bucket.unsettled());
     let settled =
@@ -114,7 +114,7 @@ fn entries(bars: &Bars) -> Vec<(usize, String, String)> {
     there.map(|(colour, name, count)| (colour, name.to_owned(), number(count))).collect()
 }
 
-/// Where things are.
+/// The layout.
 struct Plot<'a> {
     bars: &'a Bars,
     top: f64,
@@ -122,12 +122,12 @@ struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    /// Where the bar of this number begins.
+    /// The left edge of the bar with this number.
     fn x(&self, bar: usize) -> f64 {
         LEFT + (RIGHT - LEFT) * float(bar as u64) / float(self.bars.all.len() as u64)
     }
 
-    /// Where a moment is.
+    /// The position of a moment.
     fn at(&self, time: Timestamp) -> f64 {
         LEFT + (RIGHT - LEFT) * part(self.bars, time)
     }
@@ -137,7 +137,7 @@ impl Plot<'_> {
         let count = SETTLED.len() + 1;
         let mut paths = vec![String::new(); count];
         let wide = (RIGHT - LEFT) / float(self.bars.all.len() as u64);
-        // Bars that are wide stand apart.
+        // Wide bars have gaps.
         let gap = if wide > 5.0 { 1.0 } else { 0.0 };
         for (bar, bucket) in self.bars.all.iter().enumerate() {
             let (x, mut y) = (self.x(bar), self.bottom);
@@ -159,7 +159,7 @@ impl Plot<'_> {
         }
     }
 
-    /// When an episode was open, whichever.
+    /// The times when any episode was open.
     fn shades(&self, drawn: &[&Episode]) -> Markup {
         let mut spans: Vec<_> = drawn.iter().map(|episode| self.span(episode)).collect();
         spans.sort_by(|one, other| one.start.total_cmp(&other.start));
@@ -226,7 +226,7 @@ impl Plot<'_> {
 
     fn span(&self, episode: &Episode) -> Range<f64> {
         let (start, end) = (self.at(episode.report.first_seen), self.at(end(episode)));
-        // A short one is seen, too.
+        // A short one must be visible, too.
         start.min(RIGHT - 2.0)..end.max(start + 2.0)
     }
 }
@@ -241,9 +241,10 @@ fn end(episode: &Episode) -> Timestamp {
     if episode.is_open() { episode.report.time } else { episode.report.last_seen }
 }
 
-/// Puts episodes into lanes so that none covers another, those with a number first; what finds no room has none.
+/// Assigns episodes to lanes without overlap, those with a number first. An episode that does not fit has no
+/// lane.
 fn lanes<'a>(bars: &Bars, drawn: &[&'a Episode]) -> Vec<Vec<(usize, &'a Episode)>> {
-    /// What the number beside an episode takes.
+    /// Width of the number beside an episode.
     const NUMBER: f64 = 0.03;
     let mut lanes: Vec<Vec<(usize, &Episode)>> = Vec::new();
     for (number, episode) in drawn.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Numbers, times and durations as people read them.
+//! Numbers, times and durations in a form for people.
 
 use crate::base::time::Timestamp;
 use crate::base::zone::Zone;
@@ -129,7 +129,8 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `62 %`; what is there and rounds to 0 is `<1 %`, what is not all and rounds to 100 is `>99 %`.
+/// `62 %`. A part above 0 that rounds to 0 is `<1 %`, and a part below the whole that rounds to 100 is `>99
+/// %`.
 pub(super) fn share(part: u64, whole: u64) -> String {
     let percent = (u128::from(part) * 200 + u128::from(whole)) / (u128::from(whole) * 2).max(1);
     match percent {

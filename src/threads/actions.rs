@@ -63,7 +63,7 @@ pub(super) struct Ready {
     mark: Option<Mark>,
     /// The blocks in force, if sources are blocked rather than printed.
     blocks: Option<ActionCounts>,
-    /// The way for what people ask of the blocker.
+    /// The channel for requests of people to the blocker.
     asks: Option<Sender<Asked>>,
 }
 
@@ -124,7 +124,7 @@ impl Actions {
         self.counts.clone()
     }
 
-    /// What becomes of the reports for each action, for summary and status.
+    /// The counts of each action, for summary and status.
     pub(super) fn deliveries(&self) -> Deliveries {
         let mut deliveries = Deliveries::default();
         for (action, delivery, is_there) in [
@@ -200,7 +200,7 @@ impl Ready {
         self.blocks.clone()
     }
 
-    /// The way for what people ask of the blocker, if there is one.
+    /// The channel for requests of people to the blocker, if there is a blocker.
     pub(super) fn asks(&self) -> Option<Sender<Asked>> {
         self.asks.clone()
     }

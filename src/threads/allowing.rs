@@ -1,4 +1,5 @@
-//! Allowances by hand: the main thread takes them from the control thread, puts them in force and keeps them.
+//! Allowances by hand: the main thread receives them from the control thread, puts them in force and stores
+//! them.
 //!
 //! ```text
 //!   control ──AllowAsked──▶ main ──allow list──▶ capture: counts by it from the next read on
@@ -6,8 +7,8 @@
 //!                            └─────Asked───────▶ blocker ──▶ guard: frees what is allowed ──▶ answer to control
 //! ```
 //!
-//! The answer comes when all of that is done. The end of an allowance is seen within a second, also after the machine
-//! has slept or its clock was set.
+//! The answer follows when all of that is done. The end of an allowance is noticed within a second, even
+//! after the machine has slept or its clock was set.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::engine::watch::AllowList;
 use crate::error::{Cause, Error};
 use crate::report::ActionCounts;
 
-/// How often to look for an allowance that has ended.
+/// Interval between checks for allowances that have ended.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The allowances, and the parts of the program that need them.
@@ -37,20 +38,20 @@ pub(super) struct Allowing {
     counts: ActionCounts,
 }
 
-/// What changes, and is to be answered when the list is in force.
+/// The change, to be acknowledged when the list is in force.
 pub(super) enum Next {
-    /// Nothing: it was answered.
+    /// Nothing: the answer has been sent.
     Answered,
     /// The list.
     Changed(Box<dyn FnOnce() + Send>),
 }
 
 impl Allowing {
-    /// Takes over what earlier runs have kept, if this one keeps something. Gives the way for requests, too.
+    /// Loads the allowances of earlier runs, if this run stores them. Also returns the channel for requests.
     ///
     /// # Errors
     ///
-    /// The folder that the settings name is not there.
+    /// The folder in the settings does not exist.
     pub(super) fn open(
         settings: &Settings,
         keeps: bool,
@@ -71,27 +72,27 @@ impl Allowing {
         Ok((allowing, asks))
     }
 
-    /// Has this blocker free what is allowed.
+    /// Makes this blocker free the allowed networks.
     pub(super) fn attach(&mut self, blocker: Option<Sender<Asked>>) {
         self.blocker = blocker;
     }
 
-    /// The allow list of these settings, and what is allowed by hand.
+    /// The allow list of these settings, with the allowances by hand.
     pub(super) fn list(&self, settings: &Settings) -> AllowList {
         settings.allow.with(self.allowances.networks())
     }
 
-    /// Tells the blocker what is allowed.
+    /// Sends the allow list to the blocker.
     pub(super) fn tell(&self, list: AllowList) {
         self.allowed.set(list);
     }
 
-    /// How long to wait for a request; `None` without an end.
+    /// Maximum wait for a request; `None` means without a limit.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.allowances.has_ends().then_some(LOOK)
     }
 
-    /// Removes what has ended. Gives whether the list has changed.
+    /// Removes the allowances that have ended. Returns whether the list has changed.
     pub(super) fn expire(&mut self, now: Timestamp) -> bool {
         let is_set_back = self.allowances.set_clock(now);
         let over = self.allowances.expire(now);
@@ -104,7 +105,7 @@ impl Allowing {
         !over.is_empty()
     }
 
-    /// Does what is asked for, as far as this thread does it.
+    /// Handles a request, as far as this thread does it.
     pub(super) fn serve(&mut self, AllowAsked { wish, answer }: AllowAsked) -> Next {
         match wish {
             AllowWish::List => {
@@ -164,13 +165,13 @@ impl Allowing {
 
     fn save(&self) {
         if let Err(error) = self.allowances.save() {
-            // What has ended is dropped when the file is read.
+            // Allowances that have ended are dropped when the file is read.
             log::warn!("{error}");
         }
     }
 }
 
-/// Has the blocker free what is allowed; without one nothing is blocked.
+/// Makes the blocker free the allowed networks. Without a blocker there are no blocks.
 fn free(blocker: Option<&Sender<Asked>>, answer: Answer<Done>) {
     let Some(blocker) = blocker else { return answer(Ok(Done::Unblocked(Vec::new()))) };
     if let Err(error) = blocker.try_send(Asked { wish: Wish::HeedAllowed, answer }) {
@@ -186,7 +187,8 @@ fn free(blocker: Option<&Sender<Asked>>, answer: Answer<Done>) {
     }
 }
 
-/// Where allowances are kept: nowhere if the default folder is not there, since only systemd and the package make it.
+/// The store of allowances. There is none if the default folder is missing, because only systemd and the
+/// package make it.
 fn store(settings: &Settings) -> Result<Option<Store>, Error> {
     let Some(folder) = &settings.state_dir else { return Ok(None) };
     match folder.metadata() {

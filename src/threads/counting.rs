@@ -124,7 +124,7 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
                     source.refilter(filter);
                 }
                 let left = counting.reload(change.reload);
-                // What is left is freed elsewhere.
+                // The remainder is freed by another thread.
                 state.share(counting.shared());
                 changes.done(left);
             }

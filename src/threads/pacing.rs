@@ -1,7 +1,7 @@
-//! A replay at a pace that a viewer can follow: packets are handed over at a multiple of their original speed.
+//! A replay at a speed that a viewer can follow: packets are delivered at a multiple of their original speed.
 //!
-//! Meanwhile it does what a live run does at heartbeats: at the end of each second of the capture, and of the machine
-//! where that is sooner.
+//! Meanwhile it does the work of a live run's heartbeats, at the end of each second of the capture, and of
+//! the machine if that is sooner.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,26 +15,26 @@ use crate::detect::OpenEpisodes;
 use crate::engine::Counting;
 use crate::wire::packet::{InterfaceId, Packet};
 
-/// How long to sleep at once, so that a stop and another speed are noticed.
+/// Maximum length of a sleep, so that it notices a stop and another speed.
 const SLICE: Duration = Duration::from_millis(50);
-/// How often a heartbeat comes at least.
+/// Maximum interval between heartbeats.
 const BEAT: Duration = Duration::from_millis(500);
-/// A gap between two packets that is longer is not waited for: a damaged time may be years ahead.
+/// A longer gap between two packets is skipped, because a damaged time may be years ahead.
 const LONGEST_GAP: Duration = Duration::from_secs(600);
 
-/// When packets are due.
+/// Computes when packets are due.
 pub(super) struct Pace {
     speed: Speed,
     stop: Arc<AtomicBool>,
     state: State,
-    /// Since when the speed is what it is: a time of the capture, when that was, and the speed.
+    /// The last change of the speed: the time of the capture, the time of the machine, and the speed.
     since: Option<(Timestamp, Instant, f64)>,
     /// The newest second of the capture.
     second: Option<i64>,
     beaten: Instant,
 }
 
-/// Takes packets when they are due.
+/// Receives packets when they are due.
 pub(super) struct Paced<'a> {
     pub(super) counting: &'a mut Counting,
     pub(super) pace: &'a mut Pace,
@@ -47,7 +47,7 @@ impl Pace {
         Some(Self { speed, stop, state: state.clone(), since: None, second: None, beaten: Instant::now() })
     }
 
-    /// Does what is due at a heartbeat.
+    /// Does the work of a heartbeat.
     pub(super) fn heartbeat(&mut self, counting: &mut Counting) {
         counting.heartbeat(Vec::new());
         self.state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
@@ -75,7 +75,7 @@ impl Pace {
         }
     }
 
-    /// How long a packet of this time is not due yet; `None` where nothing is waited for.
+    /// The time until a packet of this time is due; `None` if there is no wait.
     fn left(&mut self, time: Timestamp, now: Instant) -> Option<Duration> {
         let speed = self.speed.times();
         if speed == Speed::MAX {

@@ -20,7 +20,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Opens it, if one is asked for, and adds the sink that records the run.
+    /// Opens the page, if requested, and adds the sink that records the run.
     pub(super) fn open(
         settings: &Settings,
         zone: &Zone,
@@ -34,20 +34,20 @@ impl Page {
                 Err(source) => return Err(OpenError { path: path.clone(), source }),
             },
         };
-        // Where statistics are recorded, a page of the log is the same.
+        // With statistics records, a page of the log is the same.
         let (recorder, recording) = Recorder::new(zone.clone(), settings.stats_interval.is_some());
         sinks.push(recorder);
         Ok(Some(Self { recording, output, evidence: settings.report_dir.clone() }))
     }
 
-    /// Writes it, and gives the number of pages that could not be written.
+    /// Writes the page. Returns the number of pages that could not be written.
     pub(super) fn write(self) -> u64 {
         let from = self.output.as_ref().and_then(|(path, _)| path.parent()).unwrap_or(Path::new("."));
-        // Without that folder nothing is linked.
+        // Without that folder there are no links.
         let evidence = self.evidence.and_then(|dir| Evidence::new(&dir, from).ok());
         let Some(page) = self.recording.page(evidence.as_ref()) else { return 0 };
         match self.output {
-            // A closed stream is no failure.
+            // A closed stream is not a failure.
             None => _ = io::stdout().write_all(page.as_bytes()),
             Some((path, output)) => {
                 if let Err(error) = output.finish(page.as_bytes()) {

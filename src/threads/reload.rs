@@ -32,7 +32,7 @@ use crate::wire::packet::{Interfaces, LinkType, Origin};
 mod differences;
 mod identity;
 
-/// What is ready for the capture thread.
+/// The change that is ready for the capture thread.
 pub(super) enum Prepared {
     /// Other settings.
     Settings(Box<Change>),
@@ -44,7 +44,7 @@ pub(super) enum Prepared {
 pub(super) struct Change {
     /// The kernel's new filter, if it changes.
     pub(super) filter: Option<Filter>,
-    /// Whether the own addresses are allowed.
+    /// Whether this host's own addresses are allowed.
     pub(super) allow_self: bool,
     /// The new watches.
     pub(super) reload: Reload,
@@ -68,7 +68,7 @@ impl Changes {
         self.ready.try_recv().ok()
     }
 
-    /// Acknowledges the change, and returns what the main thread is to free.
+    /// Acknowledges the change. Returns the values that the main thread must free.
     pub(super) fn done(&self, left: Vec<Watching>) {
         let _ = self.done.send(left);
     }
@@ -100,7 +100,7 @@ pub(super) fn channel(
     (reloader, Changes { asks, ready: receiver, done })
 }
 
-/// Why nothing changes.
+/// The reason why nothing changes.
 #[derive(Debug, thiserror::Error)]
 enum Unchanged {
     #[error(transparent)]
@@ -114,8 +114,8 @@ enum Unchanged {
 }
 
 impl Reloader {
-    /// Serves reload requests, and requests about what is allowed, until the capture thread has ended. Without `again`
-    /// nothing is read again.
+    /// Serves reload requests, and requests about allowances, until the capture thread has ended. Without
+    /// `again` it reads no configuration again.
     pub(super) fn serve(mut self, again: Option<Again<'_>>, console: &Console, state: &State) {
         let mut asked = self.allowing.asked.clone();
         loop {
@@ -179,7 +179,7 @@ impl Reloader {
         Ok(())
     }
 
-    /// Hands something to the capture thread, and waits until that is done.
+    /// Passes a change to the capture thread, and waits until it is in force.
     fn send(&self, prepared: Prepared) {
         // A capture thread that has ended changes nothing. The returned tables are freed here.
         let _ = self.ready.send(prepared);

@@ -1,10 +1,10 @@
-//! What a source of packets is opened with, as the settings say.
+//! The options for opening a source of packets, from the settings.
 
 use crate::capture::{self, Filter, Opening};
 use crate::config::{LiveSettings, ReplayInput, Settings};
 use crate::engine::watch::PortSet;
 
-/// How a run with these settings opens its interfaces.
+/// The options for opening the interfaces of a run with these settings.
 pub(crate) fn opening(live: &LiveSettings, settings: &Settings) -> Opening {
     Opening {
         snap_length: i32::try_from(live.snap_length).unwrap_or(i32::MAX),

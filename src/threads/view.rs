@@ -17,10 +17,10 @@ use crate::exit_code::ExitCode;
 use crate::os::signals::Signals;
 use crate::report::Console;
 
-/// What shows the snapshots that it gets.
+/// The function that shows the snapshots.
 pub(crate) type Body = Box<dyn FnOnce(Subscription) -> ExitCode + Send>;
 
-/// A view that was not started yet.
+/// A view that has not started yet.
 pub(super) struct View {
     pub(super) own: OwnRun,
     wanted: Top,
@@ -52,7 +52,7 @@ impl View {
         Arc::clone(&self.wake)
     }
 
-    /// Starts it, and gives the server that it sees.
+    /// Starts it. Returns its server.
     pub(super) fn start(self, state: &State, zone: Zone) -> Result<(Server, JoinHandle<ExitCode>), Error> {
         let Self { own, wanted, body, ends: (served, seen), wake } = self;
         let server = Server::of_stream(served, wanted, wake, state.clone(), zone).map_err(Error::Thread)?;

@@ -1,4 +1,4 @@
-//! What the engine and the detector know of the watches, and when they report.
+//! The watches and the report rules for the engine and the detector.
 
 use std::sync::Arc;
 

@@ -99,7 +99,7 @@ impl Ingest {
         }
     }
 
-    /// Keeps what a doubtful packet says until the doubt is resolved. Out of line, so that the classifier is inlined
+    /// Holds a doubtful packet until the doubt is resolved. Out of line, so that the classifier is inlined
     /// where nearly all packets pass.
     #[cold]
     #[inline(never)]
