@@ -61,7 +61,7 @@ pub(crate) struct ReportReceiver {
     pub stop: Receiver<Instant>,
     /// Counts reports that the action gives up.
     pub lost: Lost,
-    /// Counts what becomes of the reports.
+    /// Counts the results of the reports.
     pub delivery: Delivery,
     /// The name cache that completes reports, if names are looked up.
     names: Option<Names>,

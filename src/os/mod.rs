@@ -1,4 +1,4 @@
-//! What the operating system wants and gives: privileges, signals, the service manager.
+//! The interfaces to the operating system: privileges, signals, the service manager.
 
 pub mod privileges;
 pub(crate) mod service;

@@ -1,4 +1,4 @@
-//! Signals, as flags that the capture loop looks at between two reads.
+//! Signals, as flags that the capture loop checks between two reads.
 
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
@@ -18,7 +18,8 @@ const REPEATED: Duration = Duration::from_secs(1);
 /// The signals that ask for a stop.
 const STOPS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// What signals ask for. Each flag is written by a signal handler, read by the capture thread, and publishes nothing.
+/// The requests of signals. Each flag is written by a signal handler, read by the capture thread, and
+/// publishes no other memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signals {
     stop: Arc<AtomicBool>,
@@ -77,19 +78,19 @@ impl Signals {
         })
     }
 
-    /// The flag that says that the run is to stop.
+    /// The flag that means that the run must stop.
     #[must_use]
     pub(crate) fn stop(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }
 
-    /// Whether the statistics have been asked for since this was asked last.
+    /// Whether a signal has requested the statistics since the last call.
     #[must_use]
     pub(crate) fn take_show(&self) -> bool {
         self.show.load(Ordering::Relaxed) && self.show.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether log files are to be opened again, since this was asked last.
+    /// Whether a signal has requested to reopen log files since the last call.
     #[must_use]
     pub(crate) fn take_reopen(&self) -> bool {
         self.reopen.load(Ordering::Relaxed) && self.reopen.swap(false, Ordering::Relaxed)

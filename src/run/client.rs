@@ -15,7 +15,7 @@ use crate::control::{AskError, Change, Reply, Request, Topic, ask};
 /// Pause between two questions: each is answered with the next heartbeat of the service, which comes once a second.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a command prints.
+/// The output of a command.
 pub(super) struct Shown {
     /// On standard output.
     pub(super) text: String,
@@ -23,7 +23,7 @@ pub(super) struct Shown {
     pub(super) note: Option<String>,
 }
 
-/// Why a command fails.
+/// The reason why a command fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     /// The service does not do it.

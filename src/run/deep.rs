@@ -1,8 +1,8 @@
-//! `-T --deep`: tries what a start needs, and starts nothing.
+//! `-T --deep`: tries everything that a start needs, and starts nothing.
 //!
-//! The order is that of a start: what needs rights first, then the rights are given up for good, then what the user of
-//! the run must be able to do. Every check is made, and each has one line. Nothing is left behind: no file, no table,
-//! no socket; no command runs, and nothing is posted.
+//! The order is that of a start: first the steps that need privileges, then the final drop of privileges,
+//! then the steps of the run's user. Every check is made, and each has one line. Nothing is left behind: no
+//! file, no table, no socket. No command runs, and nothing is posted.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -24,7 +24,7 @@ pub(super) fn run(settings: &Settings, out: &mut dyn Write) -> ExitCode {
     checks.worst
 }
 
-/// Gives up rights as a run does. `None`: some are left, and the checks go on with these.
+/// Drops privileges as a run does. `None`: some are left, and the checks continue with these.
 fn give_up(settings: &Settings, user: Option<String>, checks: &mut Checks<'_>) -> Option<Held> {
     match privileges::drop(&Plan { user, ..Plan::of_test(settings) }) {
         Ok(held) => {

@@ -15,13 +15,13 @@ use crate::error::Cause;
 use crate::exit_code::ExitCode;
 use crate::picture::{Evidence, Story, digest, offset, page};
 
-/// Where the service writes, and how its logs are called.
+/// The folder of the service's logs, and the form of their names.
 const FOLDER: &str = "/var/log/synwatch";
 const NAME: &str = "eve.json";
 /// Maximum number of damaged lines that are named.
 const NAMED: u64 = 20;
 
-/// Runs the command; `say` shows what is wrong.
+/// Runs the command; `say` prints errors.
 pub(super) fn run(command: &Report, say: &dyn Fn(&dyn Display)) -> ExitCode {
     let zone = if command.utc { Zone::utc() } else { Zone::local() };
     let period = match period(command, &zone) {
@@ -41,9 +41,9 @@ pub(super) fn run(command: &Report, say: &dyn Fn(&dyn Display)) -> ExitCode {
     }
 }
 
-/// Makes it, and says whether all could be read.
+/// Makes the page or digest. Returns whether all logs could be read.
 fn make(command: &Report, zone: &Zone, period: Period, say: &dyn Fn(&dyn Display)) -> Result<bool, String> {
-    // What cannot be written is known before minutes of reading.
+    // An output that cannot be written is reported before minutes of reading.
     let output = match command.output == Path::new("-") {
         true => None,
         false => Some(Replacement::create(&command.output).map_err(|error| unwritten(command, &error))?),
@@ -81,7 +81,7 @@ fn make(command: &Report, zone: &Zone, period: Period, say: &dyn Fn(&dyn Display
     };
     match output {
         Some(output) => output.finish(text.as_bytes()).map_err(|error| unwritten(command, &error))?,
-        // A closed stream is no failure.
+        // A closed stream is not a failure.
         None => _ = io::stdout().write_all(text.as_bytes()),
     }
     Ok(faults == 0)
@@ -104,7 +104,7 @@ fn own_logs() -> Result<Vec<PathBuf>, String> {
     if logs.is_empty() { Err(none(&"no file there begins with eve.json")) } else { Ok(logs) }
 }
 
-/// What is told of.
+/// The period of the report.
 fn period(command: &Report, zone: &Zone) -> Result<Period, String> {
     let moment = |option: &str, text: &Option<String>| {
         let wrong = |text: &String| {

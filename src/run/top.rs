@@ -13,18 +13,18 @@ use crate::report::{Console, LogFormat};
 use crate::threads;
 use crate::top::{self, Subscribed, plain};
 
-/// How long to wait at once, so that a stop is noticed.
+/// Maximum length of a wait, so that it notices a stop.
 const WAIT: Duration = Duration::from_millis(200);
-/// How many times to wait for one picture: 10 s, which is longer than the service waits for its detector.
+/// Maximum number of waits for one picture: 10 s, which is longer than the service waits for its detector.
 const MOST_WAITS: u32 = 50;
-/// How often a replay is asked for a picture before its last one.
+/// Interval of the requests to a replay before its last picture.
 const EVERY: Duration = Duration::from_secs(60);
-/// How often the live view gets a picture.
+/// Interval of the pictures of the live view.
 const LIVE: Duration = Duration::from_secs(1);
 /// The columns of a picture that goes to no terminal.
 const COLUMNS: u16 = 120;
 
-/// Shows what the command asks for.
+/// Shows the requested view.
 pub(super) fn run(command: &TopCommand) -> ExitCode {
     let console = Console::stderr(LogFormat::Auto);
     if !command.once {

@@ -1,4 +1,4 @@
-//! What a capture suggests as limits: judged from the baseline, enriched, and written.
+//! Suggests limits from a capture: judges the baseline, enriches the result, and writes it.
 
 mod advice;
 mod enrich;

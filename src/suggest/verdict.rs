@@ -55,7 +55,7 @@ pub(crate) struct Top {
     pub most: Most,
     /// Whether it is an outlier.
     pub is_outlier: bool,
-    /// What is known of it; added after counting.
+    /// Facts about it; added after counting.
     pub about: Enrichment,
 }
 
@@ -74,7 +74,7 @@ pub(crate) enum Suggested {
 }
 
 impl Verdict {
-    /// What is to be said of each limit of a baseline.
+    /// The verdict on each limit of a baseline.
     pub(crate) fn all_of(baseline: &Baseline) -> impl Iterator<Item = Self> + '_ {
         baseline.most().map(|(limit, found)| Self::new(baseline.of(), limit, found))
     }

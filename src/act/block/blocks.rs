@@ -1,7 +1,7 @@
-//! Which sources reports call blocked.
+//! The sources that reports call blocked.
 //!
-//! A report says so while the block lasts and the firewall holds it. It is not so where the source's connections are
-//! answered all the same: what the firewall drops reaches no server.
+//! A report does so while the block lasts and the firewall holds it. It does not if the source's connections
+//! are answered all the same, because packets that the firewall drops reach no server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,12 +21,12 @@ pub struct Blocks(Arc<Mutex<Marks>>);
 
 #[derive(Debug, Default)]
 struct Marks {
-    /// Whether nothing is blocked, and reports say what would be.
+    /// Whether nothing is blocked, and reports contain the blocks that would be made.
     is_dry: bool,
     all: BTreeMap<Target, Mark>,
 }
 
-/// Why something is blocked.
+/// The reason of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// A report of this watch.
@@ -59,7 +59,7 @@ struct Mark {
 }
 
 impl Blocks {
-    /// For a run that blocks nothing, and reports what it would block.
+    /// For a run that blocks nothing, and reports the blocks that it would make.
     pub(super) fn dry() -> Self {
         let blocks = Self::default();
         blocks.lock().is_dry = true;
@@ -79,7 +79,7 @@ impl Blocks {
             alert.would_block = Some(time);
             return;
         }
-        // Connections to a destination that is not part of the block are answered as they should be.
+        // Connections to a destination outside the block are answered as they should be.
         let drops = |to| around.iter().any(|(target, _)| target.to.is_none_or(|dropped| dropped == to));
         let drops_all = alert.destinations.kept.iter().all(|to| drops(*to))
             && (alert.destinations.others == 0 || around.iter().any(|(target, _)| target.to.is_none()));
@@ -112,7 +112,8 @@ impl Blocks {
         self.lock().all.remove(target);
     }
 
-    /// All blocks were confirmed anew at this time: what was answered before was not blocked then.
+    /// All blocks were confirmed again at this time: connections that were answered before were not blocked
+    /// then.
     pub(super) fn confirm(&self, now: Timestamp) {
         for mark in self.lock().all.values_mut() {
             (mark.confirmed, mark.is_answered) = (now, false);
@@ -134,7 +135,7 @@ impl Blocks {
         })
     }
 
-    /// The number of blocks that last.
+    /// Number of present blocks.
     pub(super) fn active(&self, now: Timestamp) -> usize {
         self.lock().all.values().filter(|mark| mark.until > now).count()
     }

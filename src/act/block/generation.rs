@@ -1,7 +1,7 @@
 //! The generation of the firewall's rules: the kernel counts each transaction of nftables, of every program.
 //!
-//! As long as it is the same, the sets hold what they held, but for elements whose time is over. So a look at the
-//! firewall costs one small message, and the sets are listed only after a change.
+//! As long as it is the same, the sets have the same contents, except for elements that have expired. So a
+//! check of the firewall costs one small message, and the sets are listed only after a change.
 
 use std::io;
 use std::time::Duration;

@@ -21,7 +21,7 @@ pub(super) const MOST_REMEMBERED: usize = 4096;
 /// The blocks of the last day.
 #[derive(Debug)]
 pub(super) struct History {
-    /// How long a first block lasts.
+    /// Duration of a first block.
     first: Duration,
     blocks: HashMap<Target, Before>,
 }
@@ -45,7 +45,7 @@ impl History {
         doubled.unwrap_or(LONGEST).min(LONGEST.max(self.first))
     }
 
-    /// Remembers a block that begins now, and gives the one before it.
+    /// Stores a block that begins now. Returns the one before it.
     pub(super) fn add(&mut self, target: Target, until: Timestamp, now: Timestamp) -> Option<Before> {
         let times = self.times(&target, now) + 1;
         let before = self.blocks.get(&target).copied();
@@ -53,7 +53,7 @@ impl History {
         before
     }
 
-    /// Puts back what was remembered before a block that was not carried out.
+    /// Restores the record of before a block that was not carried out.
     pub(super) fn restore(&mut self, target: Target, before: Option<Before>) {
         match before {
             Some(before) => self.remember(target, before),

@@ -44,7 +44,7 @@ const SIZE: u32 = 1 << 18;
 /// An element of the firewall's sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
-    /// What is dropped.
+    /// The dropped target.
     pub target: Target,
     /// The duration of the block; `None`: it does not expire.
     pub time: Option<Duration>,
@@ -52,7 +52,7 @@ pub struct Blocked {
     pub left: Option<Duration>,
 }
 
-/// How long an element lasts: from its beginning, and from now on.
+/// Duration of an element: from its start, and from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lifetime {
     pub(super) time: Duration,
@@ -60,13 +60,13 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    /// Of a block that begins now.
+    /// The duration of a block that begins now.
     pub(super) fn new(time: Duration) -> Self {
         Self { time, left: time }
     }
 }
 
-/// Creates what blocking needs, if missing. Existing blocks stay.
+/// Creates the parts of the firewall that blocking needs, if missing. Existing blocks stay.
 pub(super) fn set_up() -> Batch<'static> {
     let mut batch = Batch::new();
     batch.add(NfListObject::Table(table()));

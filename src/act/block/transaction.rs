@@ -1,4 +1,4 @@
-//! What one transaction changes in the firewall: nft carries out all of it or nothing.
+//! The changes of one transaction in the firewall: nft carries out all of them or none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,14 +18,15 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Blocks these targets for their times, where these are blocked already, with the result for each. A target
-    /// replaces what is in it; one that is in another one changes nothing. At most `most` are blocked afterwards.
+    /// Blocks these targets for their times, given the present blocks, with the result for each. A target
+    /// replaces the blocks inside it. A target inside another one changes nothing. At most `most` targets are
+    /// blocked afterwards.
     pub(super) fn block(
         there: &BTreeSet<Target>,
         wanted: &[(Target, Duration)],
         most: usize,
     ) -> (Self, Vec<Result<(), NftError>>) {
-        // What is there, and what is new with its time.
+        // The present elements, and the new ones with their times.
         let mut after: BTreeMap<Target, Option<Duration>> =
             there.iter().map(|target| (*target, None)).collect();
         let mut block = |target: Target, time| {
@@ -59,7 +60,7 @@ impl Transaction {
         self.fill(Batch::new())
     }
 
-    /// The same, after what makes the table, its sets and rules.
+    /// The same, after the commands that make the table, its sets and rules.
     pub(super) fn batch_with_table(&self) -> Batch<'static> {
         self.fill(set_up())
     }
@@ -81,7 +82,7 @@ mod tests {
         Target::source(network.parse().unwrap())
     }
 
-    /// What is removed, what is added, and which of the wanted ones are refused.
+    /// The removed elements, the added elements, and the refused ones of those wanted.
     fn block(there: &[&str], wanted: &[&str], most: usize) -> (Vec<String>, Vec<String>, Vec<usize>) {
         let there = there.iter().map(|network| target(network)).collect();
         let wanted: Vec<_> = wanted.iter().map(|network| (target(network), MINUTE)).collect();

@@ -77,15 +77,15 @@ impl Waiting {
 }
 
 impl Taking {
-    /// Waits for reports and for requests by hand, until this time or without an end. Once the last sender of requests
-    /// is gone, `asked` becomes a channel without an end.
+    /// Waits for reports and for requests by hand, until this time or without a limit. After the last sender
+    /// of requests is gone, `asked` becomes a channel without an end.
     pub(super) fn wait(&self, until: Option<Instant>, asked: &mut Receiver<Asked>) -> Taken {
         let time = until.map_or_else(never, at);
         loop {
             select! {
                 recv(self.token) -> token => return match token {
                     Ok(()) => Taken::Reports(self.take()),
-                    // The last ones may have come without a token of their own.
+                    // The last reports may have come without a token of their own.
                     Err(_) => match self.take() {
                         rest if rest.is_empty() => Taken::End,
                         rest => Taken::Reports(rest),
@@ -100,12 +100,12 @@ impl Taking {
         }
     }
 
-    /// Takes all reports that wait.
+    /// Takes all pending reports.
     fn take(&self) -> Vec<Alert> {
         let list = std::mem::take(&mut *lock(&self.list));
         let mut reports: Vec<_> = list.into_values().collect();
         if self.is_live {
-            // Where not all can be blocked, these come before those that may be forged.
+            // If there is not enough room, these come before those that may be forged.
             reports.sort_by_key(|report| !report.goes_first());
         }
         reports

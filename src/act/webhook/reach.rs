@@ -25,11 +25,11 @@ use crate::error::{Cause, Error};
 /// Time for all of it.
 const TIME: Duration = Duration::from_secs(5);
 
-/// A server to reach, with all that is to be read before rights are given up.
+/// A server to reach, with all data that must be read before privileges are dropped.
 #[derive(Debug)]
 pub(crate) struct Reach {
     url: WebhookUrl,
-    /// The proxy on the way to it.
+    /// The proxy in front of it.
     proxy: Option<Proxy>,
     roots: RootCertStore,
     time: Duration,
@@ -40,11 +40,11 @@ pub(crate) struct Reach {
 pub(crate) enum Reached {
     /// The server accepts connections; with `https` it has proven its name.
     Server,
-    /// The proxy does, of this host and port. What is behind it is not known.
+    /// The proxy with this host and port accepts connections. The server behind it is unknown.
     Proxy(String),
 }
 
-/// Why it was not reached.
+/// The reason why it was not reached.
 #[derive(Debug, thiserror::Error)]
 enum Unreached {
     #[error("no such host")]
@@ -90,7 +90,7 @@ impl Reach {
         self.reach_until(until).map_err(|why| format!("cannot reach {}: {why}", self.target()))
     }
 
-    /// What is connected to, without the path.
+    /// The address of the connection, without the path.
     fn target(&self) -> String {
         match &self.proxy {
             Some(proxy) => format!("the proxy {}:{}", proxy.host(), proxy.port()),
@@ -113,7 +113,7 @@ impl Reach {
 
     fn look_up(&self, uri: &Uri, port: u16, until: Instant) -> Result<Vec<SocketAddr>, Unreached> {
         let host = uri.host().unwrap_or_default();
-        // The resolver takes the address of a web server alone, whatever the proxy speaks.
+        // The resolver only accepts the address of a web server, whatever protocol the proxy has.
         let uri = format!("http://{host}:{port}/").parse().map_err(|_| Unreached::NoHost)?;
         let timeout = NextTimeout {
             after: UreqDuration::Exact(self.left(until)?),

@@ -1,4 +1,4 @@
-//! What a run does as the user that it has become: outputs, the system's log, the webhook, a reload.
+//! The steps of a run as its new user: outputs, the system's log, the webhook, a reload.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::os::privileges::Held;
 use crate::report::{Delivery, Syslog};
 
-/// `held`: the rights, if they could be given up.
+/// `held`: the remaining privileges, if they could be dropped.
 pub(super) fn check(
     settings: &Settings,
     held: Option<&Held>,

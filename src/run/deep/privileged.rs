@@ -1,4 +1,4 @@
-//! What a start does with the rights that it has: interfaces, sockets, helper processes, databases.
+//! The steps of a start that need privileges: interfaces, sockets, helper processes, databases.
 
 use std::fs::File;
 use std::io;
@@ -17,7 +17,7 @@ use crate::report::exporter::Exporter;
 use crate::threads::opening;
 use crate::wire::packet::Interfaces;
 
-/// What the further checks need.
+/// The inputs of the further checks.
 pub(super) struct Before {
     /// The user to become, if any.
     pub(super) user: Option<String>,
@@ -100,7 +100,7 @@ fn webhook(settings: &Settings, checks: &mut Checks<'_>) -> Option<Reach> {
     }
 }
 
-/// Each is opened by itself, so that each has its line.
+/// Each is opened separately, so that each has its line.
 fn interfaces(live: &LiveSettings, settings: &Settings, checks: &mut Checks<'_>) {
     for name in &live.interfaces {
         let names = std::slice::from_ref(name);
@@ -114,7 +114,7 @@ fn interfaces(live: &LiveSettings, settings: &Settings, checks: &mut Checks<'_>)
 fn replayed(files: &[ReplayInput], checks: &mut Checks<'_>) {
     for file in files {
         let ReplayInput::File(path) = file else { continue };
-        // Opening a pipe would be noticed by its writer.
+        // The writer of a pipe would notice that it was opened.
         let opened = if path.is_file() { File::open(path).map(drop) } else { path.metadata().map(drop) };
         match opened {
             Ok(()) => checks.ok("read", format!("{path:?} can be opened")),
@@ -143,7 +143,7 @@ fn metrics(settings: &Settings, checks: &mut Checks<'_>) {
 
 fn socket(settings: &Settings, checks: &mut Checks<'_>) {
     let Some(path) = &settings.control else { return };
-    // Without systemd nothing may have made the folder of the default one; then a run has none.
+    // Without systemd the folder of the default one may be missing; then a run has none.
     let is_default = path == Path::new(control::PATH);
     match Socket::look(path) {
         Ok(()) => checks.ok("control", format!("{path:?} is free")),

@@ -1,7 +1,7 @@
-//! Does what people ask at the control socket: lists, blocks and unblocks.
+//! Carries out the requests of people at the control socket: lists, blocks and unblocks.
 //!
-//! A person may block what no report is a reason for, but nothing that must not be blocked. Each change is logged with
-//! the process that asked for it, and answered once the firewall has confirmed it.
+//! A person may block a target without a report, but none that must not be blocked. Each change is logged
+//! with the process that requested it, and answered after the firewall has confirmed it.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::capture;
 use crate::engine::subject::Source;
 
 impl Blocker {
-    /// Does what is asked for, and answers.
+    /// Carries out a request, and answers it.
     pub(super) fn serve(&mut self, asked: Asked) {
         let Asked { wish, answer } = asked;
         let done = match self.deadline.is_ending() {
@@ -45,7 +45,7 @@ impl Blocker {
         }
     }
 
-    /// All that the firewall holds, after a look at it.
+    /// All blocks in the firewall, after a check.
     fn survey(&mut self, now: Timestamp) -> Result<Vec<Blocked>, NotDone> {
         let guard = match &mut self.means {
             Means::Nft(guard) => guard,
@@ -68,7 +68,7 @@ impl Blocker {
     fn standing(&self, held: &Blocked, now: Timestamp) -> Standing {
         let Blocked { target, time, left } = *held;
         let known = self.blocks.known(&target);
-        // The firewall tells whole seconds.
+        // The firewall reports whole seconds.
         let seen = time.zip(left).map(|(time, left)| now.before(time.saturating_sub(left)));
         let since = known.as_ref().map(|known| known.since).or(seen);
         let is_effective = known.as_ref().map(|known| !known.is_answered);
@@ -107,7 +107,7 @@ impl Blocker {
         Ok(Done::Blocked { target, time })
     }
 
-    /// Whether a person may block this, where these are blocked.
+    /// Whether a person may block this target, given these blocks.
     fn check_by_hand(&self, target: &Target, time: Duration, all: &[Blocked]) -> Result<(), NotDone> {
         let refused = |why: String| NotDone::new(NotDone::REFUSED, format!("{target} is not blocked: {why}"));
         check_network(target.network).and_then(|()| check_time(time)).map_err(|never| {
@@ -131,7 +131,8 @@ impl Blocker {
         Ok(())
     }
 
-    /// Unblocks what overlaps a network, or everything. It is not blocked again before its time would have been over.
+    /// Unblocks every target that overlaps a network, or all targets. They are not blocked again before their
+    /// time would have been over.
     fn unblock_by_hand(
         &mut self,
         network: Option<IpNet>,

@@ -1,4 +1,4 @@
-//! Looks whether what is blocked is in the firewall, and is meant to be.
+//! Checks that the firewall holds the blocks, and only those.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -33,13 +33,14 @@ impl Blocker {
         self.counts.blocks.set(self.blocks.active(self.now) as u64);
     }
 
-    /// Looks at the allow list, and at the firewall.
+    /// Checks the allow list and the firewall.
     pub(super) fn look(&mut self) {
         self.looked = Instant::now();
         let now = capture::now();
         let _ = self.free_allowed(now);
         if let Means::Nft(guard) = &mut self.means {
-            // Seen before the firewall is looked at: if that holds them, they were answered in spite of it.
+            // This is computed before the firewall is checked: if the firewall holds these blocks, the
+            // connections were answered in spite of them.
             let answered = self.blocks.answered();
             match guard.look(&mut self.deadline) {
                 Ok(looked) => self.note(&looked, &answered, now),
@@ -55,8 +56,8 @@ impl Blocker {
         }
     }
 
-    /// Frees what is, or holds, something that is allowed since the list was replaced, as far as it is known or the
-    /// firewall holds it. Gives what was freed, or why it could not be.
+    /// Frees every target that overlaps an allowed network since the list was replaced, as far as the target
+    /// is known or in the firewall. Returns the freed targets, or the reason of a failure.
     pub(super) fn free_allowed(&mut self, now: Timestamp) -> Result<Vec<Target>, String> {
         let number = self.protected.allowed().number();
         if number == self.heeded {
@@ -97,11 +98,11 @@ impl Blocker {
         Ok(targets)
     }
 
-    /// Takes over what the guard has found.
+    /// Takes over the findings of the guard.
     pub(super) fn note(&mut self, looked: &Looked, answered: &[Target], now: Timestamp) {
         let Looked { rebuilt, unblocked, found, over, all: _ } = looked;
         for target in over {
-            // The machine's clock may have been set back since, and would end it later.
+            // The machine's clock may have been set back since, and would end the block later.
             self.blocks.remove(target);
             self.policy.expire(target);
         }
@@ -123,7 +124,7 @@ impl Blocker {
         }
     }
 
-    /// Says that these were unblocked, in which way, and for how long they stay so.
+    /// Logs that these were unblocked, in which way, and how long they stay so.
     pub(super) fn say_unblocked(&self, targets: &[Target], how: &str, now: Timestamp) {
         say_each(targets, "was", |target| {
             let left = self.policy.end(target).map_or_else(Default::default, |end| end.since(now));
@@ -135,7 +136,7 @@ impl Blocker {
         });
     }
 
-    /// Takes a block in the firewall for our own.
+    /// Takes over a block in the firewall.
     fn hold(&mut self, held: &Blocked, now: Timestamp) {
         self.policy.adopt(held, now);
         if let (Some(time), Some(left)) = (held.time, held.left) {
