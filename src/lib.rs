@@ -1,21 +1,22 @@
 //! synwatch notices hosts that open TCP connections too fast, from the packets themselves.
 //!
-//! The way of a packet, in the order of the rooms below: **capture** reads it from an interface, or from a file by
-//! **capfile**, and hands it over as bytes. **wire** decodes the TCP segment in it. The **engine** asks conntrack
-//! whether it is a connection attempt or the repeat of one, and records attempts in the counters of each watch. An
-//! attempt that meets a limit is a limit hit: the **detect** thread opens, updates and closes episodes. What it sends
-//! is an alert, which **report** enriches and writes, which the **chronicle** of a run keeps for a **picture**, and on
-//! which **act** acts. **suggest** proposes limits from a whole capture, **control** tells clients how a live run
-//! stands, **top** shows that on a terminal, and **threads** starts and joins all of them.
+//! The path of a packet follows the order of the rooms below. **capture** reads it from an interface, or from
+//! a file by **capfile**, and delivers its bytes. **wire** decodes the TCP segment in it. In the **engine**,
+//! conntrack decides whether it is a connection attempt or the repeat of one, and the counters of each watch
+//! record attempts. An attempt that meets a limit is a limit hit, which opens an episode. **detect** makes
+//! alerts of episodes. **report** enriches and writes alerts, the **chronicle** of a run keeps them for a
+//! **picture**, and **act** acts on them. **suggest** proposes limits from a whole capture, **control**
+//! serves the state of a live run to clients, **top** shows that on a terminal, and **threads** starts and
+//! joins all of them.
 //!
-//! A room imports from those above it in this list, never from those below.
+//! A room imports only from those above it in this list.
 
-// Nouns and tools that every room may use.
+// Basic types and tools for every room.
 pub mod base;
 pub mod wire;
 pub mod error;
 
-// The way of a packet.
+// The path of a packet.
 pub mod capfile;
 pub mod capture;
 pub mod engine;

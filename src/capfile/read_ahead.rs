@@ -162,8 +162,8 @@ pub(crate) mod tests {
         Ok(piece.data().to_vec())
     }
 
-    /// Gives the parts that are sent, one in each read, and waits for them. What it is made with tells whether it is
-    /// still there.
+    /// Returns the sent parts, one in each read, and waits for them. The returned handle shows whether it
+    /// still exists.
     struct Parts {
         parts: mpsc::Receiver<io::Result<&'static [u8]>>,
         _open: Arc<()>,

@@ -55,7 +55,7 @@ pub(super) struct Case {
     room: Room,
     /// Whether the newest report of its source has priority.
     pub(super) goes_first: bool,
-    /// Attempts that came too fast to be told.
+    /// Attempts that came too fast for the channel.
     pub(super) not_logged: u64,
 }
 

@@ -25,7 +25,7 @@ mod changes;
 /// A wait that no test needs in full.
 const LONG: Duration = Duration::from_secs(100);
 
-/// A server on a thread of its own, and a detector that answers when it is told to.
+/// A server on a thread of its own, and a detector that answers on request.
 struct Service {
     folder: tempfile::TempDir,
     state: State,

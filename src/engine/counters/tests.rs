@@ -299,7 +299,7 @@ proptest! {
                 hints = some.iter().map(|source| [0, 1].map(|n| hint(&tables[n], tag(*source)))).collect();
             }
             let hints = hints[number % 8];
-            // No two of a source at one tick, of which one would be as good as the other.
+            // No two attempts of a source at one tick, because they would be interchangeable.
             time += later + 1;
             let attempt = Attempt { time: Ticks(time), port, mark: Mark::of(tag(source)), ..Attempt::default() };
             let taken = [0, 1].map(|n| {

@@ -11,10 +11,10 @@ use crate::engine::outcome::{ConnSummary, Outcome, OutcomeCounts, Proof};
 use crate::engine::subject::{Kind, Source};
 use crate::wire::packet::InterfaceId;
 
-/// More reports than any test here expects: episodes that tell so many tell them without end.
+/// Maximum expected reports. Episodes with more would report without end.
 const TOO_MANY: usize = 100;
 
-/// What is told of an episode.
+/// The reports of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Start,
@@ -22,7 +22,7 @@ enum Told {
     End(Ended),
 }
 
-/// Keeps what is told of each episode, and when; as long as it is full, it takes nothing.
+/// Collects the reports of each episode with their times. While it is full, it accepts nothing.
 #[derive(Default)]
 struct Reports {
     all: RefCell<Vec<(u64, Timestamp, Told)>>,

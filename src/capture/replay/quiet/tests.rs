@@ -1,4 +1,5 @@
-//! What a replay tells beside packets: that nothing comes for the moment, whose clock times what, and the key.
+//! The messages of a replay beside packets: that no data comes at the moment, the clock of an interface, and
+//! the key.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +14,7 @@ use super::super::*;
 use crate::capfile::sample;
 use crate::wire::packet::{LinkType, Packet};
 
-/// What was told, in order.
+/// The messages, in order.
 #[derive(Debug, Default)]
 struct Told(Vec<What>);
 
@@ -58,8 +59,8 @@ fn open(path: &Path) -> Replay {
     Replay::open(&[input], &Interfaces::default(), Arc::default(), Progress::none()).unwrap()
 }
 
-/// What a replay of this pipe tells while it stays open, until it has told three times that nothing comes, and then to
-/// the end.
+/// The messages of a replay of this pipe while it stays open, until three times no data came, and then to the
+/// end.
 fn told_of_a_pipe(bytes: Vec<u8>) -> (Vec<What>, u64) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("pipe");

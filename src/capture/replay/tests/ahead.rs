@@ -19,7 +19,7 @@ fn join(threads: Vec<thread::JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Writes the first part to a named pipe, and each of the others when it is told so. The pipe stays open until then.
+/// Writes the first part to a named pipe, and each of the others on request. The pipe stays open until then.
 fn feed(path: PathBuf, parts: Vec<Vec<u8>>) -> (std::sync::mpsc::Sender<()>, thread::JoinHandle<()>) {
     let (next, wait) = std::sync::mpsc::channel::<()>();
     let writer = thread::spawn(move || {

@@ -16,11 +16,11 @@ enum Seen {
     /// From the client or the server: sequence number, acknowledgment, flags, bytes.
     Client(u32, u32, u8, u32),
     Server(u32, u32, u8, u32),
-    /// From the server's address, but the client's side.
+    /// From the server's address, but on the client's side.
     Forger(u32, u32, u8, u32),
-    /// From the server, by a way that cannot be told.
+    /// From the server, on a path without a known direction.
     Somewhere(u32, u32, u8, u32),
-    /// The time is over.
+    /// The timer expires.
     Time,
     /// The SYN comes again.
     Again,

@@ -48,7 +48,7 @@ fn a_syn_that_came_in_and_goes_out_translated_is_a_copy() {
             );
         }
     }
-    // Without directions another interface and the same identification tell of another destination alone.
+    // Without directions, another interface and the same identification only show another destination.
     assert_eq!(translated(Changes::Destination, (2, Unknown), (3, Unknown), 1).1, Syn::Copy);
     assert_eq!(translated(Changes::Source, (2, Unknown), (3, Unknown), 1).1, Syn::Attempt);
     assert_eq!(translated(Changes::Destination, (2, Unknown), (2, Unknown), 1).1, Syn::Attempt);

@@ -72,7 +72,7 @@ fn what_proves_nothing() {
         &[Forger(0, 1, S | A, 0), Client(1, 1, A, 0)],
         &[answer, Client(1, 1, A, 0), Forger(0, 1, S | A, 0)],
         &[Forger(0, 1, S | A, 0), answer, Client(1, 1, A, 0)],
-        // On a path that cannot be told.
+        // On a path without a known direction.
         &[Somewhere(0, 1, S | A, 0), Client(1, 1, A, 0)],
         // An answer that acknowledges something else is none.
         &[Server(0, 9_000_000, S | A, 0), Client(1, 1, A, 0)],
