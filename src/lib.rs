@@ -29,7 +29,7 @@ mod suggest;
 pub mod control;
 pub mod top;
 
-// What holds it together.
+// The parts that connect the others.
 pub mod cli;
 pub mod config;
 mod exit_code;

@@ -75,11 +75,11 @@ pub(crate) struct Outcome {
     pub stats: Stats,
     /// The number of inputs that could not be read completely.
     pub failures: u64,
-    /// What became of the reports for each action.
+    /// The counts of the reports for each action.
     pub actions: Vec<Delivered>,
-    /// What people have done, in a live run.
+    /// The changes by people, in a live run.
     pub hands: Option<ActionCounts>,
-    /// What the view of the run returned, if there was one.
+    /// The result of the view of the run, if there was one.
     pub viewed: Option<ExitCode>,
 }
 
@@ -199,7 +199,7 @@ impl Run {
         let (advice, mut sinks) = opened.map_err(|error| held.explain(error))?;
         let allowed = self.actions.allowed();
         let counts = self.actions.counts();
-        // What the file says belongs to the run that can change it.
+        // Only a run that can change the file uses its contents.
         let (mut allowing, allow_asks) = Allowing::open(settings, socket.is_some(), allowed, counts.clone())?;
         let mut actions = self.actions.attach(&mut sinks, self.is_live, &zone);
         allowing.attach(actions.asks());

@@ -29,7 +29,7 @@ impl<R: Read> Buffer<R> {
         Self { stream: Stream::Here(read), window: Piece::default(), next: Piece::default(), offset: 0 }
     }
 
-    /// What has been read and not consumed.
+    /// The bytes that have been read and not consumed.
     #[inline]
     pub(super) fn data(&self) -> &[u8] {
         self.window.data()
@@ -105,7 +105,7 @@ mod tests {
     use super::super::read_ahead::tests::reader;
     use super::*;
 
-    /// Gives one byte at a time, and `Interrupted` before each.
+    /// Returns one byte at a time, and `Interrupted` before each.
     #[derive(Clone)]
     struct Dripping<'a>(&'a [u8], bool);
 

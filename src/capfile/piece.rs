@@ -43,7 +43,7 @@ impl Piece {
         Self { memory, home, start: home, end: home }
     }
 
-    /// What has been read and not consumed.
+    /// The bytes that have been read and not consumed.
     #[inline]
     pub(super) fn data(&self) -> &[u8] {
         &self.memory[self.start..self.end]

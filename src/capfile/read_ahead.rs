@@ -144,7 +144,7 @@ pub(crate) mod tests {
         (idle, thread::spawn(move || reader.run()))
     }
 
-    /// Has a stream read ahead, as soon as the thread waits for one.
+    /// Hands a stream to the thread, which reads it ahead as soon as it waits for one.
     fn read(idle: &Idle, stream: impl Read + Send + 'static) -> Ahead {
         let mut stream: Bytes = Box::new(stream);
         loop {

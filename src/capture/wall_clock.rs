@@ -47,7 +47,7 @@ mod tests {
 
     const AGO: Duration = Duration::from_millis(30);
 
-    /// When it is said that a clock was set back, that shows these milliseconds after so many have passed.
+    /// The times at which a step back is reported, for a clock that shows these milliseconds after so many.
     fn said(shows: &[(u64, i64)]) -> Vec<u64> {
         let (now, shown) = (Instant::now(), 1_700_000_000_000);
         let at = |millis: i64| Timestamp::from_nanos((shown + millis) * 1_000_000);

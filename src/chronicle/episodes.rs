@@ -57,7 +57,7 @@ impl Episode {
     }
 }
 
-/// What identifies an episode.
+/// The identity of an episode.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     watch: Arc<str>,

@@ -21,7 +21,7 @@ pub(crate) struct Report {
     pub(crate) state: State,
     /// The watch's name.
     pub(crate) watch: Arc<str>,
-    /// What the attempts have in common.
+    /// The common property of the attempts.
     pub(crate) kind: Kind,
     /// The source or network; for a destination its address and port.
     pub(crate) who: Arc<str>,
@@ -78,7 +78,7 @@ pub(crate) enum State {
     End,
 }
 
-/// What the attempts of an episode have in common.
+/// The common property of the attempts of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// Their source.

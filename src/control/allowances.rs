@@ -133,7 +133,7 @@ impl Allowances {
         if back.is_zero() { false } else { ends.map(|until| *until = until.before(back)).count() > 0 }
     }
 
-    /// Removes what has ended, and gives it.
+    /// Removes and returns the allowances that have ended.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Allowance> {
         let has_ended = |allowance: &Allowance| allowance.until.is_some_and(|until| until <= now);
         let (over, all) = std::mem::take(&mut self.all).into_iter().partition(has_ended);

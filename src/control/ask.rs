@@ -52,7 +52,7 @@ pub(crate) enum AskError {
     /// It answers that it does not, with its code.
     #[error("the synwatch at {0} refuses: {1}")]
     Refused(String, String, String),
-    /// What it says is no answer.
+    /// Its response is not a valid answer.
     #[error("what listens at {0} does not answer as synwatch does")]
     Strange(String),
 }
@@ -78,7 +78,7 @@ pub(crate) fn ask(path: &Path, request: &Request) -> Result<Reply, AskError> {
 }
 
 impl AskError {
-    /// What the system says of a connection to the synwatch at this path.
+    /// The system's error for a connection to the synwatch at this path.
     pub(super) fn new(path: String, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Self::NoService(path),
@@ -108,7 +108,7 @@ fn talk(path: &Path, line: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// The lines of an answer, or why there is none, if that is said.
+/// The lines of an answer, or the reason why there is none, if it is given.
 fn read(answer: &[u8], request: &Request) -> Result<Reply, Refused> {
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(|_| None)?;
     let entry = |name: &str| answer.get(name).map(|value| value.get());
@@ -145,7 +145,7 @@ mod tests {
 
     use crate::control::request::Topic;
 
-    /// What is made of a service that answers with these bytes and closes.
+    /// The result for a service that answers with these bytes and closes.
     fn told(answer: &'static [u8], topic: Topic, form: Form) -> Result<Reply, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");

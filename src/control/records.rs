@@ -133,7 +133,7 @@ impl TargetRecord {
     }
 }
 
-/// What to answer, with times in `zone`.
+/// The answer, with times in `zone`.
 pub(super) fn told(handled: &Handled, now: Timestamp, zone: &Zone) -> Told {
     match handled {
         Handled::Block(Done::Listed(all)) => {

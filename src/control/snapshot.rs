@@ -1,4 +1,5 @@
-//! What `synwatch top` shows: the sources closest to a limit, and the open episodes, at one moment of capture time.
+//! The data of `synwatch top`: the sources closest to a limit, and the open episodes, at one moment of
+//! capture time.
 //!
 //! One type for both ends of the socket: the control thread writes it, `top` reads it. Lists are sorted, so that the
 //! same state is the same bytes.

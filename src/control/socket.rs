@@ -96,7 +96,7 @@ impl Socket {
     }
 }
 
-/// What ends the wait of the thread that serves.
+/// Ends the wait of the serving thread.
 ///
 /// # Errors
 ///

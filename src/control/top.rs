@@ -1,4 +1,4 @@
-//! What `top` answers: what a survey found in the tables, with what the detector has left in the state.
+//! The answer to `top`: the result of a survey of the tables, and the detector's part of the state.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -30,7 +30,7 @@ pub struct Alert {
     pub watch: Arc<str>,
     /// The signature id: stable for the watch and the kind.
     pub signature: u32,
-    /// What the attempts have in common.
+    /// The common property of the attempts.
     pub kind: Kind,
     /// The source of the attempts: a host, or a network where the watch groups by networks. For a flood of one
     /// destination it is the destination.

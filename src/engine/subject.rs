@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
-/// What the attempts of an episode have in common.
+/// The common property of the attempts of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Their source, as the watch groups sources.

@@ -58,7 +58,7 @@ pub struct Damage {
     /// The byte at which the damaged record begins, or at which reading failed; of a compressed file, counted in the
     /// unpacked bytes.
     pub offset: u64,
-    /// What is wrong there.
+    /// The fault there.
     #[source]
     pub fault: Fault,
 }
@@ -72,7 +72,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What is wrong with a record of a capture file.
+/// The fault of a record of a capture file.
 #[derive(Debug, Error)]
 pub enum Fault {
     /// The file ends before the record does.

@@ -1,4 +1,4 @@
-//! What can go wrong at the start, and how it is said.
+//! Errors of the start, and their messages.
 //!
 //! Each variant is a step that failed, with its facts. The text is what follows `synwatch: `: lower case, the value
 //! quoted, the cause after a colon, the remedy in parentheses where it is known. After the start nothing is fatal:
@@ -105,7 +105,7 @@ pub enum Error {
     Authorities {
         /// Where reports are to be posted.
         url: String,
-        /// What was found.
+        /// The value that was found.
         why: String,
     },
     /// A database of networks cannot be used.
@@ -161,7 +161,7 @@ pub enum InterfaceFault {
 }
 
 impl InterfaceFault {
-    /// Tells the fault from what libpcap says.
+    /// Derives the fault from the message of libpcap.
     #[must_use]
     pub(crate) fn from_text(text: &str) -> Self {
         let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
@@ -180,7 +180,7 @@ impl InterfaceFault {
 /// Why a command cannot be run.
 #[derive(Debug, Error)]
 pub enum CommandFault {
-    /// What would run it cannot be started, or has failed.
+    /// The program that would run it cannot be started, or has failed.
     #[error("its helper cannot be started: {}", Cause(.0))]
     Helper(#[source] io::Error),
     /// There is none, or it must not be run: the text says why.
@@ -196,7 +196,7 @@ pub struct FilterError {
     pub expression: String,
     /// The link type that it was compiled for.
     pub link: LinkType,
-    /// What libpcap says.
+    /// The message of libpcap.
     pub cause: String,
 }
 

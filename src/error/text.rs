@@ -9,7 +9,7 @@ use std::io;
 pub(crate) struct Quoted<'a>(pub &'a str);
 
 impl Quoted<'_> {
-    /// So many characters are shown.
+    /// Maximum number of shown characters.
     const MOST: usize = 80;
 }
 

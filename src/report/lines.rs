@@ -95,7 +95,7 @@ impl Lines {
         self.flush();
         match open(&path) {
             Ok(file) => {
-                // What the old file did not take is dropped, and not written to the new one.
+                // Lines that the old file did not accept are dropped, and not written to the new one.
                 self.give_up_waiting();
                 self.out = Box::new(file);
                 self.warned = false;

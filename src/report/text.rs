@@ -198,7 +198,7 @@ fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     write!(f, " proven={proven} verified={verified} severity={}", alert.severity())
 }
 
-/// What is known of a source: ` name=… as=… org=… country=…`.
+/// The facts about a source: ` name=… as=… org=… country=…`.
 pub(crate) fn write_about(f: &mut fmt::Formatter<'_>, about: &Enrichment) -> fmt::Result {
     let Enrichment { name, system, organisation, country } = about;
     let text = |key, value: &Option<Arc<str>>| {

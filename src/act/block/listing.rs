@@ -1,4 +1,4 @@
-//! What nft lists of synwatch's table.
+//! nft's listing of synwatch's table.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ruleset::{Blocked, CHAIN, SETS, TABLE, set_of};
 use super::target::Target;
 
-/// What stands in the table. Without a table: nothing.
+/// The contents of the table; empty without a table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing {
     /// The sets that stand.

@@ -91,7 +91,7 @@ impl Nft {
         self.apply(ruleset::set_up())
     }
 
-    /// Has nft and the kernel check the table without making it.
+    /// Makes nft and the kernel check the table without creating it.
     pub(super) fn check(&self) -> Result<(), NftError> {
         let changes = serde_json::to_string(&ruleset::set_up().to_nftables());
         let changes = changes.map_err(|error| NftError::Other(error.to_string()))?;
@@ -107,7 +107,7 @@ impl Nft {
         self.list().map(|listing| listing.blocked)
     }
 
-    /// What stands in the table; nothing, if it is missing.
+    /// The contents of the table; empty if it is missing.
     pub(super) fn list(&self) -> Result<Listing, NftError> {
         match self.run(&["list", "table", "inet", TABLE], "") {
             Ok(listed) => Listing::parse(&listed)

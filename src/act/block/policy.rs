@@ -65,7 +65,7 @@ impl Refusal {
     }
 }
 
-/// What undoes the record of a block.
+/// The data that undo the record of a block.
 #[derive(Debug)]
 pub(super) struct Undo {
     target: Target,

@@ -1,4 +1,4 @@
-//! What must never be blocked, because this host would lose its connectivity.
+//! Addresses that must never be blocked, because this host would lose its connectivity.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,7 +61,7 @@ impl Allowed {
     }
 }
 
-/// What must never be blocked, and why.
+/// Addresses that must never be blocked, with the reasons.
 #[derive(Debug, Default)]
 pub(crate) struct Protected {
     networks: Vec<(IpNet, &'static str)>,

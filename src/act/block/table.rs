@@ -86,7 +86,7 @@ impl Table {
         }
     }
 
-    /// Forgets blocks that are over, and gives them.
+    /// Removes and returns blocks that are over.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Target> {
         let mut over = Vec::new();
         self.0.retain(|target, term| {

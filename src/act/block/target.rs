@@ -1,4 +1,4 @@
-//! What a block drops.
+//! The target of a block: the packets that it drops.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -11,7 +11,7 @@ use crate::act::helper::{ANY_LENGTH, Process, line, next_line};
 /// The argument that makes the program run as the process that checks: [`serve_trial`].
 pub(crate) const TRIAL: &str = "--try-firewall";
 
-/// Whom to become.
+/// The user to become.
 #[derive(Debug, Serialize, Deserialize)]
 struct Setup {
     user: Option<String>,

@@ -182,7 +182,7 @@ mod tests {
                         held.sort_unstable();
                     }
                 }
-                // What has gone is not found again by taking away what came later.
+                // An entry that is gone does not return when later ones are removed.
                 if held.len() > 7 {
                     held.remove(0);
                 }

@@ -40,7 +40,7 @@ impl Databases {
         self.0.is_empty()
     }
 
-    /// What the databases have on an address.
+    /// The data about an address in the databases.
     #[must_use]
     pub fn about(&self, address: IpAddr) -> Enrichment {
         let text = |path| self.find::<String>(address, path).map(Arc::from);

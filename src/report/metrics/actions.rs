@@ -1,4 +1,4 @@
-//! What actions, reloads and people at the control socket count: for the metrics page, and the summary.
+//! Counters of actions, reloads and requests at the control socket, for the metrics page and the summary.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What becomes of the reports for an action: counted where it happens, shown by metrics, summary and status.
+//! Counters of the reports for an action. The action counts; metrics, summary and status show them.
 
 use std::ops::Deref;
 use std::sync::Arc;

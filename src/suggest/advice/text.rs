@@ -84,7 +84,7 @@ fn comment(verdict: &Verdict) -> Vec<String> {
     lines
 }
 
-/// What is known of the source, after two spaces instead of one, to separate the columns.
+/// The facts about the source, after two spaces instead of one, to separate the columns.
 struct Who<'a>(&'a Enrichment);
 
 impl fmt::Display for Who<'_> {

@@ -199,7 +199,7 @@ impl Keeper {
     fn tell(&mut self, all: bool) -> Looked {
         let mut looked = std::mem::take(&mut self.news);
         let there = self.table.targets();
-        // What has ended may have been blocked again since.
+        // A block that has ended may have been made again since.
         looked.over.retain(|target| !there.contains(target));
         if all {
             looked.all = self.table.blocked(Instant::now());
