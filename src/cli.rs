@@ -16,6 +16,7 @@ mod help;
 mod report;
 mod options;
 mod top;
+mod version;
 mod watch_options;
 mod located;
 

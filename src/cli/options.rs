@@ -22,6 +22,7 @@ const CONFIGURATION: &str = "Configuration";
 #[command(
     name = "synwatch",
     version,
+    long_version = super::version::long(),
     long_about = help::ABOUT,
     override_usage = help::usage(&super::commands()),
     after_help = help::EXAMPLES,
@@ -356,7 +357,8 @@ pub struct Cli {
         help = "Print help: -h the short one, --help all of it")]
     help: Option<bool>,
 
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = DIAGNOSTICS, help = "Print the version")]
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = DIAGNOSTICS, help = "Print the version",
+        long_help = "Print the version; --version says from which commit, for what and with what it was built")]
     version: Option<bool>,
 
     /// The options that were given, by their ids: no file overrides these.
