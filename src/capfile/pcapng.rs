@@ -4,14 +4,10 @@
 //! it skips other blocks. A simple packet block has no time, and gets that of the packet before it in the
 //! file, or 0.
 //!
-//! `pcap_parser` reads the interface descriptions, which have options. This module reads the packet blocks
-//! itself: `pcap_parser` does not know the obsolete ones, and it collects options on the heap, which are not
-//! needed here.
+//! This module reads all blocks itself: `pcap_parser` does not know the obsolete packet blocks, it collects options on
+//! the heap, and on a big-endian machine it recognizes no interface description.
 
 use std::sync::Arc;
-
-use pcap_parser::{InterfaceDescriptionBlock, OptionCode};
-use pcap_parser::{parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le};
 
 use super::catalog::Catalog;
 use super::clock::Clock;
@@ -42,6 +38,24 @@ mod field {
     /// A section header's byte-order magic, and its major version.
     pub(super) const BYTE_ORDER: usize = 8;
     pub(super) const VERSION: usize = 12;
+}
+
+/// Offsets in the body of an interface description, and the codes of its supported options.
+mod interface {
+    pub(super) const LINK: usize = 0;
+    pub(super) const SNAP_LENGTH: usize = 4;
+    pub(super) const OPTIONS: usize = 8;
+    pub(super) const END_OF_OPTIONS: u16 = 0;
+    pub(super) const TIME_RESOLUTION: u16 = 9;
+    pub(super) const TIME_OFFSET: u16 = 14;
+}
+
+/// Offsets in an option: its code, the length of its value, and the value, padded to whole words.
+mod option {
+    pub(super) const CODE: usize = 0;
+    pub(super) const LENGTH: usize = 2;
+    pub(super) const VALUE: usize = 4;
+    pub(super) const WORD: usize = 4;
 }
 
 /// Offsets in the body of an enhanced packet block, and of an obsolete one.
@@ -100,45 +114,45 @@ impl Pcapng {
                 self.interfaces.clear();
                 Ok(())
             }
-            kind::INTERFACE_DESCRIPTION => {
-                let parsed = match self.order {
-                    Order::Little => parse_interfacedescriptionblock_le(block),
-                    Order::Big => parse_interfacedescriptionblock_be(block),
-                };
-                let Ok((_, description)) = parsed else {
-                    return Err(Fault::ShortBlock(kind));
-                };
-                self.describe(&description)
-            }
+            kind::INTERFACE_DESCRIPTION => self.describe(&block[field::BODY..block.len() - field::TRAILER]),
             _ => Ok(()),
         }
     }
 
-    fn describe(&mut self, description: &InterfaceDescriptionBlock<'_>) -> Result<(), Fault> {
+    fn describe(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let (link, snap_length) =
+            (self.order.u16(body, interface::LINK), self.order.u32(body, interface::SNAP_LENGTH));
+        let (Some(link), Some(snap_length)) = (link.map(LinkType), snap_length) else {
+            return Err(Fault::ShortBlock(kind::INTERFACE_DESCRIPTION));
+        };
         let too_many = Fault::TooManyInterfaces(super::catalog::MAX_INTERFACES);
         let index = u32::try_from(self.interfaces.len()).map_err(|_| too_many)?;
-        // The field has 16 bits; `pcap_parser` widens it.
-        let link = LinkType(u16::try_from(description.linktype.0).unwrap_or(u16::MAX));
         self.interfaces.push(Described {
             id: self.catalog.id(index, link)?,
             link,
-            snap_length: description.snaplen,
-            clock: self.clock(description),
+            snap_length,
+            clock: self.clock(&body[interface::OPTIONS..]),
             is_unmissed: !link.is_supported(),
         });
         Ok(())
     }
 
-    /// The clock of an interface. `pcap_parser` offers the same, but always reads the offset as
-    /// little-endian, and reads options behind the end of the options.
-    fn clock(&self, description: &InterfaceDescriptionBlock<'_>) -> Clock {
+    /// The clock of an interface, from its options. A truncated option ends them.
+    fn clock(&self, mut options: &[u8]) -> Clock {
         let (mut resolution, mut offset) = (Clock::MICROSECONDS, 0);
-        for option in description.options.iter().take_while(|option| option.code != OptionCode::EndOfOpt) {
-            match (option.code, option.as_bytes()) {
-                (OptionCode::IfTsresol, Ok(&[value])) => resolution = value,
-                (OptionCode::IfTsoffset, Ok(bytes)) => offset = self.order.i64(bytes).unwrap_or(offset),
+        while let (Some(code), Some(length)) =
+            (self.order.u16(options, option::CODE), self.order.u16(options, option::LENGTH))
+        {
+            let length = usize::from(length);
+            let end = option::VALUE + length.next_multiple_of(option::WORD);
+            let Some(value) = options.get(option::VALUE..end) else { break };
+            match (code, &value[..length]) {
+                (interface::END_OF_OPTIONS, _) => break,
+                (interface::TIME_RESOLUTION, &[value]) => resolution = value,
+                (interface::TIME_OFFSET, bytes) => offset = self.order.i64(bytes).unwrap_or(offset),
                 _ => {}
             }
+            options = &options[end..];
         }
         Clock::new(resolution, offset)
     }

@@ -45,8 +45,9 @@ pub fn now() -> Timestamp {
 }
 
 /// The time of a packet.
+#[allow(clippy::useless_conversion, reason = "where the system has 32 bits, so have these numbers")]
 pub(super) fn time_of(header: &pcap::PacketHeader) -> Timestamp {
-    Timestamp::new(header.ts.tv_sec, header.ts.tv_usec.saturating_mul(1000))
+    Timestamp::new(header.ts.tv_sec.into(), i64::from(header.ts.tv_usec).saturating_mul(1000))
 }
 
 /// Opens the interface with this name, by a socket of its own if it needs one.
