@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::program_path;
 
+/// The words that begin the command, where another program than cargo's is tried: an emulator with its options, and the
+/// program of another architecture that it runs.
+const COMMAND: &str = "SYNWATCH_COMMAND";
+
 /// Tokyo's time, in the form that needs no time zone database.
 const ZONE: &str = "JST-9";
 
@@ -34,7 +38,7 @@ pub fn synwatch<A: AsRef<OsStr>>(
         Some(file) => File::open(directory.join(file)).unwrap().into(),
         None => Stdio::null(),
     };
-    let output = Command::new(program_path())
+    let output = command()
         .args(arguments)
         .current_dir(directory)
         .env("TZ", ZONE)
@@ -45,6 +49,14 @@ pub fn synwatch<A: AsRef<OsStr>>(
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn command() -> Command {
+    let Ok(words) = std::env::var(COMMAND) else { return Command::new(program_path()) };
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
 }
 
 impl Ran {
