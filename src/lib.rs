@@ -5,9 +5,9 @@
 //! conntrack decides whether it is a connection attempt or the repeat of one, and the counters of each watch
 //! record attempts. An attempt that meets a limit is a limit hit, which opens an episode. **detect** makes
 //! alerts of episodes. **report** enriches and writes alerts, the **chronicle** of a run keeps them for a
-//! **picture**, and **act** acts on them. **suggest** proposes limits from a whole capture, **control**
-//! serves the state of a live run to clients, **top** shows that on a terminal, and **threads** starts and
-//! joins all of them.
+//! **picture**, and **act** acts on them. A **fleet** of gateways shares what each sees of a source.
+//! **suggest** proposes limits from a whole capture, **control** serves the state of a live run to clients,
+//! **top** shows that on a terminal, and **threads** starts and joins all of them.
 //!
 //! A room imports only from those above it in this list.
 
@@ -25,6 +25,7 @@ pub mod report;
 mod chronicle;
 mod picture;
 pub mod act;
+pub mod fleet;
 mod suggest;
 pub mod control;
 pub mod top;

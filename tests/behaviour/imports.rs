@@ -81,10 +81,10 @@ fn only_threads_and_the_helper_process_spawn_threads() {
 }
 
 #[test]
-fn only_a_source_learns_the_time_and_actions_the_control_socket_and_a_pace_their_time_outs() {
+fn only_a_source_learns_the_time_and_actions_the_control_socket_a_fleet_and_a_pace_their_time_outs() {
     // A report can be of yesterday.
     only(
-        &["capture", "act", "control", "threads/pacing.rs", "run/report.rs"],
+        &["capture", "act", "control", "fleet", "threads/pacing.rs", "run/report.rs"],
         &["SystemTime", "Instant", "Timestamp::now", "Zoned::now"],
     );
 }

@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod packets;
 pub mod program;
 pub mod run;
+pub mod server;
 pub mod traffic;
 
 use std::path::PathBuf;

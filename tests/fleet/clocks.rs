@@ -1,0 +1,53 @@
+//! No gateway's clock need be right: attempts are judged by the server's.
+
+use std::time::Duration;
+
+use synwatch::base::time::Timestamp;
+use synwatch::fleet::store::Verdict;
+use synwatch_testkit::server::{Server, engine};
+
+use crate::rig::{ago, attempts, judge, met, numbered, report, skewed, tally};
+
+/// A gateway's own time that is an hour ahead or behind, in microseconds.
+const HOUR: i64 = 3_600_000_000;
+
+fn moved(time: Timestamp, micros: i64) -> Timestamp {
+    Timestamp::from_nanos(time.nanos() + micros * 1_000)
+}
+
+#[test]
+fn gateways_an_hour_apart_count_together_and_are_told_in_their_own_time() {
+    let Some(engine) = engine("clocks an hour apart") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut early = skewed(&[&server.url()], "mx1", -HOUR);
+    let mut late = skewed(&[&server.url()], "mx2", HOUR);
+    let tally = tally(&["20/10s"]);
+    let now = ago(0);
+    let reports = [
+        report(&tally, numbered(1), attempts(10, moved(now, -HOUR), 0)),
+        report(&tally, numbered(1), attempts(10, moved(now, HOUR), 100)),
+    ];
+    let [one, two] = reports;
+    assert_eq!(judge(&mut early, one), Verdict::Below);
+    let episode = met(judge(&mut late, two));
+    let off = moved(now, HOUR).since(episode.met).max(episode.met.since(moved(now, HOUR)));
+    assert!(off < Duration::from_secs(60), "told by its own clock: {off:?} off");
+    // Its clock is told to all.
+    assert!(early.beat(&Default::default()).failed.is_empty());
+    let gateway = late.gateways().value.into_iter().next().unwrap();
+    assert!(gateway.clock < -HOUR + 60_000_000 && gateway.clock > -HOUR - 60_000_000, "{}", gateway.clock);
+    assert!(gateway.seen < Duration::from_secs(60), "{:?}", gateway.seen);
+}
+
+#[test]
+fn the_same_syn_is_one_attempt_at_gateways_an_hour_apart() {
+    let Some(engine) = engine("the same SYN, clocks an hour apart") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut early = skewed(&[&server.url()], "mx1", -HOUR);
+    let mut late = skewed(&[&server.url()], "mx2", HOUR);
+    let tally = tally(&["20/10s"]);
+    let now = ago(0);
+    let of = |skew| report(&tally, numbered(1), attempts(19, moved(now, skew), 0));
+    assert_eq!(judge(&mut early, of(-HOUR)), Verdict::Below);
+    assert_eq!(judge(&mut late, of(HOUR)), Verdict::Below);
+}
