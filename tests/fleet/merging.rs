@@ -144,7 +144,7 @@ fn a_limit_is_met_by_the_attempts_of_all_and_told_once() {
     assert_eq!(open(judge(&mut two, more)).attempts(), 35);
     assert_eq!(heard(&mut log), []);
     let (listed, all) = one.episodes().value;
-    assert_eq!((listed.len(), all, listed[0].attempts(), listed[0].met), (1, 1, 35, episode.met));
+    assert_eq!((listed.len(), all, listed[0].attempts(), listed[0].source), (1, 1, 35, source));
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! What a server of the fleet does wrong, told apart by what an administrator does about it.
 
-use std::io;
-
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError};
 
 use crate::error::Quoted;
 
@@ -83,67 +81,56 @@ impl StoreFault {
 
 impl From<&RedisError> for StoreFault {
     fn from(error: &RedisError) -> Self {
-        let detail = || error.detail().map_or_else(|| error.to_string(), str::to_owned);
-        if let Some(code) = error.code() {
-            match code {
-                "LOADING" => return Self::Loading,
-                "OOM" => return Self::OutOfMemory,
-                "NOAUTH" => return Self::NoPassword,
-                "WRONGPASS" => return Self::WrongPassword,
-                "NOPERM" => return Self::NotPermitted(detail()),
-                "READONLY" => return Self::ReadOnly,
-                "NOSCRIPT" => return Self::NoScript,
-                "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => return Self::OtherNode,
-                "MASTERDOWN" => return Self::Loading,
-                _ => {}
-            }
+        // Several requests that were sent together have an error each.
+        if let Some((_, told)) =
+            error.clone().into_server_errors().iter().flat_map(|errors| errors.iter()).next()
+        {
+            return of_server(told.code(), told.details().unwrap_or_default());
         }
         let text = error.to_string();
         match error.kind() {
-            ErrorKind::AuthenticationFailed => of_authentication(&text),
-            ErrorKind::Io => of_io(error, text),
-            // Redis passes what a script met as an answer of its own kind.
-            ErrorKind::Server(ServerErrorKind::ResponseError) if text.contains("OOM ") => Self::OutOfMemory,
-            ErrorKind::Server(ServerErrorKind::ResponseError)
-                if text.contains("NOPERM") || text.contains("ACL failure") =>
-            {
-                Self::NotPermitted(detail())
-            }
-            ErrorKind::Server(ServerErrorKind::ResponseError) if text.contains("READONLY") => Self::ReadOnly,
+            // The library does not hand on why.
+            ErrorKind::AuthenticationFailed => Self::WrongPassword,
+            ErrorKind::Io => of_io(error, &text),
             _ => Self::Protocol(text),
         }
     }
 }
 
-fn of_authentication(text: &str) -> StoreFault {
-    if text.contains("WRONGPASS") || text.contains("invalid") {
-        StoreFault::WrongPassword
-    } else {
-        StoreFault::Protocol(text.to_owned())
+/// An error that the server tells by its code.
+fn of_server(code: &str, detail: &str) -> StoreFault {
+    match code {
+        "LOADING" | "MASTERDOWN" => StoreFault::Loading,
+        "OOM" => StoreFault::OutOfMemory,
+        "NOAUTH" => StoreFault::NoPassword,
+        "WRONGPASS" => StoreFault::WrongPassword,
+        "NOPERM" => StoreFault::NotPermitted(detail.to_owned()),
+        "READONLY" => StoreFault::ReadOnly,
+        "NOSCRIPT" => StoreFault::NoScript,
+        "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => StoreFault::OtherNode,
+        // What a command in a script meets is passed on in other words by each version.
+        _ if detail.contains("OOM ") => StoreFault::OutOfMemory,
+        _ if detail.contains("NOPERM") || detail.contains("ACL failure") => {
+            StoreFault::NotPermitted(detail.to_owned())
+        }
+        _ if detail.contains("READONLY") => StoreFault::ReadOnly,
+        _ => StoreFault::Protocol(format!("{code} {detail}")),
     }
 }
 
-fn of_io(error: &RedisError, text: String) -> StoreFault {
+fn of_io(error: &RedisError, text: &str) -> StoreFault {
+    /// Words of what rustls says, whose error the library does not hand on as such.
+    const TLS: [&str; 6] = ["certificate", "alert", "handshake", "TLS", "tls", "corrupt message"];
     if error.is_timeout() {
-        return StoreFault::Timeout;
-    }
-    if error.is_connection_refusal() {
-        return StoreFault::Refused;
-    }
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
-    let kind = cause.map(io::Error::kind);
-    let is_tls = cause.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>());
-    match kind {
-        _ if is_tls => StoreFault::Tls(text),
-        Some(
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected,
-        ) => StoreFault::Closed,
-        Some(_) => StoreFault::Unreachable(plain(&text)),
-        None => StoreFault::Closed,
+        StoreFault::Timeout
+    } else if error.is_connection_refusal() {
+        StoreFault::Refused
+    } else if error.is_connection_dropped() {
+        StoreFault::Closed
+    } else if TLS.iter().any(|word| text.contains(word)) {
+        StoreFault::Tls(text.to_owned())
+    } else {
+        StoreFault::Unreachable(plain(text))
     }
 }
 
