@@ -281,6 +281,7 @@ impl Run {
             key: self.key,
             writer: handle.clone(),
             keeps_evidence: settings.report_dir.is_some() && !settings.suggest,
+            fleet: None,
             handoff,
             episodes,
         });

@@ -9,6 +9,7 @@ use crate::engine::attempt::Prover;
 use crate::engine::clock::Ticks;
 use crate::engine::episodes::{Addresses, Ports};
 pub use crate::engine::event::Ended;
+use crate::engine::fleet::Gateways;
 use crate::engine::outcome::{Outcome, OutcomeCounts, Proof};
 use crate::engine::rank::Rank;
 use crate::engine::stats::Losses;
@@ -82,6 +83,8 @@ pub struct Alert {
     pub block_ends: Option<Timestamp>,
     /// The duration of the block that a dry run would have made.
     pub would_block: Option<Duration>,
+    /// Attempts by gateway of the fleet, the most first, where all of them together met a limit.
+    pub gateways: Gateways,
     /// Start time of the third newest attempt that a server answered with a SYN-ACK.
     pub answered: Option<Timestamp>,
     /// Packets and attempts lost during the episode, so that its counts are too low.
@@ -93,6 +96,12 @@ impl Alert {
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified == Proof::Yes
+    }
+
+    /// Whether it is so by what other gateways of the fleet say: this one has too few proven attempts.
+    #[must_use]
+    pub(crate) fn is_verified_elsewhere(&self) -> bool {
+        self.is_verified() && !self.gateways.is_empty() && self.outcomes.proofs < self.limit.attempts.into()
     }
 
     /// The same as text, with `wire` for proofs by link-layer addresses alone: `yes`, `wire` or `no`.

@@ -27,6 +27,7 @@ use crate::base::time::{Timestamp, latest};
 use crate::detect::alert::{State, Trigger};
 use crate::engine::attempt::Prover;
 use crate::engine::event::{Event, Key, Opening, Reload, Rules, Watched};
+use crate::engine::fleet::Gateways;
 use crate::engine::stats::Stats;
 use crate::wire::packet::{Interfaces, Origin};
 use loss_monitor::LossMonitor;
@@ -59,6 +60,8 @@ struct Open {
     first_seen: Timestamp,
     /// The hosts whose proven attempts met a limit last.
     provers: Arc<[Prover]>,
+    /// Attempts by gateway, if a fleet met the limit together.
+    gateways: Gateways,
 }
 
 impl<S: Sink> Detector<S> {
@@ -97,6 +100,11 @@ impl<S: Sink> Detector<S> {
             Event::Opened(opening) => self.start(opening),
             Event::Attempt(episode, attempt, packet) => self.sink.attempt(episode, attempt, packet),
             Event::Updated(snapshot) => self.report(&snapshot, State::Update),
+            Event::Shared(episode, gateways) => {
+                if let Some(open) = self.open.get_mut(&episode) {
+                    open.gateways = gateways;
+                }
+            }
             Event::Verified(verified) => self.verify(verified),
             Event::Ended(snapshot, ended) => {
                 self.report(&snapshot, State::End(ended));
@@ -130,7 +138,7 @@ impl<S: Sink> Detector<S> {
     }
 
     fn start(&mut self, opening: Opening) {
-        let Opening { attempt, limit, first, provers, before, snapshot } = opening;
+        let Opening { attempt, limit, first, provers, before, gateways, snapshot } = opening;
         let origin = self
             .interfaces
             .interface(attempt.interface)
@@ -147,6 +155,7 @@ impl<S: Sink> Detector<S> {
             },
             first_seen: first,
             provers: provers.into(),
+            gateways,
         };
         if let Some(alert) = self.alert(&open, &snapshot, State::Start) {
             self.sink.opening(&alert, &before);

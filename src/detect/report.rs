@@ -90,6 +90,7 @@ impl<S: Sink> Detector<S> {
             blocked: None,
             block_ends: None,
             would_block: None,
+            gateways: Arc::clone(&open.gateways),
             answered: snapshot.answered,
             losses: snapshot.losses,
         })

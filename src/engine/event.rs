@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use crate::base::time::Timestamp;
 use crate::engine::attempt::{Before, Logged, Prover};
 use crate::engine::episodes::Snapshot;
+use crate::engine::fleet::Gateways;
 use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::subject::{Kind, Source};
 use crate::engine::watch::Limit;
@@ -24,6 +25,8 @@ pub enum Event {
     Attempt(u64, Logged, Option<PacketCopy>),
     /// A report on an open episode is due.
     Updated(Snapshot),
+    /// All gateways of a fleet count so many attempts of the open episode of this number.
+    Shared(u64, Gateways),
     /// Proven attempts alone meet a limit.
     Verified(Verified),
     /// An episode has ended.
@@ -163,6 +166,8 @@ pub struct Opening {
     pub provers: Box<[Prover]>,
     /// The single attempts of the window, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,
+    /// Attempts by gateway, where all of a fleet met it together.
+    pub gateways: Gateways,
     /// The counters of the episode.
     pub snapshot: Snapshot,
 }

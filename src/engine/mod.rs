@@ -21,6 +21,7 @@ pub mod stats;
 pub mod subject;
 pub mod watch;
 mod counting;
+pub mod fleet;
 mod stages;
 mod handoff;
 mod ingest;
@@ -54,6 +55,7 @@ use crate::wire::decode::Tunnels;
 use crate::wire::links::Links;
 use crate::wire::packet::{InterfaceId, Packet};
 use conntrack::stage::ConntrackStage;
+use fleet::Fleet;
 use ingest::classifier::Classifier;
 
 /// The stages of counting.
@@ -94,6 +96,8 @@ pub struct Parts {
     pub writer: Option<CaptureHandle>,
     /// Whether attempts of sources and networks with an episode go to the evidence.
     pub keeps_evidence: bool,
+    /// What is shared with other gateways, in a fleet.
+    pub fleet: Option<fleet::Parts>,
     /// The channel to the detector.
     pub handoff: Handoff,
     /// The open episodes.
@@ -107,6 +111,7 @@ impl Counting {
         let Parts { connections, volumes, provers, tells_pairs, watches, allow, baseline, key, .. } = parts;
         let Parts { writer, keeps_evidence, handoff, episodes, .. } = parts;
         let ports = counting::groups::ports(&watches);
+        let fleet = parts.fleet.map(|fleet| Box::new(Fleet::new(fleet, key)));
         let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
         let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, ingest::batch::SIZE);
@@ -125,7 +130,7 @@ impl Counting {
             handoff,
             episodes,
         });
-        Self { ingest, engine: Stages { conntrack: ConntrackStage::new(connections), counters } }
+        Self { ingest, engine: Stages { conntrack: ConntrackStage::new(connections), counters, fleet } }
     }
 
     /// Sets this host's own addresses on the live interfaces. They are never reported, but cause one warning.
@@ -170,6 +175,14 @@ impl Counting {
     pub(crate) fn shared(&self) -> Arc<[SharedWatch]> {
         let counters = &self.engine.counters;
         counters.watches.iter().map(|watching| watching.shared(counters.hasher.key())).collect()
+    }
+
+    /// Executes the commands of a fleet's threads.
+    pub fn serve_fleet(&mut self) {
+        if self.engine.fleet.is_some() {
+            self.flush();
+            self.engine.serve_fleet(self.ingest.now());
+        }
     }
 
     /// Asks the detector to show the statistics.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Counting, Watching};
+use super::{Counting, Watching, fleet};
 use crate::engine::counting::CounterStage;
 use crate::engine::counting::groups;
 use crate::engine::counting::lookahead::GroupTags;
@@ -26,6 +26,8 @@ pub struct Reload {
     pub looks_back: Duration,
     /// Whether the inside of tunnels is counted.
     pub tunnels: Tunnels,
+    /// What is shared with other gateways, in a fleet.
+    pub fleet: Vec<fleet::Tally>,
     /// The part for the detector.
     pub detector: event::Reload,
 }
@@ -58,10 +60,14 @@ impl Counting {
 
     /// Installs the new configuration. Returns the watches that are no longer used, so that another thread
     /// frees them: that takes a while.
-    pub fn reload(&mut self, reload: Reload) -> Vec<Watching> {
+    pub fn reload(&mut self, mut reload: Reload) -> Vec<Watching> {
         self.ingest.finish(&mut self.engine);
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
+        let tallies = std::mem::take(&mut reload.fleet);
         let left = self.engine.counters.reload(reload);
+        if let Some(fleet) = &mut self.engine.fleet {
+            fleet.reload(tallies);
+        }
         self.ingest.watch(groups::ports(&self.engine.counters.watches), looks_back, tunnels);
         left
     }

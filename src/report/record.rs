@@ -102,6 +102,8 @@ struct Episode<'a> {
     sent: u64,
     received: u64,
     proven: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "gateways")]
+    gateways: &'a [(Box<str>, u64)],
     verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<&'static str>,
@@ -193,6 +195,7 @@ impl<'a> Episode<'a> {
             sent: alert.sent,
             received: alert.received,
             proven: alert.proven(),
+            gateways: &alert.gateways,
             verified: alert.is_verified(),
             proof: alert.basis.map(Basis::name),
             blocked: alert.blocked.map(|time| micros(time.as_secs_f64())),
@@ -234,6 +237,17 @@ fn outcomes<S: Serializer>(outcomes: &OutcomeCounts, serializer: S) -> Result<S:
         map.serialize_entry(outcome.name(), &attempts)?;
     }
     map.end()
+}
+
+/// The same of gateways, whose names are as many.
+fn gateways<S: Serializer>(gateways: &[(Box<str>, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct GatewayCount<'a> {
+        gateway: &'a str,
+        attempts: u64,
+    }
+    serializer
+        .collect_seq(gateways.iter().map(|(gateway, attempts)| GatewayCount { gateway, attempts: *attempts }))
 }
 
 /// An array of objects: with ports as keys, an index would have a field for each port.

@@ -62,6 +62,7 @@ pub(crate) fn start() -> Alert {
         blocked: None,
         block_ends: None,
         would_block: None,
+        gateways: Default::default(),
         answered: None,
         losses: Losses::default(),
     }

@@ -115,7 +115,10 @@ impl fmt::Display for Report<'_> {
         write_pace(f, alert)?;
         write_ports(f, alert)?;
         if alert.state == State::Start {
-            write!(f, " dst={}", alert.trigger.dst)?;
+            // Of a shared episode, other gateways may have seen all attempts.
+            if !alert.trigger.dst.is_unspecified() {
+                write!(f, " dst={}", alert.trigger.dst)?;
+            }
         } else {
             write_destinations(f, &alert.destinations)?;
         }
@@ -195,7 +198,12 @@ fn write_outcomes(f: &mut fmt::Formatter<'_>, alert: &Alert) -> fmt::Result {
     write_count(f, "greeted", alert.outcomes.greeted)?;
     write!(f, " sent={} received={}", alert.sent, alert.received)?;
     let (proven, verified) = (alert.proven(), alert.verified_name());
-    write!(f, " proven={proven} verified={verified} severity={}", alert.severity())
+    write!(f, " proven={proven}")?;
+    if !alert.gateways.is_empty() {
+        let gateways = alert.gateways.iter().map(|(name, attempts)| format!("{name}:{attempts}"));
+        write!(f, " gateways={}", Commas(gateways))?;
+    }
+    write!(f, " verified={verified} severity={}", alert.severity())
 }
 
 /// The facts about a source: ` name=… as=… org=… country=…`.

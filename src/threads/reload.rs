@@ -207,6 +207,7 @@ impl Reloader {
             allow: self.allowing.list(settings),
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
+            fleet: Vec::new(),
             detector: event::Reload { rules: rules(settings), watches: watched(settings, &identities.all) },
         };
         Ok((Change { filter, allow_self: settings.allow_self, reload }, identities))

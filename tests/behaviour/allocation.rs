@@ -53,11 +53,26 @@ fn a_flood_of_forged_sources_allocates_nothing() {
     assert!(stats.episodes >= 10, "{stats:?}");
 }
 
+/// The same of one of several gateways: what is published goes to queues that are there.
+#[test]
+fn a_gateway_of_a_fleet_allocates_no_more_than_one_alone() {
+    for kind in [Kind::Mix, Kind::Spoof] {
+        let mut setup = defaults();
+        setup.gateways = Some(20);
+        let (allocations, _) = allocations_of(&setup, kind);
+        assert!(allocations <= WAITING, "{allocations}");
+    }
+}
+
 /// What the counting thread allocates, and what it has counted in the end.
 fn allocations(kind: Kind) -> (u64, Stats) {
+    allocations_of(&defaults(), kind)
+}
+
+fn allocations_of(setup: &Setup, kind: Kind) -> (u64, Stats) {
     let capture = Capture::of(kind, BEFORE + COUNTED);
     let mut reader = capture.reader();
-    let mut run = defaults().start();
+    let mut run = setup.start();
     let mut packets = 0;
     while packets < BEFORE {
         let next = reader.peek().expect("it is not damaged").expect("there are more");

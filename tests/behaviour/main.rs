@@ -10,6 +10,7 @@ mod allocation;
 mod boundaries;
 mod corpora;
 mod decode;
+mod fleet;
 mod imports;
 mod kernel_filter;
 mod oracle;

@@ -48,6 +48,7 @@ mod prefetch;
 mod record;
 mod ring;
 mod settle;
+mod shares;
 mod slot;
 mod sorted;
 mod survey;

@@ -5,6 +5,7 @@ use crate::engine::clock::Ticks;
 use crate::engine::counters::{Recorded, Slot, Table};
 use crate::engine::episodes::{Admission, LimitHit, Opened};
 use crate::engine::event::{Attempt, Event, Key};
+use crate::engine::fleet::Gateways;
 use crate::engine::outcome::{Outcome, OutcomeCounts};
 use crate::engine::subject::Kind;
 
@@ -155,6 +156,7 @@ impl CounterStage {
             hosts: table.sources(recorded, *limit),
             since,
             before: self.before(table, met, &attempt, now),
+            gateways: Gateways::default(),
         })
     }
 

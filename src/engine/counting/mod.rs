@@ -10,7 +10,7 @@ mod baselines;
 pub(in crate::engine) mod groups;
 pub(in crate::engine) mod limit_hit;
 pub(in crate::engine) mod lookahead;
-mod outcomes;
+pub(in crate::engine) mod outcomes;
 mod proofs;
 pub(in crate::engine) mod provers;
 pub(in crate::engine) mod volumes;

@@ -299,6 +299,6 @@ fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
 }
 
 /// Whether a limit counts the outcome at this update: when it becomes final, or known after all.
-fn is_settled_by(before: Outcome, after: Outcome) -> bool {
+pub(in crate::engine) fn is_settled_by(before: Outcome, after: Outcome) -> bool {
     after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
 }

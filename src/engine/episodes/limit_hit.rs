@@ -8,6 +8,7 @@ use crate::engine::event::Attempt;
 use crate::engine::outcome::{OutcomeCounts, Proof};
 
 use super::PortCounts;
+use crate::engine::fleet::Gateways;
 
 /// An attempt that met a limit, and the window that it ends.
 #[derive(Debug, Clone)]
@@ -36,4 +37,6 @@ pub(crate) struct LimitHit {
     pub since: Ticks,
     /// The single attempts of the window, where evidence is kept: the last [`Before::MOST`] of them.
     pub before: Box<[Before]>,
+    /// Attempts by gateway, where all of a fleet met it together.
+    pub gateways: Gateways,
 }

@@ -173,9 +173,9 @@ impl Episodes {
         }
         let Some(watch) = self.watch(attempt.key) else { return Opened::Refused };
         let episode = Episode::new(self.next_number, &mut limit_hit, watch, self.losses);
-        let LimitHit { limit, first, provers, before, .. } = limit_hit;
+        let LimitHit { limit, first, provers, before, gateways, .. } = limit_hit;
         let snapshot = episode.snapshot(attempt.time, &self.losses);
-        if !send(Event::Opened(Opening { attempt, limit, first, provers, before, snapshot })) {
+        if !send(Event::Opened(Opening { attempt, limit, first, provers, before, gateways, snapshot })) {
             return Opened::Dropped;
         }
         let id = EpisodeId(self.next_number);

@@ -86,6 +86,7 @@ fn limit_hit(time: Timestamp) -> LimitHit {
         hosts: None,
         since: Ticks(7),
         before: Box::default(),
+        gateways: Default::default(),
     }
 }
 

@@ -33,6 +33,7 @@ fn reload(setup: &Setup, watches: &[Next<'_>], allow: &str) -> Reload {
     let rules = Rules { update: HOUR, ..setup.rules.clone() };
     let watched = watches.iter().map(|Next(_, _, number, watch)| watch.watched(*number, MINUTE)).collect();
     Reload {
+        fleet: Vec::new(),
         watches: watches.iter().map(|Next(how, place, number, watch)| how(*place, watch, *number)).collect(),
         allow: allow.parse().map(|network| AllowList::from_iter([network])).unwrap_or_default(),
         looks_back: HOUR,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 use ipnet::IpNet;
 
 use synwatch::base::hash::Key;
@@ -26,6 +26,9 @@ use synwatch::engine::conntrack::{self, Conntrack};
 use synwatch::engine::counters::Table;
 use synwatch::engine::episodes::Episodes;
 use synwatch::engine::event::{Rules, Watched};
+use synwatch::engine::fleet::{
+    self, Command, Marker, Outgoing, Publication, Tally, TallyKey, TallySpec, outbox,
+};
 use synwatch::engine::outcome::Proof;
 use synwatch::engine::stats::{Heartbeat, Stats, WatchStats};
 use synwatch::engine::watch::{Grouping, Limit, Limits, PortSet};
@@ -48,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) room: usize,
     /// The memory for recent attempts, in bytes.
     pub(crate) connections: usize,
+    /// The number of gateways, if it is one of a fleet.
+    pub(crate) gateways: Option<usize>,
 }
 
 /// A watch: what counts, for whom, and how much is too much.
@@ -78,6 +83,7 @@ impl Setup {
             own: Vec::new(),
             room: 4096,
             connections: 4 << 20,
+            gateways: None,
         }
     }
 
@@ -137,6 +143,7 @@ impl Setup {
         let watches: Vec<_> = watches.map(|(watch, number)| watch.watched(number, self.quiet_time)).collect();
         let episodes = Episodes::new(self.rules.clone(), watches.clone()).expect("memory for the episodes");
         let detector = Detector::new(self.rules.clone(), watches, interfaces, Collect::default());
+        let (parts, fleet) = self.gateways.map(|gateways| self.fleet(gateways)).unzip();
         let mut counting = Counting::new(Parts {
             inputs: 1,
             looks_back: self.longest_window().max(conntrack::LOOKS_BACK),
@@ -157,12 +164,33 @@ impl Setup {
             key: Key::fixed(),
             writer: None,
             keeps_evidence: false,
+            fleet: parts,
             handoff: Handoff::replay(events),
             episodes,
         });
         counting.set_own(self.own.clone());
         let detector = thread::spawn(move || detector.run(&receiver));
-        Run { counting, detector, number: 0 }
+        Run { counting, detector, number: 0, fleet }
+    }
+
+    /// What makes the run one of so many gateways: the engine's part, and the ends of its queues.
+    fn fleet(&self, gateways: usize) -> (fleet::Parts, Fleet) {
+        let spec = |(number, watch): (u16, &Watch)| TallySpec {
+            key: TallyKey::new(number, None),
+            outcome: None,
+            limits: watch.limits.iter().copied().filter(|limit| limit.outcome.is_none()).collect(),
+            candidate_time: 2 * self.longest_window(),
+            quiet_time: self.quiet_time,
+        };
+        let specs = (1..).zip(&self.watches).map(spec);
+        let tallies = specs.map(|spec| Tally::new(spec, 4 << 20).expect("memory for the fleet")).collect();
+        let (outbox, outgoing) = outbox(fleet::ROOM);
+        let (commands, received) = bounded(64);
+        let marker: Marker = Box::new(|port, _, number| port ^ u16::try_from(number & 0xffff).unwrap_or(0));
+        for command in [Command::Marker(marker), Command::Gateways(gateways)] {
+            commands.send(command).expect("there is room");
+        }
+        (fleet::Parts { tallies, outbox, commands: received }, Fleet { outgoing, commands })
     }
 
     fn longest_window(&self) -> Duration {
@@ -237,6 +265,14 @@ pub(crate) struct Run {
     counting: Counting,
     detector: JoinHandle<(Stats, Collect)>,
     number: u32,
+    /// The threads' ends of a fleet, if it is one of its gateways.
+    pub(crate) fleet: Option<Fleet>,
+}
+
+/// The threads' ends of a fleet.
+pub(crate) struct Fleet {
+    pub(crate) outgoing: Outgoing,
+    pub(crate) commands: Sender<Command>,
 }
 
 impl Run {
@@ -258,6 +294,13 @@ impl Run {
     /// A packet as a source hands it over.
     pub(crate) fn take(&mut self, packet: &Packet<'_>) {
         self.counting.packet(packet);
+    }
+
+    /// Has the commands of the fleet executed, and takes what is to be published.
+    pub(crate) fn published(&mut self) -> Vec<Publication> {
+        self.counting.serve_fleet();
+        let outgoing = self.fleet.iter().flat_map(|fleet| [&fleet.outgoing.proven, &fleet.outgoing.others]);
+        outgoing.flat_map(|queue| queue.try_iter()).collect()
     }
 
     /// The time passes without packets.

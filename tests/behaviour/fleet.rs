@@ -1,0 +1,186 @@
+//! What a gateway of a fleet publishes, and what it does with what the others found.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use synwatch::base::time::Timestamp;
+use synwatch::engine::fleet::{Command, Publication, Published, SharedEpisode, TallyKey};
+use synwatch::engine::subject::Source;
+
+use crate::rig::syn::{EPOCH, after, every, syn};
+use crate::rig::{Run, Setup};
+
+const SOURCE: &str = "198.51.100.66";
+
+/// The only watch of the rig.
+fn tally() -> TallyKey {
+    TallyKey::new(1, None)
+}
+
+fn source() -> Source {
+    Source(IpNet::from(SOURCE.parse::<IpAddr>().unwrap()))
+}
+
+/// One of so many gateways with a limit of 6/10s. A first packet sets the clock, so that commands are executed.
+fn gateway(gateways: usize) -> Run {
+    let mut setup = Setup::with(&["6/10s"]);
+    setup.gateways = Some(gateways);
+    let mut run = setup.start();
+    run.see(&syn(0.0, "203.0.113.1"));
+    assert_eq!(run.published(), []);
+    run
+}
+
+fn send(run: &Run, command: Command) {
+    run.fleet.as_ref().unwrap().commands.send(command).unwrap();
+}
+
+/// The times of published attempts, in milliseconds of the run, and the number of those that are not listed.
+fn told(published: &[Publication]) -> (Vec<u128>, u32) {
+    let (mut times, mut all) = (Vec::new(), 0);
+    for publication in published {
+        assert_eq!((publication.tally, publication.source), (tally(), source()));
+        match publication.what {
+            Published::Attempt { time, .. } => {
+                times.push(time.since(Timestamp::new(EPOCH, 0)).as_millis());
+            }
+            Published::More(more) => all += more,
+        }
+    }
+    times.sort_unstable();
+    (times, all)
+}
+
+fn see(run: &mut Run, times: &[f64]) -> (Vec<u128>, u32) {
+    times.iter().for_each(|time| run.see(&syn(*time, SOURCE)));
+    told(&run.published())
+}
+
+#[test]
+fn a_share_of_the_limit_publishes_the_window_and_then_each_attempt() {
+    // Of two gateways one sees three of six.
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0, 2.0]).0, []);
+    assert_eq!(see(&mut run, &[3.0]).0, [1_000, 2_000, 3_000]);
+    assert_eq!(see(&mut run, &[4.0]).0, [4_000]);
+    // Of many gateways one sees two.
+    let mut run = gateway(100);
+    assert_eq!(see(&mut run, &[1.0]).0, []);
+    assert_eq!(see(&mut run, &[11.0]).0, [1_000, 11_000]);
+    // Alone it tells of what it reports itself.
+    let mut run = gateway(1);
+    assert_eq!(see(&mut run, &[1.0, 2.0, 3.0, 4.0, 5.0]).0, []);
+    assert_eq!(see(&mut run, &[6.0]).0.len(), 6);
+}
+
+#[test]
+fn a_source_is_no_candidate_any_more_after_its_time() {
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0, 2.0, 3.0]).0.len(), 3);
+    assert_eq!(see(&mut run, &[20.0]).0, [20_000], "it stays one for twice the window");
+    assert_eq!(see(&mut run, &[60.0]).0, []);
+    assert_eq!(see(&mut run, &[61.0, 62.0]).0, [60_000, 61_000, 62_000]);
+}
+
+#[test]
+fn a_candidate_of_another_gateway_is_looked_up_and_followed_from_its_first_attempt_on() {
+    // It came once: the doorkeeper has its attempt.
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0]).0, []);
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(told(&run.published()).0, [1_000]);
+    assert_eq!(see(&mut run, &[2.0]).0, [2_000]);
+    // It has not come.
+    let mut run = gateway(2);
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(told(&run.published()).0, []);
+    assert_eq!(see(&mut run, &[2.0]).0, [2_000]);
+    // It was a candidate long ago.
+    assert_eq!(see(&mut run, &[3.0, 4.0]).0, [3_000, 4_000]);
+    run.see(&syn(59.0, "203.0.113.1"));
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(told(&run.published()).0, []);
+    assert_eq!(see(&mut run, &[60.0]).0, [60_000]);
+}
+
+#[test]
+fn what_is_published_again_has_the_same_times_and_marks() {
+    let mut run = gateway(2);
+    for time in [1.000_05, 2.000_07, 3.000_09] {
+        run.see(&syn(time, SOURCE));
+    }
+    let first = run.published();
+    run.see(&syn(4.0, "203.0.113.1"));
+    send(&run, Command::Republish);
+    let mut again = run.published();
+    // The table is looked through in parts.
+    (0..100).for_each(|_| again.extend(run.published()));
+    let sorted = |mut all: Vec<Publication>| {
+        all.sort_by_key(|publication| format!("{publication:?}"));
+        all
+    };
+    assert_eq!(sorted(again), sorted(first));
+}
+
+#[test]
+fn a_source_over_the_limit_here_is_published_as_a_number_each_second() {
+    let mut run = gateway(2);
+    let (times, more) = see(&mut run, &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7]);
+    assert_eq!((times.len(), more), (6, 0), "as many as the limit has");
+    run.see(&syn(2.5, "203.0.113.1"));
+    assert_eq!(told(&run.published()), (Vec::new(), 2));
+    // The server has lost the episode.
+    send(&run, Command::Closed(tally(), source()));
+    assert_eq!(told(&run.published()).0.len(), 6);
+}
+
+fn shared(gateways: &[(&str, u64)], is_verified: bool) -> Command {
+    Command::Open(SharedEpisode {
+        tally: tally(),
+        source: source(),
+        limit: 0,
+        first: after(1.0),
+        met: after(2.5),
+        gateways: gateways.iter().map(|(name, attempts)| ((*name).into(), *attempts)).collect(),
+        is_verified,
+    })
+}
+
+#[test]
+fn a_shared_episode_is_reported_with_the_attempts_of_this_gateway_and_those_of_all() {
+    let mut run = gateway(3);
+    see(&mut run, &[1.0, 2.0, 3.0]);
+    send(&run, shared(&[("mx1", 3), ("mx2", 3)], true));
+    run.published();
+    run.see(&syn(4.0, SOURCE));
+    send(&run, shared(&[("mx1", 4), ("mx2", 5)], true));
+    run.published();
+    let found = run.finish();
+    found.is(&["2.5 start 198.51.100.66 3", "4 end 198.51.100.66 4 (capture)"]);
+    let told: Vec<_> = found.alerts.iter().map(|alert| alert.gateways.to_vec()).collect();
+    let named = |all: &[(&str, u64)]| -> Vec<(Box<str>, u64)> {
+        all.iter().map(|(name, attempts)| ((*name).into(), *attempts)).collect()
+    };
+    assert_eq!(told, [named(&[("mx1", 3), ("mx2", 3)]), named(&[("mx1", 4), ("mx2", 5)])]);
+    assert!(found.alerts.iter().all(|alert| alert.is_verified()));
+}
+
+#[test]
+fn a_shared_episode_of_an_allowed_source_is_none() {
+    let mut setup = Setup::with(&["6/10s"]).allow("198.51.100.0/24");
+    setup.gateways = Some(2);
+    let mut run = setup.start();
+    every(0.1, 20, 1.0, SOURCE).for_each(|syn| run.see(&syn));
+    assert_eq!(run.published(), []);
+    send(&run, shared(&[("mx2", 6)], true));
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(run.published(), []);
+    run.finish().is(&[]);
+}
+
+#[test]
+fn a_gateway_alone_publishes_nothing() {
+    let mut run = Setup::with(&["6/10s"]).start();
+    every(0.1, 20, 1.0, SOURCE).for_each(|syn| run.see(&syn));
+    assert_eq!(run.published(), []);
+}
