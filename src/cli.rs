@@ -11,6 +11,7 @@ use clap::{Command, CommandFactory, FromArgMatches as _};
 
 mod usage;
 mod block_options;
+mod fleet_options;
 mod client;
 mod help;
 mod report;
@@ -21,6 +22,7 @@ mod watch_options;
 mod located;
 
 pub(crate) use client::Client;
+pub(crate) use fleet_options::FleetOptions;
 pub use located::Place;
 pub(crate) use located::{FilePlace, Located};
 pub use options::Cli;

@@ -24,11 +24,13 @@ mod check;
 mod encoding;
 mod error;
 mod file;
+mod fleet;
 mod files;
 
 pub use error::Refused;
 pub(crate) use error::UsageError;
 pub use file::{FileKey, FileValue, file_keys};
+pub use fleet::FleetSettings;
 
 /// The settings of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +81,8 @@ pub struct Settings {
     pub report_from: Option<Reporter>,
     /// How to block sources, if at all.
     pub block: Option<BlockSettings>,
+    /// The fleet that this gateway is of, if any; live only.
+    pub fleet: Option<FleetSettings>,
     /// The user to become, if given; otherwise the start chooses one.
     pub user: Option<Located>,
     /// The configuration file and the allow files, which a reload reads again.

@@ -51,6 +51,7 @@ impl From<&Error> for ExitCode {
             | Error::StateDir { .. }
             | Error::Authorities { .. }
             | Error::Database { .. }
+            | Error::Fleet(_)
             | Error::Firewall(_)
             | Error::Memory(_)
             | Error::Thread(_) => Self::Failure,
@@ -184,6 +185,7 @@ mod tests {
             ),
             (Error::Authorities { url: text(), why: text() }, ExitCode::Failure),
             (Error::Database { path: path(), why: text() }, ExitCode::Failure),
+            (Error::Fleet(text()), ExitCode::Failure),
             (Error::Firewall(text()), ExitCode::Failure),
             (Error::Memory(Bytes(1)), ExitCode::Failure),
             (Error::Thread(io(io::ErrorKind::WouldBlock)), ExitCode::Failure),

@@ -98,6 +98,9 @@ fn test_config(settings: &Settings, console: &Console) -> ExitCode {
     if let Err(error) = Databases::open(settings.databases.iter().map(|written| written.value.as_path())) {
         return fail_to_start(settings, error, console);
     }
+    if let Some(Err(error)) = settings.fleet.as_ref().map(threads::access) {
+        return fail_to_start(settings, error, console);
+    }
     match writeln!(io::stdout(), "configuration ok: {settings}") {
         Ok(()) => ExitCode::Done,
         Err(error) => fail(console, &format!("cannot write to standard output: {error}"), ExitCode::Failure),

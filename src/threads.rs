@@ -53,6 +53,7 @@ use crate::wire::packet::Interfaces;
 mod actions;
 mod allowing;
 mod counting;
+mod fleet;
 mod memory;
 mod outputs;
 mod pacing;
@@ -62,6 +63,7 @@ mod sources;
 mod view;
 mod watched;
 
+pub(crate) use fleet::access;
 pub(crate) use sources::opening;
 pub(crate) use view::run_for_view;
 
@@ -182,6 +184,7 @@ impl Run {
         let zone = if settings.utc { Zone::utc() } else { Zone::local() };
         let exporter = settings.metrics.map(|address| exporter(address, console)).transpose()?;
         let socket = settings.control.as_deref().map(control).transpose()?.flatten();
+        let access = fleet::open(settings)?;
         // Everything that needs privileges is open. Report files are opened without privileges, because rotation opens
         // them again that way.
         let held = privileges::drop(&Plan { user: self.user, ..Plan::new(settings) })?;
@@ -205,15 +208,23 @@ impl Run {
         allowing.attach(actions.asks());
         let hands = Hands {
             block: actions.asks(),
-            allow: Some(allow_asks),
+            allow: Some(allow_asks.clone()),
             counts: counts.clone(),
             ..Hands::default()
         };
         let page = page::Page::open(settings, &zone, &mut sinks).map_err(|error| held.explain(error))?;
+        let identities = Identities::first(&settings.watches);
+        let ways = (actions.asks(), allow_asks);
+        let fleet = access
+            .map(|access| fleet::Ready::new(access, settings, &identities.all, ways, counts.clone()))
+            .transpose()?;
+        let (fleet, fleet_parts) = fleet.unzip();
+        fleet.iter().for_each(|fleet| sinks.push(fleet.facts().feed()));
         let metrics = exporter.map(|exporter| {
             let metrics =
                 Metrics::new(settings.watches.iter().map(|watch| watch.name.clone()), interfaces.clone())
-                    .with_actions(counts.clone());
+                    .with_actions(counts.clone())
+                    .with_fleet(fleet.as_ref().map(|fleet| fleet.facts().counts()));
             let page = metrics.page();
             sinks.push(metrics);
             (exporter, page)
@@ -244,7 +255,6 @@ impl Run {
             None => None,
         };
         let (writer, handle) = writer.unzip();
-        let identities = Identities::first(&settings.watches);
         let (connections, volumes, provers) = recent_attempts(settings)?;
         let watches = tables(settings, &identities.all)?;
         if self.is_live && settings.summary {
@@ -281,13 +291,15 @@ impl Run {
             key: self.key,
             writer: handle.clone(),
             keeps_evidence: settings.report_dir.is_some() && !settings.suggest,
-            fleet: None,
+            fleet: fleet_parts,
             handoff,
             episodes,
         });
 
         spawn("signals", signals.second().map_err(Error::Thread)?)?;
         let actions = actions.start()?;
+        let tallies = fleet.as_ref().map(fleet::Ready::tallies);
+        let fleet = fleet.map(fleet::Ready::start).transpose()?;
         let metrics = metrics.map(|(exporter, page)| {
             let stop = exporter.stop();
             let serve = move || exporter.run(Page::MEDIA_TYPE, || page.text());
@@ -306,7 +318,8 @@ impl Run {
         let writer = writer.map(|writer| spawn("writer", move || writer.run())).transpose()?;
         let is_live = self.is_live;
         let detector = spawn("detector", move || detector.run(&receiver))?;
-        let (reloader, changes) = reload::channel(settings, identities, interfaces, allowing, counts.clone());
+        let (reloader, changes) =
+            reload::channel(settings, identities, interfaces, allowing, counts.clone(), tallies);
         let heeds = Heeds {
             signals: signals.clone(),
             changes,
@@ -327,6 +340,9 @@ impl Run {
         let (failures, baselines) = capturing.join();
         if is_live {
             service::stopping();
+        }
+        if let Some(fleet) = fleet {
+            fleet.finish();
         }
         let (mut stats, sinks) = join(detector);
         drop(handle);

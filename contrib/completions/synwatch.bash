@@ -53,7 +53,7 @@ _synwatch() {
 
     case "${cmd}" in
         synwatch)
-            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --html --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --syslog-notify --exec --exec-timeout --exec-notify --webhook --webhook-notify --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --memory --max-episodes --buffer --config --test-config --deep --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow top report"
+            opts="-i -r -D -p -l -w -n -c -T -q -v -h -V --interface --read --list-interfaces --promisc --snap-length --read-timeout --ports --limit --network-limit --destination-limit --prefix4 --prefix6 --quiet-time --allow --allow-file --no-allow-self --nat64 --tunnels --vxlan-ports --json --stats-interval --html --write --write-max --update --utc --suggest --fail-on-alert --no-names --names --mmdb --syslog --syslog-notify --exec --exec-timeout --exec-notify --webhook --webhook-notify --report-dir --report-from --block --block-time --block-unverified --block-wire --block-networks --block-scope --max-blocks --fleet --fleet-name --gateway --fleet-blocks --fleet-password-file --fleet-ca --fleet-cert --fleet-key --memory --max-episodes --buffer --config --test-config --deep --user --metrics --control --state-dir --log-format --quiet --verbose --help --version status episodes blocked block unblock allow allowed unallow top report"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +216,34 @@ _synwatch() {
                     return 0
                     ;;
                 --max-blocks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fleet-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_synwatch_global_optspecs
-    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= html= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= memory= max-episodes= buffer= c/config= T/test-config deep user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
+    string join \n i/interface= r/read= D/list-interfaces promisc snap-length= read-timeout= p/ports= l/limit= network-limit= destination-limit= prefix4= prefix6= quiet-time= allow= allow-file= no-allow-self nat64= tunnels vxlan-ports= json= stats-interval= html= w/write= write-max= update= utc suggest fail-on-alert n/no-names names mmdb= syslog= syslog-notify= exec= exec-timeout= exec-notify= webhook= webhook-notify= report-dir= report-from= block= block-time= block-unverified block-wire block-networks block-scope= max-blocks= fleet= fleet-name= gateway= fleet-blocks fleet-password-file= fleet-ca= fleet-cert= fleet-key= memory= max-episodes= buffer= c/config= T/test-config deep user= metrics= control= state-dir= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_synwatch_needs_command
@@ -59,6 +59,13 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -l block -d 'Block verif
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-time -d 'Block a source for this long, twice as long each further time, up to 24h' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-scope -d 'Drop all that a source sends, or what it sends to the "destinations" of its proven attempts' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l max-blocks -d 'Sources that can be blocked at once' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet -d 'Count as one with the other gateways at this Redis or Valkey server (repeatable)' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-name -d 'Name of the fleet: its gateways give the same one' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l gateway -d 'Name of this gateway in the fleet, which no other gateway has' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-password-file -d 'File with the password for the fleet\'s servers' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-ca -d 'File with the certificates that prove the fleet\'s servers (PEM)' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-cert -d 'File with the certificate that proves this gateway to the servers (PEM)' -r
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-key -d 'File with the key of that certificate (PEM)' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l memory -d 'Memory for the tables of sources and connections' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l max-episodes -d 'Episodes that can be open at once' -r
 complete -c synwatch -n "__fish_synwatch_needs_command" -l buffer -d 'The kernel\'s buffer for each interface' -r
@@ -80,6 +87,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -l names -d 'Look up nam
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-unverified -d 'Block sources that are not verified, too'
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-wire -d 'Block sources that are verified by link-layer addresses alone, too'
 complete -c synwatch -n "__fish_synwatch_needs_command" -l block-networks -d 'Block networks as a whole, not only their hosts with proven attempts'
+complete -c synwatch -n "__fish_synwatch_needs_command" -l fleet-blocks -d 'Block what another gateway of the fleet blocks, too'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s T -l test-config -d 'Check the configuration, open nothing, and exit'
 complete -c synwatch -n "__fish_synwatch_needs_command" -l deep -d 'With -T: try what a start needs, too, without starting'
 complete -c synwatch -n "__fish_synwatch_needs_command" -s q -l quiet -d 'Leave out warnings and the summary'

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use super::block_options::BlockOptions;
+use super::fleet_options::FleetOptions;
 use super::help;
 use super::located::Located;
 use super::watch_options::{COUNTED, WatchOptions};
@@ -12,6 +13,7 @@ use super::watch_options::{COUNTED, WatchOptions};
 const INPUT: &str = "Input";
 const REPORTS: &str = "Reports";
 pub(super) const ACTIONS: &str = "Actions";
+pub(super) const FLEET: &str = "Fleet";
 const RESOURCES: &str = "Resources";
 const SERVICE: &str = "Service";
 const DIAGNOSTICS: &str = "Diagnostics";
@@ -260,6 +262,10 @@ pub struct Cli {
     /// Whether sources are blocked, and which.
     #[command(flatten)]
     pub blocking: BlockOptions,
+
+    /// Which gateways count as one.
+    #[command(flatten)]
+    pub fleet: FleetOptions,
 
     /// Memory for the tables of sources and connections
     ///

@@ -6,6 +6,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use self::actions::{block, exec, report_from, webhook};
+use self::fleet::fleet;
 use self::input::{expression, input, live, tunnels};
 use self::output::{html, json, refuse_overwriting, stats_interval, syslog, write};
 use self::service::{control, metrics, state_dir};
@@ -18,6 +19,7 @@ use crate::cli::Cli;
 use crate::engine::watch::Limit;
 
 mod actions;
+mod fleet;
 mod input;
 mod output;
 mod service;
@@ -100,6 +102,7 @@ impl Settings {
             report_dir: cli.report_dir.clone().map(|dir| dir.value),
             report_from: faults.note(report_from(cli)),
             block: faults.note(block(cli)),
+            fleet: faults.note(fleet(cli)),
             utc: cli.utc,
             fail_on_alert: cli.fail_on_alert,
             summary: !cli.quiet,

@@ -63,7 +63,7 @@ const NAME: &str = "name";
 const WATCH: &str = "watch";
 
 /// Keys for live runs, further outputs and actions: `-r` ignores them.
-const LIVE_ALONE: [&str; 23] = [
+const LIVE_ALONE: [&str; 31] = [
     "interface",
     "json",
     "metrics",
@@ -87,6 +87,14 @@ const LIVE_ALONE: [&str; 23] = [
     "block_networks",
     "block_scope",
     "max_blocks",
+    "fleet",
+    "fleet_name",
+    "gateway",
+    "fleet_blocks",
+    "fleet_password_file",
+    "fleet_ca",
+    "fleet_cert",
+    "fleet_key",
 ];
 
 /// Reads the raw settings from the options and the file that they name. Errors in keys are added to `faults`.

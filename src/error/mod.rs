@@ -116,6 +116,9 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The servers of a fleet cannot be opened with what was given.
+    #[error("cannot join the fleet: {0}")]
+    Fleet(String),
     /// The firewall cannot be used.
     #[error("cannot block: {0}")]
     Firewall(String),

@@ -18,10 +18,12 @@ pub use actions::ActionCounts;
 pub(crate) use actions::Reason;
 pub use delivery::{Delivered, Deliveries, Delivery};
 use families::families;
+pub use fleet::FleetCounts;
 
 mod actions;
 mod delivery;
 mod families;
+mod fleet;
 mod sample;
 
 /// Stores the counters.
@@ -39,13 +41,25 @@ impl Metrics {
             .flat_map(|(watch, _)| KINDS.map(|kind| ((Arc::clone(watch), kind), Episodes::default())))
             .collect();
         let snapshot = Snapshot { heartbeat: Heartbeat { watches, ..Heartbeat::default() }, episodes };
-        Self(Page { interfaces, snapshot: Arc::new(Mutex::new(snapshot)), actions: ActionCounts::default() })
+        Self(Page {
+            interfaces,
+            snapshot: Arc::new(Mutex::new(snapshot)),
+            actions: ActionCounts::default(),
+            fleet: None,
+        })
     }
 
     /// The same with the counters of actions and reloads.
     #[must_use]
     pub fn with_actions(mut self, actions: ActionCounts) -> Self {
         self.0.actions = actions;
+        self
+    }
+
+    /// The same with the counters of a fleet, if there is one.
+    #[must_use]
+    pub fn with_fleet(mut self, fleet: Option<Arc<FleetCounts>>) -> Self {
+        self.0.fleet = fleet;
         self
     }
 
@@ -105,6 +119,8 @@ pub struct Page {
     interfaces: Interfaces,
     snapshot: Arc<Mutex<Snapshot>>,
     actions: ActionCounts,
+    /// The counters of a fleet, if this is one of its gateways.
+    fleet: Option<Arc<FleetCounts>>,
 }
 
 impl Page {
@@ -115,7 +131,8 @@ impl Page {
     #[must_use]
     pub fn text(&self) -> String {
         let snapshot = self.lock().clone();
-        let families = families(&snapshot, &self.interfaces, &self.actions);
+        let mut families = families(&snapshot, &self.interfaces, &self.actions);
+        families.extend(self.fleet.iter().flat_map(|fleet| fleet.families()));
         let mut text = Vec::new();
         // Fails only on a family without samples, which is left out, or on a failed write, which memory does not have.
         if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
@@ -131,6 +148,8 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     use crate::capture::Received;
@@ -246,6 +265,26 @@ mod tests {
             "synwatch_dropped_actions_total{action=\"webhook\"} 14",
             "synwatch_retried_actions_total{action=\"webhook\"} 15",
             "synwatch_last_reload_successful 0",
+        ] {
+            assert_eq!(lines(&page, line), [line]);
+        }
+    }
+
+    #[test]
+    fn a_gateway_of_a_fleet_shows_how_it_stands_there_and_no_other_one_does() {
+        assert_eq!(lines(&metrics().page(), "synwatch_fleet"), Vec::<String>::new());
+        let counts = Arc::new(FleetCounts::default());
+        let page = metrics().with_fleet(Some(Arc::clone(&counts))).page();
+        counts.gateways.store(4, Ordering::Relaxed);
+        counts.unshared.store(7, Ordering::Relaxed);
+        counts.latency.store(1_500, Ordering::Relaxed);
+        counts.clock.store(-3_600_000_000, Ordering::Relaxed);
+        for line in [
+            "synwatch_fleet_up 0",
+            "synwatch_fleet_gateways 4",
+            "synwatch_fleet_unshared_attempts_total 7",
+            "synwatch_fleet_latency_seconds 0.0015",
+            "synwatch_fleet_clock_offset_seconds -3600",
         ] {
             assert_eq!(lines(&page, line), [line]);
         }

@@ -31,7 +31,7 @@ pub(crate) use folder_name::folder_name;
 pub(crate) use journal::{LogFormat, Priority};
 pub use lines::Lines;
 pub(crate) use metrics::Reason;
-pub use metrics::{ActionCounts, Delivered, Deliveries, Delivery, Metrics, Page};
+pub use metrics::{ActionCounts, Delivered, Deliveries, Delivery, FleetCounts, Metrics, Page};
 pub(crate) use notify::Notified;
 pub use notify::Notify;
 pub(crate) use record::{AlertRecord, micros};

@@ -21,6 +21,9 @@ pub(super) fn run(settings: &Settings, out: &mut dyn Write) -> ExitCode {
     let before = privileged::check(settings, &mut checks);
     let held = give_up(settings, before.user, &mut checks);
     confined::check(settings, held.as_ref(), before.webhook.as_ref(), &mut checks);
+    if let Some(access) = before.fleet {
+        confined::fleet(access, &mut checks);
+    }
     checks.worst
 }
 

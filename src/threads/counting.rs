@@ -102,6 +102,7 @@ fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u6
             counting.set_own(if allow_self { own.clone() } else { Vec::new() });
         }
         let step = source.read(&mut counting);
+        counting.serve_fleet();
         counting.note(source.received());
         if source.is_heartbeat() {
             counting.heartbeat(source.received_by_interface());

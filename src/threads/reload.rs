@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use self::differences::needs_restart;
 pub(super) use self::identity::{Identities, Identity};
 use super::allowing::{Allowing, Next};
+use super::fleet::tables;
 use super::memory::watching;
 use super::sources::filter;
 use super::watched::{rules, watched};
@@ -26,6 +27,7 @@ use crate::engine::event;
 use crate::engine::watch::AllowList;
 use crate::engine::{Coming, Reload, Watching};
 use crate::error::Error;
+use crate::fleet::gateway::Tallies;
 use crate::report::{ActionCounts, Console, Priority};
 use crate::wire::packet::{Interfaces, LinkType, Origin};
 
@@ -84,6 +86,8 @@ pub(super) struct Reloader {
     interfaces: Interfaces,
     allowing: Allowing,
     counts: ActionCounts,
+    /// What is shared with other gateways, in a fleet.
+    tallies: Option<Tallies>,
 }
 
 /// Creates both ends for a run with these settings.
@@ -93,10 +97,12 @@ pub(super) fn channel(
     interfaces: Interfaces,
     allowing: Allowing,
     counts: ActionCounts,
+    tallies: Option<Tallies>,
 ) -> (Reloader, Changes) {
     let ((asks, asked), (ready, receiver), (done, heard)) = (bounded(1), bounded(1), bounded(1));
     let settings = settings.clone();
-    let reloader = Reloader { asked, ready, done: heard, settings, identities, interfaces, allowing, counts };
+    let reloader =
+        Reloader { asked, ready, done: heard, settings, identities, interfaces, allowing, counts, tallies };
     (reloader, Changes { asks, ready: receiver, done })
 }
 
@@ -207,7 +213,10 @@ impl Reloader {
             allow: self.allowing.list(settings),
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
-            fleet: Vec::new(),
+            fleet: match &self.tallies {
+                Some(tallies) => tables(tallies, settings, &identities.all)?,
+                None => Vec::new(),
+            },
             detector: event::Reload { rules: rules(settings), watches: watched(settings, &identities.all) },
         };
         Ok((Change { filter, allow_self: settings.allow_self, reload }, identities))

@@ -22,6 +22,11 @@ pub(crate) struct Person {
     pub(crate) pid: i32,
 }
 
+impl Person {
+    /// Another gateway of the fleet: no process here has this id.
+    pub(crate) const FLEET: Self = Self { uid: 0, pid: 0 };
+}
+
 /// Takes the answer.
 pub(crate) type Answer<T> = Box<dyn FnOnce(Result<T, NotDone>) + Send>;
 
@@ -95,8 +100,11 @@ impl NotDone {
 }
 
 impl fmt::Display for Person {
-    /// `uid 0, pid 4321`
+    /// `uid 0, pid 4321`, or the fleet.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "uid {}, pid {}", self.uid, self.pid)
+        match *self {
+            Self::FLEET => f.write_str("another gateway of the fleet"),
+            Self { uid, pid } => write!(f, "uid {uid}, pid {pid}"),
+        }
     }
 }

@@ -14,7 +14,7 @@ pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 /// The defaults, with this maximum number of blocks.
 pub(super) fn bounds(most: usize) -> Bounds {
     let (unverified, wire, networks) = (false, false, false);
-    Bounds { time: HOUR, unverified, wire, networks, scope: Scope::Source, most }
+    Bounds { time: HOUR, unverified, wire, networks, fleet: false, scope: Scope::Source, most }
 }
 
 /// A host with this number of proven attempts.

@@ -41,6 +41,8 @@ pub struct Bounds {
     pub wire: bool,
     /// Whether to block whole networks, and not only their hosts with proven attempts.
     pub networks: bool,
+    /// Whether to block sources that other gateways of the fleet verify, and this one does not.
+    pub fleet: bool,
     /// Which packets of a host to drop.
     pub scope: Scope,
     /// Maximum number of blocks at once.
@@ -61,7 +63,13 @@ impl Bounds {
     /// Whether a report can be a reason for a block.
     pub(super) fn concern(self, alert: &Alert) -> bool {
         let has_source = !matches!(alert.kind, Kind::Destination(_));
-        has_source && !matches!(alert.state, State::End(_)) && self.trust(alert.verified)
+        has_source
+            && !matches!(alert.state, State::End(_))
+            && self.trust(if alert.is_verified_elsewhere() && !self.fleet {
+                Proof::None
+            } else {
+                alert.verified
+            })
     }
 
     /// Whether this kind of proof is sufficient.

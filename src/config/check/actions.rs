@@ -74,6 +74,7 @@ pub(super) fn block(cli: &Cli) -> Result<Option<BlockSettings>, UsageError> {
         unverified: cli.blocking.block_unverified,
         wire: cli.blocking.block_wire,
         networks: cli.blocking.block_networks,
+        fleet: cli.fleet.fleet_blocks,
         scope: match cli.blocking.block_scope.value.as_str() {
             "source" => Scope::Source,
             "destinations" => Scope::Destinations,

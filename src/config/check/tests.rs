@@ -1,5 +1,7 @@
 //! Settings from options, and errors.
 
+mod fleet;
+
 use std::io::Write as _;
 
 use proptest::prelude::*;
@@ -74,6 +76,7 @@ fn the_defaults_are_those_of_the_help() {
         report_dir: None,
         report_from: None,
         block: None,
+        fleet: None,
         user: None,
         metrics: None,
         control: Some("/run/synwatch/control".into()),

@@ -47,6 +47,15 @@ impl Address {
         }
     }
 
+    /// The port of a server, if it is reached by TCP.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match &self.at {
+            At::Tcp { port, .. } => Some(*port),
+            At::Unix(_) => None,
+        }
+    }
+
     /// Parses one URL.
     ///
     /// # Errors

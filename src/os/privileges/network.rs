@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::act::proxy_port;
 use crate::config::Settings;
+use crate::fleet::store::Address;
 
 /// For name servers whose answer is too long for UDP.
 const DNS: u16 = 53;
@@ -28,6 +29,7 @@ pub(super) fn ports(settings: &Settings) -> Option<Vec<u16>> {
     let mut ports = vec![DNS];
     ports.extend(webhook.map(|webhook| webhook.url.port()));
     ports.extend(webhook.and_then(|_| proxy_port()));
+    ports.extend(settings.fleet.iter().flat_map(|fleet| fleet.servers.iter().filter_map(Address::port)));
     Some(ports)
 }
 

@@ -10,6 +10,7 @@ use super::links::{folders, is_deep, linked};
 use super::network::{needs_abstract_sockets, ports};
 use crate::base::replacement;
 use crate::config::{Input, Output, ReplayInput, Settings};
+use crate::fleet::store::Address;
 
 /// Files with an interface's state, statistics and kind. The first folder has links into the second.
 const INTERFACES: [&str; 2] = ["/sys/class/net", "/sys/devices"];
@@ -111,6 +112,9 @@ impl Plan {
             plan.write.push(path);
         }
         plan.write.extend(settings.write.iter().map(|write| write.path.clone()));
+        // The socket of a server is connected to again when the server is back.
+        let sockets = settings.fleet.iter().flat_map(|fleet| fleet.servers.iter().filter_map(Address::path));
+        plan.read.extend(sockets.map(folder));
         plan
     }
 }

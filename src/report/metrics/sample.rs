@@ -36,6 +36,17 @@ pub(super) fn gauge<'a>(
     })
 }
 
+/// A gauge that is no whole number.
+pub(super) fn exact(name: &str, help: &str, value: f64) -> MetricFamily {
+    let mut family = gauge(name, help, [(vec![], 0)]);
+    for metric in family.mut_metric() {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        metric.set_gauge(gauge);
+    }
+    family
+}
+
 fn family<'a>(
     kind: MetricType,
     name: &str,

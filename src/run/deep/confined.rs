@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 use std::process;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::Checks;
 use crate::act::{Reach, Reached, check_folder};
@@ -11,6 +13,7 @@ use crate::config::{Input, Output, Settings};
 use crate::control::FOLDER;
 use crate::error::{Cause, Error, OpenError};
 use crate::exit_code::ExitCode;
+use crate::fleet::store::{Access, Store};
 use crate::os::privileges::Held;
 use crate::report::{Delivery, Syslog};
 
@@ -74,6 +77,27 @@ pub(super) fn check(
     }
     if matches!(settings.input, Input::Live(_)) {
         reload(settings, held, checks);
+    }
+}
+
+/// Each server is connected to, and asked for what a run needs of it: scripts, the time, the log.
+pub(super) fn fleet(access: Access, checks: &mut Checks<'_>) {
+    let (access, failed) = (Arc::new(access), ExitCode::Failure);
+    let mut store = Store::new(Arc::clone(&access));
+    let mut errors = store.connect();
+    if errors.is_empty() {
+        // The first call connects, the second reads.
+        let mut reader = store.log_reader();
+        let read = [(); 2].map(|()| reader.read(Duration::from_millis(1)).failed);
+        errors.extend(read.into_iter().flatten());
+    }
+    match errors.first() {
+        None => {
+            let servers: Vec<_> = access.servers().iter().map(ToString::to_string).collect();
+            let (fleet, gateway) = (access.fleet(), access.gateway());
+            checks.ok("fleet", format!("{} serves fleet {fleet}, for gateway {gateway}", servers.join(", ")));
+        }
+        Some(_) => errors.iter().for_each(|error| checks.failed("fleet", error, failed)),
     }
 }
 

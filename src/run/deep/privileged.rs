@@ -11,10 +11,11 @@ use crate::config::{Firewall, Input, LiveSettings, ReplayInput, Settings};
 use crate::control::{self, Socket, Unbound};
 use crate::error::{Cause, Error};
 use crate::exit_code::ExitCode;
+use crate::fleet::store::Access;
 use crate::os::privileges;
 use crate::report::enrich::Databases;
 use crate::report::exporter::Exporter;
-use crate::threads::opening;
+use crate::threads::{access, opening};
 use crate::wire::packet::Interfaces;
 
 /// The inputs of the further checks.
@@ -22,6 +23,7 @@ pub(super) struct Before {
     /// The user to become, if any.
     pub(super) user: Option<String>,
     pub(super) webhook: Option<Reach>,
+    pub(super) fleet: Option<Access>,
 }
 
 pub(super) fn check(settings: &Settings, checks: &mut Checks<'_>) -> Before {
@@ -35,6 +37,7 @@ pub(super) fn check(settings: &Settings, checks: &mut Checks<'_>) -> Before {
     exec(settings, user.as_deref(), checks);
     block(settings, user.as_deref(), checks);
     let webhook = webhook(settings, checks);
+    let fleet = fleet(settings, checks);
     match &settings.input {
         Input::Live(live) => interfaces(live, settings, checks),
         Input::Replay(files) => replayed(files, checks),
@@ -43,7 +46,7 @@ pub(super) fn check(settings: &Settings, checks: &mut Checks<'_>) -> Before {
     }
     metrics(settings, checks);
     socket(settings, checks);
-    Before { user, webhook }
+    Before { user, webhook, fleet }
 }
 
 fn expression(settings: &Settings, checks: &mut Checks<'_>) {
@@ -95,6 +98,17 @@ fn webhook(settings: &Settings, checks: &mut Checks<'_>) -> Option<Reach> {
         Ok(reach) => Some(reach),
         Err(error) => {
             checks.failed("webhook", &error, (&error).into());
+            None
+        }
+    }
+}
+
+/// The files of a fleet are read with the rights of the start.
+fn fleet(settings: &Settings, checks: &mut Checks<'_>) -> Option<Access> {
+    match access(settings.fleet.as_ref()?) {
+        Ok(access) => Some(access),
+        Err(error) => {
+            checks.failed("fleet", &error, (&error).into());
             None
         }
     }

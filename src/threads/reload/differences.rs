@@ -27,6 +27,7 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         report_dir,
         report_from,
         block,
+        fleet,
         utc,
         fail_on_alert,
         summary,
@@ -66,6 +67,10 @@ pub(super) fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str>
         (
             "block, block_time, block_unverified, block_wire, block_networks, block_scope or max_blocks",
             *block != new.block,
+        ),
+        (
+            "fleet, fleet_name, gateway, fleet_blocks, fleet_password_file, fleet_ca, fleet_cert or fleet_key",
+            *fleet != new.fleet,
         ),
         ("webhook or webhook_notify", *webhook != new.webhook),
         ("report_dir", *report_dir != new.report_dir),

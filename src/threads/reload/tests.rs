@@ -25,7 +25,7 @@ fn reloader(text: &str) -> Reloader {
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
     let counts = ActionCounts::default();
     let (allowing, _) = Allowing::open(&settings, false, Allowed::default(), counts.clone()).unwrap();
-    channel(&settings, Identities::first(&settings.watches), interfaces, allowing, counts).0
+    channel(&settings, Identities::first(&settings.watches), interfaces, allowing, counts, None).0
 }
 
 /// The origin, number and signature of each watch after the change.

@@ -1,0 +1,136 @@
+//! The threads of a fleet, and what the engine needs for it.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+
+use super::memory::{grouping, memory};
+use super::reload::Identity;
+use super::{join, spawn};
+use crate::act::{Asked, Person};
+use crate::config::{FleetSettings, Settings};
+use crate::control::{AllowAsked, AllowWish};
+use crate::engine::fleet::{self, Outbox, Outgoing, ROOM, Tally, outbox};
+use crate::error::Error;
+use crate::fleet::gateway::{
+    self, Allow, Facts, Firewall, Gateway, Listener, Reporter, Tallies, WatchLimits,
+};
+use crate::fleet::store::Access;
+use crate::report::ActionCounts;
+
+/// The tables of a fleet get one part in so many of `--memory`, beside that.
+const MEMORY_SHARE: usize = 2;
+
+/// What of a fleet is opened before rights are given up: its files.
+pub(super) fn open(settings: &Settings) -> Result<Option<Access>, Error> {
+    let Some(fleet) = &settings.fleet else { return Ok(None) };
+    access(fleet).map(Some)
+}
+
+/// Reads the files of a fleet.
+pub(crate) fn access(fleet: &FleetSettings) -> Result<Access, Error> {
+    let FleetSettings { servers, name, gateway, files, .. } = fleet.clone();
+    Access::new(servers, name, gateway, &files).map_err(|error| Error::Fleet(error.to_string()))
+}
+
+/// A fleet that is ready, without its threads.
+pub(super) struct Ready {
+    reporter: Reporter,
+    listener: Listener,
+    stop: Sender<()>,
+    facts: Arc<Facts>,
+    tallies: Tallies,
+}
+
+/// Its threads.
+pub(super) struct Running {
+    threads: Vec<JoinHandle<()>>,
+    stop: Sender<()>,
+}
+
+impl Ready {
+    /// Prepares the threads, and the part of the engine.
+    pub(super) fn new(
+        access: Access,
+        settings: &Settings,
+        identities: &[Identity],
+        (asks, allow): (Option<Sender<Asked>>, Sender<AllowAsked>),
+        counts: ActionCounts,
+    ) -> Result<(Self, fleet::Parts), Error> {
+        let tallies = Tallies::default();
+        let tables = tables(&tallies, settings, identities)?;
+        let (outbox, outgoing): (Outbox, Outgoing) = outbox(ROOM);
+        let firewall = asks.map(|asks| Firewall { asks, allow: allowing(allow), counts });
+        let is_shared = settings.fleet.as_ref().is_some_and(|fleet| fleet.blocks);
+        let Gateway { reporter, listener, commands, facts, stop } =
+            gateway::gateway(access, &tallies, outgoing, firewall, is_shared);
+        let parts = fleet::Parts { tallies: tables, outbox, commands };
+        Ok((Self { reporter, listener, stop, facts, tallies }, parts))
+    }
+
+    /// How the fleet stands.
+    pub(super) fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// What a reload changes.
+    pub(super) fn tallies(&self) -> Tallies {
+        self.tallies.clone()
+    }
+
+    /// Starts the threads.
+    pub(super) fn start(self) -> Result<Running, Error> {
+        let Self { reporter, listener, stop, .. } = self;
+        let threads =
+            vec![spawn("fleet", move || reporter.run())?, spawn("fleet-log", move || listener.run())?];
+        Ok(Running { threads, stop })
+    }
+}
+
+impl Running {
+    /// Ends the threads. They may wait for a server, a second or two.
+    pub(super) fn finish(self) {
+        drop(self.stop);
+        self.threads.into_iter().for_each(join);
+    }
+}
+
+/// The tables of a fleet, for these settings.
+pub(super) fn tables(
+    tallies: &Tallies,
+    settings: &Settings,
+    identities: &[Identity],
+) -> Result<Vec<Tally>, Error> {
+    let watches = settings.watches.iter().zip(identities).map(|(watch, identity)| WatchLimits {
+        number: identity.number,
+        name: &watch.name,
+        limits: &watch.limits.sources,
+        quiet_time: watch.quiet_time,
+        grouping: grouping(settings, watch),
+    });
+    let specs = tallies.set(watches);
+    let share = memory(settings)? / MEMORY_SHARE / specs.len().max(1);
+    let tables = specs.into_iter().map(|spec| Tally::new(spec, share)).collect::<Result<_, _>>();
+    tables.map_err(|_| Error::Memory(settings.memory))
+}
+
+/// Allows a network as a person would, or does so no more.
+fn allowing(asks: Sender<AllowAsked>) -> Allow {
+    Box::new(move |network, allowed| {
+        let by = Person::FLEET;
+        let wish = match allowed {
+            Some((time, why)) => {
+                let why = (!why.is_empty()).then_some(why);
+                AllowWish::Allow { network, time: Some(time), why, by }
+            }
+            None => AllowWish::Unallow { network, by },
+        };
+        let answer = Box::new(move |done: Result<_, crate::act::NotDone>| {
+            if let Err(error) = done {
+                log::info!("fleet: {}", error.why);
+            }
+        });
+        let _ = asks.try_send(AllowAsked { wish, answer });
+    })
+}
