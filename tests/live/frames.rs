@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use etherparse::{PacketBuilder, TcpHeader};
 use pcap::{Active, Capture};
 
+use crate::namespace::Namespace;
 use crate::scene::Scene;
 
 /// A wire outside, on a link to the gateway, to put frames on that the gateway forwards.
@@ -39,10 +40,15 @@ impl Wire {
 
     /// The same on another link, whose two ends are these interfaces.
     pub(crate) fn open_on(scene: &Scene, here: &str, there: &str) -> Self {
+        Self::between((&scene.outside, here), (&scene.gateway, there))
+    }
+
+    /// The same between two interfaces in their namespaces.
+    pub(crate) fn between((from, here): (&Namespace, &str), (to, there): (&Namespace, &str)) -> Self {
         Self {
             interface: Capture::from_device(here).unwrap().open().unwrap(),
-            from: scene.outside.hardware_address(here),
-            to: scene.gateway.hardware_address(there),
+            from: from.hardware_address(here),
+            to: to.hardware_address(there),
         }
     }
 

@@ -29,6 +29,7 @@ mod deep;
 mod devices;
 mod evidence;
 mod expiry;
+mod fleet;
 mod floods;
 mod forged;
 mod interfaces;

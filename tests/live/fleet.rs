@@ -1,0 +1,163 @@
+//! Several gateways count as one: namespaces with a synwatch each, and a real server that they share.
+//!
+//! ```text
+//!                 ┌──o0── mx1  192.0.2.10, listens
+//!   outside ──────┼──o1── mx2  192.0.2.11, listens
+//!   198.51.100.x  └──o2── …                            all: the server's socket in a folder
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use synwatch_testkit::server::{self, Engine, Server};
+
+use crate::namespace::Namespace;
+use crate::program::{Program, value};
+use crate::scene::{ATTACKER, INNOCENT, Service, call, give_up, link};
+
+mod failures;
+mod sharing;
+
+/// Attempts in a second of a source.
+const RATE: u32 = 20;
+
+/// The outside, the gateways, and what they share.
+pub(crate) struct Fleet {
+    pub(crate) outside: Namespace,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) server: Server,
+}
+
+/// A gateway that listens itself.
+pub(crate) struct Gateway {
+    pub(crate) program: Program,
+    pub(crate) namespace: Namespace,
+    pub(crate) address: IpAddr,
+    _service: Service,
+}
+
+impl Fleet {
+    /// So many gateways, with these options besides, on a server of this name or the first that is here. It waits until
+    /// all know of each other. `None`: the test cannot run here, which it says.
+    pub(crate) fn set(test: &str, gateways: u8, options: &str) -> Option<Self> {
+        let engine = server::engine(test)?;
+        let mut fleet = Self::start(&engine, gateways, options, &[])?;
+        let all = format!("fleet: {gateways} gateways count as one");
+        fleet.programs().for_each(|program| _ = program.err.wait_for(&all));
+        Some(fleet)
+    }
+
+    /// The same on this server with these arguments, without waiting.
+    pub(crate) fn start(engine: &Engine, gateways: u8, options: &str, arguments: &[&str]) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            give_up("only root can make network namespaces");
+            return None;
+        }
+        let server = Server::start(engine, arguments);
+        let made = Namespace::new("out").and_then(|outside| {
+            let all = (0..gateways).map(|number| plug(&outside, number)).collect::<Result<Vec<_>, _>>()?;
+            Ok((outside, all))
+        });
+        let (outside, namespaces) = match made {
+            Ok(made) => made,
+            Err(why) => {
+                give_up(&why);
+                return None;
+            }
+        };
+        let gateways = (1..).zip(namespaces);
+        let gateways = gateways
+            .map(|(number, (namespace, address))| {
+                let url = server.url();
+                let arguments =
+                    format!("-i eth0 --fleet {url} --fleet-name mx --gateway mx{number} {options}");
+                let service = namespace.enter(|| Service::open(25, None));
+                let program = Program::watch(&namespace, &arguments);
+                Gateway { program, namespace, address, _service: service }
+            })
+            .collect();
+        Some(Self { outside, gateways, server })
+    }
+
+    /// Connects so many times from a host, to the gateways by turns.
+    pub(crate) fn connect(&self, from: IpAddr, times: usize) {
+        let to: Vec<_> = self.gateways.iter().map(|gateway| gateway.address).collect();
+        self.connect_to(from, &to, times);
+    }
+
+    /// The same to these addresses.
+    pub(crate) fn connect_to(&self, from: IpAddr, to: &[IpAddr], times: usize) {
+        self.outside.enter(|| {
+            for number in 0..times {
+                drop(call(from, SocketAddr::new(to[number % to.len()], 25)).unwrap());
+                thread::sleep(Duration::from_secs(1) / RATE);
+            }
+        });
+    }
+
+    pub(crate) fn programs(&mut self) -> impl Iterator<Item = &mut Program> {
+        self.gateways.iter_mut().map(|gateway| &mut gateway.program)
+    }
+
+    /// Waits until each gateway has reported this source, and returns the first report of each.
+    pub(crate) fn wait_for_reports(&mut self, source: IpAddr) -> Vec<String> {
+        let start = format!("flood start src={source} ");
+        self.programs().map(|program| program.err.wait_for(&start).text).collect()
+    }
+}
+
+/// A namespace with an address and a cable to the outside, where some hosts are.
+fn plug(outside: &Namespace, number: u8) -> Result<(Namespace, IpAddr), String> {
+    let namespace = Namespace::new("mx")?;
+    let cable = format!("o{number}");
+    link((outside, &cable), (&namespace, "eth0"))?;
+    let address = Ipv4Addr::new(192, 0, 2, 10 + number);
+    outside.ip("link set lo up");
+    outside.ip(&format!("link set {cable} up"));
+    for host in [ATTACKER, INNOCENT] {
+        outside.ip(&format!("address replace {host}/32 dev lo"));
+    }
+    outside.ip(&format!("route add {address}/32 dev {cable} src {ATTACKER}"));
+    namespace.ip("link set lo up");
+    namespace.ip("link set eth0 up");
+    namespace.ip(&format!("address add {address}/32 dev eth0"));
+    namespace.ip("route add 198.51.100.0/24 dev eth0");
+    namespace.ip("route add 203.0.113.0/24 dev eth0");
+    Ok((namespace, address.into()))
+}
+
+#[test]
+fn an_attacker_over_four_gateways_is_reported_by_all_and_one_attempt_less_by_none() {
+    let test = "an_attacker_over_four_gateways_is_reported_by_all_and_one_attempt_less_by_none";
+    let Some(mut fleet) = Fleet::set(test, 4, "--json -") else { return };
+    fleet.connect(INNOCENT, 29);
+    fleet.connect(ATTACKER, 30);
+    for line in fleet.wait_for_reports(ATTACKER) {
+        assert_eq!(value(&line, "gateways"), "mx1:8,mx2:8,mx3:7,mx4:7", "{line}");
+        assert!(["7", "8"].contains(&value(&line, "attempts")), "{line}");
+    }
+    let told = r#""gateways":[{"gateway":"mx1","attempts":8}"#;
+    fleet.programs().for_each(|program| _ = program.out.wait_for(told));
+    // Each connection is proven, here or there.
+    fleet.programs().for_each(|program| _ = program.err.wait_for(" verified=yes "));
+    for gateway in fleet.gateways {
+        let ended = gateway.program.stop(Signal::TERM);
+        assert_eq!(ended.sources("start"), [ATTACKER.to_string()], "{ended:#?}");
+        assert_eq!(ended.sources("end"), [ATTACKER.to_string()], "{ended:#?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_saw_nothing_of_it_reports_an_attacker_too() {
+    let test = "a_gateway_that_saw_nothing_of_it_reports_an_attacker_too";
+    let Some(mut fleet) = Fleet::set(test, 3, "") else { return };
+    let to = [fleet.gateways[0].address, fleet.gateways[1].address];
+    fleet.connect_to(ATTACKER, &to, 30);
+    let lines = fleet.wait_for_reports(ATTACKER);
+    assert_eq!(value(&lines[2], "attempts"), "0", "{lines:?}");
+    for line in &lines {
+        assert_eq!(value(line, "gateways"), "mx1:15,mx2:15", "{line}");
+    }
+}
