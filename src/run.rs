@@ -22,6 +22,7 @@ use crate::threads::{self, Again, Outcome};
 mod client;
 mod deep;
 mod firewall;
+mod fleet;
 mod helpers;
 mod report;
 mod top;

@@ -35,6 +35,19 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
     number.checked_mul(scale).map(Duration::from_millis).ok_or(UnitError::TooLarge)
 }
 
+/// A number with its thousands set apart: `1,042`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A duration to display, in the largest unit that is whole: `10s`, `1m`, `90m`. Parts of a millisecond are cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
@@ -142,6 +155,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(thousands(number), text);
+        }
+    }
 
     #[test]
     fn a_duration_is_a_number_and_a_unit() {

@@ -30,8 +30,8 @@ pub(crate) enum Client {
     },
     /// Lists what is blocked, since when, for how long yet and why
     ///
-    /// Where no service listens, what the kernel's table holds; that needs root.
-    Blocked(ClientOptions),
+    /// Where no service listens, what the kernel's table holds; that needs root. With --fleet, what the fleet blocks.
+    Blocked(ListOptions),
     /// Blocks an address or a network for a time
     ///
     /// Refused is what must not be blocked: what is allowed, addresses of this host, its gateways and name servers.
@@ -42,6 +42,8 @@ pub(crate) enum Client {
         /// For how long, from 1s to 7d; without it as --block-time says
         #[arg(value_name = "TIME", value_parser = block_time)]
         time: Option<Duration>,
+        #[command(flatten)]
+        scope: Scope,
         #[command(flatten)]
         options: ClientOptions,
     },
@@ -56,6 +58,8 @@ pub(crate) enum Client {
         /// Unblock everything
         #[arg(long, conflicts_with = "network")]
         all: bool,
+        #[command(flatten)]
+        scope: Scope,
         #[command(flatten)]
         options: ClientOptions,
     },
@@ -73,19 +77,55 @@ pub(crate) enum Client {
         #[arg(long, value_name = "TEXT", value_parser = control::reason)]
         why: Option<String>,
         #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
         options: ClientOptions,
     },
     /// Lists what was allowed by synwatch allow
-    Allowed(ClientOptions),
+    Allowed(ListOptions),
     /// Takes back what was allowed by synwatch allow
     Unallow {
         /// What is allowed no more
         #[arg(value_name = "CIDR", value_parser = |text: &str| network(text))]
         network: IpNet,
         #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
         options: ClientOptions,
     },
+    /// Lists the gateways of the fleet: when each was last seen, its clock, what it shares and blocks
+    Fleet {
+        /// The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON: one object for each gateway
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+/// A list, of the service or of the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ListOptions {
+    #[command(flatten)]
+    scope: Scope,
+    #[command(flatten)]
+    options: ClientOptions,
+}
+
+/// Whether a command is for one service or for the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Scope {
+    /// In the whole fleet, by its servers
+    #[arg(long, conflicts_with = "socket")]
+    fleet: bool,
+    /// The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml
+    #[arg(short, long, value_name = "FILE", requires = "fleet")]
+    config: Option<PathBuf>,
+}
+
+/// The configuration of the service.
+const CONFIG: &str = "/etc/synwatch/synwatch.toml";
 
 /// What all of them take.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -116,12 +156,12 @@ impl Client {
 
     /// The path of the service's socket.
     pub(crate) fn socket(&self) -> &Path {
-        self.options().socket.as_deref().unwrap_or(Path::new(control::PATH))
+        self.options().and_then(|options| options.socket.as_deref()).unwrap_or(Path::new(control::PATH))
     }
 
     /// Whether a certain service was named.
     pub(crate) fn names_socket(&self) -> bool {
-        self.options().socket.is_some()
+        self.options().is_some_and(|options| options.socket.is_some())
     }
 
     /// Whether to ask again each second.
@@ -129,8 +169,27 @@ impl Client {
         matches!(self, Self::Episodes { watch: true, .. })
     }
 
-    /// The request to send.
-    pub(crate) fn request(&self) -> Request {
+    /// The configuration that names the fleet, if the command is for that.
+    pub(crate) fn fleet(&self) -> Option<&Path> {
+        let config = match self {
+            Self::Fleet { config, .. } => config,
+            Self::Blocked(ListOptions { scope, .. })
+            | Self::Allowed(ListOptions { scope, .. })
+            | Self::Block { scope, .. }
+            | Self::Unblock { scope, .. }
+            | Self::Allow { scope, .. }
+            | Self::Unallow { scope, .. }
+                if scope.fleet =>
+            {
+                &scope.config
+            }
+            _ => return None,
+        };
+        Some(config.as_deref().unwrap_or(Path::new(CONFIG)))
+    }
+
+    /// The request to send; `None` for the gateways of a fleet, which no service is asked for.
+    pub(crate) fn request(&self) -> Option<Request> {
         let topic = match self {
             Self::Status(_) => Topic::Status,
             Self::Episodes { .. } => Topic::Episodes,
@@ -144,18 +203,31 @@ impl Client {
                 Topic::Change(Change::Allow { network: *network, time: *time, why: why.clone() })
             }
             Self::Unallow { network, .. } => Topic::Change(Change::Unallow { network: *network }),
+            Self::Fleet { .. } => return None,
         };
-        Request { topic, form: if self.options().json { Form::Json } else { Form::Text } }
+        Some(Request { topic, form: self.form() })
     }
 
-    fn options(&self) -> &ClientOptions {
+    /// Whether to print text or JSON.
+    pub(crate) fn form(&self) -> Form {
+        let is_json = match self {
+            Self::Fleet { json, .. } => *json,
+            _ => self.options().is_some_and(|options| options.json),
+        };
+        if is_json { Form::Json } else { Form::Text }
+    }
+
+    fn options(&self) -> Option<&ClientOptions> {
         match self {
-            Self::Status(options) | Self::Blocked(options) | Self::Allowed(options) => options,
-            Self::Episodes { options, .. }
+            Self::Status(options) => Some(options),
+            Self::Blocked(ListOptions { options, .. })
+            | Self::Allowed(ListOptions { options, .. })
+            | Self::Episodes { options, .. }
             | Self::Block { options, .. }
             | Self::Unblock { options, .. }
             | Self::Allow { options, .. }
-            | Self::Unallow { options, .. } => options,
+            | Self::Unallow { options, .. } => Some(options),
+            Self::Fleet { .. } => None,
         }
     }
 }
@@ -178,7 +250,10 @@ mod tests {
             ("allowed --socket a", "a", Topic::Allowed, Form::Text),
         ] {
             let client = read(arguments).unwrap().unwrap();
-            assert_eq!((client.socket().to_str(), client.request()), (Some(socket), Request { topic, form }));
+            assert_eq!(
+                (client.socket().to_str(), client.request()),
+                (Some(socket), Some(Request { topic, form }))
+            );
             assert_eq!(client.names_socket(), arguments.contains("--socket"), "{arguments}");
         }
         assert!(read("episodes --watch").unwrap().unwrap().is_lasting());
@@ -209,7 +284,7 @@ mod tests {
             ),
             ("unallow 192.0.2.0/24", Change::Unallow { network: network("192.0.2.0/24") }),
         ] {
-            let request = read(arguments).unwrap().unwrap().request();
+            let request = read(arguments).unwrap().unwrap().request().unwrap();
             assert_eq!(request.topic, Topic::Change(change), "{arguments}");
         }
         for wrong in [
@@ -225,6 +300,30 @@ mod tests {
             "allow 192.0.2.1 --for 91d",
             "unallow",
         ] {
+            assert!(read(wrong).unwrap_err().is_wrong_usage(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_command_for_the_fleet_names_its_configuration() {
+        for (arguments, config) in [
+            ("fleet", Some(CONFIG)),
+            ("fleet -c x.toml --json", Some("x.toml")),
+            ("blocked --fleet", Some(CONFIG)),
+            ("allowed --fleet --json", Some(CONFIG)),
+            ("block --fleet 192.0.2.1 2h", Some(CONFIG)),
+            ("unblock --fleet --all --config x.toml", Some("x.toml")),
+            ("allow --fleet 192.0.2.0/24 --for 2h", Some(CONFIG)),
+            ("unallow 192.0.2.0/24 --fleet", Some(CONFIG)),
+            ("blocked", None),
+            ("status", None),
+            ("allow 192.0.2.0/24", None),
+        ] {
+            let command = read(arguments).unwrap().unwrap();
+            assert_eq!(command.fleet(), config.map(Path::new), "{arguments}");
+        }
+        for wrong in ["fleet --socket a", "blocked --fleet --socket a", "blocked -c x.toml", "status --fleet"]
+        {
             assert!(read(wrong).unwrap_err().is_wrong_usage(), "{wrong}");
         }
     }

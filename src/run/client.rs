@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::thread;
 use std::time::Duration;
 
-use super::firewall;
+use super::{firewall, fleet};
 use crate::act::{NftError, NotDone};
 use crate::cli::Client;
 use crate::control::{AskError, Change, Reply, Request, Topic, ask};
@@ -23,6 +23,18 @@ pub(super) struct Shown {
     pub(super) note: Option<String>,
 }
 
+impl Shown {
+    /// These lines, and a note.
+    pub(super) fn new(lines: &[String], note: Option<String>) -> Self {
+        let mut text = String::new();
+        for line in lines {
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "{line}");
+        }
+        Self { text, note }
+    }
+}
+
 /// The reason why a command fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -35,6 +47,9 @@ pub(super) enum ClientError {
     /// There is no service, and the firewall refuses it.
     #[error(transparent)]
     Firewall(#[from] NftError),
+    /// The fleet cannot be asked.
+    #[error(transparent)]
+    Fleet(#[from] fleet::FleetError),
 }
 
 /// Runs the command. Each answer is given to `show`, which returns whether another one is of use.
@@ -46,13 +61,11 @@ pub(super) fn run(command: &Client, mut show: impl FnMut(Shown) -> bool) -> Resu
 }
 
 fn once(command: &Client) -> Result<Shown, ClientError> {
-    let request = command.request();
-    let reply = answer(command, &request)?;
-    let mut text = String::new();
-    for line in &reply.lines {
-        // Writing to memory does not fail.
-        let _ = writeln!(text, "{line}");
+    if let Some(config) = command.fleet() {
+        return Ok(fleet::run(config, command)?);
     }
+    let Some(request) = command.request() else { return Ok(Shown { text: String::new(), note: None }) };
+    let reply = answer(command, &request)?;
     let note = match (&request.topic, reply.lines.len(), reply.others) {
         (Topic::Episodes, 0, 0) if !command.is_lasting() => Some("no episode is open".to_owned()),
         (Topic::Blocked | Topic::Change(Change::Unblock { .. }), 0, 0) => {
@@ -63,7 +76,7 @@ fn once(command: &Client) -> Result<Shown, ClientError> {
         (Topic::Episodes, _, others) => Some(format!("{others} more episodes are open")),
         (_, _, others) => Some(format!("{others} more are left out")),
     };
-    Ok(Shown { text, note })
+    Ok(Shown::new(&reply.lines, note))
 }
 
 fn answer(command: &Client, request: &Request) -> Result<Reply, ClientError> {

@@ -15,6 +15,7 @@ mod rig;
 // The tests.
 mod changes;
 mod clocks;
+mod commands;
 mod failures;
 mod gateways;
 mod guarantee;

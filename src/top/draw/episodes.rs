@@ -3,7 +3,8 @@
 use ratatui::text::Line;
 
 use super::look::{Look, Role};
-use super::text::{Part, escaped, line, rate, thousands, time};
+use super::text::{Part, escaped, line, rate, time};
+use crate::base::units::thousands;
 use crate::control::{TopEpisode, TopSnapshot};
 
 /// The heading, and the first episodes, in at most this many rows.

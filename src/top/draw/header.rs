@@ -4,7 +4,8 @@ use ratatui::text::{Line, Span};
 
 use super::bar::{GRAPH_ROWS, graph};
 use super::look::{Look, Role};
-use super::text::{Part, end_of, escaped, left, line, percent, thousands, time};
+use super::text::{Part, end_of, escaped, left, line, percent, time};
+use crate::base::units::thousands;
 use crate::control::{OutcomeShare, TopSnapshot};
 use crate::top::state::{Link, State};
 

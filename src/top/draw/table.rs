@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 use super::bar::bar;
 use super::columns::{BAR, Column, Columns, GAP, MARK, heading, value};
 use super::look::{Look, Role};
-use super::text::{Part, end_of, escaped, left, line, right, thousands};
+use super::text::{Part, end_of, escaped, left, line, right};
+use crate::base::units::thousands;
 use crate::control::{TopLimit, TopSource, TopWatch};
 use crate::top::state::State;
 

@@ -49,19 +49,6 @@ pub(super) fn right(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// A number with its thousands set apart: `1,042`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A time of whole seconds in its two largest units: `3d4h`, `5m12s`. What is no number is no time.
 pub(super) fn time(seconds: f64) -> String {
     // A cast of what is too large, too small or no number gives the nearest number there is.
@@ -151,10 +138,7 @@ mod tests {
     const LOOK: Look = Look { has_colours: false, has_blocks: true };
 
     #[test]
-    fn numbers_and_times_are_short() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(thousands(number), text);
-        }
+    fn times_are_short() {
         for (seconds, text) in [
             (0.0, "0s"),
             (59.9, "59s"),
