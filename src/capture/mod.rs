@@ -88,7 +88,7 @@ pub trait Receiver {
     fn end_inputs(&mut self) {}
 
     /// Handles everything received so far. Its reports must precede the next message of the source.
-    fn settle(&mut self) {}
+    fn barrier(&mut self) {}
 }
 
 /// A closure receives packets, and ignores the time when there are none.

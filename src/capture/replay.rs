@@ -180,12 +180,12 @@ impl Replay {
         Ok(size)
     }
 
-    /// Gives a file its next turn, or ends it, depending on its next packet. Warnings follow after `settle`.
-    fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>, mut settle: impl FnMut()) {
+    /// Gives a file its next turn, or ends it, depending on its next packet. Warnings follow after `barrier`.
+    fn place(&mut self, index: usize, next: Result<Option<Timestamp>, Damage>, mut barrier: impl FnMut()) {
         let is_stopped = self.shared.is_stopped();
         let file = &mut self.files[index];
         if let Some(open) = file.open.as_mut().filter(|open| open.has_new_link_types()) {
-            settle();
+            barrier();
             self.failures += open.warn_of_link_types(&file.input);
         }
         match next {
@@ -196,7 +196,7 @@ impl Replay {
             Err(damage) => {
                 let is_packed = file.open.as_ref().is_some_and(|open| open.is_packed);
                 let counted = if is_packed { " (counted in unpacked bytes)" } else { "" };
-                settle();
+                barrier();
                 log::error!("{} is {damage}{counted}; what comes before it counts", file.input);
                 self.failures += 1;
             }
@@ -205,14 +205,14 @@ impl Replay {
     }
 
     /// The file with this index, opened if necessary. If that fails, it gets no more turns.
-    fn opened(&mut self, index: usize, mut settle: impl FnMut()) -> Option<&mut Open> {
+    fn opened(&mut self, index: usize, mut barrier: impl FnMut()) -> Option<&mut Open> {
         let file = &mut self.files[index];
         if file.open.is_none() {
             match Open::new(file, &self.interfaces, &self.shared) {
                 Ok(open) => file.open = Some(open),
                 Err(_) if self.shared.is_stopped() => {}
                 Err(cause) => {
-                    settle();
+                    barrier();
                     log::error!("cannot read {} again: {cause}", file.input);
                     self.failures += 1;
                 }
@@ -321,7 +321,7 @@ impl Source for Replay {
                     self.files[index].open.as_mut().map_or(Ok(None), |open| open.next(self.idle.as_ref()));
                 if is_quiet(&next) {
                     self.dry = Some(index);
-                    receiver.settle();
+                    receiver.barrier();
                     let time = self.files[index].open.as_mut().and_then(Open::time_without_packets);
                     if let Some((interface, now)) = time {
                         receiver.idle(interface, now);
@@ -329,13 +329,13 @@ impl Source for Replay {
                     return Step::More;
                 }
                 let had_several = self.files[index].open.as_ref().is_some_and(|open| open.has_several);
-                self.place(index, next, || receiver.settle());
+                self.place(index, next, || receiver.barrier());
                 if had_several && self.files[index].open.is_none() {
                     receiver.end_inputs();
                 }
             }
             let Some((index, through)) = self.turns.take() else { break };
-            let Some(open) = self.opened(index, || receiver.settle()) else { continue };
+            let Some(open) = self.opened(index, || receiver.barrier()) else { continue };
             let (pumped, count) = open.pump(through, receiver);
             handed += count;
             match pumped {

@@ -158,7 +158,7 @@ fn shares(counts: &OutcomeCounts) -> Vec<OutcomeShare> {
 
 /// Attempts that a server answered, in percent of those with a known outcome.
 fn answered(counts: &OutcomeCounts) -> Option<f64> {
-    let known = |outcome: &Outcome| outcome.is_settled() && *outcome != Outcome::Unknown;
+    let known = |outcome: &Outcome| outcome.is_final() && *outcome != Outcome::Unknown;
     let sum = |is: &dyn Fn(&Outcome) -> bool| {
         counts.iter().filter(|(outcome, _)| is(outcome)).map(|(_, n)| n).sum()
     };

@@ -62,7 +62,7 @@ impl Handoff {
     }
 
     /// Waits until the detector has handled all events.
-    pub(super) fn settle(&self) {
+    pub(super) fn barrier(&self) {
         let (handled, is_handled) = bounded(0);
         if self.deliver(Event::Barrier(handled)) {
             // The detector sends nothing: it drops the barrier.

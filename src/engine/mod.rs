@@ -226,8 +226,8 @@ impl Receiver for Counting {
         self.ingest.end_inputs(&mut self.engine);
     }
 
-    fn settle(&mut self) {
+    fn barrier(&mut self) {
         self.flush();
-        self.engine.counters.settle();
+        self.engine.counters.barrier();
     }
 }

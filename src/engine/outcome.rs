@@ -69,7 +69,7 @@ impl Outcome {
 
     /// Whether it is final, except for later corrections: a limit by outcome can count it.
     #[must_use]
-    pub fn is_settled(self) -> bool {
+    pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Open)
     }
 
@@ -213,7 +213,7 @@ impl OutcomeCounts {
 
     /// Adds an attempt whose outcome is resolved now. If its outcome was unknown before, it no longer counts
     /// as unknown.
-    pub(crate) fn settle(&mut self, before: Option<Outcome>, code: Code) {
+    pub(crate) fn resolve(&mut self, before: Option<Outcome>, code: Code) {
         if before == Some(Outcome::Unknown) {
             let unknown = &mut self.counts[Outcome::Unknown as usize];
             *unknown = unknown.saturating_sub(1);

@@ -169,7 +169,7 @@ impl Counted {
 /// The outcomes that are settled: of an attempt that is pending or open, nothing is counted yet.
 fn settled<S: Serializer>(outcomes: &OutcomeCounts, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
-    for (outcome, attempts) in outcomes.iter().filter(|(outcome, _)| outcome.is_settled()) {
+    for (outcome, attempts) in outcomes.iter().filter(|(outcome, _)| outcome.is_final()) {
         map.serialize_entry(outcome.name(), &attempts)?;
     }
     map.end()

@@ -85,7 +85,7 @@ fn show(
     while source.read(&mut Paced { counting: &mut counting, pace: &mut pace }) != Step::End {}
     counting.heartbeat(Vec::new());
     counting.list_episodes(OpenEpisodes::MOST);
-    counting.settle();
+    counting.barrier();
     state.keep_last(zone);
     (source.failures(), counting.finish())
 }

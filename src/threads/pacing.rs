@@ -118,8 +118,8 @@ impl Receiver for Paced<'_> {
         self.counting.end_inputs();
     }
 
-    fn settle(&mut self) {
-        self.counting.settle();
+    fn barrier(&mut self) {
+        self.counting.barrier();
     }
 }
 

@@ -120,15 +120,15 @@ impl Doorkeeper {
 
     /// Stores the outcome of a source's first attempt, if the entry still equals `before`. Returns whether it
     /// does.
-    pub(super) fn settle(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
+    pub(super) fn resolve(&self, tag: u64, before: &Attempt, after: &Attempt) -> bool {
         let at = self.set_of(tag);
-        self.set(at).find(tag).is_some_and(|way| self.settle_at(at * WAYS + way, before, after))
+        self.set(at).find(tag).is_some_and(|way| self.resolve_at(at * WAYS + way, before, after))
     }
 
     /// The same for the entry at this index, whatever its source. Two attempts at one tick to one port are
     /// interchangeable.
     #[inline]
-    pub(super) fn settle_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
+    pub(super) fn resolve_at(&self, place: usize, before: &Attempt, after: &Attempt) -> bool {
         let (at, way) = (place / WAYS, place % WAYS);
         let is_there = at < self.sets && self.set(at).entry(way) == Entry::of_attempt(before, 0);
         if is_there {

@@ -47,7 +47,7 @@ mod place;
 mod prefetch;
 mod record;
 mod ring;
-mod settle;
+mod resolve;
 mod shares;
 mod slot;
 mod sorted;

@@ -77,7 +77,7 @@ pub enum Found {
 }
 
 impl Table {
-    /// Prefetches what [`Table::settle_at`] needs.
+    /// Prefetches what [`Table::resolve_at`] needs.
     #[inline]
     pub(crate) fn prefetch_place(&self, place: Place) {
         match place.at() {
@@ -96,9 +96,9 @@ impl Table {
     }
 
     /// Stores the outcome of the attempt at this location, if the entry still equals `before`. Returns where
-    /// that was. The result equals that of a search by [`Table::settle`] and [`Table::settle_first`].
+    /// that was. The result equals that of a search by [`Table::resolve`] and [`Table::resolve_first`].
     #[inline]
-    pub(crate) fn settle_at(&self, place: Place, before: &Attempt, after: &Attempt) -> Option<Found> {
+    pub(crate) fn resolve_at(&self, place: Place, before: &Attempt, after: &Attempt) -> Option<Found> {
         match place.at() {
             At::Ring(index) => {
                 let cell = self.rings.get(index)?;
@@ -113,7 +113,7 @@ impl Table {
                 is_there.then(|| Found::Slot(Slot::new(set, way, word), word.is_flagged()))
             }
             At::Doorkeeper(index) => {
-                self.doorkeeper.as_ref()?.settle_at(index, before, after).then_some(Found::Waiting)
+                self.doorkeeper.as_ref()?.resolve_at(index, before, after).then_some(Found::Waiting)
             }
             At::Nowhere => None,
         }

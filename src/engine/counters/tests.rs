@@ -267,13 +267,13 @@ proptest! {
 const SECOND: u64 = 10_000;
 
 /// Notes what became of an attempt, by its place where that is known and it is still there.
-fn settle(table: &Table, source: u64, attempt: &Attempt, place: Place, code: Code) -> bool {
+fn resolve(table: &Table, source: u64, attempt: &Attempt, place: Place, code: Code) -> bool {
     let Attempt { time, port, code: before, .. } = *attempt;
-    let at = table.settle_at(place, attempt, &Attempt { code, ..*attempt });
+    let at = table.resolve_at(place, attempt, &Attempt { code, ..*attempt });
     at.is_some()
         || match table.find(tag(source)) {
-            Some((slot, _)) => table.settle(slot, time, port, before, code),
-            None => table.settle_first(tag(source), time, port, before, code),
+            Some((slot, _)) => table.resolve(slot, time, port, before, code),
+            None => table.resolve_first(tag(source), time, port, before, code),
         }
 }
 
@@ -319,10 +319,10 @@ proptest! {
             if port == 3 {
                 let (source, attempt, place) = if later % 2 == 0 { unsettled.pop_front() } else { unsettled.pop_back() }.unwrap();
                 let code = Code::from_bits(later % 16);
-                let searched = settle(&tables[0], source, &attempt, Place::UNKNOWN, code);
+                let searched = resolve(&tables[0], source, &attempt, Place::UNKNOWN, code);
                 // At the doorkeeper the first attempt of a source that comes seldom gives way to its next one.
-                prop_assert!(searched || !settle(&tables[1], source, &attempt, place, code));
-                prop_assert!(!searched || settle(&tables[1], source, &attempt, place, code)
+                prop_assert!(searched || !resolve(&tables[1], source, &attempt, place, code));
+                prop_assert!(!searched || resolve(&tables[1], source, &attempt, place, code)
                     || time - attempt.time.0 > 5 * SECOND);
             }
         }
@@ -341,20 +341,20 @@ fn a_place_tells_where_it_is_and_nothing_of_what_came_there_since() {
         let [first, second] = [20_000, 20_001].map(&mut record);
         let code = |attempt: Attempt| Attempt { code: Code::from_bits(5), ..attempt };
         let flag = |flagged: bool| table.find(tag(7)).map(|(slot, _)| Found::Slot(slot, flagged));
-        assert_eq!(table.settle_at(second.0, &second.1, &code(second.1)), flag(false));
-        assert_eq!(table.settle_at(second.0, &second.1, &code(second.1)), None, "it is noted already");
+        assert_eq!(table.resolve_at(second.0, &second.1, &code(second.1)), flag(false));
+        assert_eq!(table.resolve_at(second.0, &second.1, &code(second.1)), None, "it is noted already");
         // From the doorkeeper it has gone to a slot.
         let is_there = if doorkeeper { None } else { flag(false) };
-        assert_eq!(table.settle_at(first.0, &first.1, &code(first.1)), is_there);
+        assert_eq!(table.resolve_at(first.0, &first.1, &code(first.1)), is_there);
         let third = record(20_002);
         table.flag(table.find(tag(7)).unwrap().0, true);
-        assert_eq!(table.settle_at(third.0, &third.1, &code(third.1)), flag(true));
+        assert_eq!(table.resolve_at(third.0, &third.1, &code(third.1)), flag(true));
         for tick in 20_003..20_005 {
             record(tick);
         }
-        assert_eq!(table.settle_at(third.0, &code(third.1), &third.1), None, "others have come there");
+        assert_eq!(table.resolve_at(third.0, &code(third.1), &third.1), None, "others have come there");
         for place in [Place::UNKNOWN, Place::of_number(1 << 30), Place::of_number(3 << 30)] {
-            assert_eq!(table.settle_at(place, &third.1, &third.1), None);
+            assert_eq!(table.resolve_at(place, &third.1, &third.1), None);
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::wire::packet_copy::PacketCopy;
 
 use super::CounterStage;
 use super::annotations::{Annotation, Reported};
-use super::groups::{CounterGroup, GroupBy, Row};
-use super::limit_hit::{Counted, Met};
+use super::groups::{CounterGroup, GroupBy, GroupRef};
+use super::limit_hit::{Counted, Hit};
 use crate::engine::ingest::batch::Pending;
 
 impl CounterStage {
@@ -20,7 +20,7 @@ impl CounterStage {
     /// watches in which its source had an episode, and where it was recorded.
     pub(in crate::engine) fn count_attempt(
         &mut self,
-        rows: &[Row],
+        rows: &[GroupRef],
         pending: &Pending,
         kept: Option<&PacketCopy>,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
@@ -41,7 +41,7 @@ impl CounterStage {
             counters::Attempt { time: now.ticks, port: endpoints.server.1, mark, ..Default::default() };
         for (number, row) in rows.iter().enumerate() {
             let Some((tag, hint)) = group_tag(number) else { continue };
-            let Row { watch, by, ref table, .. } = *row;
+            let GroupRef { watch, by, ref table, .. } = *row;
             if by == GroupBy::Source {
                 let stats = &mut self.watches[watch].stats;
                 stats.attempts += 1;
@@ -83,14 +83,14 @@ impl CounterStage {
     /// Counts an attempt for its episode, or opens one if it met a limit. Returns whether it has one.
     fn report(
         &mut self,
-        row: &Row,
+        row: &GroupRef,
         tag: u64,
         (pending, kept): (&Pending, Option<&PacketCopy>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
         let Pending { endpoints, now, segment, .. } = pending;
-        let Row { watch, group, .. } = *row;
+        let GroupRef { watch, group, .. } = *row;
         let watching = &self.watches[watch];
         let CounterGroup { by, counter } = &watching.groups[group];
         let time = if recorded.time > now.ticks { now.counted_at(&self.clock, recorded) } else { now.time };
@@ -122,8 +122,8 @@ impl CounterStage {
             return false;
         };
         let attempt = endpoints.attempt(by.key(watching, endpoints, tag), segment.place.interface, time);
-        let met = Met { watch, counted: Counted::Attempts(group), recorded: *recorded, limit };
-        self.cross(&met, Some(recorded.slot), attempt, now)
+        let hit = Hit { watch, counted: Counted::Attempts(group), recorded: *recorded, limit };
+        self.open_episode(&hit, Some(recorded.slot), attempt, now)
     }
 
     /// Counts a copy or a retransmission for the watches and the episodes that count its attempt.
@@ -135,7 +135,7 @@ impl CounterStage {
     ) {
         let Pending { now, .. } = pending;
         let mut reported_in = None;
-        for (row, &Row { watch, group, .. }) in self.rows.iter().enumerate() {
+        for (row, &GroupRef { watch, group, .. }) in self.rows.iter().enumerate() {
             let Some((tag, _)) = group_tag(row) else { continue };
             let watching = &mut self.watches[watch];
             if watching.groups[group].by == GroupBy::Source {

@@ -6,18 +6,18 @@ use crate::engine::event::Key;
 use crate::engine::outcome::Outcome;
 
 use super::CounterStage;
-use super::groups::{Row, Watching};
+use super::groups::{GroupRef, Watching};
 use crate::engine::ingest::batch::Pending;
 
 impl CounterStage {
     /// Adds an attempt that a group has recorded.
     #[inline]
-    pub(in crate::engine) fn note_attempt(&mut self, row: &Row, tag: u64, pending: &Pending) {
+    pub(in crate::engine) fn note_attempt(&mut self, row: &GroupRef, tag: u64, pending: &Pending) {
         // Nearly always there is no baseline.
         if self.baseline.is_none() {
             return;
         }
-        let Row { watch, group, by, .. } = *row;
+        let GroupRef { watch, group, by, .. } = *row;
         let key = by.key(&self.watches[watch], &pending.endpoints, tag);
         self.note_in(watch, key, pending.now.ticks, |watching| {
             watching.groups[group].counter.baseline.as_mut()

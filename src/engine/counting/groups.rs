@@ -299,7 +299,7 @@ impl GroupBy {
 
 /// A group of a watch, with the fields that each attempt needs.
 #[derive(Debug)]
-pub(in crate::engine) struct Row {
+pub(in crate::engine) struct GroupRef {
     /// Index of the watch.
     pub(in crate::engine) watch: usize,
     /// Index of the group in the watch.
@@ -309,9 +309,9 @@ pub(in crate::engine) struct Row {
 }
 
 /// Every group, in order.
-pub(in crate::engine) fn rows(watches: &[Watching]) -> Arc<[Row]> {
+pub(in crate::engine) fn rows(watches: &[Watching]) -> Arc<[GroupRef]> {
     let of_watch = |(watch, watching): (usize, &Watching)| {
-        let row = |(group, of): (usize, &CounterGroup)| Row {
+        let row = |(group, of): (usize, &CounterGroup)| GroupRef {
             watch,
             group,
             by: of.by,

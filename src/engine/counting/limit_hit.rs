@@ -15,7 +15,7 @@ use super::volumes::Owner;
 use crate::engine::ingest::batch::Now;
 
 /// A limit that was met: the counters of a watch, and the record.
-pub(in crate::engine) struct Met {
+pub(in crate::engine) struct Hit {
     pub(in crate::engine) watch: usize,
     pub(in crate::engine) counted: Counted,
     pub(in crate::engine) recorded: Recorded,
@@ -35,18 +35,18 @@ pub(in crate::engine) enum Counted {
 impl CounterStage {
     /// Opens the episode of a limit hit, if there is room. Returns whether there is an episode. `slot` is the
     /// slot of the attempts, and gets the flag. It may be gone if their outcome became known later.
-    pub(in crate::engine) fn cross(
+    pub(in crate::engine) fn open_episode(
         &mut self,
-        met: &Met,
+        hit: &Hit,
         slot: Option<Slot>,
         attempt: Attempt,
         now: &Now,
     ) -> bool {
-        let group = match met.counted {
+        let group = match hit.counted {
             Counted::Attempts(group) => group,
             Counted::Outcome(_) => 0,
         };
-        let table = &self.watches[met.watch].groups[group].counter.table;
+        let table = &self.watches[hit.watch].groups[group].counter.table;
         let is_flagged = slot.is_none_or(|slot| table.is_flagged(slot));
         let flag = || slot.into_iter().for_each(|slot| table.flag(slot, true));
         if self.own.contains(&attempt.src) {
@@ -59,7 +59,7 @@ impl CounterStage {
         // here.
         let is_admitted = match self.episodes.admits() {
             Admission::All | Admission::AnyInstead => true,
-            Admission::ProvenInstead => self.has_proof(met.watch, met.counted, attempt.key.tag),
+            Admission::ProvenInstead => self.has_proof(hit.watch, hit.counted, attempt.key.tag),
         };
         if !is_admitted {
             // With the flag, each refused source counts once, and costs the same as a source with an episode.
@@ -68,41 +68,41 @@ impl CounterStage {
             return false;
         }
         if self.handoff.is_full() {
-            self.note_dropped(met.watch);
+            self.note_dropped(hit.watch);
             return false;
         }
         flag();
         self.episodes.advance(attempt.time, &|event| self.handoff.offer(event));
         match self.episodes.of(&attempt.key).map(|episode| episode.lasts_at(attempt.time)) {
             Some(true) => {
-                self.count_unflagged(met, &attempt);
+                self.count_unflagged(hit, &attempt);
                 return true;
             }
             // The end of that episode has not been reported yet.
             Some(false) => {
-                self.note_dropped(met.watch);
+                self.note_dropped(hit.watch);
                 return false;
             }
             None => (),
         }
-        let Some(limit_hit) = self.limit_hit(met, slot, attempt, now) else { return false };
+        let Some(limit_hit) = self.limit_hit(hit, slot, attempt, now) else { return false };
         let opened = self.episodes.start(limit_hit, &|event| self.handoff.offer(event));
         match opened {
             Opened::Yes => (),
             Opened::Refused => self.stats.episodes_refused += u64::from(!is_flagged),
-            Opened::Dropped => self.note_dropped(met.watch),
+            Opened::Dropped => self.note_dropped(hit.watch),
         }
         opened == Opened::Yes
     }
 
     /// Counts an attempt for the open episode of its source. The slot with the flag was evicted, and the
     /// source has another one by now. An attempt whose outcome changed was counted when it came.
-    fn count_unflagged(&mut self, met: &Met, attempt: &Attempt) {
+    fn count_unflagged(&mut self, hit: &Hit, attempt: &Attempt) {
         let Some(episode) = self.episodes.of(&attempt.key) else { return };
-        let Some(counter) = self.watches[met.watch].counter(met.counted) else { return };
-        let is_its_own = counter.limits[met.limit] == episode.limit();
-        let span = counter.table.span(&met.recorded, met.limit).filter(|_| is_its_own);
-        match met.counted {
+        let Some(counter) = self.watches[hit.watch].counter(hit.counted) else { return };
+        let is_its_own = counter.limits[hit.limit] == episode.limit();
+        let span = counter.table.span(&hit.recorded, hit.limit).filter(|_| is_its_own);
+        match hit.counted {
             Counted::Outcome(_) => episode.meet(attempt.time, span),
             Counted::Attempts(_) => {
                 episode.count(&attempt.sight(), span, true);
@@ -115,19 +115,19 @@ impl CounterStage {
     }
 
     /// The initial content of the episode.
-    fn limit_hit(&mut self, met: &Met, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<LimitHit> {
-        let watching = &self.watches[met.watch];
+    fn limit_hit(&mut self, hit: &Hit, slot: Option<Slot>, attempt: Attempt, now: &Now) -> Option<LimitHit> {
+        let watching = &self.watches[hit.watch];
         let Key { watch, tag, .. } = attempt.key;
-        let (Counter { table, limits, .. }, owner) = match met.counted {
+        let (Counter { table, limits, .. }, owner) = match hit.counted {
             Counted::Attempts(group) => {
                 let group = &watching.groups[group];
                 (&group.counter, Owner::group(watch, group.by, tag))
             }
             Counted::Outcome(outcome) => (watching.outcome(outcome)?, Owner::outcome(watch, outcome, tag)),
         };
-        let Met { recorded, limit, .. } = met;
+        let Hit { recorded, limit, .. } = hit;
         let span = table.span(recorded, *limit)?;
-        let since = match met.counted {
+        let since = match hit.counted {
             Counted::Attempts(_) => Ticks(recorded.time.0 - span),
             // Every attempt with an outcome already came as an attempt. The episode still has to count the
             // later ones only.
@@ -139,7 +139,7 @@ impl CounterStage {
         let mut outcomes = OutcomeCounts::default();
         table.window(recorded, *limit).for_each(|attempt| outcomes.add(attempt.code));
         let (verified, provers) =
-            self.verified_by_now(met.watch, met.counted, &attempt.key, now, recorded.time);
+            self.verified_by_now(hit.watch, hit.counted, &attempt.key, now, recorded.time);
         let window = table.window(recorded, *limit);
         let bytes = self.volumes.sum(owner, window.map(|attempt| (attempt.time, attempt.port)));
         #[expect(clippy::cast_possible_truncation, reason = "limits are few")]
@@ -155,17 +155,17 @@ impl CounterStage {
             bytes,
             hosts: table.sources(recorded, *limit),
             since,
-            before: self.before(table, met, &attempt, now),
+            before: self.before(table, hit, &attempt, now),
             gateways: Gateways::default(),
         })
     }
 
     /// The single attempts of the window, if evidence is kept for this kind of episode.
-    fn before(&self, table: &Table, met: &Met, attempt: &Attempt, now: &Now) -> Box<[Before]> {
+    fn before(&self, table: &Table, hit: &Hit, attempt: &Attempt, now: &Now) -> Box<[Before]> {
         if !self.keeps_evidence || matches!(attempt.key.kind, Kind::Destination(_)) {
             return Box::default();
         }
-        let Met { recorded, limit, .. } = met;
+        let Hit { recorded, limit, .. } = hit;
         let last = now.counted_at(&self.clock, recorded);
         let window = table.window(recorded, *limit);
         let all: Vec<_> = window

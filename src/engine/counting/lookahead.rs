@@ -4,7 +4,7 @@
 //! usually not at all.
 
 use super::CounterStage;
-use super::groups::Row;
+use super::groups::GroupRef;
 use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
 use crate::engine::counters::Hint;
 use crate::engine::ingest::batch::{Batch, SIZE};
@@ -61,7 +61,7 @@ impl CounterStage {
         }
         // One counter group after the other, so that the location of its table stays known from one finding
         // to the next.
-        for (row, Row { watch, by, table, .. }) in self.rows.iter().enumerate() {
+        for (row, GroupRef { watch, by, table, .. }) in self.rows.iter().enumerate() {
             let watching = &self.watches[*watch];
             for (finding, group_tag) in all.iter().zip(group_tags.of(row, all)) {
                 let endpoints = &batch.all()[finding.segment as usize].endpoints;
@@ -71,7 +71,7 @@ impl CounterStage {
                 };
             }
         }
-        for (row, Row { table, .. }) in self.rows.iter().enumerate() {
+        for (row, GroupRef { table, .. }) in self.rows.iter().enumerate() {
             for (finding, GroupTag { tag, hint }) in all.iter().zip(group_tags.of(row, all)) {
                 if let Verdict::OutcomeUpdate(_) = finding.verdict {
                     table.prefetch_newest(*tag, hint);

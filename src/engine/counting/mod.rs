@@ -39,7 +39,7 @@ use crate::engine::watch::AllowList;
 use crate::wire::packet::InterfaceId;
 use crate::wire::segment::Flags;
 use annotations::{Annotation, Annotations, Reported, ReportedIn};
-use groups::{GroupBy, Row, Watching};
+use groups::{GroupBy, GroupRef, Watching};
 use lookahead::GroupTags;
 use provers::Provers;
 use volumes::Volumes;
@@ -56,7 +56,7 @@ pub(in crate::engine) struct CounterStage {
     pub(in crate::engine) tells_pairs: bool,
     pub(in crate::engine) watches: Vec<Watching>,
     /// Every group, in order.
-    pub(in crate::engine) rows: Arc<[Row]>,
+    pub(in crate::engine) rows: Arc<[GroupRef]>,
     pub(in crate::engine) allow: AllowList,
     pub(in crate::engine) own: Vec<IpAddr>,
     pub(in crate::engine) hasher: Hasher,
@@ -152,7 +152,7 @@ impl CounterStage {
             self.count(&rows, batch, findings, finding, |row| group_tags.get(row, index));
         }
         self.group_tags = group_tags;
-        self.volumes.settle();
+        self.volumes.flush();
         self.clock = *reading;
     }
 
@@ -175,7 +175,7 @@ impl CounterStage {
             self.episodes.step(before, now, &|event| self.handoff.deliver(event));
             self.handoff.deliver(Event::Restart(now));
         } else {
-            self.volumes.settle();
+            self.volumes.flush();
             self.episodes.tick(now, self.stats.losses, &|event| self.handoff.offer(event));
             self.handoff.offer(Event::Tick(now, self.counted()));
         }
@@ -200,8 +200,8 @@ impl CounterStage {
     }
 
     /// Waits until the detector has handled every event.
-    pub(in crate::engine) fn settle(&self) {
-        self.handoff.settle();
+    pub(in crate::engine) fn barrier(&self) {
+        self.handoff.barrier();
     }
 
     /// Sends the heartbeat of a second, with the reading of the clock, if the channel has room.
@@ -252,7 +252,7 @@ impl CounterStage {
     #[inline]
     fn count(
         &mut self,
-        rows: &[Row],
+        rows: &[GroupRef],
         batch: &Batch,
         findings: &Findings,
         finding: &Finding,
@@ -303,7 +303,7 @@ impl CounterStage {
     /// Counts an inferred attempt at the time of its SYN. Its endpoints come from conntrack: where both ports
     /// are watched, the segment alone does not show which side is the client.
     #[inline(never)]
-    fn count_inferred(&mut self, rows: &[Row], pending: &Pending, inferred: &Inferred) {
+    fn count_inferred(&mut self, rows: &[GroupRef], pending: &Pending, inferred: &Inferred) {
         let Inferred { ends, started, place, moved, has_timer } = *inferred;
         let endpoints = self.hasher.endpoints(ends.client, ends.server, self.own.contains(&ends.client.0));
         let since = Ticks::span(pending.now.ticks.since(started));

@@ -8,8 +8,8 @@ use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
 use super::CounterStage;
 use super::annotations::Annotation;
-use super::groups::{GroupBy, Row, Watching};
-use super::limit_hit::{Counted, Met};
+use super::groups::{GroupBy, GroupRef, Watching};
+use super::limit_hit::{Counted, Hit};
 use super::volumes::Owner;
 use crate::engine::ingest::batch::{self, Now, Pending};
 use crate::engine::ingest::endpoints::Endpoints;
@@ -18,7 +18,7 @@ impl CounterStage {
     /// Prefetches the locations of the attempts of the next timers.
     pub(in crate::engine) fn prefetch_expired(&self) {
         for annotation in self.annotations.next(batch::SIZE) {
-            for (row, Row { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
+            for (row, GroupRef { table, .. }) in self.rows.iter().enumerate().take(Annotation::ROOM) {
                 table.prefetch_place(annotation.place(row));
             }
         }
@@ -68,7 +68,7 @@ impl CounterStage {
         let is_proof = news.before.is_some_and(|before| before.proof != news.after.proof);
         let (before, after) = recorded(news);
         for row in 0..self.rows.len() {
-            let found = self.rows[row].table.settle_at(place(row), &before, &after);
+            let found = self.rows[row].table.resolve_at(place(row), &before, &after);
             // Nearly all expired timers end here.
             if found.is_some_and(|found| !is_proof && self.concerns_table_alone(row, found, news)) {
                 continue;
@@ -79,7 +79,7 @@ impl CounterStage {
             }
             let endpoints = *known
                 .get_or_insert_with(|| self.hasher.endpoints(client, server, self.own.contains(&client.0)));
-            let Row { watch, by, .. } = self.rows[row];
+            let GroupRef { watch, by, .. } = self.rows[row];
             let Some(tag) = self.watches[watch].tag(by, &self.hasher, &endpoints) else { continue };
             match found {
                 Some(Found::Slot(slot, flag)) => {
@@ -100,7 +100,7 @@ impl CounterStage {
     /// Whether a group counts the attempt. Attempts of an allowed source count for their destination only.
     /// Attempts that came while their source had an episode did not count for the network.
     fn is_counted(&self, row: usize, news: &OutcomeUpdate, is_allowed: bool) -> bool {
-        let Row { watch, by, .. } = self.rows[row];
+        let GroupRef { watch, by, .. } = self.rows[row];
         let is_reported = || news.place.is_some_and(|place| self.reported.get(place).is_in(watch));
         by == GroupBy::Destination || !is_allowed && (by == GroupBy::Source || !is_reported())
     }
@@ -111,35 +111,35 @@ impl CounterStage {
         let is_flagged = matches!(found, Found::Slot(_, true));
         let bytes = |life: ConnSummary| (life.sent, life.received);
         let has_bytes = bytes(news.before.unwrap_or_default()) != bytes(news.after);
-        !is_flagged && !has_bytes && !self.is_settled_in(row, news)
+        !is_flagged && !has_bytes && !self.is_resolved_in(row, news)
     }
 
     /// Whether a limit of sources counts the attempt at this update.
-    fn is_settled_in(&self, row: usize, news: &OutcomeUpdate) -> bool {
-        let Row { watch, by, .. } = self.rows[row];
+    fn is_resolved_in(&self, row: usize, news: &OutcomeUpdate) -> bool {
+        let GroupRef { watch, by, .. } = self.rows[row];
         let before = news.before.unwrap_or_default().outcome;
         by == GroupBy::Source
             && self.watches[watch].outcome(news.after.outcome).is_some()
-            && is_settled_by(before, news.after.outcome)
+            && is_resolved_by(before, news.after.outcome)
     }
 
     /// Counts an attempt by its outcome, if the outcome is resolved now.
     fn count_outcome(&mut self, news: &OutcomeUpdate) {
         let before = news.before.map(|life| life.outcome);
-        let is_settled = before.is_some_and(|before| is_settled_by(before, news.after.outcome));
+        let is_final = before.is_some_and(|before| is_resolved_by(before, news.after.outcome));
         let has_proof = |life: ConnSummary| life.proof != Proof::None;
         let is_proven = news.before.is_some_and(|before| !has_proof(before) && has_proof(news.after));
         let is_completed =
             before.is_some_and(|before| !before.is_completed()) && news.after.outcome.is_completed();
         self.stats.handshakes.add(news.ends.interface, is_completed, is_proven);
-        if is_settled {
-            self.stats.became.settle(before, Code::from(news.after));
+        if is_final {
+            self.stats.became.resolve(before, Code::from(news.after));
         }
-        if is_settled || is_proven {
+        if is_final || is_proven {
             let concerned = |watching: &&mut Watching| watching.watch.ports.contains(news.ends.server.1);
             for watching in self.watches.iter_mut().filter(concerned) {
                 watching.stats.proven += u64::from(is_proven);
-                if is_settled {
+                if is_final {
                     watching.stats.became.add(Code::from(news.after));
                 }
             }
@@ -155,8 +155,8 @@ impl CounterStage {
         let (from, to) = (Code::from(before), Code::from(news.after));
         let port = endpoints.server.1;
         let noted = match found {
-            Some((slot, _)) => table.settle(slot, news.started, port, from, to),
-            None => table.settle_first(tag, news.started, port, from, to),
+            Some((slot, _)) => table.resolve(slot, news.started, port, from, to),
+            None => table.resolve_first(tag, news.started, port, from, to),
         };
         self.notify_found(row, tag, endpoints, (found, noted), news, now);
     }
@@ -175,22 +175,22 @@ impl CounterStage {
         if news.before.is_none() && !noted {
             return;
         }
-        let Row { watch, by, .. } = self.rows[row];
+        let GroupRef { watch, by, .. } = self.rows[row];
         if noted {
             let owner = Owner::group(self.watches[watch].watch.number, by, tag);
             let (before, attempt) = (news.before.unwrap_or_default(), (news.started, endpoints.server.1));
             self.volumes.note(owner, attempt, before, news.after, now.ticks);
         }
-        let is_settled = self.is_settled_in(row, news);
+        let is_final = self.is_resolved_in(row, news);
         let is_flagged = found.is_some_and(|(_, is_flagged)| is_flagged);
         // Usually the update concerns no episode and no limit, so there is no need to build the key.
-        if !is_settled && !is_flagged {
+        if !is_final && !is_flagged {
             return;
         }
         if is_flagged {
             self.notify_episode(row, tag, news, now);
         }
-        if is_settled {
+        if is_final {
             let key = by.key(&self.watches[watch], endpoints, tag);
             self.record_outcome(watch, key, endpoints, found, news, now);
         }
@@ -198,7 +198,7 @@ impl CounterStage {
 
     /// Passes the update to the episode of a flagged slot, if there is one.
     fn notify_episode(&mut self, row: usize, tag: u64, news: &OutcomeUpdate, now: &Now) {
-        let Row { watch, by, .. } = self.rows[row];
+        let GroupRef { watch, by, .. } = self.rows[row];
         let number = self.watches[watch].watch.number;
         let episode = self.episodes.get(tag, |key| key.watch == number && by.is(key.kind));
         if let Some(episode) = episode.filter(|episode| episode.lasts_at(now.time)) {
@@ -265,7 +265,7 @@ impl CounterStage {
             if own.is_some() && !episode.has(news.started) {
                 // The attempt came before the episode began, and the episode's limit counts it now.
                 episode.count(&attempt.sight(), span, met.is_some());
-                episode.settle(news.after);
+                episode.resolve(news.after);
             } else if met.is_some() {
                 episode.meet(now.time, span);
             }
@@ -280,8 +280,8 @@ impl CounterStage {
         }
         if let Some((limit, recorded)) = met.zip(recorded.copied()) {
             let slot = slot(table, &mut self.ties);
-            let met = Met { watch, counted: Counted::Outcome(outcome), recorded, limit };
-            self.cross(&met, slot, attempt, now);
+            let hit = Hit { watch, counted: Counted::Outcome(outcome), recorded, limit };
+            self.open_episode(&hit, slot, attempt, now);
         }
     }
 }
@@ -299,6 +299,6 @@ fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
 }
 
 /// Whether a limit counts the outcome at this update: when it becomes final, or known after all.
-pub(in crate::engine) fn is_settled_by(before: Outcome, after: Outcome) -> bool {
-    after.is_settled() && (!before.is_settled() || before == Outcome::Unknown && after != Outcome::Unknown)
+pub(in crate::engine) fn is_resolved_by(before: Outcome, after: Outcome) -> bool {
+    after.is_final() && (!before.is_final() || before == Outcome::Unknown && after != Outcome::Unknown)
 }

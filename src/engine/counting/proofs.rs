@@ -16,7 +16,7 @@ use crate::engine::outcome::{Code, ConnSummary, Proof};
 use crate::engine::subject::Kind;
 
 use super::CounterStage;
-use super::groups::{Counter, GroupBy, Row};
+use super::groups::{Counter, GroupBy, GroupRef};
 use super::limit_hit::Counted;
 use crate::engine::ingest::batch::Now;
 use crate::engine::ingest::endpoints::Endpoints;
@@ -80,10 +80,10 @@ impl CounterStage {
         news: &OutcomeUpdate,
         now: &Now,
     ) {
-        let Row { watch, group, by, .. } = self.rows[row];
+        let GroupRef { watch, group, by, .. } = self.rows[row];
         let of_attempts = (Counted::Attempts(group), proven.started, proven.mark);
         // The outcome was resolved before: its limit counted the attempt without knowing of the proof.
-        let was_settled = |life: ConnSummary| life.outcome == news.after.outcome && life.outcome.is_settled();
+        let was_settled = |life: ConnSummary| life.outcome == news.after.outcome && life.outcome.is_final();
         let is_late = by == GroupBy::Source && news.before.is_some_and(was_settled);
         let of_outcome = is_late.then(|| {
             let mark = self.provers.add(endpoints, now.ticks);

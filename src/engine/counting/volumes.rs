@@ -132,7 +132,7 @@ impl Volumes {
             return;
         }
         if self.waiting.len() == WAITING {
-            self.settle();
+            self.flush();
         }
         let (before, after) = ((before.sent, before.received), (after.sent, after.received));
         let tag = owner.tag(time, port);
@@ -143,7 +143,7 @@ impl Volumes {
     }
 
     /// Stores the pending values in their sets.
-    pub(in crate::engine) fn settle(&mut self) {
+    pub(in crate::engine) fn flush(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.drain(..).for_each(|noted| self.put(noted));
         self.waiting = waiting;
@@ -184,7 +184,7 @@ impl Volumes {
         owner: Owner,
         attempts: impl Iterator<Item = (Ticks, u16)>,
     ) -> (u64, u64) {
-        self.settle();
+        self.flush();
         self.sums = self.sums.wrapping_add(1).max(1);
         let (mut sent, mut received) = (0, 0);
         for (time, port) in attempts {
@@ -278,7 +278,7 @@ mod tests {
         for n in 0..5 {
             volumes.note(owner(n), (Ticks(NOW.0 + n * second), 25), NONE, bytes(1, 1), NOW);
         }
-        volumes.settle();
+        volumes.flush();
         assert_eq!(volumes.evicted(), 1);
         assert_eq!(volumes.sum(owner(0), [(NOW, 25)].into_iter()), (0, 0));
         assert_eq!(volumes.sum(owner(1), [(Ticks(NOW.0 + second), 25)].into_iter()), (1, 1));
@@ -286,7 +286,7 @@ mod tests {
         for (late, evicted) in [(61, 2), (63, 2)] {
             let now = Ticks(NOW.0 + late * second);
             volumes.note(owner(late), (now, 25), NONE, bytes(1, 1), now);
-            volumes.settle();
+            volumes.flush();
             assert_eq!(volumes.evicted(), evicted, "{late} s later");
         }
     }
@@ -306,7 +306,7 @@ mod tests {
             let mut volumes = volumes(64);
             for n in 0..2 * WAITING + 2 {
                 if n == settled_at {
-                    volumes.settle();
+                    volumes.flush();
                 }
                 // Each corrects the one before.
                 let before = if n == 0 { NONE } else { bytes(n as u32, 1) };

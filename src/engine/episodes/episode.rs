@@ -228,7 +228,7 @@ impl Episode {
     }
 
     /// Adds the summary of an attempt that counts from now on.
-    pub(crate) fn settle(&mut self, life: ConnSummary) {
+    pub(crate) fn resolve(&mut self, life: ConnSummary) {
         self.replace(ConnSummary::default(), life);
     }
 
@@ -298,7 +298,7 @@ impl Episode {
         // episode. The sum still equals the number of attempts.
         let mut rest = attempts;
         let mut mix = OutcomeCounts::default();
-        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_settled());
+        let settled = Outcome::ALL.into_iter().filter(|outcome| outcome.is_final());
         for outcome in settled.chain([Outcome::Open]) {
             let count = count(self.outcomes[outcome as usize]).min(rest);
             rest -= count;

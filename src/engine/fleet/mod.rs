@@ -41,7 +41,7 @@ use crate::engine::conntrack::{Inferred, OutcomeUpdate};
 use crate::engine::counters::{Attempt, Recorded, Ties};
 use crate::engine::counting::CounterStage;
 use crate::engine::counting::groups::{GroupBy, Watching};
-use crate::engine::counting::outcomes::is_settled_by;
+use crate::engine::counting::outcomes::is_resolved_by;
 use crate::engine::ingest::batch::{Batch, Now};
 use crate::engine::ingest::endpoints::{Endpoints, Hasher};
 use crate::engine::outcome::{Code, ConnSummary, Proof};
@@ -176,9 +176,9 @@ impl Fleet {
     /// Records what an attempt became, where a limit counts that, and that it is proven.
     pub(super) fn outcome(&mut self, news: &OutcomeUpdate, now: &Now, counters: &CounterStage) {
         let before = news.before.unwrap_or_default();
-        let is_settled = is_settled_by(before.outcome, news.after.outcome);
+        let is_final = is_resolved_by(before.outcome, news.after.outcome);
         let is_proof = before.proof != Proof::Yes && news.after.proof == Proof::Yes;
-        if !is_settled && !is_proof {
+        if !is_final && !is_proof {
             return;
         }
         let (client, server) = (news.ends.client, news.ends.server);
@@ -190,7 +190,7 @@ impl Fleet {
                 None if is_proof => {
                     self.prove((index, tag), news, &endpoints, now, (watching, counters));
                 }
-                Some(outcome) if is_settled && outcome == news.after.outcome => {
+                Some(outcome) if is_final && outcome == news.after.outcome => {
                     let code = if news.after.proof == Proof::Yes { proven() } else { Code::default() };
                     // What closes a connection does not tell the number of its SYN.
                     let mark = self.mark(client.1, server.0, 0);
@@ -216,10 +216,10 @@ impl Fleet {
         let tally = &self.tallies[index];
         let (time, port) = (news.started, news.ends.server.1);
         let Some((slot, is_candidate)) = tally.table.find(tag) else {
-            tally.table.settle_first(tag, time, port, Code::default(), proven());
+            tally.table.resolve_first(tag, time, port, Code::default(), proven());
             return;
         };
-        let is_held = tally.table.settle(slot, time, port, Code::default(), proven());
+        let is_held = tally.table.resolve(slot, time, port, Code::default(), proven());
         if !is_held || !is_candidate || self.followed.is_verified((tally.spec.key, tag)) {
             return;
         }

@@ -114,7 +114,7 @@ impl FromStr for Limit {
 /// An outcome that a limit can count.
 fn settled(name: &str) -> Result<Outcome, LimitError> {
     let outcome = name.parse().map_err(|()| LimitError::Outcome(name.to_owned()))?;
-    if Outcome::is_settled(outcome) { Ok(outcome) } else { Err(LimitError::Outcome(name.to_owned())) }
+    if Outcome::is_final(outcome) { Ok(outcome) } else { Err(LimitError::Outcome(name.to_owned())) }
 }
 
 /// Why a text is not a limit.

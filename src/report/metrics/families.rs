@@ -57,7 +57,7 @@ fn of_packets(stats: &Stats) -> [MetricFamily; 4] {
 fn of_attempts(watches: &[(Arc<str>, WatchStats)]) -> [MetricFamily; 5] {
     let repeats = |stats: &WatchStats| [("copy", stats.copies), ("retransmission", stats.retransmissions)];
     let outcomes = |stats: &WatchStats| {
-        let became = stats.became.iter().filter(|(outcome, _)| outcome.is_settled());
+        let became = stats.became.iter().filter(|(outcome, _)| outcome.is_final());
         became.map(|(outcome, attempts)| (outcome.name(), attempts)).collect::<Vec<_>>()
     };
     [

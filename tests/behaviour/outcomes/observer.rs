@@ -80,7 +80,7 @@ impl Observer {
         match news.before {
             Some(before) => assert_eq!(before, attempt.life, "what was told before"),
             // Forgotten: what was settled stays.
-            None if attempt.life.outcome.is_settled() => return,
+            None if attempt.life.outcome.is_final() => return,
             None => assert_eq!(news.after.outcome, Outcome::Unknown),
         }
         attempt.life = news.after;

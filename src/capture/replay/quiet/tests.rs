@@ -44,7 +44,7 @@ impl Receiver for Told {
         self.0.push(What::LanesEnd);
     }
 
-    fn settle(&mut self) {
+    fn barrier(&mut self) {
         self.0.push(What::Settle);
     }
 }

@@ -68,9 +68,9 @@ fn what_waits_at_the_door_is_found_by_its_place() {
     let attempt = Attempt { time: Ticks(20_000), port: 25, ..Attempt::default() };
     let taken = table.record_attempt(tag(7), Hint::default(), &attempt, &mut Ties::new(1));
     let settled = Attempt { code: Code::from_bits(5), ..attempt };
-    assert_eq!(table.settle_at(taken.place(), &attempt, &settled), Some(Found::Waiting));
+    assert_eq!(table.resolve_at(taken.place(), &attempt, &settled), Some(Found::Waiting));
     assert_eq!(Place::of_number(taken.place().number()), taken.place());
-    assert!(table.settle_first(tag(7), Ticks(20_000), 25, settled.code, attempt.code));
+    assert!(table.resolve_first(tag(7), Ticks(20_000), 25, settled.code, attempt.code));
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn a_source_that_waits_is_let_in_with_what_is_known_of_its_attempt() {
         (25, Code::default(), true),
         (25, Code::default(), false),
     ] {
-        assert_eq!(table.settle_first(tag(7), Ticks(20_000), port, before, code), is_it);
+        assert_eq!(table.resolve_first(tag(7), Ticks(20_000), port, before, code), is_it);
     }
     let slot = table.let_in(tag(7), Ticks(20_500), &mut ties).unwrap();
     assert_eq!(table.find(tag(7)), Some((slot, false)));
-    assert!(table.settle(slot, Ticks(20_000), 25, code, Code::default()));
+    assert!(table.resolve(slot, Ticks(20_000), 25, code, Code::default()));
     assert_eq!(table.let_in(tag(7), Ticks(20_500), &mut ties), None, "it waits no more");
 }
 

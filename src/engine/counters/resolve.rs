@@ -17,7 +17,7 @@ impl Table {
     /// Stores the outcome of an attempt of the slot's source, if the ring still holds the attempt as
     /// `before`. Returns whether it does. Attempts to one port within one tick are interchangeable: the
     /// search takes any that equals `before`.
-    pub fn settle(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
+    pub fn resolve(&self, slot: Slot, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let count = Word(self.word_of(slot).load(Ordering::Relaxed)).count();
         let held = count.min(self.ring);
         let place = |back: u32| self.entry(slot.set(), slot.way(), position(count, back, self.ring));
@@ -53,10 +53,10 @@ impl Table {
     }
 
     /// The same for a source without a slot: its first attempt may be in the doorkeeper.
-    pub(crate) fn settle_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
+    pub(crate) fn resolve_first(&self, tag: u64, time: Ticks, port: u16, before: Code, after: Code) -> bool {
         let attempt = |code| Attempt { time, port, code, mark: Mark::default() };
         let doorkeeper = self.doorkeeper.as_ref();
         doorkeeper
-            .is_some_and(|doorkeeper| doorkeeper.settle(nonzero(tag), &attempt(before), &attempt(after)))
+            .is_some_and(|doorkeeper| doorkeeper.resolve(nonzero(tag), &attempt(before), &attempt(after)))
     }
 }
