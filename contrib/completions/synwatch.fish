@@ -102,6 +102,7 @@ complete -c synwatch -n "__fish_synwatch_needs_command" -a "unblock" -d 'Unblock
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "allow" -d 'Allows a network or an address: it is not reported, and unblocked'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "allowed" -d 'Lists what was allowed by synwatch allow'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "unallow" -d 'Takes back what was allowed by synwatch allow'
+complete -c synwatch -n "__fish_synwatch_needs_command" -a "fleet" -d 'Lists the gateways of the fleet: when each was last seen, its clock, what it shares and blocks'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "top" -d 'Shows the sources closest to a limit and the open episodes, live'
 complete -c synwatch -n "__fish_synwatch_needs_command" -a "report" -d 'Makes a page or a digest of JSON logs'
 complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
@@ -109,21 +110,35 @@ complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l json -d 'Pr
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l watch -d 'List them again each second'
+complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand block" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l all -d 'Unblock everything'
+complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l for -d 'For how long, from 1s to 90d' -r
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l why -d 'A word for those who look later' -r
+complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l fleet -d 'In the whole fleet, by its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l json -d 'Print JSON: one object, or each record as one of its own'
+complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -l json -d 'Print JSON: one object for each gateway'
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l socket -d 'The socket of the service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s i -l interface -d 'Capture on this interface, instead (repeatable; needs root)' -r
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s r -l read -d 'Replay this capture file, instead (repeatable)' -r -F
