@@ -14,6 +14,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 use synwatch::act::Nft;
 
+use crate::block::{knock_at, wait_for_drops};
 use crate::namespace::Namespace;
 use crate::paths::{assert_all_told, namespaces, services};
 use crate::program::{Ended, Program};
@@ -131,6 +132,23 @@ fn a_published_port_counts_each_connection_once_and_for_its_true_source() {
     for ((ended, way), to) in all.iter().zip(ways).zip(seen) {
         assert_eq!(ended.only_report("end").value("dst"), to.to_string(), "{way}");
         assert_eq!(ended.summary("attempts"), FLOOD, "{way}: {ended:#?}");
+    }
+}
+
+#[test]
+fn a_block_holds_for_a_published_port() {
+    for way in ["-i any", "-i outer --block-scope destinations"] {
+        let Some(scene) = Host::set(true) else { return };
+        let port = SocketAddr::new(HOST, 25);
+        reach(&scene.outside, ATTACKER, port);
+        let mut program = Program::watch(&scene.host, &format!("{way} --block nft"));
+        scene.outside.enter(|| visits(29, ATTACKER, port));
+        // This one meets the limit, and what comes after it may be dropped.
+        let _last = scene.outside.enter(|| knock_at(ATTACKER, port));
+        program.err.wait_for(" is blocked for");
+        let _dropped = scene.outside.enter(|| knock_at(ATTACKER, port));
+        wait_for_drops(&scene.host);
+        program.stop(Signal::TERM);
     }
 }
 
