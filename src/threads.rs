@@ -12,14 +12,13 @@
 //! (`threads/reload.rs`).
 
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
 use self::actions::Actions;
 use self::allowing::Allowing;
 use self::counting::{Capturing, Heeds};
-use self::memory::{memory, recent_attempts, tables};
+use self::memory::{looks_back, memory, recent_attempts, tables};
 use self::outputs::{advice, control, exporter, sinks, suggestions};
 use self::pacing::Pace;
 use self::reload::Identities;
@@ -35,7 +34,6 @@ use crate::control::{Hands, Server, Socket, State};
 use crate::detect::Detector;
 use crate::detect::{Sink, Sinks};
 use crate::engine::baseline::Budget;
-use crate::engine::conntrack;
 use crate::engine::episodes::Episodes;
 use crate::engine::stats::Stats;
 use crate::engine::{Counting, Handoff, Parts};
@@ -333,8 +331,6 @@ impl Run {
 
         if is_live {
             service::ready(&subject, &state);
-        }
-        if is_live {
             reloader.serve(again, console, &state);
         }
         let (failures, baselines) = capturing.join();
@@ -389,11 +385,6 @@ fn spawn<T: Send + 'static>(
 
 fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-fn looks_back(settings: &Settings) -> Duration {
-    let windows = settings.watches.iter().flat_map(|watch| watch.limits.iter()).map(|limit| limit.window);
-    windows.max().unwrap_or_default().max(conntrack::LOOKS_BACK)
 }
 
 fn interface_names(settings: &Settings) -> String {

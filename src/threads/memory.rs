@@ -1,12 +1,13 @@
 //! Creates the tables with their shares of the memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::reload::Identity;
 use crate::base::sync::OutOfMemory;
 use crate::base::units::Bytes;
 use crate::config::{Input, Settings, WatchSettings};
-use crate::engine::conntrack::Conntrack;
+use crate::engine::conntrack::{self, Conntrack};
 use crate::engine::outcome::Proof;
 use crate::engine::watch::Grouping;
 use crate::engine::{Provers, Room, Volumes, Watch, Watching};
@@ -34,6 +35,12 @@ pub(super) fn recent_attempts(settings: &Settings) -> Result<(Conntrack, Volumes
         Ok::<_, OutOfMemory>((connections, Volumes::new(volumes)?, Provers::new(provers)?))
     };
     made().map_err(|_| Error::Memory(settings.memory))
+}
+
+/// How far back the tables look: as far as the longest window, and as conntrack.
+pub(super) fn looks_back(settings: &Settings) -> Duration {
+    let windows = settings.watches.iter().flat_map(|watch| watch.limits.iter()).map(|limit| limit.window);
+    windows.max().unwrap_or_default().max(conntrack::LOOKS_BACK)
 }
 
 /// The tables of all watches.

@@ -14,12 +14,13 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 
 use self::differences::needs_restart;
 pub(super) use self::identity::{Identities, Identity};
+use super::Again;
 use super::allowing::{Allowing, Next};
 use super::fleet::tables;
+use super::memory::looks_back;
 use super::memory::watching;
 use super::sources::filter;
 use super::watched::{rules, watched};
-use super::{Again, looks_back};
 use crate::capture::{self, Filter, is_ethernet};
 use crate::config::{Refused, Settings};
 use crate::control::State;
