@@ -47,7 +47,7 @@ use crate::engine::ingest::endpoints::{Endpoints, Hasher};
 use crate::engine::outcome::{Code, ConnSummary, Proof};
 use crate::engine::subject::Source;
 
-/// What a [`Fleet`] is made of.
+/// The parts of the fleet stage.
 #[derive(Debug)]
 pub struct Parts {
     /// What is counted over all gateways.

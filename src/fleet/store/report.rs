@@ -146,7 +146,7 @@ impl Store {
         Ok(())
     }
 
-    /// The open episodes of the fleet, those first that end last, at most [`MOST_EPISODES`] of each server; and how many
+    /// The open episodes of the fleet, those first that end last, at most 1,000 of each server; and how many
     /// there are.
     pub fn episodes(&mut self) -> Answer<(Vec<SharedEpisode>, u64)> {
         let mut answer = Answer { value: (Vec::new(), 0), failed: Vec::new() };
