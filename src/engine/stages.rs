@@ -39,9 +39,7 @@ impl Stages {
         if boundary.stepped_from.is_none() {
             match &mut fleet {
                 None => self.expire(boundary, |_, _, _| {}),
-                Some(fleet) => {
-                    self.expire(boundary, |news, now, counters| fleet.outcome(news, now, counters))
-                }
+                Some(fleet) => self.expire_in_fleet(boundary, fleet),
             }
         }
         self.conntrack.end_second(boundary);
@@ -52,8 +50,14 @@ impl Stages {
         self.fleet = fleet;
     }
 
+    #[inline(never)]
+    fn expire_in_fleet(&mut self, boundary: &SecondBoundary, fleet: &mut Fleet) {
+        self.expire(boundary, |news, now, counters| fleet.outcome(news, now, counters));
+    }
+
     /// Counts attempts whose timers have expired by this second boundary. Each one counts at its due time,
     /// because the boundary may come much later when there are no packets. `also` takes each update.
+    #[inline]
     fn expire(
         &mut self,
         boundary: &SecondBoundary,

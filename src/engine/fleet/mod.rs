@@ -94,6 +94,7 @@ impl Fleet {
     }
 
     /// Looks at a batch that the counters have counted.
+    #[inline(never)] // The stages without a fleet stay as small as they are.
     pub(super) fn see(&mut self, batch: &Batch, findings: &Findings, counters: &CounterStage) {
         for finding in &findings.all {
             let pending = &batch.all()[finding.segment as usize];
