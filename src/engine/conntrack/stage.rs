@@ -43,6 +43,7 @@ impl ConntrackStage {
     }
 
     /// Classifies the segments of a batch.
+    #[inline(never)] // A stage has the registers to itself.
     pub(in crate::engine) fn judge_all(&mut self, batch: &Batch) {
         self.findings.clear();
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));

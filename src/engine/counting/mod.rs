@@ -139,6 +139,7 @@ impl CounterStage {
     }
 
     /// Counts the findings of a batch. `reading` is the clock after it.
+    #[inline(never)] // A stage has the registers to itself.
     pub(in crate::engine) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
         self.stats.packets += batch.packets;
         self.stats.skipped += batch.skipped;
