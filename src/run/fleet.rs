@@ -105,7 +105,10 @@ fn cells(gateway: &Gateway) -> [String; 7] {
         format!("seen {:.1}s", seen.as_secs_f64()),
         format!("clock {} ±{:.1}ms", seconds(*clock), micros(*clock_error) / 1e3),
         format!("{} SYN/s", thousands(status.syns)),
-        format!("{} candidates", thousands(status.candidates)),
+        match status.candidates {
+            1 => "1 candidate".to_owned(),
+            candidates => format!("{} candidates", thousands(candidates)),
+        },
         format!("unshared {}", thousands(status.unshared)),
         format!("blocks {}", thousands(status.blocks)),
     ]
@@ -297,5 +300,15 @@ mod tests {
             "gateway-2  seen 0.4s  clock -0.000s ±0.2ms     7 SYN/s      31 candidates  unshared 0  blocks 3",
         ];
         assert_eq!(table(&rows), lines);
+    }
+
+    #[test]
+    fn one_candidate_is_no_plural() {
+        let told = |candidates| {
+            let mut gateway = gateway("mx1", 0, 1);
+            gateway.status.candidates = candidates;
+            cells(&gateway)[4].clone()
+        };
+        assert_eq!([0, 1, 1_001].map(told), ["0 candidates", "1 candidate", "1,001 candidates"]);
     }
 }
