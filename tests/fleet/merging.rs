@@ -191,6 +191,22 @@ fn the_same_syn_at_two_gateways_is_one_attempt_and_a_repeated_report_none() {
 }
 
 #[test]
+fn attempts_without_a_mark_are_different_ones() {
+    let Some(engine) = engine("attempts without a mark") else { return };
+    let server = Server::start(&engine, &[]);
+    let [mut one, mut two] = ["mx1", "mx2"].map(|name| store(&[&server.url()], name));
+    let tally = tally(&["10/10s"]);
+    let unmarked = |now| {
+        let all = attempts(5, now, 0).into_iter().map(|attempt| Attempt { mark: 0, ..attempt });
+        report(&tally, numbered(1), all.collect())
+    };
+    let before = ago(50);
+    assert_eq!(judge(&mut one, unmarked(before)), Verdict::Below);
+    assert_eq!(judge(&mut one, unmarked(before)), Verdict::Below, "published again");
+    assert_eq!(met(judge(&mut two, unmarked(ago(0)))).attempts(), 10);
+}
+
+#[test]
 fn proofs_that_come_later_verify_an_open_episode_and_are_told_once() {
     let Some(engine) = engine("proofs that come later") else { return };
     let server = Server::start(&engine, &[]);

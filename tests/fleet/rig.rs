@@ -68,9 +68,9 @@ pub(crate) fn ago(millis: u64) -> Timestamp {
     capture::now().before(Duration::from_millis(millis))
 }
 
-/// An attempt on port 25.
+/// An attempt on port 25. Its mark is one more than this: 0 is none.
 pub(crate) fn attempt(time: Timestamp, mark: u16) -> Attempt {
-    Attempt { time, mark, port: 25, proven: false, known: false }
+    Attempt { time, mark: mark + 1, port: 25, proven: false, known: false }
 }
 
 /// So many attempts, one each millisecond up to `last`, with marks from `mark` on.

@@ -2,7 +2,7 @@
 //!
 //! A mark is 16 bits of a keyed hash of the client's port, the server's address and the initial sequence number. The
 //! key is the fleet's, so that a sender cannot choose connections that pass for one. The fleet's servers and their
-//! readers learn none of the three from it.
+//! readers learn none of the three from it. A mark of 0 is none: a gateway has no key before a server has answered.
 
 use std::fmt;
 use std::hash::Hasher as _;
@@ -49,7 +49,7 @@ impl MarkKey {
         u128::from_str_radix(text, 16).ok().map(|word| Self(word.to_be_bytes()))
     }
 
-    /// The mark of a SYN. `isn` is its sequence number.
+    /// The mark of a SYN, which is never 0. `isn` is its sequence number.
     #[must_use]
     pub fn mark(self, client_port: u16, server: IpAddr, isn: u32) -> u16 {
         let mut hasher = SipHasher13::new_with_key(&self.0);
@@ -61,7 +61,7 @@ impl MarkKey {
         hasher.write_u32(isn);
         #[expect(clippy::cast_possible_truncation, reason = "a mark is 16 bits of the hash")]
         let mark = hasher.finish() as u16;
-        mark
+        mark.max(1)
     }
 }
 
@@ -90,6 +90,13 @@ mod tests {
             MarkKey::new([8; 16]).mark(40_000, server, 1),
         ];
         assert!(others.iter().all(|other| *other != mark), "{mark} {others:?}");
+    }
+
+    #[test]
+    fn no_mark_is_that_of_an_attempt_without_one() {
+        let (key, server) = (MarkKey::new([7; 16]), "192.0.2.25".parse().unwrap());
+        // One of 65,536 hashes would be 0.
+        assert!((0..500_000).all(|isn| key.mark(40_000, server, isn) != 0));
     }
 
     #[test]

@@ -10,10 +10,13 @@
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the time's lower half
 -- (4) and "p" or "u", proven or not: one attempt that is published twice is one member. The member "a" is the time of
 -- the last announcement.
+--
+-- A mark of 0 is none: the gateway had no key yet. Such an attempt passes for no other gateway's.
 
 local SAME = 250000 -- µs: how far apart two gateways may see one SYN
 local AHEAD = 5000000 -- µs: no attempt is of a time later than this from now
 local MOST = 4096 -- members of a set: four times the largest limit that is shared
+local UNMARKED = '\0\0' -- the mark of an attempt that has none
 local MOST_EPISODES = 10000
 local LOG = 10000 -- entries of the log, about
 
@@ -81,7 +84,7 @@ local function merged(key, new, tally)
   end
   for _, attempt in ipairs(new) do
     local same = by_member[attempt.member]
-    if not same then
+    if not same and attempt.what:sub(1, 2) ~= UNMARKED then
       for _, other in ipairs(by_what[attempt.what] or {}) do
         if not other.paired and other.member:sub(1, 4) ~= me and math.abs(other.time - attempt.time) <= SAME then
           same, other.paired = other, true
