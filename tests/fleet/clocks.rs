@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use synwatch::base::time::Timestamp;
-use synwatch::fleet::store::Verdict;
+use synwatch::fleet::store::{Changed, Verdict};
 use synwatch_testkit::server::{Server, engine};
 
-use crate::rig::{ago, attempts, judge, met, numbered, report, skewed, tally};
+use crate::rig::{ago, attempts, judge, met, numbered, report, skewed, source, tally};
 
 /// A gateway's own time that is an hour ahead or behind, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -50,4 +50,36 @@ fn the_same_syn_is_one_attempt_at_gateways_an_hour_apart() {
     let of = |skew| report(&tally, numbered(1), attempts(19, moved(now, skew), 0));
     assert_eq!(judge(&mut early, of(-HOUR)), Verdict::Below);
     assert_eq!(judge(&mut late, of(HOUR)), Verdict::Below);
+}
+
+#[test]
+fn attempts_that_are_too_far_apart_do_not_count_together_whatever_the_clocks_say() {
+    let Some(engine) = engine("a window over clocks an hour apart") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut early = skewed(&[&server.url()], "mx1", -HOUR);
+    let mut late = skewed(&[&server.url()], "mx2", HOUR);
+    // Within the window by their own clocks, half an hour too late by the server's; and the other way round.
+    let (near, far) = (tally(&["20/90m"]), tally(&["20/150m"]));
+    let (now, before) = (ago(0), ago(2 * 3_600_000));
+    for (tally, number, is_met) in [(near, 1, false), (far, 2, true)] {
+        let first = report(&tally, numbered(number), attempts(10, moved(before, HOUR), 0));
+        let second = report(&tally, numbered(number), attempts(10, moved(now, -HOUR), 100));
+        assert_eq!(judge(&mut late, first), Verdict::Below);
+        assert_eq!(matches!(judge(&mut early, second), Verdict::Met(_)), is_met);
+    }
+}
+
+#[test]
+fn a_block_ends_in_the_same_moment_for_gateways_an_hour_apart() {
+    let Some(engine) = engine("a block, clocks an hour apart") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut early = skewed(&[&server.url()], "mx1", -HOUR);
+    let mut late = skewed(&[&server.url()], "mx2", HOUR);
+    let end = ago(0).after(Duration::from_secs(600));
+    let network = source("198.51.100.66").0;
+    assert_eq!(early.block(network, moved(end, -HOUR), "", false).unwrap(), Changed::Done);
+    let listed = late.blocked().value.pop().unwrap();
+    let own_end = moved(end, HOUR);
+    let off = listed.until.since(own_end).max(own_end.since(listed.until));
+    assert!(off < Duration::from_secs(60), "{off:?} off");
 }
