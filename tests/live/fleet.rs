@@ -6,6 +6,7 @@
 //!   198.51.100.x  └──o2── …                            all: the server's socket in a folder
 //! ```
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
@@ -14,10 +15,13 @@ use rustix::process::Signal;
 use synwatch_testkit::server::{self, Engine, Server};
 
 use crate::namespace::Namespace;
-use crate::program::{Program, value};
+use crate::program::{Program, synwatch, value};
 use crate::scene::{ATTACKER, INNOCENT, Service, call, give_up, link};
 
+mod blocks;
+mod far;
 mod failures;
+mod relay;
 mod sharing;
 
 /// Attempts in a second of a source.
@@ -35,6 +39,7 @@ pub(crate) struct Gateway {
     pub(crate) program: Program,
     pub(crate) namespace: Namespace,
     pub(crate) address: IpAddr,
+    arguments: String,
     _service: Service,
 }
 
@@ -51,13 +56,20 @@ impl Fleet {
 
     /// The same on this server with these arguments, without waiting.
     pub(crate) fn start(engine: &Engine, gateways: u8, options: &str, arguments: &[&str]) -> Option<Self> {
+        let server = Server::start(engine, arguments);
+        let urls = vec![server.url(); gateways.into()];
+        Self::reach(server, &urls, options)
+    }
+
+    /// A gateway for each of these ways to the server, without waiting.
+    pub(crate) fn reach(server: Server, urls: &[String], options: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             give_up("only root can make network namespaces");
             return None;
         }
-        let server = Server::start(engine, arguments);
         let made = Namespace::new("out").and_then(|outside| {
-            let all = (0..gateways).map(|number| plug(&outside, number)).collect::<Result<Vec<_>, _>>()?;
+            let all =
+                (0..).zip(urls).map(|(number, _)| plug(&outside, number)).collect::<Result<Vec<_>, _>>()?;
             Ok((outside, all))
         });
         let (outside, namespaces) = match made {
@@ -67,18 +79,31 @@ impl Fleet {
                 return None;
             }
         };
-        let gateways = (1..).zip(namespaces);
+        let gateways = (1..).zip(urls).zip(namespaces);
         let gateways = gateways
-            .map(|(number, (namespace, address))| {
-                let url = server.url();
+            .map(|((number, url), (namespace, address))| {
                 let arguments =
                     format!("-i eth0 --fleet {url} --fleet-name mx --gateway mx{number} {options}");
                 let service = namespace.enter(|| Service::open(25, None));
                 let program = Program::watch(&namespace, &arguments);
-                Gateway { program, namespace, address, _service: service }
+                Gateway { program, namespace, address, arguments, _service: service }
             })
             .collect();
         Some(Self { outside, gateways, server })
+    }
+
+    /// What `synwatch` prints with these arguments, where the configuration names this fleet.
+    pub(crate) fn ask(&self, arguments: &str) -> String {
+        let config = self.server.folder().join("synwatch.toml");
+        let url = self.server.url();
+        let text =
+            format!("interfaces = [\"lo\"]\nfleet = [{url:?}]\nfleet_name = \"mx\"\ngateway = \"desk\"\n");
+        fs::write(&config, text).unwrap();
+        let output =
+            synwatch(&self.outside, &format!("{arguments} -c {}", config.display())).output().unwrap();
+        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{arguments}: {out}{err}");
+        out
     }
 
     /// Connects so many times from a host, to the gateways by turns.
@@ -105,6 +130,15 @@ impl Fleet {
     pub(crate) fn wait_for_reports(&mut self, source: IpAddr) -> Vec<String> {
         let start = format!("flood start src={source} ");
         self.programs().map(|program| program.err.wait_for(&start).text).collect()
+    }
+}
+
+impl Gateway {
+    /// Ends its program, and starts it again.
+    fn restart(self) -> Self {
+        self.program.stop(Signal::TERM);
+        let program = Program::watch(&self.namespace, &self.arguments);
+        Self { program, ..self }
     }
 }
 
