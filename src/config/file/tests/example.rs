@@ -33,12 +33,14 @@ fn the_example_shows_every_key_and_its_default_is_the_programs() {
             continue;
         };
         // These keys need another one.
-        let needed = match name {
-            "stats_interval" => "json",
-            _ => name.strip_suffix("_notify").unwrap_or(name),
+        let needed: &[&str] = match name {
+            "stats_interval" => &["json"],
+            "gateway" | "fleet_password_file" | "fleet_ca" => &["fleet"],
+            "fleet_cert" | "fleet_key" => &["fleet", "fleet_cert", "fleet_key"],
+            _ => &[name.strip_suffix("_notify").unwrap_or(name)],
         };
         let lines = text.lines().enumerate().map(|(at, line)| match commented.get(&at) {
-            Some(key) if at == *number || key == needed => &line[1..],
+            Some(key) if at == *number || needed.contains(&key.as_str()) => &line[1..],
             _ => line,
         });
         let mut said =
