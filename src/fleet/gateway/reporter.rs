@@ -151,6 +151,13 @@ impl Reporter {
         if self.warnings.note(&beat.failed, servers, capture::now()) {
             engine.send(Command::Republish);
         }
+        // Before the gateways count as one: without a mark an attempt that two of them see counts twice.
+        let marks = self.store.mark_key();
+        if let Some(key) = marks.filter(|_| marks != self.marks) {
+            engine
+                .send(Command::Marker(Box::new(move |port, server, number| key.mark(port, server, number))));
+        }
+        self.marks = marks;
         if self.gateways != beat.gateways {
             self.gateways = beat.gateways;
             engine.send(Command::Gateways(beat.gateways));
@@ -160,12 +167,6 @@ impl Reporter {
                 if gateways == 1 { "gateway counts" } else { "gateways count" }
             );
         }
-        let marks = self.store.mark_key();
-        if let Some(key) = marks.filter(|_| marks != self.marks) {
-            engine
-                .send(Command::Marker(Box::new(move |port, server, number| key.mark(port, server, number))));
-        }
-        self.marks = marks;
         if !beat.disagreeing.is_empty() && !std::mem::replace(&mut self.has_disagreed, true) {
             for (tally, gateways) in &beat.disagreeing {
                 let names: Vec<_> = gateways.iter().map(Name::as_str).collect();
