@@ -10,7 +10,7 @@ use serde_json::Value;
 use synwatch::capture::Received;
 use synwatch::detect::Sink as _;
 use synwatch::engine::stats::{Heartbeat, WatchStats};
-use synwatch::report::Metrics;
+use synwatch::report::{FleetCounts, Metrics};
 use synwatch::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin};
 
 const DASHBOARD: &str = include_str!("../../contrib/grafana-dashboard.json");
@@ -20,7 +20,8 @@ fn page() -> String {
     let interfaces = Interfaces::default();
     interfaces.add(Interface { origin: Origin::Interface("eth0".into()), link: LinkType::ETHERNET });
     let watches = [Arc::from("mail"), Arc::from("quotes \" and\nlines")];
-    let mut metrics = Metrics::new(watches.clone(), interfaces);
+    let mut metrics =
+        Metrics::new(watches.clone(), interfaces).with_fleet(Some(Arc::new(FleetCounts::default())));
     let received = Received { packets: 3, kernel_drops: 2, interface_drops: 1 };
     let watches = watches.map(|watch| (watch, WatchStats { attempts: 3, ..WatchStats::default() })).into();
     metrics.heartbeat(&Heartbeat {
