@@ -33,7 +33,7 @@ pub struct FleetOptions {
     /// Block what another gateway of the fleet blocks, too
     ///
     /// As with --block, which it needs: never what is allowed or protected here, and not more than --max-blocks.
-    /// Whoever can write to the server chooses what is blocked.
+    /// Any client that can write to the server chooses what is blocked.
     #[arg(long, help_heading = FLEET, hide_short_help = true)]
     pub fleet_blocks: bool,
 

@@ -32,7 +32,7 @@ pub trait Sink: Send {
     /// Records the counters of a run at `now`.
     fn stats(&mut self, _now: Timestamp, _stats: &Stats, _run: &RunFacts) {}
 
-    /// Takes note of the counters at a tick. `run` returns the facts about the run.
+    /// Records the counters at a tick. `run` returns the facts about the run.
     fn sample(&mut self, _now: Timestamp, _stats: &Stats, _run: &dyn Fn() -> RunFacts) {}
 
     /// Shows the counters on request.

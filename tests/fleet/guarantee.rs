@@ -1,5 +1,5 @@
 //! The guarantee: with N gateways a source that meets a limit over all of them is found, and no other is, as long as N
-//! is below the limit's attempts. Whoever makes k attempts in W makes k/N of them, rounded up, at one gateway
+//! is below the limit's attempts. A source that makes k attempts in W makes k/N of them, rounded up, at one gateway
 //! (pigeonhole); that gateway's report makes the others look.
 
 use std::collections::BTreeMap;

@@ -28,7 +28,7 @@ use crossbeam_channel::Receiver;
 
 pub use outbox::{Outbox, Outgoing, ROOM, outbox};
 pub use records::{Command, Gateways, Marker, Publication, Published, SharedEpisode, TallyKey, TallySpec};
-pub use tally::Tally;
+pub use tally::{Tally, share_of};
 
 use self::followed::Followed;
 use self::last::LastSeen;

@@ -33,8 +33,15 @@ pub(super) enum Share {
     Window,
 }
 
-/// Fewer attempts make no candidate: a forged flood has nothing but single ones.
-const FEWEST: u32 = 2;
+/// The attempts of a limit that make a source a candidate at one of so many gateways: whatever the sender does, one
+/// gateway sees as many before all together see those of the limit (pigeonhole).
+#[must_use]
+pub fn share_of(limit: &Limit, gateways: usize) -> u16 {
+    /// A single attempt makes no candidate: a forged flood has nothing else.
+    const FEWEST: u16 = 2;
+    let gateways = u16::try_from(gateways.max(1)).unwrap_or(u16::MAX);
+    limit.attempts.div_ceil(gateways).max(FEWEST.min(limit.attempts))
+}
 
 impl Tally {
     /// A tally that takes at most so many bytes.
@@ -61,15 +68,9 @@ impl Tally {
         Ok(tally)
     }
 
-    /// So many gateways count together: one of them sees at least its share of a limit before all together see as many
-    /// as the limit has (pigeonhole).
+    /// Sets the number of gateways that count together.
     pub(super) fn share(&mut self, gateways: usize) {
-        let gateways = u32::try_from(gateways.max(1)).unwrap_or(u32::MAX);
-        let share = |limit: &Limit| {
-            let attempts = u32::from(limit.attempts);
-            let share = attempts.div_ceil(gateways).max(FEWEST.min(attempts));
-            (share, Ticks::in_window(limit.window))
-        };
+        let share = |limit: &Limit| (share_of(limit, gateways).into(), Ticks::in_window(limit.window));
         self.shares = self.spec.limits.iter().map(share).collect();
     }
 

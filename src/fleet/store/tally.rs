@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
+use crate::engine::fleet::share_of;
 use crate::engine::outcome::Outcome;
 use crate::engine::watch::{Grouping, Limit};
 
@@ -118,15 +119,9 @@ impl Tally {
         self.quiet
     }
 
-    /// At how many attempts within which window a source becomes a candidate at one of so many gateways: whatever the
-    /// sender does, one gateway sees as many before all together see a limit's (pigeonhole).
+    /// The attempts and the window of each limit that make a source a candidate at one of so many gateways.
     pub fn candidates_at(&self, gateways: usize) -> impl Iterator<Item = (u16, Duration)> + '_ {
-        /// A single attempt makes no candidate: a forged flood has nothing else.
-        const FEWEST: u16 = 2;
-        let gateways = u16::try_from(gateways.max(1)).unwrap_or(u16::MAX);
-        self.limits.iter().map(move |(_, limit)| {
-            (limit.attempts.div_ceil(gateways).max(FEWEST.min(limit.attempts)), limit.window)
-        })
+        self.limits.iter().map(move |(_, limit)| (share_of(limit, gateways), limit.window))
     }
 }
 
