@@ -17,7 +17,7 @@ use crossbeam_channel::bounded;
 
 use self::actions::Actions;
 use self::allowing::Allowing;
-use self::counting::{Capturing, Heeds};
+use self::capturing::{Capturing, Heeds};
 use self::memory::{looks_back, memory, recent_attempts, tables};
 use self::outputs::{advice, control, exporter, sinks, suggestions};
 use self::pacing::Pace;
@@ -36,7 +36,7 @@ use crate::detect::{Sink, Sinks};
 use crate::engine::baseline::Budget;
 use crate::engine::episodes::Episodes;
 use crate::engine::stats::Stats;
-use crate::engine::{Counting, Handoff, Parts};
+use crate::engine::{Engine, Handoff, Parts};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::os::privileges::{self, Plan};
@@ -50,7 +50,7 @@ use crate::wire::packet::Interfaces;
 
 mod actions;
 mod allowing;
-mod counting;
+mod capturing;
 mod fleet;
 mod memory;
 mod outputs;
@@ -271,7 +271,7 @@ impl Run {
         let episodes = Episodes::new(rules.clone(), watched.clone());
         let episodes = episodes.map_err(|_| Error::Memory(settings.memory))?;
         let detector = Detector::new(rules, watched, interfaces.clone(), sinks);
-        let counting = Counting::new(Parts {
+        let engine = Engine::new(Parts {
             inputs: self.lanes,
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
@@ -279,7 +279,7 @@ impl Run {
             connections,
             volumes,
             provers,
-            tells_pairs: settings
+            lists_pairs: settings
                 .block
                 .as_ref()
                 .is_some_and(|block| block.bounds.scope == Scope::Destinations),
@@ -325,8 +325,8 @@ impl Run {
             allow_self: settings.allow_self,
         };
         let capturing = match packets {
-            Packets::Live(source) => Capturing::live(*source, counting, heeds)?,
-            Packets::Replay(source) => Capturing::replay(*source, counting, heeds, pace)?,
+            Packets::Live(source) => Capturing::live(*source, engine, heeds)?,
+            Packets::Replay(source) => Capturing::replay(*source, engine, heeds, pace)?,
         };
 
         if is_live {

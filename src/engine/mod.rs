@@ -1,6 +1,6 @@
 //! The engine turns packets into counts and limit hits, from the bytes to the tables.
 //!
-//! It has three stages on one thread, live and in a replay. Ingest decodes packets and makes batches of
+//! It has three stages: live on one thread, in a replay on two. Ingest decodes packets and makes batches of
 //! segments. The conntrack stage classifies the segments. The counting stage counts them. A batch is small
 //! enough that the memory it needs is prefetched together.
 //!
@@ -20,11 +20,13 @@ pub(crate) mod rank;
 pub mod stats;
 pub mod subject;
 pub mod watch;
+mod ingest;
 mod counting;
 pub mod fleet;
+mod classified;
+mod counting_thread;
 mod stages;
 mod handoff;
-mod ingest;
 mod reload;
 mod shared;
 
@@ -37,6 +39,8 @@ pub(crate) use counting::groups::Room;
 pub use counting::groups::{Watch, Watching};
 pub use counting::provers::Provers;
 pub use counting::volumes::Volumes;
+pub use counting_thread::CountingThread;
+use counting_thread::{Counters, Counting};
 pub use handoff::Handoff;
 use ingest::Ingest;
 pub use reload::{Coming, Reload};
@@ -58,14 +62,15 @@ use conntrack::stage::ConntrackStage;
 use fleet::Fleet;
 use ingest::classifier::Classifier;
 
-/// The stages of counting.
+/// The stages, from the bytes of a packet to events.
 #[derive(Debug)]
-pub struct Counting {
+pub struct Engine {
     ingest: Ingest,
-    engine: Stages,
+    stages: Stages,
+    has_fleet: bool,
 }
 
-/// The parts of a [`Counting`].
+/// The parts of an [`Engine`].
 #[derive(Debug)]
 pub struct Parts {
     /// Number of inputs of the clock: one for a replay, one for each live interface.
@@ -83,7 +88,7 @@ pub struct Parts {
     /// The addresses of the attempts that were proven last.
     pub provers: Provers,
     /// Whether reports of hosts contain the destinations of their proven attempts, as those of networks do.
-    pub tells_pairs: bool,
+    pub lists_pairs: bool,
     /// The watches.
     pub watches: Vec<Watching>,
     /// Hosts that are never reported.
@@ -104,23 +109,24 @@ pub struct Parts {
     pub episodes: Episodes,
 }
 
-impl Counting {
+impl Engine {
     /// Makes the stages, ready for the first packet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { connections, volumes, provers, tells_pairs, watches, allow, baseline, key, .. } = parts;
+        let Parts { connections, volumes, provers, lists_pairs, watches, allow, baseline, key, .. } = parts;
         let Parts { writer, keeps_evidence, handoff, episodes, .. } = parts;
         let ports = counting::groups::ports(&watches);
         let fleet = parts.fleet.map(|fleet| Box::new(Fleet::new(fleet, key)));
         let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
+        let empty = classifier.batch(ingest::batch::SIZE);
         let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, ingest::batch::SIZE);
         let counters = CounterStage::new(counting::Parts {
             places: connections.places(),
             timers: connections.timers(),
             volumes,
             provers,
-            tells_pairs,
+            lists_pairs,
             watches,
             allow,
             baseline,
@@ -130,92 +136,107 @@ impl Counting {
             handoff,
             episodes,
         });
-        Self { ingest, engine: Stages { conntrack: ConntrackStage::new(connections), counters, fleet } }
+        let has_fleet = fleet.is_some();
+        let counters = Counters::Here(Box::new(Counting { counters, fleet }));
+        Self { ingest, stages: Stages::new(ConntrackStage::new(connections), empty, counters), has_fleet }
+    }
+
+    /// Moves the second half of the work to another thread, which the caller starts. It ends when the engine
+    /// does. `None`: it is elsewhere already.
+    #[must_use]
+    pub fn split(mut self) -> (Self, Option<CountingThread>) {
+        let (counters, thread) = self.stages.counters.split(|| self.ingest.empty_batch());
+        self.stages.counters = counters;
+        (self, thread)
     }
 
     /// Sets this host's own addresses on the live interfaces. They are never reported, but cause one warning.
     pub fn set_own(&mut self, own: Vec<IpAddr>) {
         self.flush();
-        self.engine.counters.own.clone_from(&own);
-        self.ingest.set_own(own);
+        self.ingest.set_own(own.clone());
+        self.stages.counters.run(|counting| counting.counters.own = own);
     }
 
     /// Sets which live interfaces count as one.
     pub(crate) fn set_links(&mut self, links: Links) {
         self.flush();
-        self.engine.conntrack.set_links(links);
+        self.stages.conntrack.set_links(links);
     }
 
     /// Stores the numbers of received and lost packets that the source reports.
     pub fn note(&mut self, received: Received) {
-        self.engine.counters.note(received);
+        self.stages.counters.run(move |counting| counting.counters.note(received));
     }
 
     /// Asks for the log files to be opened again.
     pub(crate) fn reopen(&mut self) {
         self.flush();
-        self.engine.counters.reopen();
+        self.stages.counters.run(|counting| counting.counters.reopen());
     }
 
     /// Sends the heartbeat of a second, with the packets received and lost at each interface. If the detector
     /// is behind, it is dropped: the next one contains the same values.
     pub fn heartbeat(&mut self, interfaces: Vec<(InterfaceId, Received)>) {
         self.flush();
-        self.engine.counters.heartbeat(self.ingest.now(), interfaces);
+        let now = self.ingest.now();
+        self.stages.counters.run(move |counting| counting.counters.heartbeat(now, interfaces));
     }
 
     /// Sends at most this many open episodes to the detector. Returns whether it did: if the detector is
     /// behind, the list is dropped.
     pub fn list_episodes(&mut self, most: usize) -> bool {
         self.flush();
-        self.engine.counters.list_episodes(most)
+        self.stages.counters.ask(move |counting| counting.counters.list_episodes(most))
     }
 
     /// The view of its watches for other threads, valid until a reload.
-    pub(crate) fn shared(&self) -> Arc<[SharedWatch]> {
-        let counters = &self.engine.counters;
-        counters.watches.iter().map(|watching| watching.shared(counters.hasher.key())).collect()
+    pub(crate) fn shared(&mut self) -> Arc<[SharedWatch]> {
+        self.stages.counters.ask(|counting| {
+            let counters = &counting.counters;
+            counters.watches.iter().map(|watching| watching.shared(counters.hasher.key())).collect()
+        })
     }
 
     /// Executes the commands of a fleet's threads.
     pub fn serve_fleet(&mut self) {
-        if self.engine.fleet.is_some() {
+        if self.has_fleet {
             self.flush();
-            self.engine.serve_fleet(self.ingest.now());
+            let now = self.ingest.now();
+            self.stages.counters.run(move |counting| counting.serve_fleet(now));
         }
     }
 
     /// Asks the detector to show the statistics.
     pub fn show(&mut self) {
         self.flush();
-        self.engine.counters.show();
+        self.stages.counters.run(|counting| counting.counters.show());
     }
 
     /// Counts the pending batch.
     pub fn flush(&mut self) {
-        self.ingest.flush(&mut self.engine);
+        self.ingest.flush(&mut self.stages);
     }
 
     /// Counts the pending batch and sends the end to the detector. Returns the baselines of each watch, if
-    /// they were taken.
+    /// they were taken; none if another thread counts, which does both at its end.
     pub fn finish(mut self) -> Vec<Vec<Baseline>> {
-        self.ingest.finish(&mut self.engine);
-        self.engine.counters.finish()
+        self.ingest.finish(&mut self.stages);
+        self.stages.counters.finish()
     }
 }
 
-impl Receiver for Counting {
+impl Receiver for Engine {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) {
-        self.ingest.packet(packet, &mut self.engine);
+        self.ingest.packet(packet, &mut self.stages);
     }
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.ingest.idle(interface, now, &mut self.engine);
+        self.ingest.idle(interface, now, &mut self.stages);
     }
 
     fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.ingest.set_back(interface, now, &mut self.engine);
+        self.ingest.set_back(interface, now, &mut self.stages);
     }
 
     fn timed_by(&mut self, input: usize) {
@@ -223,11 +244,11 @@ impl Receiver for Counting {
     }
 
     fn end_inputs(&mut self) {
-        self.ingest.end_inputs(&mut self.engine);
+        self.ingest.end_inputs(&mut self.stages);
     }
 
     fn barrier(&mut self) {
         self.flush();
-        self.engine.counters.barrier();
+        self.stages.counters.ask(|counting| counting.counters.barrier());
     }
 }

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use super::{Counting, Watching, fleet};
+use super::counting_thread::Counting;
+use super::{Engine, Watching, fleet};
 use crate::engine::counting::CounterStage;
 use crate::engine::counting::groups;
 use crate::engine::counting::lookahead::GroupTags;
@@ -51,24 +52,26 @@ impl Coming {
     }
 }
 
-impl Counting {
+impl Engine {
     /// Replaces the allow list. The pending batch is counted with the old list.
     pub fn allow(&mut self, allow: AllowList) {
-        self.ingest.flush(&mut self.engine);
-        self.engine.counters.allow = allow;
+        self.flush();
+        self.stages.counters.run(|counting| counting.counters.allow = allow);
     }
 
     /// Installs the new configuration. Returns the watches that are no longer used, so that another thread
     /// frees them: that takes a while.
     pub fn reload(&mut self, mut reload: Reload) -> Vec<Watching> {
-        self.ingest.finish(&mut self.engine);
+        self.ingest.finish(&mut self.stages);
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
-        let tallies = std::mem::take(&mut reload.fleet);
-        let left = self.engine.counters.reload(reload);
-        if let Some(fleet) = &mut self.engine.fleet {
-            fleet.reload(tallies);
-        }
-        self.ingest.watch(groups::ports(&self.engine.counters.watches), looks_back, tunnels);
+        let (ports, left) = self.stages.counters.ask(move |counting| {
+            let Counting { counters, fleet } = counting;
+            let mut tallies = std::mem::take(&mut reload.fleet);
+            let left = counters.reload(reload);
+            fleet.iter_mut().for_each(|fleet| fleet.reload(std::mem::take(&mut tallies)));
+            (groups::ports(&counters.watches), left)
+        });
+        self.ingest.watch(ports, looks_back, tunnels);
         left
     }
 }

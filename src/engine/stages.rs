@@ -1,12 +1,11 @@
 //! The stages after ingest, in their order. They take batches, with second boundaries after them.
 
-use super::fleet::Fleet;
-use crate::base::time::Timestamp;
-use crate::engine::clock::{Reading, Ticks};
-use crate::engine::conntrack::stage::ConntrackStage;
-use crate::engine::conntrack::{Expired, OutcomeUpdate};
-use crate::engine::counting::CounterStage;
-use crate::engine::ingest::batch::{self, Batch, Now, SecondBoundary};
+use super::classified::{Classified, Expiry};
+use super::clock::{Reading, Ticks};
+use super::conntrack::Expired;
+use super::conntrack::stage::ConntrackStage;
+use super::counting_thread::Counters;
+use super::ingest::batch::{self, Batch, Now, SecondBoundary};
 
 /// Maximum timers that expire at a second boundary: more would delay packets.
 const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
@@ -15,74 +14,62 @@ const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Stages {
     pub(super) conntrack: ConntrackStage,
-    pub(super) counters: CounterStage,
-    /// What a fleet shares. Whether there is one is looked at once for each batch, and not for each packet.
-    pub(super) fleet: Option<Box<Fleet>>,
+    /// The next hand-over to the counters. It is empty between two calls.
+    next: Box<Classified>,
+    pub(super) counters: Counters,
 }
 
 impl Stages {
+    /// `empty` is like the batches that follow.
+    pub(super) fn new(conntrack: ConntrackStage, empty: Batch, counters: Counters) -> Self {
+        Self { conntrack, next: Box::new(Classified::new(empty)), counters }
+    }
+
     /// Counts a batch and empties it. `reading` is the clock after it.
     pub(super) fn count(&mut self, batch: &mut Batch, reading: &Reading) {
-        let Self { conntrack, counters, fleet } = self;
-        conntrack.judge_all(batch);
-        counters.note_conntrack(conntrack.counts(), conntrack.untimed());
-        counters.count_all(batch, &conntrack.findings, reading);
-        if let Some(fleet) = fleet {
-            fleet.see(batch, &conntrack.findings, counters);
-        }
-        batch.clear();
+        let Self { conntrack, next, .. } = self;
+        std::mem::swap(batch, &mut next.batch);
+        conntrack.judge_all(&next.batch, &mut next.findings);
+        next.reading = *reading;
+        self.hand_over();
     }
 
     /// Counts the timers that expire by this second boundary, and then the boundary itself.
     pub(super) fn boundary(&mut self, boundary: &SecondBoundary) {
-        let mut fleet = self.fleet.take();
+        self.next.reading = boundary.reading;
         if boundary.stepped_from.is_none() {
-            match &mut fleet {
-                None => self.expire(boundary, |_, _, _| {}),
-                Some(fleet) => self.expire_in_fleet(boundary, fleet),
-            }
+            self.expire(boundary);
         }
         self.conntrack.end_second(boundary);
-        self.counters.boundary(boundary);
-        if let Some(fleet) = &mut fleet {
-            fleet.boundary(boundary.reading.ticks(boundary.now), boundary.starts_anew);
-        }
-        self.fleet = fleet;
+        self.next.boundary = Some(*boundary);
+        self.hand_over();
     }
 
-    #[inline(never)]
-    fn expire_in_fleet(&mut self, boundary: &SecondBoundary, fleet: &mut Fleet) {
-        self.expire(boundary, |news, now, counters| fleet.outcome(news, now, counters));
-    }
-
-    /// Counts attempts whose timers have expired by this second boundary. Each one counts at its due time,
-    /// because the boundary may come much later when there are no packets. `also` takes each update.
-    #[inline]
-    fn expire(
-        &mut self,
-        boundary: &SecondBoundary,
-        mut also: impl FnMut(&OutcomeUpdate, &Now, &CounterStage),
-    ) {
-        let Self { conntrack, counters, .. } = self;
+    /// Counts attempts whose timers have expired by this second boundary.
+    fn expire(&mut self, boundary: &SecondBoundary) {
         let ticks = boundary.reading.ticks(boundary.now);
         let (then, left) = boundary.reading.left();
-        for number in 0..EXPIRED_AT_A_BOUNDARY {
-            if number % batch::SIZE == 0 {
-                conntrack.prefetch_expired(ticks);
-                counters.prefetch_expired();
+        let mut expired = 0;
+        while expired < EXPIRED_AT_A_BOUNDARY {
+            let Self { conntrack, next, .. } = self;
+            conntrack.prefetch_expired(ticks);
+            let room = batch::SIZE.min(EXPIRED_AT_A_BOUNDARY - expired);
+            let expiries = std::iter::from_fn(|| conntrack.expire(ticks)).map(|Expired { due, news }| {
+                let now = Now { time: then.after(Ticks::span(due.since(left))), ticks: due.max(left) };
+                Expiry { now, news }
+            });
+            next.expired.extend(expiries.take(room));
+            if next.expired.is_empty() {
+                break;
             }
-            let Some(Expired { due, news }) = conntrack.expire(ticks) else { break };
-            let now = Now { time: then.after(Ticks::span(due.since(left))), ticks: due.max(left) };
-            counters.time_out(news.as_ref(), &now);
-            if let Some(news) = &news {
-                also(news, &now, counters);
-            }
+            expired += next.expired.len();
+            self.hand_over();
         }
     }
 
-    /// Executes the commands of a fleet's threads.
-    pub(super) fn serve_fleet(&mut self, now: Option<(Timestamp, Ticks)>) {
-        let Self { counters, fleet, .. } = self;
-        fleet.iter_mut().for_each(|fleet| fleet.serve(now, counters));
+    fn hand_over(&mut self) {
+        let Self { conntrack, next, counters } = self;
+        (next.counts, next.untimed) = (conntrack.counts(), conntrack.untimed());
+        counters.count(next);
     }
 }

@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::capture::Receiver;
 use crate::control::{OwnRun, Speed, State};
 use crate::detect::OpenEpisodes;
-use crate::engine::Counting;
+use crate::engine::Engine;
 use crate::wire::packet::{InterfaceId, Packet};
 
 /// Maximum length of a sleep, so that it notices a stop and another speed.
@@ -36,7 +36,7 @@ pub(super) struct Pace {
 
 /// Receives packets when they are due.
 pub(super) struct Paced<'a> {
-    pub(super) counting: &'a mut Counting,
+    pub(super) engine: &'a mut Engine,
     pub(super) pace: &'a mut Pace,
 }
 
@@ -48,25 +48,25 @@ impl Pace {
     }
 
     /// Does the work of a heartbeat.
-    pub(super) fn heartbeat(&mut self, counting: &mut Counting) {
-        counting.heartbeat(Vec::new());
-        self.state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
+    pub(super) fn heartbeat(&mut self, engine: &mut Engine) {
+        engine.heartbeat(Vec::new());
+        self.state.serve_episodes(|| engine.list_episodes(OpenEpisodes::MOST));
         self.beaten = Instant::now();
     }
 
     /// Waits until a packet of this time is due.
-    fn wait(&mut self, time: Timestamp, counting: &mut Counting) {
+    fn wait(&mut self, time: Timestamp, engine: &mut Engine) {
         if self.second.is_none_or(|second| second < time.second()) {
             match self.second.replace(time.second()) {
                 None => self.state.begin(time),
-                Some(_) => self.heartbeat(counting),
+                Some(_) => self.heartbeat(engine),
             }
         }
         while !self.stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             let Some(left) = self.left(time, now) else { return };
             if now.saturating_duration_since(self.beaten) >= BEAT {
-                self.heartbeat(counting);
+                self.heartbeat(engine);
             }
             if left.is_zero() {
                 return;
@@ -98,28 +98,28 @@ impl Pace {
 
 impl Receiver for Paced<'_> {
     fn packet(&mut self, packet: &Packet<'_>) {
-        self.pace.wait(packet.time, self.counting);
-        self.counting.packet(packet);
+        self.pace.wait(packet.time, self.engine);
+        self.engine.packet(packet);
     }
 
     fn idle(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.counting.idle(interface, now);
+        self.engine.idle(interface, now);
     }
 
     fn set_back(&mut self, interface: InterfaceId, now: Timestamp) {
-        self.counting.set_back(interface, now);
+        self.engine.set_back(interface, now);
     }
 
     fn timed_by(&mut self, lane: usize) {
-        self.counting.timed_by(lane);
+        self.engine.timed_by(lane);
     }
 
     fn end_inputs(&mut self) {
-        self.counting.end_inputs();
+        self.engine.end_inputs();
     }
 
     fn barrier(&mut self) {
-        self.counting.barrier();
+        self.engine.barrier();
     }
 }
 

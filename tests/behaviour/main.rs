@@ -16,3 +16,4 @@ mod kernel_filter;
 mod oracle;
 mod outcomes;
 mod stress;
+mod threads;

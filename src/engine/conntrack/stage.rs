@@ -10,7 +10,7 @@ use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{
     Conntrack, Counts, EndpointHashes, Expired, Followed, Hosts, Syn, SynVerdict,
 };
-use crate::engine::ingest::batch::{self, Batch, Pending, SecondBoundary};
+use crate::engine::ingest::batch::{Batch, Pending, SecondBoundary};
 use crate::wire::links::Links;
 use crate::wire::segment::Flags;
 
@@ -18,13 +18,11 @@ use crate::wire::segment::Flags;
 #[derive(Debug)]
 pub(in crate::engine) struct ConntrackStage {
     connections: Conntrack,
-    /// The findings of the last batch.
-    pub(in crate::engine) findings: Findings,
 }
 
 impl ConntrackStage {
     pub(in crate::engine) fn new(connections: Conntrack) -> Self {
-        Self { connections, findings: Findings::new(batch::SIZE) }
+        Self { connections }
     }
 
     /// Sets which interfaces count as one, from now on.
@@ -42,19 +40,18 @@ impl ConntrackStage {
         self.connections.untimed()
     }
 
-    /// Classifies the segments of a batch.
+    /// Classifies the segments of a batch. `findings` is empty before.
     #[inline(never)] // A stage has the registers to itself.
-    pub(in crate::engine) fn judge_all(&mut self, batch: &Batch) {
-        self.findings.clear();
+    pub(in crate::engine) fn judge_all(&mut self, batch: &Batch, findings: &mut Findings) {
         batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));
         batch.all().iter().for_each(|pending| {
             self.connections.prefetch_entry(pending.connection, pending.segment.flags.is_attempt());
         });
-        batch.all().iter().enumerate().for_each(|(index, pending)| self.judge(index, pending));
+        batch.all().iter().enumerate().for_each(|(index, pending)| self.judge(index, pending, findings));
     }
 
     #[inline]
-    fn judge(&mut self, index: usize, pending: &Pending) {
+    fn judge(&mut self, index: usize, pending: &Pending, findings: &mut Findings) {
         let Pending { segment, endpoints, connection, .. } = pending;
         let time = pending.now.ticks;
         let (client, server) = (endpoints.client_hash, endpoints.server_hash);
@@ -81,15 +78,15 @@ impl ConntrackStage {
                 Syn::SecondLeg => return,
                 Syn::Retransmission => Verdict::Retransmission { has_timer },
             };
-            self.findings.push(index, verdict);
+            findings.push(index, verdict);
         } else {
-            self.findings.answers += u64::from(pending.is_answer);
+            findings.answers += u64::from(pending.is_answer);
             let Followed { attempt, news } = self.connections.follow(*connection, hosts, time, segment);
             if let Some(attempt) = attempt {
-                self.findings.push_inferred(index, attempt);
+                findings.push_inferred(index, attempt);
             }
             if let Some(news) = news {
-                self.findings.push_news(index, news);
+                findings.push_news(index, news);
             }
         }
     }

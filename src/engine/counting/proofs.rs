@@ -151,7 +151,7 @@ impl CounterStage {
         };
         let Some(episode) = self.episodes.of(key) else { return };
         let is_its_own = episode.lasts_at(now.time) && episode.has(newest);
-        let has_several = self.tells_pairs || key.has_several_hosts();
+        let has_several = self.lists_pairs || key.has_several_hosts();
         let is_wanted =
             is_its_own && (episode.verify(proof) || has_several && episode.tells_provers(now.time));
         if is_wanted {

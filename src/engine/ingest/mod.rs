@@ -53,6 +53,11 @@ impl Ingest {
         }
     }
 
+    /// Makes an empty batch like the one that is filled.
+    pub(in crate::engine) fn empty_batch(&self) -> Batch {
+        self.classifier.batch(batch::SIZE)
+    }
+
     /// Sets the watched ports from now on. The caller has flushed the batch.
     pub(in crate::engine) fn watch(&mut self, ports: PortSet, looks_back: Duration, tunnels: Tunnels) {
         self.classifier.watch(ports, tunnels);

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod gateway;
 pub(crate) mod syn;
 pub(crate) mod tcp;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 use ipnet::IpNet;
 
 use synwatch::base::hash::Key;
@@ -26,16 +27,14 @@ use synwatch::engine::conntrack::{self, Conntrack};
 use synwatch::engine::counters::Table;
 use synwatch::engine::episodes::Episodes;
 use synwatch::engine::event::{Rules, Watched};
-use synwatch::engine::fleet::{
-    self, Command, Marker, Outgoing, Publication, Tally, TallyKey, TallySpec, outbox,
-};
 use synwatch::engine::outcome::Proof;
 use synwatch::engine::stats::{Heartbeat, Stats, WatchStats};
 use synwatch::engine::watch::{Grouping, Limit, Limits, PortSet};
-use synwatch::engine::{self, Counting, Handoff, Parts, Provers, Reload, Volumes, Watching};
+use synwatch::engine::{self, Engine, Handoff, Parts, Provers, Reload, Volumes, Watching};
 use synwatch::wire::decode::Tunnels;
 use synwatch::wire::packet::{Interface, InterfaceId, Interfaces, LinkType, Origin, Packet};
 
+use gateway::Fleet;
 use syn::Syn;
 use tcp::Tcp;
 
@@ -53,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) connections: usize,
     /// The number of gateways, if it is one of a fleet.
     pub(crate) gateways: Option<usize>,
+    /// Whether the counters have a thread of their own.
+    pub(crate) on_two_threads: bool,
 }
 
 /// A watch: what counts, for whom, and how much is too much.
@@ -84,6 +85,7 @@ impl Setup {
             room: 4096,
             connections: 4 << 20,
             gateways: None,
+            on_two_threads: false,
         }
     }
 
@@ -104,6 +106,12 @@ impl Setup {
 
     pub(crate) fn room(mut self, sources: usize) -> Self {
         self.room = sources;
+        self
+    }
+
+    /// As in a replay: the counters have a thread of their own.
+    pub(crate) fn on_two_threads(mut self) -> Self {
+        self.on_two_threads = true;
         self
     }
 
@@ -144,7 +152,7 @@ impl Setup {
         let episodes = Episodes::new(self.rules.clone(), watches.clone()).expect("memory for the episodes");
         let detector = Detector::new(self.rules.clone(), watches, interfaces, Collect::default());
         let (parts, fleet) = self.gateways.map(|gateways| self.fleet(gateways)).unzip();
-        let mut counting = Counting::new(Parts {
+        let mut engine = Engine::new(Parts {
             inputs: 1,
             looks_back: self.longest_window().max(conntrack::LOOKS_BACK),
             tunnels: Tunnels::Skip,
@@ -152,7 +160,7 @@ impl Setup {
             connections: Conntrack::new(self.connections, Proof::Yes).expect("memory for the connections"),
             volumes: Volumes::new(1 << 20).expect("memory for their bytes"),
             provers: Provers::new(1 << 20).expect("memory for who proved attempts"),
-            tells_pairs: false,
+            lists_pairs: false,
             watches: self
                 .watches
                 .iter()
@@ -168,29 +176,14 @@ impl Setup {
             handoff: Handoff::replay(events),
             episodes,
         });
-        counting.set_own(self.own.clone());
-        let detector = thread::spawn(move || detector.run(&receiver));
-        Run { counting, detector, number: 0, fleet }
-    }
-
-    /// What makes the run one of so many gateways: the engine's part, and the ends of its queues.
-    fn fleet(&self, gateways: usize) -> (fleet::Parts, Fleet) {
-        let spec = |(number, watch): (u16, &Watch)| TallySpec {
-            key: TallyKey::new(number, None),
-            outcome: None,
-            limits: watch.limits.iter().copied().filter(|limit| limit.outcome.is_none()).collect(),
-            candidate_time: 2 * self.longest_window(),
-            quiet_time: self.quiet_time,
-        };
-        let specs = (1..).zip(&self.watches).map(spec);
-        let tallies = specs.map(|spec| Tally::new(spec, 4 << 20).expect("memory for the fleet")).collect();
-        let (outbox, outgoing) = outbox(fleet::ROOM);
-        let (commands, received) = bounded(64);
-        let marker: Marker = Box::new(|port, _, number| port ^ u16::try_from(number & 0xffff).unwrap_or(0));
-        for command in [Command::Marker(marker), Command::Gateways(gateways)] {
-            commands.send(command).expect("there is room");
+        let mut counters = None;
+        if self.on_two_threads {
+            (engine, counters) = engine.split();
         }
-        (fleet::Parts { tallies, outbox, commands: received }, Fleet { outgoing, commands })
+        engine.set_own(self.own.clone());
+        let detector = thread::spawn(move || detector.run(&receiver));
+        let counters = counters.map(|counters| thread::spawn(move || drop(counters.run())));
+        Run { engine, counters, detector, number: 0, fleet }
     }
 
     fn longest_window(&self) -> Duration {
@@ -262,17 +255,12 @@ impl Watch {
 
 /// A run under way.
 pub(crate) struct Run {
-    counting: Counting,
+    engine: Engine,
+    counters: Option<JoinHandle<()>>,
     detector: JoinHandle<(Stats, Collect)>,
     number: u32,
     /// The threads' ends of a fleet, if it is one of its gateways.
     pub(crate) fleet: Option<Fleet>,
-}
-
-/// The threads' ends of a fleet.
-pub(crate) struct Fleet {
-    pub(crate) outgoing: Outgoing,
-    pub(crate) commands: Sender<Command>,
 }
 
 impl Run {
@@ -288,38 +276,31 @@ impl Run {
 
     /// Goes on with other watches and rules.
     pub(crate) fn reload(&mut self, reload: Reload) {
-        drop(self.counting.reload(reload));
+        drop(self.engine.reload(reload));
     }
 
     /// A packet as a source hands it over.
     pub(crate) fn take(&mut self, packet: &Packet<'_>) {
-        self.counting.packet(packet);
-    }
-
-    /// Has the commands of the fleet executed, and takes what is to be published.
-    pub(crate) fn published(&mut self) -> Vec<Publication> {
-        self.counting.serve_fleet();
-        let outgoing = self.fleet.iter().flat_map(|fleet| [&fleet.outgoing.proven, &fleet.outgoing.others]);
-        outgoing.flat_map(|queue| queue.try_iter()).collect()
+        self.engine.packet(packet);
     }
 
     /// The time passes without packets.
     pub(crate) fn idle(&mut self, now: Timestamp) {
-        self.counting.idle(InterfaceId(0), now);
+        self.engine.idle(InterfaceId(0), now);
     }
 
     /// The clock is set back, and no packet tells of it.
     pub(crate) fn set_back(&mut self, now: Timestamp) {
-        self.counting.set_back(InterfaceId(0), now);
+        self.engine.set_back(InterfaceId(0), now);
     }
 
     fn packet(&mut self, syn: &Syn, bytes: &[u8]) {
-        self.counting.packet(&packet(syn, bytes));
+        self.engine.packet(&packet(syn, bytes));
     }
 
     pub(crate) fn hear(&mut self, segment: &Tcp) {
         let bytes = segment.frame();
-        self.counting.packet(&Packet {
+        self.engine.packet(&Packet {
             time: segment.time,
             link: LinkType::ETHERNET,
             interface: InterfaceId(0),
@@ -329,8 +310,9 @@ impl Run {
     }
 
     pub(crate) fn finish(mut self) -> Found {
-        self.counting.heartbeat(Vec::new());
-        self.counting.finish();
+        self.engine.heartbeat(Vec::new());
+        self.engine.finish();
+        self.counters.into_iter().for_each(|counters| counters.join().expect("the counters do not panic"));
         found(self.detector)
     }
 }

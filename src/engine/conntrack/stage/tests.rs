@@ -27,7 +27,8 @@ fn an_unreadable_packet_makes_an_attempt_of_a_syn_ack_from_a_watched_port_alone(
         }
         let segment = Segment::between(server, client, Flags(Flags::SYN.0 | Flags::ACK.0));
         all.push(|| pending(segment, (client, server), false));
-        tracking.judge_all(&all);
-        assert_eq!(tracking.findings.all.len(), attempts, "{is_hidden} {is_answer}");
+        let mut findings = Findings::new(2);
+        tracking.judge_all(&all, &mut findings);
+        assert_eq!(findings.all.len(), attempts, "{is_hidden} {is_answer}");
     }
 }

@@ -1,6 +1,7 @@
-//! The body of the capture thread.
+//! The body of the capture thread, and of the threads that work for it in a replay.
 //!
-//! It reads and counts, live and in a replay; in a replay further threads read its files ahead.
+//! Live it reads and counts. In a replay other threads read its files ahead, and another one counts what it has
+//! classified.
 
 use std::thread::JoinHandle;
 
@@ -11,19 +12,21 @@ use crate::base::zone::Zone;
 use crate::capture::{Live, Receiver as _, Replay, Source, Step, links};
 use crate::control::State;
 use crate::detect::OpenEpisodes;
-use crate::engine::Counting;
+use crate::engine::Engine;
 use crate::engine::baseline::Baseline;
 use crate::error::Error;
 use crate::os::signals::Signals;
 
-/// The thread that reads and counts, and what reads ahead of it.
+/// The thread that reads packets, and those beside it.
 pub(super) struct Capturing {
-    counter: JoinHandle<(u64, Vec<Vec<Baseline>>)>,
+    capture: JoinHandle<(u64, Vec<Vec<Baseline>>)>,
+    /// In a replay, the thread of the counters.
+    counting: Option<JoinHandle<Vec<Vec<Baseline>>>>,
     /// In replay, the threads that read files ahead.
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What the counting thread handles beside packets.
+/// What the capture thread handles beside packets.
 pub(super) struct Heeds {
     pub(super) signals: Signals,
     pub(super) changes: Changes,
@@ -38,105 +41,112 @@ impl Capturing {
     /// # Errors
     ///
     /// The system cannot start a thread.
-    pub(super) fn live(source: Live, counting: Counting, heeds: Heeds) -> Result<Self, Error> {
-        Ok(Self { counter: spawn("capture", || capture(source, counting, heeds))?, readers: Vec::new() })
+    pub(super) fn live(source: Live, engine: Engine, heeds: Heeds) -> Result<Self, Error> {
+        let capture = spawn("capture", || capture(source, engine, heeds))?;
+        Ok(Self { capture, counting: None, readers: Vec::new() })
     }
 
-    /// Starts the thread that reads and counts, and threads that read the files ahead.
+    /// Starts a thread that reads, one that counts, and those that read the files ahead. With a viewer, whose pace is
+    /// slow, one thread reads and counts.
     ///
     /// # Errors
     ///
     /// The system cannot start a thread.
     pub(super) fn replay(
         mut source: Replay,
-        counting: Counting,
+        engine: Engine,
         heeds: Heeds,
         pace: Option<(Pace, Zone)>,
     ) -> Result<Self, Error> {
         let streams = source.read_ahead().into_iter();
         let readers = streams.map(|stream| spawn("read-ahead", || stream.run())).collect::<Result<_, _>>()?;
-        let counter = match pace {
-            None => spawn("capture", || capture(source, counting, heeds))?,
+        let (capture, thread) = match pace {
+            None => {
+                let (engine, thread) = engine.split();
+                (spawn("capture", || capture(source, engine, heeds))?, thread)
+            }
             Some((pace, zone)) => {
-                spawn("capture", move || show(source, counting, &heeds.state, pace, &zone))?
+                (spawn("capture", move || show(source, engine, &heeds.state, pace, &zone))?, None)
             }
         };
-        Ok(Self { counter, readers })
+        let counting = thread.map(|thread| spawn("counting", || thread.run())).transpose()?;
+        Ok(Self { capture, counting, readers })
     }
 
     /// Waits for their end. Returns the number of inputs that could not be read completely, and the baselines of each
     /// watch, if any.
     pub(super) fn join(self) -> (u64, Vec<Vec<Baseline>>) {
-        let counted = join(self.counter);
+        let (failures, mut baselines) = join(self.capture);
         self.readers.into_iter().for_each(join);
-        counted
+        baselines.extend(self.counting.map(join).unwrap_or_default());
+        (failures, baselines)
     }
 }
 
 /// The thread that reads and counts a replay with a viewer. It keeps the state at the last packet.
 fn show(
     mut source: Replay,
-    mut counting: Counting,
+    mut engine: Engine,
     state: &State,
     mut pace: Pace,
     zone: &Zone,
 ) -> (u64, Vec<Vec<Baseline>>) {
-    state.share(counting.shared());
-    while source.read(&mut Paced { counting: &mut counting, pace: &mut pace }) != Step::End {}
-    counting.heartbeat(Vec::new());
-    counting.list_episodes(OpenEpisodes::MOST);
-    counting.barrier();
+    state.share(engine.shared());
+    while source.read(&mut Paced { engine: &mut engine, pace: &mut pace }) != Step::End {}
+    engine.heartbeat(Vec::new());
+    engine.list_episodes(OpenEpisodes::MOST);
+    engine.barrier();
     state.keep_last(zone);
-    (source.failures(), counting.finish())
+    (source.failures(), engine.finish())
 }
 
 /// The thread that reads and counts.
-fn capture(mut source: impl Source, mut counting: Counting, heeds: Heeds) -> (u64, Vec<Vec<Baseline>>) {
+fn capture(mut source: impl Source, mut engine: Engine, heeds: Heeds) -> (u64, Vec<Vec<Baseline>>) {
     let Heeds { signals, changes, state, mut allow_self } = heeds;
     let mut own = Vec::new();
-    state.share(counting.shared());
+    state.share(engine.shared());
     loop {
         if let Some(changed) = source.own_addresses() {
             own = changed;
-            counting.set_links(links());
-            counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+            engine.set_links(links());
+            engine.set_own(if allow_self { own.clone() } else { Vec::new() });
         }
-        let step = source.read(&mut counting);
-        counting.serve_fleet();
-        counting.note(source.received());
+        let step = source.read(&mut engine);
+        engine.serve_fleet();
+        engine.note(source.received());
         if source.is_heartbeat() {
-            counting.heartbeat(source.received_by_interface());
-            state.serve_episodes(|| counting.list_episodes(OpenEpisodes::MOST));
+            engine.heartbeat(source.received_by_interface());
+            state.serve_episodes(|| engine.list_episodes(OpenEpisodes::MOST));
         }
         if signals.take_reopen() {
-            counting.reopen();
+            engine.reopen();
             changes.ask();
         }
         match changes.take() {
             None => {}
             Some(Prepared::Allow(list)) => {
-                counting.allow(*list);
+                engine.allow(*list);
                 changes.done(Vec::new());
             }
             Some(Prepared::Settings(change)) => {
                 allow_self = change.allow_self;
-                counting.set_own(if allow_self { own.clone() } else { Vec::new() });
+                engine.set_own(if allow_self { own.clone() } else { Vec::new() });
                 if let Some(filter) = change.filter {
                     source.refilter(filter);
                 }
-                let left = counting.reload(change.reload);
+                let left = engine.reload(change.reload);
                 // The remainder is freed by another thread.
-                state.share(counting.shared());
+                state.share(engine.shared());
                 changes.done(left);
             }
         }
         if signals.take_show() {
-            counting.show();
+            engine.show();
         }
         if step == Step::End {
             break;
         }
     }
-    let baselines = counting.finish();
+    let baselines = engine.finish();
     (source.failures(), baselines)
 }
