@@ -182,8 +182,8 @@ impl Clock {
     }
 
     fn set_until(&mut self) {
-        let mut told = self.inputs.iter().enumerate().filter(|(_, time)| time.is_some());
-        self.until = match (told.next(), told.next(), self.reading.now) {
+        let mut known = self.inputs.iter().enumerate().filter(|(_, time)| time.is_some());
+        self.until = match (known.next(), known.next(), self.reading.now) {
             (Some((input, _)), None, Some(now)) => {
                 self.alone = input;
                 Timestamp::new(now.second().saturating_add(1), 0)
@@ -216,9 +216,9 @@ impl Clock {
     }
 
     fn advance(&mut self) -> Seen {
-        let told = || self.inputs.iter().copied().flatten();
-        let newest = told().max().unwrap_or_default();
-        let smallest = told().filter(|time| newest.since(*time) <= self.reach).min();
+        let known = || self.inputs.iter().copied().flatten();
+        let newest = known().max().unwrap_or_default();
+        let smallest = known().filter(|time| newest.since(*time) <= self.reach).min();
         let (Some(before), Some(smallest)) = (self.now(), smallest) else {
             return Seen::SameSecond;
         };

@@ -3,7 +3,7 @@
 
 use super::arrival::Following;
 use super::events::{Followed, Inferred, OutcomeUpdate, Place};
-use super::set::{BEHIND_NAT, Entry, INFERRED, NO_PATH, NO_SYN, UNTOLD};
+use super::set::{BEHIND_NAT, Entry, INFERRED, NO_PATH, NO_SYN, UNREPORTED};
 use super::timers::Timer;
 use super::unseen::Hosts;
 use super::{Conntrack, moved};
@@ -117,7 +117,7 @@ impl Conntrack {
         moved: Option<Place>,
     ) -> Followed {
         let mut entry = *self.entry(place);
-        entry.marks = entry.marks & !NO_SYN | INFERRED | NO_PATH | UNTOLD;
+        entry.marks = entry.marks & !NO_SYN | INFERRED | NO_PATH | UNREPORTED;
         if sign == Sign::OneSided {
             entry.facts.miss_client();
             self.counts.one_sided += 1;

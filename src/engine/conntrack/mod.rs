@@ -69,7 +69,7 @@ pub use events::{Counts, Ends, Expired, Followed, Inferred, OutcomeUpdate, Place
 pub use nat::EndpointHashes;
 use path::Paths;
 use proxy::Completed;
-use set::{Entry, Set, UNTOLD, WAYS, is_lower};
+use set::{Entry, Set, UNREPORTED, WAYS, is_lower};
 use timers::{Timer, Timers};
 pub use unseen::Hosts;
 use unseen::{OneSided, Unreadable};
@@ -210,8 +210,8 @@ impl Conntrack {
         if entry.newest.time() != timer.syn {
             return None;
         }
-        let before = entry.told(by_mac);
-        entry.marks &= !UNTOLD;
+        let before = entry.reported(by_mac);
+        entry.marks &= !UNREPORTED;
         entry.facts.expire();
         let after = entry.facts.life(by_mac);
         (before != after).then(|| news(Some(before), after, Some(place)))

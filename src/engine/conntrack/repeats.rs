@@ -6,7 +6,7 @@
 use super::Syn;
 use super::arrival::Opening;
 use super::path;
-use super::set::{Entry, HAS_IP_ID, INFERRED, NO_PATH, NO_SYN, PORTS_USED_AGAIN, UNTOLD};
+use super::set::{Entry, HAS_IP_ID, INFERRED, NO_PATH, NO_SYN, PORTS_USED_AGAIN, UNREPORTED};
 use crate::engine::clock::Ticks;
 use crate::wire::links::Links;
 
@@ -50,7 +50,7 @@ pub(super) fn judge(entry: &Entry, syn: &Opening<'_>, links: &Links) -> (Syn, En
         }
         // The attempt counts at the time of this SYN, whichever segment came first.
         let again = again(entry, time, syn);
-        let marks = again.marks | UNTOLD;
+        let marks = again.marks | UNREPORTED;
         return (Syn::Attempt, Entry { facts: after.facts, answer_link, answer_from, marks, ..again });
     }
     after.repeated = entry.since_start(time);
@@ -85,7 +85,7 @@ pub(super) fn judge(entry: &Entry, syn: &Opening<'_>, links: &Links) -> (Syn, En
     let entry = Entry {
         newest: again.newest,
         age,
-        marks: again.marks | entry.marks & (INFERRED | UNTOLD),
+        marks: again.marks | entry.marks & (INFERRED | UNREPORTED),
         ip_id: again.ip_id,
         digest: again.digest,
         repeats: (retransmissions + 1) << 4,

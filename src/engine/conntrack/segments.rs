@@ -3,7 +3,7 @@
 use super::Conntrack;
 use super::arrival::Following;
 use super::events::{Followed, OutcomeUpdate, Place};
-use super::set::{BEHIND_NAT, Entry, NO_SYN, Newest, PORTS_USED_AGAIN, UNTOLD};
+use super::set::{BEHIND_NAT, Entry, NO_SYN, Newest, PORTS_USED_AGAIN, UNREPORTED};
 use super::unseen::Hosts;
 use crate::engine::clock::Ticks;
 use crate::engine::outcome::{Outcome, Proof};
@@ -72,8 +72,8 @@ impl Conntrack {
             self.counts.wrong_checksums += 1;
             return Followed::default();
         }
-        let before = entry.told(by_mac);
-        entry.marks &= !UNTOLD;
+        let before = entry.reported(by_mac);
+        entry.marks &= !UNREPORTED;
         let (fits, is_renewed) =
             if from_client { entry.client(arrival, &self.links) } else { entry.server(arrival, &self.links) };
         self.counts.wrong_numbers += u64::from(!fits);

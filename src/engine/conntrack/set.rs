@@ -78,7 +78,7 @@ pub(super) const INFERRED: u16 = 1 << 4;
 /// The same attempt after a translation of addresses (NAT). Its segments add nothing to those of the attempt.
 pub(super) const BEHIND_NAT: u16 = 1 << 5;
 /// The facts from before the SYN have not been reported yet.
-pub(super) const UNTOLD: u16 = 1 << 6;
+pub(super) const UNREPORTED: u16 = 1 << 6;
 /// The client's path is unknown, because the attempt was inferred from the SYN-ACK alone.
 pub(super) const NO_PATH: u16 = 1 << 7;
 /// A transparent proxy's own connection with its client's address. Set together with [`BEHIND_NAT`].
@@ -274,8 +274,8 @@ impl Entry {
     }
 
     /// The summary that was reported last, before a segment changes it.
-    pub(super) fn told(&self, by_mac: Proof) -> ConnSummary {
-        if self.marks & UNTOLD == 0 { self.facts.life(by_mac) } else { ConnSummary::default() }
+    pub(super) fn reported(&self, by_mac: Proof) -> ConnSummary {
+        if self.marks & UNREPORTED == 0 { self.facts.life(by_mac) } else { ConnSummary::default() }
     }
 
     /// Whether the client is the lower one of the two endpoints.

@@ -34,7 +34,7 @@ pub(crate) struct Episode {
     limit: u16,
     /// The proof with which proven attempts alone have met a limit, now and in the last report.
     verified: Proof,
-    pub(super) told: Proof,
+    pub(super) reported: Proof,
     /// Whether it is open. After its end another episode may take its index.
     pub(super) is_open: bool,
     number: u64,
@@ -123,7 +123,7 @@ impl Episode {
             shortest: limit_hit.span,
             limit: *limit,
             verified: limit_hit.verified,
-            told: limit_hit.verified,
+            reported: limit_hit.verified,
             is_open: true,
             number,
             ports: *ports,
@@ -276,7 +276,7 @@ impl Episode {
 
     /// Whether its source has become verified since the last report.
     pub(super) fn is_news(&self) -> bool {
-        self.told < self.verified
+        self.reported < self.verified
     }
 
     /// Whether to send the provers now, at most once a second.

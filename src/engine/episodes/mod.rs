@@ -258,7 +258,7 @@ impl Episodes {
         let episode = &mut self.all[place];
         let is_sent = send(Event::Updated(episode.snapshot(time, &self.losses)));
         if is_sent {
-            episode.told = episode.verified();
+            episode.reported = episode.verified();
         }
         is_sent
     }
@@ -281,7 +281,7 @@ impl Episodes {
         let Some(episode) = self.of(key) else { return };
         let snapshot = episode.snapshot(time, &losses);
         if send(Event::Verified(Verified { is_news, provers, snapshot })) {
-            episode.told = episode.verified();
+            episode.reported = episode.verified();
         } else {
             self.owes_news = true;
         }
