@@ -42,7 +42,7 @@ pub(crate) use change::{allow_time, block_time, reason};
 pub(crate) use hands::Hands;
 pub(crate) use records::{BlockRecord, TargetRecord, unblocked_lines};
 pub(crate) use request::{Form, Request, Top, Topic};
-pub(crate) use server::Server;
+pub(crate) use server::{Server, Stop};
 pub use snapshot::{OutcomeShare, TopEpisode, TopLimit, TopSnapshot, TopSource, TopWatch};
 pub(crate) use socket::{Socket, Unbound, wake};
 pub(crate) use speed::Speed;
