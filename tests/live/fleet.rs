@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -44,14 +45,23 @@ pub(crate) struct Gateway {
 }
 
 impl Fleet {
-    /// So many gateways, with these options besides, on a server of this name or the first that is here. It waits until
-    /// all know of each other. `None`: the test cannot run here, which it says.
+    /// So many gateways, with these options besides, on the first server that is here. It waits until all know of each
+    /// other. `None`: the test cannot run here, which it says.
     pub(crate) fn set(test: &str, gateways: u8, options: &str) -> Option<Self> {
-        let engine = server::engine(test)?;
-        let mut fleet = Self::start(&engine, gateways, options, &[])?;
-        let all = format!("fleet: {gateways} gateways count as one");
-        fleet.programs().for_each(|program| _ = program.err.wait_for(&all));
+        Self::on(&server::engine(test)?, gateways, options)
+    }
+
+    /// The same on this server.
+    pub(crate) fn on(engine: &Engine, gateways: u8, options: &str) -> Option<Self> {
+        let mut fleet = Self::start(engine, gateways, options, &[])?;
+        fleet.wait_until_joined();
         Some(fleet)
+    }
+
+    /// Waits until all gateways know of each other.
+    pub(crate) fn wait_until_joined(&mut self) {
+        let all = format!("fleet: {} gateways count as one", self.gateways.len());
+        self.programs().for_each(|program| _ = program.err.wait_for(&all));
     }
 
     /// The same on this server with these arguments, without waiting.
@@ -63,6 +73,16 @@ impl Fleet {
 
     /// A gateway for each of these ways to the server, without waiting.
     pub(crate) fn reach(server: Server, urls: &[String], options: &str) -> Option<Self> {
+        Self::launch(server, urls, options, |_, _| {})
+    }
+
+    /// The same, with a command for each gateway that is changed by its number before it runs.
+    pub(crate) fn launch(
+        server: Server,
+        urls: &[String],
+        options: &str,
+        change: impl Fn(usize, &mut Command),
+    ) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             give_up("only root can make network namespaces");
             return None;
@@ -85,7 +105,8 @@ impl Fleet {
                 let arguments =
                     format!("-i eth0 --fleet {url} --fleet-name mx --gateway mx{number} {options}");
                 let service = namespace.enter(|| Service::open(25, None));
-                let program = Program::watch(&namespace, &arguments);
+                let program =
+                    Program::watch_with(&namespace, &arguments, |command| change(number - 1, command));
                 Gateway { program, namespace, address, arguments, _service: service }
             })
             .collect();
@@ -165,7 +186,14 @@ fn plug(outside: &Namespace, number: u8) -> Result<(Namespace, IpAddr), String> 
 #[test]
 fn an_attacker_over_four_gateways_is_reported_by_all_and_one_attempt_less_by_none() {
     let test = "an_attacker_over_four_gateways_is_reported_by_all_and_one_attempt_less_by_none";
-    let Some(mut fleet) = Fleet::set(test, 4, "--json -") else { return };
+    for engine in server::engines(test) {
+        let Some(fleet) = Fleet::on(&engine, 4, "--json -") else { return };
+        report_an_attacker(fleet);
+    }
+}
+
+/// 29 attempts of one source over four gateways, and 30 of another one.
+fn report_an_attacker(mut fleet: Fleet) {
     fleet.connect(INNOCENT, 29);
     fleet.connect(ATTACKER, 30);
     for line in fleet.wait_for_reports(ATTACKER) {

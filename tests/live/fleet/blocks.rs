@@ -57,9 +57,13 @@ fn a_block_is_lifted_at_all_gateways_and_stays_so() {
     if !has_nft() {
         return;
     }
-    let Some(mut fleet) = Fleet::set("a_block_is_lifted_at_all_gateways_and_stays_so", 2, OPTIONS) else {
-        return;
-    };
+    for engine in server::engines("a_block_is_lifted_at_all_gateways_and_stays_so") {
+        let Some(fleet) = Fleet::on(&engine, 2, OPTIONS) else { return };
+        lift_a_block(fleet);
+    }
+}
+
+fn lift_a_block(mut fleet: Fleet) {
     fleet.block_attacker();
     assert_eq!(fleet.ask(&format!("unblock --fleet {ATTACKER}")), format!("unblocked {ATTACKER}\n"));
     fleet.wait_for_blocks(&[]);

@@ -59,9 +59,16 @@ impl Program {
     /// Starts synwatch, and waits until it captures on each of its interfaces. Unless limits are given, its limit is
     /// [`LIMIT`].
     pub fn watch(namespace: &Namespace, arguments: &str) -> Self {
+        Self::watch_with(namespace, arguments, |_| {})
+    }
+
+    /// The same, of a command that is changed before it runs.
+    pub fn watch_with(namespace: &Namespace, arguments: &str, change: impl FnOnce(&mut Command)) -> Self {
         let has_limits = arguments.split_whitespace().any(|word| word == "-l" || word == "-c");
         let limit = if has_limits { String::new() } else { format!("-l {LIMIT} ") };
-        let mut program = Self::start(synwatch(namespace, &format!("-v --utc {limit}{arguments}")));
+        let mut command = synwatch(namespace, &format!("-v --utc {limit}{arguments}"));
+        change(&mut command);
+        let mut program = Self::start(command);
         let interfaces = arguments.split_whitespace().filter(|word| *word == "-i").count();
         program.err.wait_for_several("capturing on", interfaces);
         program
