@@ -20,6 +20,7 @@ use crate::program::{Program, synwatch, value};
 use crate::scene::{ATTACKER, INNOCENT, Service, call, give_up, link};
 
 mod blocks;
+mod clocks;
 mod far;
 mod failures;
 mod relay;

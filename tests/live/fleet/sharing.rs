@@ -1,13 +1,14 @@
 //! What gateways see at once, what they block for each other, and what one gateway would have seen of it all.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use pcap::{Active, Capture};
 use rustix::process::Signal;
 use synwatch::act::Nft;
-use synwatch_testkit::server::{self, Server};
+use synwatch_testkit::server::{self, Engine, Server};
 
 use super::Fleet;
 use crate::block::wait_for_blocks;
@@ -18,12 +19,22 @@ use crate::scene::{ATTACKER, INNOCENT, Scene, give_up};
 #[test]
 fn two_gateways_on_one_path_count_each_attempt_once() {
     let test = "two_gateways_on_one_path_count_each_attempt_once";
-    let Some(engine) = server::engine(test) else { return };
+    if let Some(engine) = server::engine(test) {
+        count_once(&engine, |_, _| {});
+    }
+}
+
+/// Two gateways on one path, with commands that are changed by their number.
+pub(super) fn count_once(engine: &Engine, change: impl Fn(usize, &mut Command)) {
     let Some(scene) = Scene::set() else { return };
-    let server = Server::start(&engine, &[]);
+    let server = Server::start(engine, &[]);
     let options = format!("--fleet {} --fleet-name mx --gateway", server.url());
-    let mut first = Program::watch(&scene.gateway, &format!("-i outer {options} mx1"));
-    let mut second = Program::watch(&scene.server, &format!("-i eth0 {options} mx2"));
+    let watch = |number: usize, namespace, arguments: &str| {
+        let arguments = format!("{arguments} {options} mx{number}");
+        Program::watch_with(namespace, &arguments, |command| change(number - 1, command))
+    };
+    let mut first = watch(1, &scene.gateway, "-i outer");
+    let mut second = watch(2, &scene.server, "-i eth0");
     for program in [&mut first, &mut second] {
         program.err.wait_for("fleet: 2 gateways count as one");
     }
