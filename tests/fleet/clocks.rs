@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use synwatch::base::time::Timestamp;
-use synwatch::fleet::store::{Changed, Verdict};
+use synwatch::fleet::store::{Attempt, Changed, Verdict};
 use synwatch_testkit::server::{Server, engine};
 
 use crate::rig::{ago, attempts, judge, met, numbered, report, skewed, source, tally};
@@ -50,6 +50,25 @@ fn the_same_syn_is_one_attempt_at_gateways_an_hour_apart() {
     let of = |skew| report(&tally, numbered(1), attempts(19, moved(now, skew), 0));
     assert_eq!(judge(&mut early, of(-HOUR)), Verdict::Below);
     assert_eq!(judge(&mut late, of(HOUR)), Verdict::Below);
+}
+
+#[test]
+fn an_attempt_that_is_published_again_after_the_clock_was_read_anew_counts_once() {
+    let Some(engine) = engine("a clock that was read anew") else { return };
+    let server = Server::start(&engine, &[]);
+    let (tally, source) = (tally(&["30/10s"]), numbered(1));
+    let seen = attempts(20, ago(0), 0);
+    // The first readings of one gateway differ by a microsecond, and by as much as over a long way.
+    for skew in [0, 1, 3_000, -50_000] {
+        let mut gateway = skewed(&[&server.url()], "mx1", skew);
+        assert_eq!(judge(&mut gateway, report(&tally, source, seen.clone())), Verdict::Below, "{skew} µs");
+    }
+    // Nor is a proof that comes later another attempt.
+    let mut gateway = skewed(&[&server.url()], "mx1", 7);
+    let proven = seen.iter().map(|seen| Attempt { proven: true, known: true, ..*seen }).collect();
+    assert_eq!(judge(&mut gateway, report(&tally, source, proven)), Verdict::Below);
+    let all = met(judge(&mut gateway, report(&tally, source, attempts(10, ago(0), 100))));
+    assert_eq!(all.attempts(), 30);
 }
 
 #[test]

@@ -62,6 +62,11 @@ impl Reading {
     }
 }
 
+/// A time of this gateway's clock, in microseconds.
+pub(super) fn micros_of(time: Timestamp) -> u64 {
+    u64::try_from(time.nanos() / 1_000).unwrap_or(0)
+}
+
 /// Reads a server's clock: several times if it was not read before.
 pub(super) fn read(
     connection: &mut Connection,

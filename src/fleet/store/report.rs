@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::clock::Reading;
+use super::clock::{self, Reading};
 use super::error::{StoreError, StoreFault};
 use super::records::{Answer, Report, SharedEpisode, Verdict};
 use super::scripts::Script;
@@ -88,7 +88,7 @@ impl Store {
                 let mut packed = vec![0; 2];
                 packed.extend(more.to_be_bytes());
                 for attempt in chunk {
-                    packed.extend(clock.to_server(attempt.time).to_be_bytes());
+                    packed.extend(clock::micros_of(attempt.time).to_be_bytes());
                     packed.extend(attempt.mark.to_be_bytes());
                     packed.extend(attempt.port.to_be_bytes());
                     packed.push(u8::from(attempt.proven) | u8::from(attempt.known) << 1);
@@ -117,10 +117,10 @@ impl Store {
         let mut tallies: Vec<&Arc<Tally>> = Vec::new();
         let packed: Vec<Vec<u8>> = parts.iter().map(|part| with_tally(part, &mut tallies)).collect();
         let specifications: Vec<[String; 4]> = tallies.iter().map(|tally| specification(tally)).collect();
-        let (now, count) = (now.to_string(), tallies.len().to_string());
+        let numbers = [now.to_string(), clock.ahead.to_string(), tallies.len().to_string()];
         let short = shared.access.gateway.short();
-        let mut arguments: Vec<&[u8]> =
-            vec![&short, shared.access.gateway.as_str().as_bytes(), now.as_bytes(), count.as_bytes()];
+        let mut arguments: Vec<&[u8]> = vec![&short, shared.access.gateway.as_str().as_bytes()];
+        arguments.extend(numbers.iter().map(String::as_bytes));
         arguments.extend(specifications.iter().flatten().map(String::as_bytes));
         arguments.extend(packed.iter().map(Vec::as_slice));
         let mut keys: Vec<&str> = parts.iter().map(|part| part.key.as_str()).collect();

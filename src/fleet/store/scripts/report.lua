@@ -1,15 +1,16 @@
 -- Merges what one gateway saw of some sources with what the others saw, and judges it.
 --
 -- KEYS: the attempts of each source (…c:TALLY:SOURCE), then the open episodes and the log.
--- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 how many tallies follow;
---   of each: its limits "place:k:w_us,…", how long attempts are kept (µs), the quiet time (ms), when a candidate is announced
---   again (µs); then of each source: its tally (2 bytes, from 0), how many attempts are not listed (4), and 13 bytes for
---   each other one: time in µs (8), mark (2), port (2), flags (1: proven, 2: published before).
+-- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 by how many µs that is ahead of
+--   the gateway's clock, 5 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
+--   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
+--   many attempts are not listed (4), and 13 bytes for each other one: time in µs by the gateway's clock (8), mark (2), port
+--   (2), flags (1: proven, 2: published before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
--- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the time's lower half
--- (4) and "p" or "u", proven or not: one attempt that is published twice is one member. The member "a" is the time of
--- the last announcement.
+-- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
+-- by the gateway's clock (4) and "p" or "u", proven or not: one attempt that is published twice is one member, though
+-- the gateway has read the server's clock anew. The member "a" is the time of the last announcement.
 --
 -- A mark of 0 is none: the gateway had no key yet. Such an attempt passes for no other gateway's.
 
@@ -20,7 +21,7 @@ local UNMARKED = '\0\0' -- the mark of an attempt that has none
 local MOST_EPISODES = 10000
 local LOG = 10000 -- entries of the log, about
 
-local me, name, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local me, name, now, ahead = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local index, log = KEYS[#KEYS - 1], KEYS[#KEYS]
 if now == 0 then
   local time = redis.call('TIME')
@@ -31,8 +32,8 @@ local function text(number) return string.format('%.0f', number) end
 local function hex(bytes) return (bytes:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)) end
 
 local tallies = {}
-for number = 0, ARGV[4] - 1 do
-  local at = 5 + number * 4
+for number = 0, ARGV[5] - 1 do
+  local at = 6 + number * 4
   local tally = {limits = {}, longest = 0, fewest = math.huge, keep = tonumber(ARGV[at + 1]), quiet = tonumber(ARGV[at + 2]),
     again = tonumber(ARGV[at + 3])}
   for place, attempts, window in ARGV[at]:gmatch('(%d+):(%d+):(%d+)') do
@@ -42,14 +43,14 @@ for number = 0, ARGV[4] - 1 do
   end
   tallies[number] = tally
 end
-local FIRST = 5 + ARGV[4] * 4
+local FIRST = 6 + ARGV[5] * 4
 
 -- The attempts of a report, without those of a time to come.
 local function unpacked(packed)
   local all = {}
   for at = 7, #packed, 13 do
     local high, low = struct.unpack('>I4I4', packed, at)
-    local time, flags = high * 4294967296 + low, packed:byte(at + 12)
+    local time, flags = high * 4294967296 + low + ahead, packed:byte(at + 12)
     if time <= now + AHEAD then
       local what = packed:sub(at + 8, at + 11)
       all[#all + 1] = {time = time, what = what, member = me .. what .. packed:sub(at + 4, at + 7), proven = flags % 2 == 1,
