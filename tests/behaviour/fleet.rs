@@ -123,6 +123,23 @@ fn what_is_published_again_has_the_same_times_and_marks() {
 }
 
 #[test]
+fn many_candidates_are_published_again_in_few_steps() {
+    const CANDIDATES: usize = 600;
+    let mut run = gateway(2);
+    for time in [1.0, 2.0, 3.0] {
+        for number in 0..CANDIDATES {
+            run.see(&syn(time, &format!("10.0.{}.{}", number / 250, number % 250)));
+        }
+    }
+    assert_eq!(run.published().len(), 3 * CANDIDATES);
+    send(&run, Command::Republish);
+    // An idle interface takes a step in 100 ms. Each publishes some of the candidates at most.
+    let steps: Vec<usize> = (0..10).map(|_| run.published().len()).collect();
+    assert_eq!(steps.iter().sum::<usize>(), 3 * CANDIDATES, "{steps:?}");
+    assert!(steps[0] < 3 * 300 && steps[4..].iter().all(|published| *published == 0), "{steps:?}");
+}
+
+#[test]
 fn a_source_over_the_limit_here_is_published_as_a_number_each_second() {
     let mut run = gateway(2);
     let (times, more) = see(&mut run, &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7]);

@@ -13,8 +13,11 @@ use crate::engine::subject::Source;
 
 /// Maximum number of commands that are done at once: packets wait meanwhile.
 const AT_ONCE: usize = 256;
-/// Maximum number of sets of a table that are looked through at once.
-const SETS_AT_ONCE: usize = 512;
+/// Maximum number of sets of a table that are looked through at once: within a millisecond. An idle interface is read
+/// ten times a second, and what gateways shared before an outage is to be found soon after it, also in a large table.
+const SETS_AT_ONCE: usize = 16_384;
+/// Maximum number of candidates that are published again at once.
+const CANDIDATES_AT_ONCE: usize = 256;
 
 impl Fleet {
     /// Executes the commands that wait, some at a time.
@@ -109,14 +112,17 @@ impl Fleet {
         let Some(watching) = watching(counters, tally.spec.key) else { return Some((index + 1, 0)) };
         let names = watching.shared(self.hasher.key());
         let till = (from + SETS_AT_ONCE).min(tally.table.sets());
-        for set in from..till {
-            for look in tally.table.looks(set, now.ticks).filter(|look| look.is_flagged) {
+        let (mut next, mut published) = (from, 0);
+        while next < till && published < CANDIDATES_AT_ONCE {
+            for look in tally.table.looks(next, now.ticks).filter(|look| look.is_flagged) {
                 if let Some(source) = tally.table.holder(&look, |tag, address| names.source(tag, address)) {
                     self.publish_window(index, look.tag, source, now, counters);
+                    published += 1;
                 }
             }
+            next += 1;
         }
-        Some(if till < tally.table.sets() { (index, till) } else { (index + 1, 0) })
+        Some(if next < tally.table.sets() { (index, next) } else { (index + 1, 0) })
     }
 
     /// The place of a tally, and the tag of a source in it.
