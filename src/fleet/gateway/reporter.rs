@@ -217,7 +217,8 @@ impl Reporter {
     }
 
     fn take(&mut self, key: TallyKey, report: Report, verdict: Verdict, now: Instant) {
-        if let Verdict::Failed(_) = verdict {
+        if let Verdict::Failed(error) = &verdict {
+            self.warnings.learn(error);
             return self.failed.push((key, report));
         }
         let Report { source, attempts, more, .. } = report;

@@ -16,21 +16,26 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
+    /// Takes the failure of a report: a beat that comes next may hear no cause, because the server is left alone.
+    pub(super) fn learn(&mut self, failed: &Arc<StoreError>) {
+        if failed.fault != StoreFault::Resting {
+            self.cause = Some(Arc::clone(failed));
+        }
+    }
+
     /// Takes the failures of a beat, of which there is one a second. Returns whether all servers are back.
     pub(super) fn note(&mut self, failed: &[Arc<StoreError>], servers: usize, now: Timestamp) -> bool {
         let Some(first) = failed.first() else {
             let is_back = std::mem::take(&mut self.is_down);
+            self.cause = None;
             if is_back {
                 log::warn!("fleet: {} again: the gateways count as one", answers(servers));
-                (self.cause, self.throttle) = (None, Throttle::new());
+                self.throttle = Throttle::new();
             }
             return is_back;
         };
         self.is_down = true;
-        let told = failed.iter().find(|error| error.fault != StoreFault::Resting);
-        if let Some(told) = told {
-            self.cause = Some(Arc::clone(told));
-        }
+        failed.iter().rev().for_each(|failed| self.learn(failed));
         let cause = self.cause.as_ref().unwrap_or(first);
         if self.throttle.count(now, 1).is_some() {
             match failed.len() < servers {
