@@ -13,6 +13,7 @@ mod fake;
 mod rig;
 
 // The tests.
+mod caps;
 mod changes;
 mod clocks;
 mod commands;
