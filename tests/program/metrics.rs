@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use synwatch::capture::Received;
 use synwatch::detect::Sink as _;
 use synwatch::engine::stats::{Heartbeat, WatchStats};
@@ -39,7 +39,7 @@ fn names(page: &str) -> BTreeSet<&str> {
 
 #[test]
 fn promtool_finds_nothing_wrong() {
-    let Some(mut promtool) = promtool() else { return };
+    let Some(mut promtool) = promtool(&["check", "metrics"]) else { return };
     promtool.stdin.take().unwrap().write_all(page().as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -47,11 +47,11 @@ fn promtool_finds_nothing_wrong() {
 }
 
 /// Prometheus' checker, as installed or as .ci/run unpacks it; nothing, and said, where there is none.
-fn promtool() -> Option<std::process::Child> {
+fn promtool(arguments: &[&str]) -> Option<std::process::Child> {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/promtool");
     let program = if unpacked.exists() { unpacked } else { "promtool".into() };
     let mut command = Command::new(program);
-    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     match command.spawn() {
         Ok(child) => Some(child),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -63,15 +63,35 @@ fn promtool() -> Option<std::process::Child> {
     }
 }
 
+/// The queries of the dashboard's panels.
+fn expressions() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn promtool_reads_each_query_of_the_dashboard() {
+    let Some(mut promtool) = promtool(&["check", "rules", "/dev/stdin"]) else { return };
+    // A query is checked as what a rule records. Grafana replaces its variables before it asks.
+    let rule = |(number, query): (usize, String)| {
+        let query = query.replace("$instance", ".*").replace("$__rate_interval", "1m");
+        assert!(!query.contains('$'), "{query}");
+        json!({ "record": format!("query:{number}"), "expr": query })
+    };
+    let rules: Vec<Value> = expressions().into_iter().enumerate().map(rule).collect();
+    let number = rules.len();
+    let text = json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string();
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success() && out.contains(&format!("SUCCESS: {number} rules found")), "{out}{err}");
+}
+
 #[test]
 fn the_dashboard_queries_existing_metrics_and_all_of_them() {
-    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let expressions: Vec<_> = panels
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().unwrap())
-        .map(|target| target["expr"].as_str().unwrap())
-        .collect();
+    let expressions = expressions();
     let asked: BTreeSet<&str> = expressions
         .iter()
         .flat_map(|expression| expression.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
