@@ -10,21 +10,24 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use synwatch_testkit::server::{self, Engine, Server};
 
 use crate::namespace::Namespace;
 use crate::program::{Program, synwatch, value};
-use crate::scene::{ATTACKER, INNOCENT, Service, call, give_up, link};
+use crate::scene::{ATTACKER, INNOCENT, PATIENCE, Service, call, give_up, link};
 
 mod blocks;
 mod clocks;
-mod far;
 mod failures;
+mod far;
+mod flood;
+mod outages;
 mod relay;
 mod sharing;
+mod traffic;
 
 /// Attempts in a second of a source.
 const RATE: u32 = 20;
@@ -144,6 +147,23 @@ impl Fleet {
         });
     }
 
+    /// Connects from a host to the gateways by turns, so many times a second, until each has reported it. Gives how many
+    /// times.
+    pub(crate) fn attack_until_reported(&mut self, from: IpAddr, rate: u32) -> usize {
+        let Self { outside, gateways, .. } = self;
+        let start = format!("flood start src={from} ");
+        let to: Vec<_> = gateways.iter().map(|gateway| SocketAddr::new(gateway.address, 25)).collect();
+        let (mut made, mut next, until) = (0, Instant::now(), Instant::now() + PATIENCE);
+        while !gateways.iter_mut().all(|gateway| gateway.program.err.comes_within(Duration::ZERO, &start)) {
+            assert!(Instant::now() < until, "not reported after {made} attempts");
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            next += Duration::from_secs(1) / rate;
+            outside.enter(|| drop(call(from, to[made % to.len()]).unwrap()));
+            made += 1;
+        }
+        made
+    }
+
     pub(crate) fn programs(&mut self) -> impl Iterator<Item = &mut Program> {
         self.gateways.iter_mut().map(|gateway| &mut gateway.program)
     }
@@ -162,6 +182,12 @@ impl Gateway {
         let program = Program::watch(&self.namespace, &self.arguments);
         Self { program, ..self }
     }
+}
+
+/// The attempts that a report tells of all gateways.
+pub(crate) fn shared_attempts(report: &str) -> usize {
+    let gateways = value(report, "gateways").split(',');
+    gateways.map(|one| one.split_once(':').unwrap().1.parse::<usize>().unwrap()).sum()
 }
 
 /// A namespace with an address and a cable to the outside, where some hosts are.

@@ -5,11 +5,9 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -17,10 +15,9 @@ use synwatch_testkit::PATIENCE;
 use synwatch_testkit::server::{self, Server};
 use tempfile::TempDir;
 
-use super::Fleet;
 use super::sharing::count_once;
-use crate::program::find;
-use crate::scene::{INNOCENT, call, give_up};
+use super::{Fleet, shared_attempts};
+use crate::scene::{INNOCENT, give_up};
 
 /// How far each gateway's clock is ahead, in seconds.
 const AHEAD: [i64; 3] = [3_600, 0, -3_600];
@@ -81,7 +78,8 @@ fn gateways_an_hour_apart_report_an_attacker_soon_and_by_their_own_clocks_and_on
     for last in 70..70 + ATTACKERS {
         let attacker = IpAddr::V4(Ipv4Addr::new(198, 51, 100, last));
         reported.push(attacker.to_string());
-        let made = attack_until_reported(&mut fleet, attacker);
+        fleet.outside.ip(&format!("address add {attacker}/32 dev lo"));
+        let made = fleet.attack_until_reported(attacker, ATTACK);
         assert!(made >= LIMIT, "after {made} attempts");
         assert_reported_by_own_clocks(&mut fleet, attacker);
         if made <= LIMIT + SOON {
@@ -100,25 +98,6 @@ fn gateways_an_hour_apart_report_an_attacker_soon_and_by_their_own_clocks_and_on
     }
 }
 
-/// Connects to the gateways by turns, until each has reported it. Gives how many attempts that took.
-fn attack_until_reported(fleet: &mut Fleet, attacker: IpAddr) -> usize {
-    fleet.outside.ip(&format!("address add {attacker}/32 dev lo"));
-    let Fleet { outside, gateways, .. } = fleet;
-    let start = format!("flood start src={attacker} ");
-    let to: Vec<_> = gateways.iter().map(|gateway| SocketAddr::new(gateway.address, 25)).collect();
-    let until = Instant::now() + PATIENCE;
-    let mut made = 0;
-    let mut next = Instant::now();
-    while !gateways.iter_mut().all(|gateway| gateway.program.err.comes_within(Duration::ZERO, &start)) {
-        assert!(Instant::now() < until, "not reported after {made} attempts");
-        thread::sleep(next.saturating_duration_since(Instant::now()));
-        next += Duration::from_secs(1) / ATTACK;
-        outside.enter(|| drop(call(attacker, to[made % to.len()]).unwrap()));
-        made += 1;
-    }
-    made
-}
-
 fn assert_reported_by_own_clocks(fleet: &mut Fleet, attacker: IpAddr) {
     let start = format!("flood start src={attacker} ");
     for (program, ahead) in fleet.programs().zip(AHEAD) {
@@ -127,10 +106,7 @@ fn assert_reported_by_own_clocks(fleet: &mut Fleet, attacker: IpAddr) {
         let came = jiff::Timestamp::try_from(line.time).unwrap();
         let off = told.duration_since(came).as_secs() - ahead;
         assert!(off.unsigned_abs() <= PATIENCE.as_secs(), "{off} s off its own clock: {}", line.text);
-        let counted = find(&line.text, "gateways").unwrap().split(',');
-        let counted: usize =
-            counted.map(|one| one.split_once(':').unwrap().1.parse::<usize>().unwrap()).sum();
-        assert!(counted >= LIMIT, "{}", line.text);
+        assert!(shared_attempts(&line.text) >= LIMIT, "{}", line.text);
     }
 }
 

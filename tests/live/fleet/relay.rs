@@ -1,4 +1,4 @@
-//! A way to the server of a test's own: as long as a test wants, and it can be cut.
+//! A way to the server of a test's own: as long as a test wants, it can be cut, and it counts what it carries.
 //!
 //! It stands for a network between a gateway and the server. `tc` with netem would do the same for a server on TCP, but
 //! few kernels that tests run on have netem.
@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -20,6 +21,7 @@ pub(crate) struct Relay {
     path: PathBuf,
     listener: Arc<UnixListener>,
     ways: Arc<Mutex<Ways>>,
+    carried: [Arc<AtomicU64>; 2],
     accepting: Option<JoinHandle<()>>,
 }
 
@@ -36,6 +38,8 @@ impl Relay {
         let path = server.folder().join(format!("relay-{number}"));
         let listener = Arc::new(UnixListener::bind(&path).unwrap());
         let ways = Arc::new(Mutex::new(Ways::default()));
+        let carried: [Arc<AtomicU64>; 2] = Default::default();
+        let [up, down] = carried.clone();
         let (accepted, shared, to) = (Arc::clone(&listener), Arc::clone(&ways), server.socket());
         let accepting = thread::spawn(move || {
             while let Ok((client, _)) = accepted.accept() {
@@ -45,12 +49,17 @@ impl Relay {
                 if ways.is_cut {
                     continue;
                 }
-                carry(&client, &server, delay);
-                carry(&server, &client, delay);
+                carry(&client, &server, delay, &up);
+                carry(&server, &client, delay, &down);
                 ways.open.extend([client, server]);
             }
         });
-        Self { path, listener, ways, accepting: Some(accepting) }
+        Self { path, listener, ways, carried, accepting: Some(accepting) }
+    }
+
+    /// How many bytes it has carried to the server, and from it.
+    pub(crate) fn carried(&self) -> [u64; 2] {
+        self.carried.each_ref().map(|carried| carried.load(Ordering::Relaxed))
     }
 
     /// Where it listens, as a URL.
@@ -82,12 +91,14 @@ impl Drop for Relay {
 }
 
 /// Carries one direction of a connection on two threads, which end with it.
-fn carry(from: &UnixStream, to: &UnixStream, delay: Duration) {
+fn carry(from: &UnixStream, to: &UnixStream, delay: Duration, carried: &Arc<AtomicU64>) {
+    let carried = Arc::clone(carried);
     let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
     let (sender, receiver): (Sender<(Instant, Vec<u8>)>, Receiver<_>) = channel();
     thread::spawn(move || {
         let mut bytes = [0; 16_384];
         while let Ok(length @ 1..) = from.read(&mut bytes) {
+            carried.fetch_add(length as u64, Ordering::Relaxed);
             if sender.send((Instant::now() + delay, bytes[..length].to_vec())).is_err() {
                 break;
             }
