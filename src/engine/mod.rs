@@ -43,7 +43,7 @@ pub use counting_thread::CountingThread;
 use counting_thread::{Counters, Counting};
 pub use handoff::Handoff;
 use ingest::Ingest;
-pub use reload::{Coming, Reload};
+pub use reload::{Coming, Left, Reload};
 pub(crate) use shared::SharedWatch;
 use stages::Stages;
 

@@ -28,9 +28,19 @@ pub struct Reload {
     /// Whether the inside of tunnels is counted.
     pub tunnels: Tunnels,
     /// What is shared with other gateways, in a fleet.
-    pub fleet: Vec<fleet::Tally>,
+    pub fleet: Vec<fleet::NextTally>,
     /// The part for the detector.
     pub detector: event::Reload,
+}
+
+/// What a reload has replaced.
+#[derive(Debug, Default)]
+#[must_use = "another thread frees it"]
+pub struct Left {
+    /// Watches.
+    pub watches: Vec<Watching>,
+    /// What was shared with other gateways.
+    pub tallies: Vec<fleet::Tally>,
 }
 
 /// The origin of a watch.
@@ -59,17 +69,17 @@ impl Engine {
         self.stages.counters.run(|counting| counting.counters.allow = allow);
     }
 
-    /// Installs the new configuration. Returns the watches that are no longer used, so that another thread
+    /// Installs the new configuration. Returns the tables that are no longer used, so that another thread
     /// frees them: that takes a while.
-    pub fn reload(&mut self, mut reload: Reload) -> Vec<Watching> {
+    pub fn reload(&mut self, mut reload: Reload) -> Left {
         self.ingest.finish(&mut self.stages);
         let (looks_back, tunnels) = (reload.looks_back, reload.tunnels);
         let (ports, left) = self.stages.counters.ask(move |counting| {
             let Counting { counters, fleet } = counting;
-            let mut tallies = std::mem::take(&mut reload.fleet);
-            let left = counters.reload(reload);
-            fleet.iter_mut().for_each(|fleet| fleet.reload(std::mem::take(&mut tallies)));
-            (groups::ports(&counters.watches), left)
+            let tallies = std::mem::take(&mut reload.fleet);
+            let watches = counters.reload(reload);
+            let tallies = fleet.as_mut().map(|fleet| fleet.reload(tallies)).unwrap_or_default();
+            (groups::ports(&counters.watches), Left { watches, tallies })
         });
         self.ingest.watch(ports, looks_back, tunnels);
         left

@@ -12,8 +12,8 @@ use crate::base::zone::Zone;
 use crate::capture::{Live, Receiver as _, Replay, Source, Step, links};
 use crate::control::State;
 use crate::detect::OpenEpisodes;
-use crate::engine::Engine;
 use crate::engine::baseline::Baseline;
+use crate::engine::{Engine, Left};
 use crate::error::Error;
 use crate::os::signals::Signals;
 
@@ -126,7 +126,7 @@ fn capture(mut source: impl Source, mut engine: Engine, heeds: Heeds) -> (u64, V
             None => {}
             Some(Prepared::Allow(list)) => {
                 engine.allow(*list);
-                changes.done(Vec::new());
+                changes.done(Left::default());
             }
             Some(Prepared::Settings(change)) => {
                 allow_self = change.allow_self;

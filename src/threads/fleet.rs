@@ -11,10 +11,10 @@ use super::{join, spawn};
 use crate::act::{Asked, Person};
 use crate::config::{FleetSettings, Settings};
 use crate::control::{AllowAsked, AllowWish};
-use crate::engine::fleet::{self, Outbox, Outgoing, ROOM, Tally, outbox};
+use crate::engine::fleet::{self, NextTally, Outbox, Outgoing, ROOM, Tally, outbox};
 use crate::error::Error;
 use crate::fleet::gateway::{
-    self, Allow, Facts, Firewall, Gateway, Listener, Reporter, Tallies, WatchLimits,
+    self, Allow, Facts, Firewall, Gateway, Known, Listener, Reporter, Tallies, WatchLimits,
 };
 use crate::fleet::store::Access;
 use crate::report::ActionCounts;
@@ -59,7 +59,13 @@ impl Ready {
         counts: ActionCounts,
     ) -> Result<(Self, fleet::Parts), Error> {
         let tallies = Tallies::default();
-        let tables = tables(&tallies, settings, identities)?;
+        let tables = Tables::after(&tallies, settings, identities)?.install(&tallies);
+        // At the start none stays.
+        let tables = tables.into_iter().filter_map(|next| match next {
+            NextTally::New(tally) => Some(*tally),
+            NextTally::Stays(_) => None,
+        });
+        let tables = tables.collect();
         let (outbox, outgoing): (Outbox, Outgoing) = outbox(ROOM);
         let firewall = asks.map(|asks| Firewall { asks, allow: allowing(allow), counts });
         let is_shared = settings.fleet.as_ref().is_some_and(|fleet| fleet.blocks);
@@ -96,23 +102,42 @@ impl Running {
     }
 }
 
-/// The tables of a fleet, for these settings.
-pub(super) fn tables(
-    tallies: &Tallies,
-    settings: &Settings,
-    identities: &[Identity],
-) -> Result<Vec<Tally>, Error> {
-    let watches = settings.watches.iter().zip(identities).map(|(watch, identity)| WatchLimits {
-        number: identity.number,
-        name: &watch.name,
-        limits: &watch.limits.sources,
-        quiet_time: watch.quiet_time,
-        grouping: grouping(settings, watch),
-    });
-    let specs = tallies.set(watches);
-    let share = memory(settings)? / MEMORY_SHARE / specs.len().max(1);
-    let tables = specs.into_iter().map(|spec| Tally::new(spec, share)).collect::<Result<_, _>>();
-    tables.map_err(|_| Error::Memory(settings.memory))
+/// The tables of a fleet that are ready, before its threads know of them.
+pub(super) struct Tables {
+    known: Known,
+    tables: Vec<NextTally>,
+}
+
+impl Tables {
+    /// What is counted by these settings after a reload. What stays needs no other table.
+    pub(super) fn after(
+        tallies: &Tallies,
+        settings: &Settings,
+        identities: &[Identity],
+    ) -> Result<Self, Error> {
+        let watches = settings.watches.iter().zip(identities).map(|(watch, identity)| WatchLimits {
+            number: identity.number,
+            name: &watch.name,
+            limits: &watch.limits.sources,
+            quiet_time: watch.quiet_time,
+            grouping: grouping(settings, watch),
+        });
+        let known = Known::of(watches);
+        let specs = known.specs();
+        let share = memory(settings)? / MEMORY_SHARE / specs.len().max(1);
+        let tables = specs.into_iter().map(|spec| match tallies.has(spec.key) {
+            true => Ok(NextTally::Stays(spec)),
+            false => Tally::new(spec, share).map(|tally| NextTally::New(Box::new(tally))),
+        });
+        let tables = tables.collect::<Result<_, _>>().map_err(|_| Error::Memory(settings.memory))?;
+        Ok(Self { known, tables })
+    }
+
+    /// Tells the threads of the fleet. Returns what the engine counts by.
+    pub(super) fn install(self, tallies: &Tallies) -> Vec<NextTally> {
+        tallies.set(self.known);
+        self.tables
+    }
 }
 
 /// Allows a network as a person would, or does so no more.

@@ -16,7 +16,7 @@ use self::differences::needs_restart;
 pub(super) use self::identity::{Identities, Identity};
 use super::Again;
 use super::allowing::{Allowing, Next};
-use super::fleet::tables;
+use super::fleet::Tables;
 use super::memory::looks_back;
 use super::memory::watching;
 use super::sources::filter;
@@ -26,7 +26,7 @@ use crate::config::{Refused, Settings};
 use crate::control::State;
 use crate::engine::event;
 use crate::engine::watch::AllowList;
-use crate::engine::{Coming, Reload, Watching};
+use crate::engine::{Coming, Left, Reload};
 use crate::error::Error;
 use crate::fleet::gateway::Tallies;
 use crate::report::{ActionCounts, Console, Priority};
@@ -57,7 +57,7 @@ pub(super) struct Change {
 pub(super) struct Changes {
     asks: Sender<()>,
     ready: Receiver<Prepared>,
-    done: Sender<Vec<Watching>>,
+    done: Sender<Left>,
 }
 
 impl Changes {
@@ -71,8 +71,8 @@ impl Changes {
         self.ready.try_recv().ok()
     }
 
-    /// Acknowledges the change. Returns the values that the main thread must free.
-    pub(super) fn done(&self, left: Vec<Watching>) {
+    /// Acknowledges the change. Hands over the tables that the main thread must free.
+    pub(super) fn done(&self, left: Left) {
         let _ = self.done.send(left);
     }
 }
@@ -81,7 +81,7 @@ impl Changes {
 pub(super) struct Reloader {
     asked: Receiver<()>,
     ready: Sender<Prepared>,
-    done: Receiver<Vec<Watching>>,
+    done: Receiver<Left>,
     settings: Settings,
     identities: Identities,
     interfaces: Interfaces,
@@ -209,17 +209,19 @@ impl Reloader {
                 None => Coming::New(Box::new(watching(settings, watch, identity.number)?)),
             });
         }
-        let reload = Reload {
+        let mut reload = Reload {
             watches,
             allow: self.allowing.list(settings),
             looks_back: looks_back(settings),
             tunnels: settings.tunnels,
-            fleet: match &self.tallies {
-                Some(tallies) => tables(tallies, settings, &identities.all)?,
-                None => Vec::new(),
-            },
+            fleet: Vec::new(),
             detector: event::Reload { rules: rules(settings), watches: watched(settings, &identities.all) },
         };
+        // The last step that can fail: what the fleet's threads know changes with it.
+        if let Some(tallies) = &self.tallies {
+            let tables = Tables::after(tallies, settings, &identities.all)?;
+            reload.fleet = tables.install(tallies);
+        }
         Ok((Change { filter, allow_self: settings.allow_self, reload }, identities))
     }
 

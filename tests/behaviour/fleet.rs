@@ -1,14 +1,18 @@
 //! What a gateway of a fleet publishes, and what it does with what the others found.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use synwatch::base::time::Timestamp;
-use synwatch::engine::fleet::{Command, Publication, Published, SharedEpisode, TallyKey};
+use synwatch::engine::fleet::{Command, NextTally, Publication, Published, SharedEpisode, TallyKey};
 use synwatch::engine::subject::Source;
+use synwatch::engine::watch::AllowList;
+use synwatch::engine::{Coming, Reload};
+use synwatch::wire::decode::Tunnels;
 
 use crate::rig::syn::{EPOCH, after, every, syn};
-use crate::rig::{Run, Setup};
+use crate::rig::{Run, Setup, Watch};
 
 const SOURCE: &str = "198.51.100.66";
 
@@ -101,6 +105,50 @@ fn a_candidate_of_another_gateway_is_looked_up_and_followed_from_its_first_attem
     send(&run, Command::Candidate(tally(), source()));
     assert_eq!(told(&run.published()).0, []);
     assert_eq!(see(&mut run, &[60.0]).0, [60_000]);
+}
+
+/// The same watch goes on, with this quiet time.
+fn reload(run: &mut Run, quiet_time: Duration) {
+    let setup = Setup { quiet_time, ..Setup::with(&["6/10s"]) };
+    let watch = Watch::with(&["6/10s"]);
+    run.reload(Reload {
+        fleet: vec![NextTally::Stays(setup.tally_spec(1, &watch))],
+        watches: vec![Coming::Stays(0)],
+        allow: AllowList::default(),
+        looks_back: Duration::from_secs(3_600),
+        tunnels: Tunnels::Skip,
+        detector: synwatch::engine::event::Reload {
+            rules: setup.rules.clone(),
+            watches: vec![watch.watched(1, quiet_time)],
+        },
+    });
+}
+
+#[test]
+fn a_reload_that_leaves_the_limits_forgets_no_candidate() {
+    let quiet_time = Setup::with(&["6/10s"]).quiet_time;
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0, 2.0, 3.0]).0.len(), 3);
+    reload(&mut run, quiet_time);
+    assert_eq!(told(&run.published()).0, [], "the servers have it");
+    assert_eq!(see(&mut run, &[4.0]).0, [4_000]);
+    // One attempt more is a share: what came before a reload counts.
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0, 2.0]).0, []);
+    reload(&mut run, quiet_time);
+    assert_eq!(see(&mut run, &[3.0]).0, [1_000, 2_000, 3_000]);
+}
+
+#[test]
+fn with_another_quiet_time_the_candidates_are_published_again() {
+    // The servers count by that apart.
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0, 2.0, 3.0]).0.len(), 3);
+    reload(&mut run, Duration::from_secs(1_234));
+    let mut again = run.published();
+    (0..100).for_each(|_| again.extend(run.published()));
+    assert_eq!(told(&again).0, [1_000, 2_000, 3_000]);
+    assert_eq!(see(&mut run, &[4.0]).0, [4_000]);
 }
 
 #[test]

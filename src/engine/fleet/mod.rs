@@ -58,6 +58,15 @@ pub struct Parts {
     pub commands: Receiver<Command>,
 }
 
+/// A tally after a reload.
+#[derive(Debug)]
+pub enum NextTally {
+    /// It counted before and keeps its table. Its quiet time may be another one.
+    Stays(TallySpec),
+    /// It is new, and has counted nothing.
+    New(Box<Tally>),
+}
+
 /// The stage.
 pub(super) struct Fleet {
     tallies: Vec<Tally>,
@@ -140,22 +149,31 @@ impl Fleet {
         announced.take(now, candidate, |_, _, _| {});
     }
 
-    /// Counts these from now on. What stays keeps its table.
-    pub(super) fn reload(&mut self, tallies: Vec<Tally>) {
+    /// Counts these from now on. What stays keeps its table. Returns those that are left, for another thread to free.
+    pub(super) fn reload(&mut self, tallies: Vec<NextTally>) -> Vec<Tally> {
         let mut before = std::mem::take(&mut self.tallies);
-        for new in tallies {
-            let known = before.iter().position(|old| old.spec.key == new.spec.key);
-            self.tallies.push(match known {
-                Some(place) => {
-                    let mut old = before.swap_remove(place);
-                    old.spec.quiet_time = new.spec.quiet_time;
-                    old
+        let mut has_changed = false;
+        for next in tallies {
+            match next {
+                NextTally::Stays(spec) => {
+                    let known = before.iter().position(|old| old.spec.key == spec.key);
+                    let Some(mut old) = known.map(|place| before.remove(place)) else { continue };
+                    // The servers count by another quiet time apart: they know nothing of the candidates yet.
+                    has_changed |= old.spec.quiet_time != spec.quiet_time;
+                    old.spec.quiet_time = spec.quiet_time;
+                    self.tallies.push(old);
                 }
-                None => new,
-            });
+                NextTally::New(mut new) => {
+                    new.share(self.gateways);
+                    self.tallies.push(*new);
+                    has_changed = true;
+                }
+            }
         }
-        self.tallies.iter_mut().for_each(|tally| tally.share(self.gateways));
-        self.again = None;
+        if has_changed || !before.is_empty() {
+            self.again = Some((0, 0));
+        }
+        before
     }
 
     fn attempt(&mut self, endpoints: &Endpoints, now: &Now, number: u32, counters: &CounterStage) {

@@ -24,14 +24,39 @@ pub struct WatchLimits<'a> {
 
 /// The tallies. Clones share them; a reload replaces them. The mutex is held for one look.
 #[derive(Debug, Clone, Default)]
-pub struct Tallies(Arc<Mutex<Arc<[Known]>>>);
+pub struct Tallies(Arc<Mutex<Arc<[Pair]>>>);
+
+/// What replaces them.
+pub(crate) struct Known(Arc<[Pair]>);
 
 /// A tally under both names.
-type Known = (TallyKey, Arc<Tally>);
+type Pair = (TallyKey, Arc<Tally>);
 
 impl Tallies {
-    /// Replaces all. Returns them as the engine needs them.
-    pub fn set<'a>(&self, watches: impl IntoIterator<Item = WatchLimits<'a>>) -> Vec<TallySpec> {
+    /// Replaces all.
+    pub(crate) fn set(&self, known: Known) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known.0;
+    }
+
+    /// Whether this gateway counts this.
+    pub(crate) fn has(&self, key: TallyKey) -> bool {
+        self.all().iter().any(|(known, _)| *known == key)
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Arc<[Pair]> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The key of the tally with this name, if this gateway has it.
+    pub(super) fn key(&self, id: &TallyId) -> Option<TallyKey> {
+        self.all().iter().find(|(_, tally)| tally.id() == id).map(|(key, _)| *key)
+    }
+}
+
+impl Known {
+    /// The tallies of these watches.
+    pub(crate) fn of<'a>(watches: impl IntoIterator<Item = WatchLimits<'a>>) -> Self {
         let mut known = Vec::new();
         for WatchLimits { number, name, limits, quiet_time, grouping } in watches {
             let (tallies, unshared) = Tally::of_watch(name, limits, quiet_time, &grouping);
@@ -47,19 +72,12 @@ impl Tallies {
                 tallies.into_iter().map(|tally| (TallyKey::new(number, tally.outcome()), Arc::new(tally))),
             );
         }
-        let specs = known.iter().map(|(key, tally)| spec(*key, tally)).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known.into();
-        specs
+        Self(known.into())
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> Arc<[Known]> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The key of the tally with this name, if this gateway has it.
-    pub(super) fn key(&self, id: &TallyId) -> Option<TallyKey> {
-        self.all().iter().find(|(_, tally)| tally.id() == id).map(|(key, _)| *key)
+    /// The same as the engine needs them.
+    pub(crate) fn specs(&self) -> Vec<TallySpec> {
+        self.0.iter().map(|(key, tally)| spec(*key, tally)).collect()
     }
 }
 

@@ -16,16 +16,20 @@ pub(crate) struct Fleet {
 }
 
 impl Setup {
-    /// What makes the run one of so many gateways: the engine's part, and the ends of its queues.
-    pub(super) fn fleet(&self, gateways: usize) -> (fleet::Parts, Fleet) {
-        let spec = |(number, watch): (u16, &Watch)| TallySpec {
+    /// What a fleet counts of a watch.
+    pub(crate) fn tally_spec(&self, number: u16, watch: &Watch) -> TallySpec {
+        TallySpec {
             key: TallyKey::new(number, None),
             outcome: None,
             limits: watch.limits.iter().copied().filter(|limit| limit.outcome.is_none()).collect(),
             candidate_time: 2 * self.longest_window(),
             quiet_time: self.quiet_time,
-        };
-        let specs = (1..).zip(&self.watches).map(spec);
+        }
+    }
+
+    /// What makes the run one of so many gateways: the engine's part, and the ends of its queues.
+    pub(super) fn fleet(&self, gateways: usize) -> (fleet::Parts, Fleet) {
+        let specs = (1..).zip(&self.watches).map(|(number, watch)| self.tally_spec(number, watch));
         let tallies = specs.map(|spec| Tally::new(spec, 4 << 20).expect("memory for the fleet")).collect();
         let (outbox, outgoing) = outbox(fleet::ROOM);
         let (commands, received) = bounded(64);
