@@ -23,7 +23,7 @@ mod webhook;
 
 pub(crate) use block::{
     Allowed, Answer, Asked, BlockReason, Blocker, Bounds, Done, Guard, NftError, NotDone, Person, Protected,
-    Scope, Standing, TRIAL, Wish, serve_guard, serve_trial, try_firewall, warn_of_bridges,
+    Requester, Scope, Standing, TRIAL, Wish, serve_guard, serve_trial, try_firewall, warn_of_bridges,
 };
 pub use block::{Blocked, Blocks, Nft, Target};
 pub(crate) use channel::{Lost, ReportReceiver, ReportSender};

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::change::LONGEST_ALLOWED;
 use super::store::{Kept, Store, StoreError};
-use crate::act::{Answer, Person, Target};
+use crate::act::{Answer, Requester, Target};
 use crate::base::time::Timestamp;
 
 /// Maximum number of allowances.
@@ -31,9 +31,9 @@ pub(crate) enum AllowWish {
     /// All allowances.
     List,
     /// Allow a network, for a time or until the run ends.
-    Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Person },
+    Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Requester },
     /// Remove an allowance.
-    Unallow { network: IpNet, by: Person },
+    Unallow { network: IpNet, by: Requester },
 }
 
 /// The result of a request.

@@ -15,7 +15,7 @@ use rustix::process::geteuid;
 use super::allowances::{AllowAsked, AllowDone, AllowWish};
 use super::change::Change;
 use super::request::Refusal;
-use crate::act::{Answer, Asked, Done, NotDone, Person, Wish};
+use crate::act::{Answer, Asked, Done, NotDone, Person, Requester, Wish};
 use crate::base::warn::Throttle;
 use crate::capture;
 use crate::report::ActionCounts;
@@ -76,7 +76,7 @@ impl Hands {
         person: Option<Person>,
         wake: &Arc<OwnedFd>,
     ) -> Result<Pending, Refusal> {
-        let by = self.check(change, person)?;
+        let by = Requester::Person(self.check(change, person)?);
         match change.clone() {
             Change::Block { network, time } => self.ask_blocker(Wish::Block { network, time, by }, wake),
             Change::Unblock { network } => self.ask_blocker(Wish::Unblock { network, by }, wake),

@@ -90,6 +90,7 @@ impl BlockRecord {
         let (why, watch) = match reason {
             Some(BlockReason::Episode(watch)) => (Some("episode"), Some(watch.to_string())),
             Some(BlockReason::Hand) => (Some("hand"), None),
+            Some(BlockReason::Fleet) => (Some("fleet"), None),
             Some(BlockReason::Found) => (Some("found"), None),
             None => (None, None),
         };
@@ -255,6 +256,7 @@ mod tests {
                 r#","why":"hand","effective":false"#,
                 " why=hand effective=no",
             ),
+            (standing(Some(BlockReason::Fleet), None), r#","why":"fleet""#, " why=fleet"),
             (standing(Some(BlockReason::Found), None), r#","why":"found""#, " why=found"),
             (standing(None, None), "", ""),
         ] {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::act::{Allowed, Answer, Asked, Done, NotDone, Person, Wish};
+use crate::act::{Allowed, Answer, Asked, Done, NotDone, Requester, Wish};
 use crate::base::time::Timestamp;
 use crate::base::units::Span;
 use crate::capture;
@@ -118,7 +118,7 @@ impl Allowing {
                 let lasts = time
                     .map_or_else(|| "until the run ends".to_owned(), |time| format!("for {}", Span(time)));
                 let until = time.map(|time| now.after(time));
-                self.allow(Allowance { network, until, why }, &lasts, by, answer)
+                self.allow(Allowance { network, until, why }, &lasts, &by, answer)
             }
             AllowWish::Unallow { network, by } => {
                 let Some(saved) = self.allowances.take_back(network) else {
@@ -134,14 +134,20 @@ impl Allowing {
                 if let Err(error) = &saved {
                     log::warn!("{} is allowed again after a restart: {error}", Source(network));
                 }
-                self.counts.allowed_by_hand.add(1);
-                log::warn!("{} is allowed by hand no more ({by})", Source(network));
+                self.count(&by);
+                log::warn!("{} is allowed no more {by}", Source(network));
                 Next::Changed(Box::new(move || answer(Ok(AllowDone::Unallowed { network, saved }))))
             }
         }
     }
 
-    fn allow(&mut self, allowance: Allowance, lasts: &str, by: Person, answer: Answer<AllowDone>) -> Next {
+    fn allow(
+        &mut self,
+        allowance: Allowance,
+        lasts: &str,
+        by: &Requester,
+        answer: Answer<AllowDone>,
+    ) -> Next {
         let kept = match self.allowances.allow(allowance.clone()) {
             Ok(kept) => kept,
             Err(full) => {
@@ -149,8 +155,8 @@ impl Allowing {
                 return Next::Answered;
             }
         };
-        self.counts.allowed_by_hand.add(1);
-        log::warn!("{} is allowed {lasts} by hand ({by})", Source(allowance.network));
+        self.count(by);
+        log::warn!("{} is allowed {lasts} {by}", Source(allowance.network));
         let blocker = self.blocker.clone();
         Next::Changed(Box::new(move || {
             let answer = move |done: Result<Done, NotDone>| {
@@ -161,6 +167,13 @@ impl Allowing {
             };
             free(blocker.as_ref(), Box::new(answer));
         }))
+    }
+
+    /// Counts a change by a person: those of the fleet are counted where they were made.
+    fn count(&self, by: &Requester) {
+        if matches!(by, Requester::Person(_)) {
+            self.counts.allowed_by_hand.add(1);
+        }
     }
 
     fn save(&self) {

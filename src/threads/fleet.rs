@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, TrySendError};
 
 use super::memory::{grouping, memory};
 use super::reload::Identity;
 use super::{join, spawn};
-use crate::act::{Asked, Person};
+use crate::act::{Asked, NotDone};
 use crate::config::{FleetSettings, Settings};
 use crate::control::{AllowAsked, AllowWish};
 use crate::engine::fleet::{self, NextTally, Outbox, Outgoing, ROOM, Tally, outbox};
 use crate::error::Error;
 use crate::fleet::gateway::{
-    self, Allow, Facts, Firewall, Gateway, Known, Listener, Reporter, Tallies, WatchLimits,
+    self, Allow, Facts, Firewall, Gateway, Known, Listener, Reporter, Request, Tallies, WatchLimits,
 };
 use crate::fleet::store::Access;
 use crate::report::ActionCounts;
@@ -142,20 +142,28 @@ impl Tables {
 
 /// Allows a network as a person would, or does so no more.
 fn allowing(asks: Sender<AllowAsked>) -> Allow {
-    Box::new(move |network, allowed| {
-        let by = Person::FLEET;
-        let wish = match allowed {
-            Some((time, why)) => {
-                let why = (!why.is_empty()).then_some(why);
+    Box::new(move |request| {
+        let wish = match request {
+            Request::Allow { network, time, why, by } => {
                 AllowWish::Allow { network, time: Some(time), why, by }
             }
-            None => AllowWish::Unallow { network, by },
+            Request::Unallow(network, by) => AllowWish::Unallow { network, by },
+            request @ Request::Block(_) => return Err(request),
         };
-        let answer = Box::new(move |done: Result<_, crate::act::NotDone>| {
+        let answer = Box::new(move |done: Result<_, NotDone>| {
             if let Err(error) = done {
                 log::info!("fleet: {}", error.why);
             }
         });
-        let _ = asks.try_send(AllowAsked { wish, answer });
+        match asks.try_send(AllowAsked { wish, answer }) {
+            Err(TrySendError::Full(AllowAsked { wish, .. })) => match wish {
+                AllowWish::Allow { network, time, why, by } => {
+                    Err(Request::Allow { network, time: time.unwrap_or_default(), why, by })
+                }
+                AllowWish::Unallow { network, by } => Err(Request::Unallow(network, by)),
+                AllowWish::List => Ok(()),
+            },
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
     })
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use synwatch::base::time::Timestamp;
-use synwatch::fleet::store::{Changed, LogEntry};
-use synwatch_testkit::server::{Server, engine};
+use synwatch::fleet::store::{Changed, Listed, LogEntry};
+use synwatch_testkit::server::{Server, engine, engines};
 
 use crate::rig::{ago, heard, reader, store};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn hour() -> Timestamp {
     ago(0).after(Duration::from_secs(3_600))
@@ -68,6 +70,71 @@ fn what_is_allowed_is_told_to_all_and_can_be_taken_back() {
     // Allowed again it is allowed.
     one.allow(office, hour(), "").unwrap();
     assert_eq!(two.allowed().value.len(), 1);
+}
+
+#[test]
+fn a_gateway_that_was_away_learns_what_was_unblocked_and_when() {
+    for engine in engines("tombstones") {
+        let server = Server::start(&engine, &[]);
+        let [mut one, mut two] = ["mx1", "mx2"].map(|name| store(&[&server.url()], name));
+        let (known, unknown, other) =
+            (network("198.51.100.66"), network("198.51.100.7"), network("192.0.2.1"));
+        one.block(known, hour(), Listed::EPISODE, false).unwrap();
+        one.block(other, hour(), Listed::HAND, true).unwrap();
+        let before = ago(0);
+        one.unblock(Some(known), hour(), Listed::HAND).unwrap();
+        one.unblock(Some(unknown), hour(), Listed::HAND).unwrap();
+        let mut unblocked = |expected: &[ipnet::IpNet]| {
+            let mut taken = two.changes_of(0).unwrap().unblocked;
+            taken.sort_by_key(|taken| taken.network);
+            let networks: Vec<_> = taken.iter().map(|taken| taken.network).collect();
+            assert_eq!(networks, expected, "{}", engine.name);
+            // The two clocks are one, but for what a reading is off.
+            let is_near = |at: Timestamp| at.after(SECOND) > before && at < ago(0).after(SECOND);
+            assert!(taken.iter().all(|taken| is_near(taken.at)), "{taken:?}");
+        };
+        unblocked(&[unknown, known]);
+        // Also what no gateway has told of.
+        one.unblock(None, hour(), Listed::HAND).unwrap();
+        let (all4, all6) = ("0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap());
+        unblocked(&[all4, other, unknown, known, all6]);
+        // What is blocked by hand again is unblocked no more.
+        one.block(known, hour(), Listed::HAND, true).unwrap();
+        unblocked(&[all4, other, unknown, all6]);
+        let changes = two.changes_of(0).unwrap();
+        let blocked: Vec<_> =
+            changes.blocked.iter().map(|listed| (listed.network, listed.is_by_hand())).collect();
+        assert_eq!((blocked, changes.allowed), (vec![(known, true)], vec![]));
+    }
+}
+
+#[test]
+fn a_tombstone_is_kept_for_longer_than_it_keeps_a_block_away() {
+    let Some(engine) = engine("old tombstones") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut store = store(&[&server.url()], "mx1");
+    let bad = network("198.51.100.66");
+    store.unblock(Some(bad), hour(), Listed::HAND).unwrap();
+    assert_eq!(store.block(bad, hour(), Listed::EPISODE, false).unwrap(), Changed::Unblocked);
+    let good = network("198.51.100.7");
+    store.unblock(Some(good), ago(1), Listed::HAND).unwrap();
+    assert_eq!(store.changes_of(0).unwrap().unblocked.len(), 2);
+    assert_eq!(store.block(good, hour(), Listed::EPISODE, false).unwrap(), Changed::Done);
+}
+
+#[test]
+fn a_thousand_blocks_are_unblocked_with_a_few_requests() {
+    let Some(engine) = engine("unblocking all") else { return };
+    let server = Server::start(&engine, &[]);
+    let mut store = store(&[&server.url()], "mx1");
+    // More than go into one request.
+    for number in 0..1_000_u32 {
+        let address = std::net::IpAddr::from(std::net::Ipv4Addr::from(0xc633_0000 + number));
+        store.block(address.into(), hour(), "", false).unwrap();
+    }
+    assert_eq!(store.unblock(None, hour(), Listed::HAND).unwrap().len(), 1_000);
+    assert_eq!(store.blocked().value, []);
+    assert_eq!(store.changes_of(0).unwrap().unblocked.len(), 1_002);
 }
 
 #[test]

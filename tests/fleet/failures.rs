@@ -126,7 +126,7 @@ fn a_server_that_was_killed_is_used_again_when_it_is_back() {
     // The reader goes on with the log of the new server, though its ids begin anew.
     let start = Instant::now();
     let mut entries = Vec::new();
-    while !entries.contains(&LogEntry::Connected) {
+    while !entries.contains(&LogEntry::Connected(0)) {
         entries.extend(log.read(Duration::ZERO).value.into_iter().map(|logged| logged.entry));
         assert!(start.elapsed() < PATIENCE);
     }

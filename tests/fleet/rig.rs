@@ -105,7 +105,7 @@ pub(crate) fn open(verdict: Verdict) -> SharedEpisode {
 /// A reader that hears what is announced from now on.
 pub(crate) fn reader(store: &Store) -> LogReader {
     let mut reader = store.log_reader();
-    assert_eq!(heard(&mut reader), [LogEntry::Connected]);
+    assert_eq!(heard(&mut reader), [LogEntry::Connected(0)]);
     reader
 }
 

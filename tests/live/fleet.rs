@@ -122,7 +122,7 @@ impl Fleet {
         let config = self.server.folder().join("synwatch.toml");
         let url = self.server.url();
         let text =
-            format!("interfaces = [\"lo\"]\nfleet = [{url:?}]\nfleet_name = \"mx\"\ngateway = \"desk\"\n");
+            format!("interfaces = [\"lo\"]\nfleet = [{url:?}]\nfleet_name = \"mx\"\ngateway = \"mx1\"\n");
         fs::write(&config, text).unwrap();
         let output =
             synwatch(&self.outside, &format!("{arguments} -c {}", config.display())).output().unwrap();
@@ -178,7 +178,13 @@ impl Fleet {
 impl Gateway {
     /// Ends its program, and starts it again.
     fn restart(self) -> Self {
+        self.restart_after(|_| ())
+    }
+
+    /// Ends its program, does this, and starts it again.
+    fn restart_after(self, meanwhile: impl FnOnce(&Namespace)) -> Self {
         self.program.stop(Signal::TERM);
+        meanwhile(&self.namespace);
         let program = Program::watch(&self.namespace, &self.arguments);
         Self { program, ..self }
     }

@@ -33,6 +33,8 @@ pub(crate) enum Reason {
     Episode(Arc<str>),
     /// A person has asked for it at the control socket.
     Hand,
+    /// The fleet blocks it.
+    Fleet,
     /// It was in the firewall: from an earlier run, another program or a person.
     Found,
 }

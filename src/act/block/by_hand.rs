@@ -1,4 +1,4 @@
-//! Requests of people to the blocker, beside the blocks by reports.
+//! Requests of people and of the fleet to the blocker, beside the blocks by reports.
 //!
 //! A request comes with a function that takes the answer, so that the blocker knows nothing of sockets. It is called
 //! once the firewall has confirmed the change, or has refused it; if it is dropped, the run has ended.
@@ -22,9 +22,13 @@ pub(crate) struct Person {
     pub(crate) pid: i32,
 }
 
-impl Person {
-    /// Another gateway of the fleet: no process here has this id.
-    pub(crate) const FLEET: Self = Self { uid: 0, pid: 0 };
+/// Where a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Requester {
+    /// A process, at the control socket.
+    Person(Person),
+    /// The fleet, for this reason: `by hand at mx2`.
+    Fleet(Box<str>),
 }
 
 /// Takes the answer.
@@ -42,9 +46,11 @@ pub(crate) enum Wish {
     /// List all blocks.
     List,
     /// Block a network; without a duration, for that of `--block-time`.
-    Block { network: IpNet, time: Option<Duration>, by: Person },
+    Block { network: IpNet, time: Option<Duration>, by: Requester },
     /// Unblock every target that overlaps a network, or all targets.
-    Unblock { network: Option<IpNet>, by: Person },
+    Unblock { network: Option<IpNet>, by: Requester },
+    /// Unblock every target that overlaps one of these networks and was blocked before its time.
+    UnblockOlder { all: Vec<(IpNet, Timestamp)>, by: Requester },
     /// Unblock every target that the new allow list contains.
     HeedAllowed,
 }
@@ -100,11 +106,19 @@ impl NotDone {
 }
 
 impl fmt::Display for Person {
-    /// `uid 0, pid 4321`, or the fleet.
+    /// `uid 0, pid 4321`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::FLEET => f.write_str("another gateway of the fleet"),
-            Self { uid, pid } => write!(f, "uid {uid}, pid {pid}"),
+        let Self { uid, pid } = self;
+        write!(f, "uid {uid}, pid {pid}")
+    }
+}
+
+impl fmt::Display for Requester {
+    /// `by hand (uid 0, pid 4321)`, or `by the fleet (by hand at mx2)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => write!(f, "by hand ({person})"),
+            Self::Fleet(why) => write!(f, "by the fleet ({why})"),
         }
     }
 }

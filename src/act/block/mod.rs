@@ -44,7 +44,7 @@ pub(crate) use blocker::Blocker;
 pub use blocks::Blocks;
 pub(crate) use blocks::Reason as BlockReason;
 pub(crate) use bridge::warn_of_bridges;
-pub(crate) use by_hand::{Answer, Asked, Done, NotDone, Person, Standing, Wish};
+pub(crate) use by_hand::{Answer, Asked, Done, NotDone, Person, Requester, Standing, Wish};
 
 pub(crate) use guard::{Guard, serve_guard};
 pub use nft::Nft;

@@ -1,10 +1,11 @@
 //! Blocks of the fleet: those of other gateways are applied here, those of this one are announced.
 //!
-//! Both only where the gateway is configured to share blocks. What another gateway blocks is requested of the blocker as by a
-//! person: never what is allowed or protected here, and not more than `--max-blocks`. An entry that was
-//! unblocked leaves a tombstone at the server: a gateway that announces the same block later unblocks it.
+//! Both only where the gateway is configured to share blocks. What another gateway blocks, or a person in the whole fleet,
+//! is requested of the blocker as by a person: never what is allowed or protected here, and not more than `--max-blocks`.
+//! An entry that was unblocked leaves a tombstone at the server: a gateway that announces the same block later unblocks
+//! it, and one that was away unblocks what it had blocked before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,11 +14,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use ipnet::IpNet;
 
 use super::facts::Facts;
-use crate::act::{Asked, BlockReason, Done, NotDone, Person, Standing, Wish};
+use super::requests::{Allow, Request, Requests};
+use crate::act::{Asked, BlockReason, Done, Requester, Standing, Wish};
 use crate::base::time::Timestamp;
 use crate::capture;
-use crate::fleet::store::{Changed, Listed, Store};
-use crate::report::ActionCounts;
+use crate::fleet::store::{Changed, Changes, Listed, Store};
+use crate::report::{ActionCounts, Escaped};
 
 /// Maximum number of announcements that wait. What is left out comes with the next list of all.
 const WAITING: usize = 4_096;
@@ -30,23 +32,20 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 pub struct Firewall {
     /// To the blocker.
     pub(crate) asks: Sender<Asked>,
-    /// Allows a network for a time, for this reason; without a time it is allowed no more.
+    /// Allows networks.
     pub(crate) allow: Allow,
     /// The numbers of blocks.
     pub(crate) counts: ActionCounts,
 }
 
-/// Allows a network, or does so no more.
-pub(crate) type Allow = Box<dyn Fn(IpNet, Option<(Duration, String)>) + Send>;
-
-/// What was announced.
+/// What was announced, and by which gateway.
 enum News {
     Block(Listed),
-    Unblock(IpNet),
+    Unblock(IpNet, String),
     Allow(Listed),
-    Unallow(IpNet),
-    /// Something may have been missed.
-    Connected,
+    Unallow(IpNet, String),
+    /// Something may have been missed of this server.
+    Connected(usize),
 }
 
 /// The listener's end.
@@ -60,6 +59,9 @@ pub(super) struct Blocks {
     firewall: Option<Firewall>,
     news: Receiver<News>,
     has_episode: Arc<AtomicBool>,
+    /// The servers whose changes are to be read whole.
+    unread: BTreeSet<usize>,
+    requests: Requests,
     /// The own blocks that were announced, with their ends.
     announced: BTreeMap<IpNet, Timestamp>,
     /// How many own blocks there were at the last look.
@@ -75,8 +77,17 @@ pub(super) fn blocks(firewall: Option<Firewall>, is_shared: bool) -> (NewsSender
     let firewall = firewall.filter(|_| is_shared);
     let sender =
         NewsSender { news: firewall.is_some().then_some(sender), has_episode: Arc::clone(&has_episode) };
-    let (announced, listed) = (BTreeMap::new(), Arc::default());
-    (sender, Blocks { firewall, news, has_episode, announced, looked: 0, listed })
+    let blocks = Blocks {
+        firewall,
+        news,
+        has_episode,
+        unread: BTreeSet::new(),
+        requests: Requests::default(),
+        announced: BTreeMap::new(),
+        looked: 0,
+        listed: Arc::default(),
+    };
+    (sender, blocks)
 }
 
 impl NewsSender {
@@ -85,24 +96,24 @@ impl NewsSender {
         self.has_episode.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn connected(&self) {
-        self.tell(News::Connected);
+    pub(super) fn connected(&self, server: usize) {
+        self.tell(News::Connected(server));
     }
 
     pub(super) fn block(&self, listed: Listed) {
         self.tell(News::Block(listed));
     }
 
-    pub(super) fn unblock(&self, network: IpNet) {
-        self.tell(News::Unblock(network));
+    pub(super) fn unblock(&self, network: IpNet, by: String) {
+        self.tell(News::Unblock(network, by));
     }
 
     pub(super) fn allow(&self, listed: Listed) {
         self.tell(News::Allow(listed));
     }
 
-    pub(super) fn unallow(&self, network: IpNet) {
-        self.tell(News::Unallow(network));
+    pub(super) fn unallow(&self, network: IpNet, by: String) {
+        self.tell(News::Unallow(network, by));
     }
 
     fn tell(&self, news: News) {
@@ -123,24 +134,40 @@ impl Blocks {
         self.firewall.as_ref().map_or(0, |firewall| firewall.counts.blocks.get())
     }
 
-    /// Executes what was announced.
+    /// Executes what was announced, as far as the blocker takes it now.
     pub(super) fn execute(&mut self, store: &mut Store, own: &str, facts: &Facts) {
         while let Ok(news) = self.news.try_recv() {
             match news {
                 News::Block(listed) => self.block(&listed, facts),
-                News::Unblock(network) => self.unblock(network),
+                News::Unblock(network, by) => self.unblock(network, by_hand_at(&by)),
                 News::Allow(listed) => self.allow(listed),
-                News::Unallow(network) => {
-                    self.firewall.iter().for_each(|firewall| (firewall.allow)(network, None));
-                }
-                News::Connected => {
-                    let (blocked, allowed) = (store.blocked().value, store.allowed().value);
-                    allowed.into_iter().for_each(|listed| self.allow(listed));
-                    let others = blocked.iter().filter(|listed| listed.by != own);
-                    others.for_each(|listed| self.block(listed, facts));
-                }
+                News::Unallow(network, by) => self.requests.add(Request::Unallow(network, by_hand_at(&by))),
+                News::Connected(server) => _ = self.unread.insert(server),
             }
         }
+        // A server that failed a moment ago is asked again as soon as it may be.
+        let unread = std::mem::take(&mut self.unread);
+        for server in unread {
+            match store.changes_of(server) {
+                Ok(changes) => self.catch_up(changes, own, facts),
+                Err(_) => _ = self.unread.insert(server),
+            }
+        }
+        if let Some(Firewall { asks, allow, .. }) = &self.firewall {
+            self.requests.hand_on(asks, allow);
+        }
+    }
+
+    /// Does what this gateway may have missed.
+    fn catch_up(&mut self, Changes { blocked, unblocked, allowed }: Changes, own: &str, facts: &Facts) {
+        if !unblocked.is_empty() {
+            let all: Vec<_> = unblocked.into_iter().map(|taken| (taken.network, taken.at)).collect();
+            let by = Requester::Fleet("while this gateway was away".into());
+            self.requests.add(Request::Block(Wish::UnblockOlder { all, by }));
+        }
+        allowed.into_iter().for_each(|listed| self.allow(listed));
+        let others = blocked.iter().filter(|listed| listed.by != own || listed.is_by_hand());
+        others.for_each(|listed| self.block(listed, facts));
     }
 
     /// Announces what this gateway has blocked since the last call.
@@ -158,11 +185,11 @@ impl Blocks {
             if is_known || self.announced.len() >= MOST {
                 continue;
             }
-            match store.block(target.network, until, "an episode", false) {
+            match store.block(target.network, until, Listed::EPISODE, false) {
                 Ok(Changed::Done) => _ = self.announced.insert(target.network, until),
                 Ok(Changed::Unblocked) => {
-                    let wish = Wish::Unblock { network: Some(target.network), by: Person::FLEET };
-                    ask(firewall, wish);
+                    let by = Requester::Fleet("it was unblocked there before".into());
+                    self.requests.add(Request::Block(Wish::Unblock { network: Some(target.network), by }));
                 }
                 Err(_) => self.looked = 0,
             }
@@ -181,38 +208,39 @@ impl Blocks {
         }
     }
 
-    fn block(&self, listed: &Listed, facts: &Facts) {
-        let Some(firewall) = &self.firewall else { return };
+    fn block(&mut self, listed: &Listed, facts: &Facts) {
         let left = listed.until.since(capture::now());
         if left >= Duration::from_secs(1) {
             facts.blocks.fetch_add(1, Ordering::Relaxed);
-            let time = Duration::from_secs(left.as_secs()).min(LONGEST);
-            let wish = Wish::Block { network: listed.network, time: Some(time), by: Person::FLEET };
-            ask(firewall, wish);
+            let time = whole(left);
+            let by = match listed.is_by_hand() {
+                true => by_hand_at(&listed.by),
+                false => Requester::Fleet(format!("an episode at {}", Escaped::message(&listed.by)).into()),
+            };
+            self.requests.add(Request::Block(Wish::Block { network: listed.network, time: Some(time), by }));
         }
     }
 
-    fn unblock(&mut self, network: IpNet) {
+    fn unblock(&mut self, network: IpNet, by: Requester) {
         self.announced.remove(&network);
-        let Some(firewall) = &self.firewall else { return };
-        ask(firewall, Wish::Unblock { network: Some(network), by: Person::FLEET });
+        self.requests.add(Request::Block(Wish::Unblock { network: Some(network), by }));
     }
 
-    fn allow(&self, listed: Listed) {
-        let Some(firewall) = &self.firewall else { return };
-        let left = listed.until.since(capture::now()).min(LONGEST);
-        if !left.is_zero() {
-            (firewall.allow)(listed.network, Some((left, listed.why)));
+    fn allow(&mut self, Listed { network, until, by, why }: Listed) {
+        let time = whole(until.since(capture::now()));
+        if !time.is_zero() {
+            let (why, by) = ((!why.is_empty()).then_some(why), by_hand_at(&by));
+            self.requests.add(Request::Allow { network, time, why, by });
         }
     }
 }
 
-/// Asks the blocker. What it refuses, it says itself; what it has no room for comes with the next list.
-fn ask(firewall: &Firewall, wish: Wish) {
-    let answer = Box::new(|done: Result<Done, NotDone>| {
-        if let Err(NotDone { why, .. }) = done {
-            log::info!("fleet: {why}");
-        }
-    });
-    let _ = firewall.asks.try_send(Asked { wish, answer });
+/// A time in seconds: the firewall knows no parts of them.
+fn whole(left: Duration) -> Duration {
+    Duration::from_secs(left.saturating_add(Duration::from_millis(500)).as_secs()).min(LONGEST)
+}
+
+/// A person, at this gateway.
+fn by_hand_at(gateway: &str) -> Requester {
+    Requester::Fleet(format!("by hand at {}", Escaped::message(gateway)).into())
 }

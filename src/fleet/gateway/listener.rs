@@ -60,14 +60,15 @@ impl Listener {
                 self.news.episode();
             }
             LogEntry::Verified { .. } => self.news.episode(),
-            LogEntry::Connected => {
+            LogEntry::Connected(server) => {
                 self.engine.send(Command::Republish);
-                self.news.connected();
+                self.news.connected(server);
             }
-            LogEntry::Block(listed) if !is_own => self.news.block(listed),
-            LogEntry::Unblock(network) => self.news.unblock(network),
+            // What this gateway has blocked by itself is blocked here.
+            LogEntry::Block(listed) if !is_own || listed.is_by_hand() => self.news.block(listed),
+            LogEntry::Unblock(network) => self.news.unblock(network, by),
             LogEntry::Allow(listed) => self.news.allow(listed),
-            LogEntry::Unallow(network) => self.news.unallow(network),
+            LogEntry::Unallow(network) => self.news.unallow(network, by),
             LogEntry::Block(_) | LogEntry::Join(_) => {}
         }
     }

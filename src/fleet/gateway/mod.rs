@@ -14,6 +14,7 @@ mod blocks;
 mod facts;
 mod listener;
 mod reporter;
+mod requests;
 mod tallies;
 mod warnings;
 
@@ -21,11 +22,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-pub(crate) use blocks::Allow;
 pub use blocks::Firewall;
 pub use facts::Facts;
 pub use listener::Listener;
 pub use reporter::Reporter;
+pub(crate) use requests::{Allow, Request};
 pub(crate) use tallies::Known;
 pub use tallies::{Tallies, WatchLimits};
 

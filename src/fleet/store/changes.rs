@@ -1,6 +1,8 @@
 //! What is blocked and what is allowed in the whole fleet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
@@ -12,10 +14,16 @@ use super::records::{Answer, Listed};
 use super::scripts::Script;
 use super::{Store, wire};
 use crate::base::time::Timestamp;
+use crate::engine::subject::Source;
 use crate::engine::watch::allow;
 
 /// The most entries of a table, tombstones among them.
 const MOST_ENTRIES: usize = 10_000;
+/// How long it is kept that a network was unblocked of which the fleet itself had no block: as long as the longest block of
+/// a gateway lasts.
+const LONGEST_BLOCK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Maximum number of changes in one request.
+const AT_ONCE: usize = 256;
 /// The longest reason, in characters.
 const LONGEST_WHY: usize = 200;
 
@@ -23,8 +31,42 @@ const LONGEST_WHY: usize = 200;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     until: u64,
+    /// When it was made, or taken back.
+    #[serde(default)]
+    at: u64,
     by: String,
     why: String,
+}
+
+/// A change of a table.
+struct Change {
+    /// What the script does, and what the log calls it.
+    how: &'static str,
+    what: &'static str,
+    network: IpNet,
+    until: Timestamp,
+    /// How long the entry or its tombstone is kept.
+    kept: Timestamp,
+}
+
+/// What a server holds of blocks and of what is allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What is blocked.
+    pub blocked: Vec<Listed>,
+    /// What was unblocked: a gateway that was away has not heard of it.
+    pub unblocked: Vec<TakenBack>,
+    /// What is allowed.
+    pub allowed: Vec<Listed>,
+}
+
+/// What was unblocked in the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The network, with what is in or around it.
+    pub network: IpNet,
+    /// When. What was blocked later than that stays so.
+    pub at: Timestamp,
 }
 
 /// What became of a change.
@@ -50,7 +92,8 @@ impl Store {
         by_hand: bool,
     ) -> Result<Changed, Arc<StoreError>> {
         let table = self.shared.keys.blocks.clone();
-        self.change(&table, if by_hand { "force" } else { "set" }, "block", network, until, why)
+        let how = if by_hand { "force" } else { "set" };
+        self.change(&table, Change { how, what: "block", network, until, kept: until }, why)
     }
 
     /// Unblocks a network in the whole fleet, with what is blocked in or around it; without one everything. Until `until`
@@ -74,19 +117,18 @@ impl Store {
                 .is_none_or(|network| network.contains(&listed.network) || listed.network.contains(&network))
         };
         let concerned: Vec<_> = blocked.value.into_iter().filter(concerns).collect();
-        for listed in &concerned {
-            self.change(&table, "unset", "unblock", listed.network, listed.until, why)?;
-        }
-        // Each gateway may have blocks of its own besides.
+        let now = self.shared.now();
+        let unblocked = |network, until, kept| Change { how: "unset", what: "unblock", network, until, kept };
+        let mut changes: Vec<_> =
+            concerned.iter().map(|listed| unblocked(listed.network, listed.until, listed.until)).collect();
+        // Each gateway may have blocks of its own besides, one that is away as well.
         let told = match network {
             Some(network) => vec![network],
             None => vec![Ipv4Net::default().into(), Ipv6Net::default().into()],
         };
-        for network in told {
-            if concerned.iter().all(|listed| listed.network != network) {
-                self.change(&table, "unset", "unblock", network, until, why)?;
-            }
-        }
+        let others = told.into_iter().filter(|told| concerned.iter().all(|listed| listed.network != *told));
+        changes.extend(others.map(|told| unblocked(told, until, now.after(LONGEST_BLOCK))));
+        self.change_all(&table, &changes, why)?;
         Ok(concerned)
     }
 
@@ -96,7 +138,8 @@ impl Store {
     /// The network's server does not take it.
     pub fn allow(&mut self, network: IpNet, until: Timestamp, why: &str) -> Result<(), Arc<StoreError>> {
         let table = self.shared.keys.allows.clone();
-        self.change(&table, "force", "allow", network, until, why).map(|_| ())
+        let change = Change { how: "force", what: "allow", network, until, kept: until };
+        self.change(&table, change, why).map(|_| ())
     }
 
     /// Takes back what was allowed. Returns whether it was.
@@ -112,7 +155,9 @@ impl Store {
         let Some(listed) = allowed.value.into_iter().find(|listed| listed.network == network) else {
             return Ok(false);
         };
-        self.change(&table, "unset", "unallow", network, listed.until, "").map(|_| true)
+        let until = listed.until;
+        let change = Change { how: "unset", what: "unallow", network, until, kept: until };
+        self.change(&table, change, "").map(|_| true)
     }
 
     /// What is blocked in the whole fleet, by network.
@@ -127,42 +172,72 @@ impl Store {
         self.listed(&table)
     }
 
-    fn change(
+    /// What one server holds of blocks and of what is allowed. Of several servers each holds a part.
+    ///
+    /// # Errors
+    /// The server does not tell.
+    pub fn changes_of(&mut self, server: usize) -> Result<Changes, Arc<StoreError>> {
+        let (blocks, allows) = (self.shared.keys.blocks.clone(), self.shared.keys.allows.clone());
+        let (blocked, unblocked) = self.entries(server, &blocks)?;
+        let (allowed, _) = self.entries(server, &allows)?;
+        Ok(Changes { blocked, unblocked, allowed })
+    }
+
+    fn change(&mut self, table: &Table, change: Change, why: &str) -> Result<Changed, Arc<StoreError>> {
+        Ok(self.change_all(table, &[change], why)?.pop().unwrap_or(Changed::Done))
+    }
+
+    /// Makes changes, many with one request to each server: a server may be far away.
+    fn change_all(
         &mut self,
         table: &Table,
-        how: &str,
-        what: &str,
-        network: IpNet,
-        until: Timestamp,
+        changes: &[Change],
         why: &str,
-    ) -> Result<Changed, Arc<StoreError>> {
-        let name = crate::engine::subject::Source(network).to_string();
-        let server = self.shared.access.servers.of(&name);
-        let clock = self.ready(server)?;
+    ) -> Result<Vec<Changed>, Arc<StoreError>> {
         let shared = Arc::clone(&self.shared);
-        let by = shared.access.gateway.as_str();
-        let until = clock.to_server(until);
-        let entry = Entry { until, by: by.to_owned(), why: why.chars().take(LONGEST_WHY).collect() };
-        // The values are numbers and texts: they have a form in JSON.
-        let entry = serde_json::to_string(&entry).unwrap_or_default();
-        let (until, most) = (until.to_string(), MOST_ENTRIES.to_string());
-        let arguments = [how, what, &name, &until, &entry, &most, by].map(str::as_bytes);
-        let keys = [&*table.entries, &*table.ends, &*shared.keys.log];
-        let answer = self.run(server, Script::Change, &keys, &arguments)?;
-        let wrong = |fault| shared.error(server, fault);
-        match wire::text(answer).map_err(wrong)?.as_str() {
-            "done" => Ok(Changed::Done),
-            "gone" => Ok(Changed::Unblocked),
-            "full" => Err(wrong(StoreFault::Full(MOST_ENTRIES))),
-            other => Err(wrong(wire::unexpected(other))),
+        let (by, most) = (shared.access.gateway.as_str(), MOST_ENTRIES.to_string());
+        let why: String = why.chars().take(LONGEST_WHY).collect();
+        let mut by_server: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
+        for change in changes {
+            by_server.entry(shared.access.servers.of(&change.name())).or_default().push(change);
         }
+        let mut changed = Vec::new();
+        for (server, changes) in by_server {
+            let clock = self.ready(server)?;
+            let wrong = |fault| shared.error(server, fault);
+            let keys = [&*table.entries, &*table.ends, &*shared.keys.log];
+            for changes in changes.chunks(AT_ONCE) {
+                let arguments = changes.iter().map(|change| {
+                    let at = clock.to_server(shared.now());
+                    let until = clock.to_server(change.until);
+                    let entry = Entry { until, at, by: by.to_owned(), why: why.clone() };
+                    // The values are numbers and texts: they have a form in JSON.
+                    let entry = serde_json::to_string(&entry).unwrap_or_default();
+                    let kept = clock.to_server(change.kept).to_string();
+                    let (name, Change { how, what, .. }) = (change.name(), *change);
+                    let words: [&str; 7] = [how, what, &name, &kept, &entry, &most, by];
+                    words.map(|word| word.as_bytes().to_vec())
+                });
+                let arguments: Vec<_> = arguments.collect();
+                let answers = self.links[server].run_each(Script::Change, &keys, &arguments);
+                for answer in answers.map_err(wrong)? {
+                    changed.push(match wire::text(answer).map_err(wrong)?.as_str() {
+                        "done" => Changed::Done,
+                        "gone" => Changed::Unblocked,
+                        "full" => return Err(wrong(StoreFault::Full(MOST_ENTRIES))),
+                        other => return Err(wrong(wire::unexpected(other))),
+                    });
+                }
+            }
+        }
+        Ok(changed)
     }
 
     fn listed(&mut self, table: &Table) -> Answer<Vec<Listed>> {
         let mut answer = Answer { value: Vec::new(), failed: Vec::new() };
         for server in 0..self.links.len() {
-            match self.listed_of(server, table) {
-                Ok(mut listed) => answer.value.append(&mut listed),
+            match self.entries(server, table) {
+                Ok((mut listed, _)) => answer.value.append(&mut listed),
                 Err(error) => answer.failed.push(error),
             }
         }
@@ -170,23 +245,48 @@ impl Store {
         answer
     }
 
-    fn listed_of(&mut self, server: usize, table: &Table) -> Result<Vec<Listed>, Arc<StoreError>> {
+    /// The entries that a server holds, and what was taken back there.
+    fn entries(
+        &mut self,
+        server: usize,
+        table: &Table,
+    ) -> Result<(Vec<Listed>, Vec<TakenBack>), Arc<StoreError>> {
         let clock = self.ready(server)?;
         let command = redis::cmd("HGETALL").arg(&*table.entries).to_owned();
         let link = &mut self.links[server];
-        let pairs = link.ask(&command, std::time::Duration::ZERO).and_then(wire::pairs);
+        let pairs = link.ask(&command, Duration::ZERO).and_then(wire::pairs);
         let pairs = pairs.map_err(|fault| self.shared.error(server, fault))?;
         let now = self.shared.now();
-        let listed = pairs.iter().filter_map(|(network, entry)| listed(network, entry, clock));
-        Ok(listed.filter(|listed| listed.until > now).take(MOST_ENTRIES).collect())
+        let (mut all, mut taken_back) = (Vec::new(), Vec::new());
+        for (network, entry) in pairs.iter().take(MOST_ENTRIES) {
+            match entry.strip_prefix('-') {
+                Some(entry) => taken_back.extend(taken(network, entry, clock)),
+                None => all.extend(listed(network, entry, clock).filter(|listed| listed.until > now)),
+            }
+        }
+        Ok((all, taken_back))
+    }
+}
+
+impl Change {
+    /// The network, as servers name it.
+    fn name(&self) -> String {
+        Source(self.network).to_string()
     }
 }
 
 /// An entry that is no tombstone.
 pub(super) fn listed(network: &str, entry: &str, clock: Reading) -> Option<Listed> {
     let network = allow::network(network).ok()?;
-    let Entry { until, by, why } = serde_json::from_str(entry).ok()?;
+    let Entry { until, at: _, by, why } = serde_json::from_str(entry).ok()?;
     Some(Listed { network, until: clock.to_local(until), by: plain(&by), why: plain(&why) })
+}
+
+/// A tombstone, without its mark.
+fn taken(network: &str, entry: &str, clock: Reading) -> Option<TakenBack> {
+    let network = allow::network(network).ok()?;
+    let Entry { at, .. } = serde_json::from_str(entry).ok()?;
+    Some(TakenBack { network, at: clock.to_local(at) })
 }
 
 /// A text of another gateway's, without what a terminal would obey.

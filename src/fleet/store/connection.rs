@@ -87,6 +87,28 @@ impl Link {
         self.answered(answer)
     }
 
+    /// Runs a script with each of these arguments, all with one request.
+    pub(super) fn run_each<const N: usize>(
+        &mut self,
+        script: Script,
+        keys: &[&str],
+        arguments: &[[Vec<u8>; N]],
+    ) -> Result<Vec<Value>, StoreFault> {
+        self.ready()?;
+        let Some(open) = &mut self.open else { return Err(StoreFault::Closed) };
+        let mut answer = open.scripts.run_each(&mut open.connection, script, keys, arguments);
+        if answer == Err(StoreFault::NoScript) {
+            answer = match Scripts::load(&mut open.connection) {
+                Ok(scripts) => {
+                    open.scripts = scripts;
+                    open.scripts.run_each(&mut open.connection, script, keys, arguments)
+                }
+                Err(fault) => Err(fault),
+            };
+        }
+        self.answered(answer)
+    }
+
     /// Sends a command, which the server may let wait for so long.
     pub(super) fn ask(&mut self, command: &Cmd, wait: Duration) -> Result<Value, StoreFault> {
         self.ready()?;

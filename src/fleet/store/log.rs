@@ -64,8 +64,8 @@ pub enum LogEntry {
     /// A gateway has joined, or is back after ten minutes: block and allow what the fleet does.
     Join(Name),
     /// The connection is new: announcements may have been missed. Publish the candidates again, and list what is blocked
-    /// and allowed.
-    Connected,
+    /// and allowed at the server with this number.
+    Connected(usize),
 }
 
 /// Reads the log of all servers.
@@ -117,7 +117,7 @@ impl Server {
         let wrong = |fault| shared.error(number, fault);
         if is_new {
             self.begin(&shared.keys.log).map_err(wrong)?;
-            into.push(Logged { entry: LogEntry::Connected, by: shared.access.gateway.to_string() });
+            into.push(Logged { entry: LogEntry::Connected(number), by: shared.access.gateway.to_string() });
             return Ok(());
         }
         for (id, fields) in self.entries(&shared.keys.log, wait).map_err(wrong)? {

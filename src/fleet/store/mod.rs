@@ -40,7 +40,7 @@ use shared::Shared;
 
 pub use access::{Access, AccessError, AccessFiles};
 pub use address::{Address, AddressError, Servers};
-pub use changes::Changed;
+pub use changes::{Changed, Changes, TakenBack};
 pub use connection::{LONGEST_REST, TIMEOUT};
 pub use error::{StoreError, StoreFault};
 pub use log::{LogEntry, LogReader, Logged};

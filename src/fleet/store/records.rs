@@ -141,6 +141,19 @@ pub struct Listed {
     pub why: String,
 }
 
+impl Listed {
+    /// Why a person has it blocked.
+    pub const HAND: &'static str = "hand";
+    /// Why a gateway has it blocked by itself.
+    pub const EPISODE: &'static str = "an episode";
+
+    /// Whether a person has it blocked: at the gateway where that began as at all others.
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        self.why == Self::HAND
+    }
+}
+
 /// What all servers answered together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<T> {

@@ -56,4 +56,18 @@ impl Scripts {
         command.arg(&self.0[script as usize]).arg(keys.len()).arg(keys).arg(arguments);
         command.query(connection).map_err(|error| StoreFault::from(&error))
     }
+    /// Runs one with each of these arguments.
+    pub(super) fn run_each<const N: usize>(
+        &self,
+        connection: &mut Connection,
+        script: Script,
+        keys: &[&str],
+        arguments: &[[Vec<u8>; N]],
+    ) -> Result<Vec<Value>, StoreFault> {
+        let mut pipe = redis::pipe();
+        for arguments in arguments {
+            pipe.cmd("EVALSHA").arg(&self.0[script as usize]).arg(keys.len()).arg(keys).arg(&arguments[..]);
+        }
+        pipe.query(connection).map_err(|error| StoreFault::from(&error))
+    }
 }

@@ -8,11 +8,11 @@ use synwatch_testkit::server::{self, Server};
 
 use super::Fleet;
 use super::relay::Relay;
-use crate::block::wait_for_blocks;
+use crate::block::{nft, wait_for_blocks};
 use crate::scene::{ATTACKER, INNOCENT, PATIENCE, give_up};
 
 const OPTIONS: &str = "--block nft --fleet-blocks";
-const BY_FLEET: &str = "by hand (another gateway of the fleet)";
+const BY_FLEET: &str = "by the fleet (by hand at mx1)";
 
 /// Whether nft is there. If it is not, the test says that it did not run.
 fn has_nft() -> bool {
@@ -127,11 +127,54 @@ fn a_gateway_that_was_cut_off_does_not_bring_back_what_was_unblocked() {
     wait_for_blocks(&fleet.gateways[0].namespace, &[]);
     wait_for_blocks(&fleet.gateways[1].namespace, &["198.51.100.66/32"]);
     relay.mend();
-    let told = format!("{ATTACKER} was unblocked {BY_FLEET}");
+    // One has heard of it, the other one was away.
+    let told = format!("{ATTACKER} was unblocked by the fleet (");
     fleet.programs().for_each(|program| _ = program.err.wait_for(&told));
     fleet.programs().for_each(|program| _ = program.err.wait_for("fleet: 2 gateways count as one"));
     // What is blocked next is all that is blocked.
     fleet.ask(&format!("block --fleet {INNOCENT}"));
     fleet.wait_for_blocks(&[INNOCENT]);
     fleet.wait_for_listed(INNOCENT);
+}
+
+#[test]
+fn a_gateway_that_was_off_unblocks_what_was_unblocked_meanwhile() {
+    let test = "a_gateway_that_was_off_unblocks_what_was_unblocked_meanwhile";
+    if !has_nft() {
+        return;
+    }
+    let Some(mut fleet) = Fleet::set(test, 2, OPTIONS) else { return };
+    fleet.block_attacker();
+    // More than the blocker takes at once, and all later than what is unblocked.
+    let later: Vec<IpAddr> = (1..=20).map(|host| IpAddr::from([203, 0, 113, 100 + host])).collect();
+    let second = fleet.gateways.remove(1);
+    let second = second.restart_after(|namespace| {
+        // The fleet knows nothing of this block.
+        nft(namespace, "add element inet synwatch blocked4 { 203.0.113.77 timeout 2h }");
+        fleet.ask("unblock --fleet --all");
+        fleet.wait_for_blocks(&[]);
+        wait_for_blocks(namespace, &["198.51.100.66/32", "203.0.113.77/32"]);
+        later.iter().for_each(|source| _ = fleet.ask(&format!("block --fleet {source}")));
+    });
+    fleet.gateways.push(second);
+    for source in [ATTACKER, "203.0.113.77".parse().unwrap()] {
+        let told = format!("{source} was unblocked by the fleet (while this gateway was away): ");
+        fleet.gateways[1].program.err.wait_for(&told);
+    }
+    // At both, and where it was asked for as well.
+    fleet.wait_for_blocks(&later);
+}
+
+#[test]
+fn a_block_says_where_and_why_it_began() {
+    if !has_nft() {
+        return;
+    }
+    let Some(mut fleet) = Fleet::set("a_block_says_where_and_why_it_began", 2, OPTIONS) else { return };
+    fleet.ask(&format!("block --fleet {INNOCENT} 2h"));
+    let told = format!("{INNOCENT} is blocked for ");
+    for program in fleet.programs() {
+        let line = program.err.wait_for(&told).text;
+        assert!(line.ends_with(BY_FLEET), "{line}");
+    }
 }

@@ -1,7 +1,7 @@
-//! Carries out the requests of people at the control socket: lists, blocks and unblocks.
+//! Carries out the requests of people at the control socket, and those of the fleet: lists, blocks and unblocks.
 //!
 //! A person may block a target without a report, but none that must not be blocked. Each change is logged
-//! with the process that requested it, and answered after the firewall has confirmed it.
+//! with what requested it, and answered after the firewall has confirmed it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{Blocker, Means};
 use crate::act::block::blocks::Reason;
-use crate::act::block::by_hand::{Asked, Done, NotDone, Person, Standing, Wish};
+use crate::act::block::by_hand::{Asked, Done, NotDone, Requester, Standing, Wish};
 use crate::act::block::never::{check_network, check_time};
 use crate::act::block::policy::{Order, Refusal};
 use crate::act::block::ruleset::Blocked;
@@ -40,8 +40,14 @@ impl Blocker {
                 let all = self.survey(now)?;
                 Ok(Done::Listed(all.iter().map(|held| self.standing(held, now)).collect()))
             }
-            Wish::Block { network, time, by } => self.block_by_hand(network, time, by, now),
-            Wish::Unblock { network, by } => self.unblock_by_hand(network, by, now),
+            Wish::Block { network, time, by } => self.block_by_hand(network, time, &by, now),
+            Wish::Unblock { network, by } => self.unblock_by_hand(network, &by, now),
+            Wish::UnblockOlder { all, by } => {
+                let held = self.survey(now)?;
+                let older = held.iter().filter(|held| self.is_older(held, &all, now));
+                let targets = older.map(|held| held.target).collect();
+                self.free(targets, &by, now)
+            }
         }
     }
 
@@ -80,12 +86,16 @@ impl Blocker {
         &mut self,
         network: IpNet,
         time: Option<Duration>,
-        by: Person,
+        by: &Requester,
         now: Timestamp,
     ) -> Result<Done, NotDone> {
         let target = Target::source(network);
         let time = time.unwrap_or(self.policy.bounds().time);
         let all = self.survey(now)?;
+        // The fleet's list of all comes again after each outage.
+        if !is_person(by) && stands(&all, &target, time) {
+            return Ok(Done::Blocked { target, time });
+        }
         self.check_by_hand(&target, time, &all)?;
         let order = Order { target, time, replaces: Vec::new() };
         let undo = self.policy.note(&order, now);
@@ -95,15 +105,16 @@ impl Blocker {
             self.policy.undo(undo);
             self.counts.blocks_failed.add(1);
             let why = format!("cannot block {target}: {why}");
-            log::warn!("{why} (by hand: {by})");
+            log::warn!("{why} (asked for {by})");
             return Err(NotDone::new(NotDone::FIREWALL, why));
         }
         let confirmed = capture::now();
-        self.blocks.add(target, Reason::Hand, (time, time), confirmed);
+        let reason = if is_person(by) { Reason::Hand } else { Reason::Fleet };
+        self.blocks.add(target, reason, (time, time), confirmed);
         self.counts.blocks_made.add(1);
-        self.counts.blocked_by_hand.add(1);
+        self.counts.blocked_by_hand.add(is_person(by).into());
         self.count_active(confirmed);
-        log::warn!("{target} is blocked for {} by hand ({by})", Span(time));
+        log::warn!("{target} is blocked for {} {by}", Span(time));
         Ok(Done::Blocked { target, time })
     }
 
@@ -136,10 +147,9 @@ impl Blocker {
     fn unblock_by_hand(
         &mut self,
         network: Option<IpNet>,
-        by: Person,
+        by: &Requester,
         now: Timestamp,
     ) -> Result<Done, NotDone> {
-        let overlaps = |one: IpNet, other: IpNet| one.contains(&other) || other.contains(&one);
         let all = self.survey(now)?.into_iter().map(|held| held.target);
         let targets: Vec<_> =
             all.filter(|held| network.is_none_or(|network| overlaps(network, held.network))).collect();
@@ -147,10 +157,22 @@ impl Blocker {
             let why = format!("{} is not blocked (synwatch blocked lists what is)", Source(network));
             return Err(NotDone::new(NotDone::NOTHING, why));
         }
+        self.free(targets, by, now)
+    }
+
+    /// Whether a block overlaps one of these networks and began before its time.
+    fn is_older(&self, held: &Blocked, all: &[(IpNet, Timestamp)], now: Timestamp) -> bool {
+        // One of which that is not known does not expire: it is none of the fleet's.
+        let Some(since) = self.standing(held, now).since else { return false };
+        all.iter().any(|(network, before)| since < *before && overlaps(*network, held.target.network))
+    }
+
+    /// Unblocks these targets, which are blocked.
+    fn free(&mut self, targets: Vec<Target>, by: &Requester, now: Timestamp) -> Result<Done, NotDone> {
         let Means::Nft(guard) = &mut self.means else { return Ok(Done::Unblocked(targets)) };
         if !targets.is_empty() {
             guard.free(&targets, &mut self.deadline).map_err(|why| {
-                log::warn!("cannot unblock: {why} (by hand: {by})");
+                log::warn!("cannot unblock: {why} (asked for {by})");
                 NotDone::new(NotDone::FIREWALL, format!("cannot unblock: {why}"))
             })?;
         }
@@ -158,9 +180,11 @@ impl Blocker {
             self.blocks.remove(target);
             self.policy.unblock(target);
         }
-        self.counts.unblocked_by_hand.add(targets.len() as u64);
+        if is_person(by) {
+            self.counts.unblocked_by_hand.add(targets.len() as u64);
+        }
         self.count_active(now);
-        self.say_unblocked(&targets, &format!("by hand ({by})"), now);
+        self.say_unblocked(&targets, &by.to_string(), now);
         Ok(Done::Unblocked(targets))
     }
 
@@ -173,6 +197,21 @@ impl Blocker {
     fn count_active(&self, now: Timestamp) {
         self.counts.blocks.set(self.blocks.active(now) as u64);
     }
+}
+
+/// Whether a target is blocked for as long already, as far as the firewall tells: it tells whole seconds.
+fn stands(all: &[Blocked], target: &Target, time: Duration) -> bool {
+    let near = |left: Duration| left.abs_diff(time) <= Duration::from_secs(2);
+    all.iter().any(|held| held.target == *target && held.left.is_some_and(near))
+}
+
+/// Whether a change counts as one by hand.
+fn is_person(by: &Requester) -> bool {
+    matches!(by, Requester::Person(_))
+}
+
+fn overlaps(one: IpNet, other: IpNet) -> bool {
+    one.contains(&other) || other.contains(&one)
 }
 
 #[cfg(test)]

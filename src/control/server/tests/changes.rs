@@ -4,7 +4,7 @@ use super::*;
 
 use crossbeam_channel::bounded;
 
-use crate::act::{Asked, Done, NotDone, Target, Wish};
+use crate::act::{Asked, Done, NotDone, Requester, Target, Wish};
 use crate::control::allowances::{AllowAsked, AllowDone, AllowWish, Allowance};
 
 const BLOCK: &str = "{\"v\":1,\"do\":\"block\",\"network\":\"192.0.2.7\",\"for\":\"1h\"}\n";
@@ -28,6 +28,7 @@ fn a_change_is_answered_when_the_blocker_has_made_it() {
         let Asked { wish, answer } = asked.recv().unwrap();
         let Wish::Block { network, time, by } = wish else { panic!("{wish:?}") };
         assert_eq!((network, time), (target.network, Some(hour)));
+        let Requester::Person(by) = by else { panic!("{by}") };
         assert_eq!(by.pid, std::process::id() as i32, "as the kernel says");
         // Others are answered meanwhile.
         assert_eq!(service.answers(STATUS.as_bytes())[0]["ok"], true);

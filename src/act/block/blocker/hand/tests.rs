@@ -4,12 +4,13 @@ use super::*;
 
 use std::sync::mpsc::channel;
 
+use crate::act::block::by_hand::Person;
 use crate::act::block::guard::Looked;
 use crate::act::block::protected::{Allowed, Protected};
 use crate::act::block::sample::{HOUR, bounds};
 use crate::report::ActionCounts;
 
-const BY: Person = Person { uid: 0, pid: 4321 };
+const BY: Requester = Requester::Person(Person { uid: 0, pid: 4321 });
 
 fn net(text: &str) -> IpNet {
     text.parse().unwrap()
@@ -162,6 +163,41 @@ fn a_block_is_told_as_it_began_and_a_strange_one_as_the_firewall_tells_it() {
     let standing = blocker.standing(&other, now);
     assert_eq!((standing.since, standing.reason), (Some(began), Some(Reason::Found)));
     assert_eq!(standing.is_effective, None);
+}
+
+#[test]
+fn what_the_fleet_lists_again_stands_and_another_time_does_not() {
+    let all = [held("192.0.2.1/32")];
+    let seconds = Duration::from_secs;
+    for (network, time, is_there) in [
+        ("192.0.2.1/32", HOUR, true),
+        ("192.0.2.1/32", HOUR - seconds(2), true),
+        ("192.0.2.1/32", HOUR + seconds(3), false),
+        ("192.0.2.1/32", seconds(600), false),
+        ("192.0.2.0/24", HOUR, false),
+    ] {
+        assert_eq!(stands(&all, &Target::source(net(network)), time), is_there, "{network} {time:?}");
+    }
+}
+
+#[test]
+fn the_fleet_unblocks_what_was_blocked_before_and_nothing_else() {
+    let (blocker, _) = blocker();
+    let now = capture::now();
+    let minutes = |minutes: u64| now.before(Duration::from_secs(60 * minutes));
+    let one = Blocked { left: Some(HOUR - Duration::from_secs(600)), ..held("192.0.2.1/32") };
+    let all = |network: &str, before| blocker.is_older(&one, &[(net(network), before)], now);
+    for (network, before, is_older) in [
+        ("192.0.2.1/32", minutes(9), true),
+        ("192.0.2.1/32", minutes(11), false),
+        ("0.0.0.0/0", minutes(9), true),
+        ("0.0.0.0/0", minutes(11), false),
+        ("192.0.2.2/32", minutes(9), false),
+        ("::/0", minutes(9), false),
+    ] {
+        assert_eq!(all(network, before), is_older, "{network}");
+    }
+    assert!(!blocker.is_older(&Blocked { time: None, left: None, ..one }, &[(net("0.0.0.0/0"), now)], now));
 }
 
 #[test]
