@@ -110,35 +110,36 @@ complete -c synwatch -n "__fish_synwatch_using_subcommand status" -l json -d 'Pr
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand episodes" -l watch -d 'List them again each second'
-complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand blocked" -l json -d 'Print JSON: one object, or each record as one of its own'
-complete -c synwatch -n "__fish_synwatch_using_subcommand block" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand block" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand block" -l json -d 'Print JSON: one object, or each record as one of its own'
-complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l all -d 'Unblock everything'
-complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand unblock" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l for -d 'For how long, from 1s to 90d' -r
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l why -d 'A word for those who look later' -r
-complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allow" -l json -d 'Print JSON: one object, or each record as one of its own'
-complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand allowed" -l json -d 'Print JSON: one object, or each record as one of its own'
-complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -s c -l config -d 'With --fleet: ask the servers of this configuration directly, not by the running service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l fleet -d 'In the whole fleet, by its servers'
+complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l fleet -d 'In the whole fleet: by the running service, or directly at its servers'
 complete -c synwatch -n "__fish_synwatch_using_subcommand unallow" -l json -d 'Print JSON: one object, or each record as one of its own'
-complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -s c -l config -d 'The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml' -r -F
-complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -l json -d 'Print JSON: one object for each gateway'
+complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -s c -l config -d 'Ask the servers of this configuration directly, not by the running service' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -l socket -d 'The socket of the service, if it is not /run/synwatch/control' -r -F
+complete -c synwatch -n "__fish_synwatch_using_subcommand fleet" -l json -d 'Print JSON: one object, or each record as one of its own'
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -l socket -d 'The socket of the service' -r -F
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s i -l interface -d 'Capture on this interface, instead (repeatable; needs root)' -r
 complete -c synwatch -n "__fish_synwatch_using_subcommand top" -s r -l read -d 'Replay this capture file, instead (repeatable)' -r -F

@@ -28,6 +28,10 @@ pub mod capfile;
 #[path = "../../src/control"]
 pub mod control {
     mod change;
+    mod fleet {
+        mod topic;
+        pub use topic::FleetTopic;
+    }
     pub mod request;
 }
 

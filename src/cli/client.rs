@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory as _, Parser};
 use ipnet::IpNet;
 
 use super::Stop;
-use crate::control::{self, Change, Form, Request, Topic, allow_time, block_time};
+use crate::control::{self, Change, FleetTopic, Form, Request, Topic, allow_time, block_time};
 use crate::engine::watch::allow::network;
 
 /// A command that asks the running service.
@@ -94,13 +94,14 @@ pub(crate) enum Client {
         options: ClientOptions,
     },
     /// Lists the gateways of the fleet: when each was last seen, its clock, what it shares and blocks
+    ///
+    /// The running service asks the servers. Without one, or with --config, the servers are asked directly.
     Fleet {
-        /// The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml
-        #[arg(short, long, value_name = "FILE")]
+        /// Ask the servers of this configuration directly, not by the running service
+        #[arg(short, long, value_name = "FILE", conflicts_with = "socket")]
         config: Option<PathBuf>,
-        /// Print JSON: one object for each gateway
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        options: ClientOptions,
     },
 }
 
@@ -116,16 +117,13 @@ pub(crate) struct ListOptions {
 /// Whether a command is for one service or for the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct Scope {
-    /// In the whole fleet, by its servers
-    #[arg(long, conflicts_with = "socket")]
+    /// In the whole fleet: by the running service, or directly at its servers
+    #[arg(long)]
     fleet: bool,
-    /// The configuration that names the fleet, if it is not /etc/synwatch/synwatch.toml
-    #[arg(short, long, value_name = "FILE", requires = "fleet")]
+    /// With --fleet: ask the servers of this configuration directly, not by the running service
+    #[arg(short, long, value_name = "FILE", requires = "fleet", conflicts_with = "socket")]
     config: Option<PathBuf>,
 }
-
-/// The configuration of the service.
-const CONFIG: &str = "/etc/synwatch/synwatch.toml";
 
 /// What all of them take.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -156,12 +154,12 @@ impl Client {
 
     /// The path of the service's socket.
     pub(crate) fn socket(&self) -> &Path {
-        self.options().and_then(|options| options.socket.as_deref()).unwrap_or(Path::new(control::PATH))
+        self.options().socket.as_deref().unwrap_or(Path::new(control::PATH))
     }
 
     /// Whether a certain service was named.
     pub(crate) fn names_socket(&self) -> bool {
-        self.options().is_some_and(|options| options.socket.is_some())
+        self.options().socket.is_some()
     }
 
     /// Whether to ask again each second.
@@ -169,8 +167,8 @@ impl Client {
         matches!(self, Self::Episodes { watch: true, .. })
     }
 
-    /// The configuration that names the fleet, if the command is for that.
-    pub(crate) fn fleet(&self) -> Option<&Path> {
+    /// The configuration whose servers are to be asked directly, if one was named.
+    pub(crate) fn config(&self) -> Option<&Path> {
         let config = match self {
             Self::Fleet { config, .. } => config,
             Self::Blocked(ListOptions { scope, .. })
@@ -178,18 +176,14 @@ impl Client {
             | Self::Block { scope, .. }
             | Self::Unblock { scope, .. }
             | Self::Allow { scope, .. }
-            | Self::Unallow { scope, .. }
-                if scope.fleet =>
-            {
-                &scope.config
-            }
-            _ => return None,
+            | Self::Unallow { scope, .. } => &scope.config,
+            Self::Status(_) | Self::Episodes { .. } => return None,
         };
-        Some(config.as_deref().unwrap_or(Path::new(CONFIG)))
+        config.as_deref()
     }
 
-    /// The request to send; `None` for the gateways of a fleet, which no service is asked for.
-    pub(crate) fn request(&self) -> Option<Request> {
+    /// The request to send.
+    pub(crate) fn request(&self) -> Request {
         let topic = match self {
             Self::Status(_) => Topic::Status,
             Self::Episodes { .. } => Topic::Episodes,
@@ -203,31 +197,45 @@ impl Client {
                 Topic::Change(Change::Allow { network: *network, time: *time, why: why.clone() })
             }
             Self::Unallow { network, .. } => Topic::Change(Change::Unallow { network: *network }),
-            Self::Fleet { .. } => return None,
+            Self::Fleet { .. } => Topic::Fleet(FleetTopic::Gateways),
         };
-        Some(Request { topic, form: self.form() })
+        let topic = match topic {
+            Topic::Blocked if self.is_for_fleet() => Topic::Fleet(FleetTopic::Blocked),
+            Topic::Allowed if self.is_for_fleet() => Topic::Fleet(FleetTopic::Allowed),
+            Topic::Change(change) if self.is_for_fleet() => Topic::Fleet(FleetTopic::Change(change)),
+            topic => topic,
+        };
+        Request { topic, form: self.form() }
     }
 
-    /// Whether to print text or JSON.
-    pub(crate) fn form(&self) -> Form {
-        let is_json = match self {
-            Self::Fleet { json, .. } => *json,
-            _ => self.options().is_some_and(|options| options.json),
-        };
-        if is_json { Form::Json } else { Form::Text }
-    }
-
-    fn options(&self) -> Option<&ClientOptions> {
+    fn is_for_fleet(&self) -> bool {
         match self {
-            Self::Status(options) => Some(options),
-            Self::Blocked(ListOptions { options, .. })
+            Self::Blocked(ListOptions { scope, .. })
+            | Self::Allowed(ListOptions { scope, .. })
+            | Self::Block { scope, .. }
+            | Self::Unblock { scope, .. }
+            | Self::Allow { scope, .. }
+            | Self::Unallow { scope, .. } => scope.fleet,
+            Self::Fleet { .. } => true,
+            Self::Status(_) | Self::Episodes { .. } => false,
+        }
+    }
+
+    fn form(&self) -> Form {
+        if self.options().json { Form::Json } else { Form::Text }
+    }
+
+    fn options(&self) -> &ClientOptions {
+        match self {
+            Self::Status(options)
+            | Self::Blocked(ListOptions { options, .. })
             | Self::Allowed(ListOptions { options, .. })
             | Self::Episodes { options, .. }
             | Self::Block { options, .. }
             | Self::Unblock { options, .. }
             | Self::Allow { options, .. }
-            | Self::Unallow { options, .. } => Some(options),
-            Self::Fleet { .. } => None,
+            | Self::Unallow { options, .. }
+            | Self::Fleet { options, .. } => options,
         }
     }
 }
@@ -250,10 +258,7 @@ mod tests {
             ("allowed --socket a", "a", Topic::Allowed, Form::Text),
         ] {
             let client = read(arguments).unwrap().unwrap();
-            assert_eq!(
-                (client.socket().to_str(), client.request()),
-                (Some(socket), Some(Request { topic, form }))
-            );
+            assert_eq!((client.socket().to_str(), client.request()), (Some(socket), Request { topic, form }));
             assert_eq!(client.names_socket(), arguments.contains("--socket"), "{arguments}");
         }
         assert!(read("episodes --watch").unwrap().unwrap().is_lasting());
@@ -284,7 +289,7 @@ mod tests {
             ),
             ("unallow 192.0.2.0/24", Change::Unallow { network: network("192.0.2.0/24") }),
         ] {
-            let request = read(arguments).unwrap().unwrap().request().unwrap();
+            let request = read(arguments).unwrap().unwrap().request();
             assert_eq!(request.topic, Topic::Change(change), "{arguments}");
         }
         for wrong in [
@@ -305,25 +310,31 @@ mod tests {
     }
 
     #[test]
-    fn a_command_for_the_fleet_names_its_configuration() {
-        for (arguments, config) in [
-            ("fleet", Some(CONFIG)),
-            ("fleet -c x.toml --json", Some("x.toml")),
-            ("blocked --fleet", Some(CONFIG)),
-            ("allowed --fleet --json", Some(CONFIG)),
-            ("block --fleet 192.0.2.1 2h", Some(CONFIG)),
-            ("unblock --fleet --all --config x.toml", Some("x.toml")),
-            ("allow --fleet 192.0.2.0/24 --for 2h", Some(CONFIG)),
-            ("unallow 192.0.2.0/24 --fleet", Some(CONFIG)),
-            ("blocked", None),
-            ("status", None),
-            ("allow 192.0.2.0/24", None),
+    fn a_command_for_the_fleet_goes_by_a_service_or_names_a_configuration() {
+        let network: IpNet = "192.0.2.1/32".parse().unwrap();
+        let block = Change::Block { network, time: Some(Duration::from_secs(7_200)) };
+        let unblock = || FleetTopic::Change(Change::Unblock { network: None });
+        for (arguments, topic, config, socket) in [
+            ("fleet", FleetTopic::Gateways, None, None),
+            ("fleet -c x.toml --json", FleetTopic::Gateways, Some("x.toml"), None),
+            ("fleet --socket a", FleetTopic::Gateways, None, Some("a")),
+            ("blocked --fleet", FleetTopic::Blocked, None, None),
+            ("allowed --fleet --json", FleetTopic::Allowed, None, None),
+            ("block --fleet 192.0.2.1 2h", FleetTopic::Change(block), None, None),
+            ("unblock --fleet --all --config x.toml", unblock(), Some("x.toml"), None),
+            ("unblock --all --socket a --fleet", unblock(), None, Some("a")),
         ] {
             let command = read(arguments).unwrap().unwrap();
-            assert_eq!(command.fleet(), config.map(Path::new), "{arguments}");
+            assert_eq!(command.request().topic, Topic::Fleet(topic), "{arguments}");
+            assert_eq!(command.config(), config.map(Path::new), "{arguments}");
+            assert_eq!(command.names_socket().then(|| command.socket()), socket.map(Path::new));
         }
-        for wrong in ["fleet --socket a", "blocked --fleet --socket a", "blocked -c x.toml", "status --fleet"]
-        {
+        for wrong in [
+            "fleet -c x.toml --socket a",
+            "blocked --fleet -c x.toml --socket a",
+            "blocked -c x.toml",
+            "status --fleet",
+        ] {
             assert!(read(wrong).unwrap_err().is_wrong_usage(), "{wrong}");
         }
     }

@@ -13,8 +13,8 @@ use crate::report::{AlertRecord, line_of};
 /// The answer to `status`.
 pub(super) fn status(status: &Status, form: Form) -> Vec<u8> {
     match form {
-        Form::Json => ok("status", status, None),
-        Form::Text => ok("status", &status.lines(), None),
+        Form::Json => ok("status", status, None, None),
+        Form::Text => ok("status", &status.lines(), None, None),
     }
 }
 
@@ -24,20 +24,20 @@ pub(super) fn episodes(open: &OpenEpisodes, form: Form, zone: &Zone) -> Vec<u8> 
     match form {
         Form::Json => {
             let records: Vec<_> = reports.map(|alert| AlertRecord::new(alert, zone)).collect();
-            ok("episodes", &records, Some(open.others))
+            ok("episodes", &records, Some(open.others), None)
         }
         Form::Text => {
             let lines: Vec<_> = reports.map(|alert| line_of(alert, zone)).collect();
-            ok("episodes", &lines, Some(open.others))
+            ok("episodes", &lines, Some(open.others), None)
         }
     }
 }
 
-/// The answer to what concerns blocks and allowances.
+/// The answer to what concerns blocks, allowances and the fleet.
 pub(super) fn told(name: &str, told: &Told, form: Form) -> Vec<u8> {
     match (form, &told.json) {
-        (Form::Text, _) => ok(name, &told.lines, told.others),
-        (Form::Json, Ok(json)) => ok(name, json, told.others),
+        (Form::Text, _) => ok(name, &told.lines, told.others, told.note.as_deref()),
+        (Form::Json, Ok(json)) => ok(name, json, told.others, told.note.as_deref()),
         (Form::Json, Err(error)) => {
             log::error!("cannot write an answer as JSON: {error}");
             vec![b'\n']
@@ -47,7 +47,7 @@ pub(super) fn told(name: &str, told: &Told, form: Form) -> Vec<u8> {
 
 /// The answer to `top`.
 pub(super) fn top(snapshot: &TopSnapshot) -> Vec<u8> {
-    ok("top", snapshot, None)
+    ok("top", snapshot, None, None)
 }
 
 /// The answer to what cannot be answered.
@@ -59,11 +59,12 @@ pub(super) fn refusal(refusal: &Refusal) -> Vec<u8> {
     })
 }
 
-fn ok(name: &str, value: &impl Serialize, others: Option<usize>) -> Vec<u8> {
+fn ok(name: &str, value: &impl Serialize, others: Option<usize>, note: Option<&str>) -> Vec<u8> {
     line(|map| {
         map.serialize_entry("ok", &true)?;
         map.serialize_entry(name, value)?;
-        others.map_or(Ok(()), |others| map.serialize_entry("others", &others))
+        others.map_or(Ok(()), |others| map.serialize_entry("others", &others))?;
+        note.map_or(Ok(()), |note| map.serialize_entry("note", note))
     })
 }
 

@@ -21,11 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const MOST_BYTES: u64 = 16 << 20;
 
 /// An answer, as lines for standard output.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) lines: Vec<String>,
     /// The number of episodes, or blocks, that are left out.
     pub(crate) others: u64,
+    /// A sentence beside the lines.
+    pub(crate) note: Option<String>,
 }
 
 /// Why there is no answer.
@@ -109,7 +111,7 @@ fn talk(path: &Path, line: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The lines of an answer, or the reason why there is none, if it is given.
-fn read(answer: &[u8], request: &Request) -> Result<Reply, Refused> {
+pub(super) fn read(answer: &[u8], request: &Request) -> Result<Reply, Refused> {
     let answer: Answer<'_> = serde_json::from_slice(answer).map_err(|_| None)?;
     let entry = |name: &str| answer.get(name).map(|value| value.get());
     if !value::<bool>(entry("ok").ok_or(None)?)? {
@@ -129,7 +131,9 @@ fn read(answer: &[u8], request: &Request) -> Result<Reply, Refused> {
         Form::Json => vec![told.to_owned()],
     };
     let others = entry("others").map(value).transpose()?;
-    Ok(Reply { lines, others: others.unwrap_or(0) })
+    let note = entry("note").map(value::<String>).transpose()?;
+    let note = note.map(|note| Escaped::message(&note).to_string());
+    Ok(Reply { lines, others: others.unwrap_or(0), note })
 }
 
 fn value<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refused> {
@@ -164,10 +168,14 @@ mod tests {
     fn an_answer_becomes_lines_that_control_no_terminal() {
         let answer = b"{\"v\":1,\"ok\":true,\"episodes\":[\"a b\",\"c\\u001b[2J\"],\"others\":7}\n";
         let lines = ["a b", "c\\u{1b}[2J"].map(str::to_owned).to_vec();
-        assert_eq!(told(answer, Topic::Episodes, Form::Text), Ok(Reply { lines, others: 7 }));
+        assert_eq!(told(answer, Topic::Episodes, Form::Text), Ok(Reply { lines, others: 7, note: None }));
         let answer = b"{\"v\":1,\"ok\":true,\"status\":{\"b\":1,\"a\":2}}\n";
         let lines = vec!["{\"b\":1,\"a\":2}".to_owned()];
-        assert_eq!(told(answer, Topic::Status, Form::Json), Ok(Reply { lines, others: 0 }), "in its order");
+        assert_eq!(
+            told(answer, Topic::Status, Form::Json),
+            Ok(Reply { lines, others: 0, note: None }),
+            "in its order"
+        );
     }
 
     #[test]

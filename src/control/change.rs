@@ -73,10 +73,10 @@ impl Change {
         }
     }
 
-    /// The change that a request names, if it is one.
-    pub(super) fn parse(raw: &Raw) -> Option<Result<Self, Refusal>> {
+    /// The change with this name, if there is one, with the values of a request.
+    pub(super) fn parse(name: &str, raw: &Raw) -> Option<Result<Self, Refusal>> {
         let [block, unblock, allow, unallow] = Self::NAMES;
-        Some(match raw.topic.as_str() {
+        Some(match name {
             name if name == block => Self::parse_block(raw),
             name if name == unblock => Self::parse_unblock(raw),
             name if name == allow => Self::parse_allow(raw),

@@ -82,6 +82,8 @@ enum Awaited {
     Picture(u64),
     /// A change, or the list of blocks or allowances.
     Hands(Pending),
+    /// The same of the fleet, from its servers.
+    Fleet(Pending),
 }
 
 /// The connection is over.
@@ -221,6 +223,7 @@ impl Client {
             Topic::Blocked => Awaited::Hands(hands.list_blocked(wake)?),
             Topic::Allowed => Awaited::Hands(hands.list_allowed(wake)?),
             Topic::Change(change) => Awaited::Hands(hands.change(change, self.person, wake)?),
+            Topic::Fleet(topic) => Awaited::Fleet(hands.ask_fleet(topic, self.person, now, wake)?),
         };
         Ok(Some(Waiting { form: *form, topic: topic.name(), awaited }))
     }
@@ -266,7 +269,7 @@ impl Client {
             Awaited::Picture(pictures) => {
                 state.episodes_after(*pictures).map(|open| answer::episodes(&open, *form, zone))
             }
-            Awaited::Hands(pending) => pending.answer().map(|done| match done {
+            Awaited::Hands(pending) | Awaited::Fleet(pending) => pending.answer().map(|done| match done {
                 Ok(done) => answer::told(topic, &records::told(&done, capture::now(), zone), *form),
                 Err(refusal) => answer::refusal(&refusal),
             }),
@@ -313,6 +316,10 @@ impl Awaited {
             Self::Hands(_) => format!(
                 "no answer for {seconds} s, as the firewall or another thread is busy: a change may be made yet \
                  (synwatch blocked and synwatch allowed show it)"
+            ),
+            Self::Fleet(_) => format!(
+                "no answer for {seconds} s, as a server of the fleet or another request takes long: a change may be \
+                 made yet (synwatch blocked --fleet and synwatch allowed --fleet show it)"
             ),
         };
         Refusal { code: "timeout", error }

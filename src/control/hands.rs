@@ -2,11 +2,13 @@
 //!
 //! Every client that can connect may read. A change needs root or the service's own user, according to the
 //! kernel's report at the connection. The control thread only passes a request on. The blocker or the main
-//! thread answers when the change is in force. The client waits for that answer without delaying any other.
+//! thread answers when the change is in force, that of the fleet when its servers have it. The client waits for that answer without delaying any other.
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -14,6 +16,8 @@ use rustix::process::geteuid;
 
 use super::allowances::{AllowAsked, AllowDone, AllowWish};
 use super::change::Change;
+use super::client::PATIENCE;
+use super::fleet::{FleetAsked, FleetReply, FleetTopic};
 use super::request::Refusal;
 use crate::act::{Answer, Asked, Done, NotDone, Person, Requester, Wish};
 use crate::base::warn::Throttle;
@@ -27,6 +31,8 @@ pub(crate) struct Hands {
     pub(crate) block: Option<Sender<Asked>>,
     /// To the main thread.
     pub(crate) allow: Option<Sender<AllowAsked>>,
+    /// To the thread that asks the fleet's servers, in a fleet.
+    pub(crate) fleet: Option<Sender<FleetAsked>>,
     pub(crate) counts: ActionCounts,
     pub(crate) denials: Throttle,
 }
@@ -36,6 +42,7 @@ pub(crate) struct Hands {
 pub(super) enum Handled {
     Block(Done),
     Allow(AllowDone),
+    Fleet(FleetReply),
 }
 
 /// A pending answer.
@@ -87,8 +94,29 @@ impl Hands {
         }
     }
 
+    /// Passes on what is for the fleet: a change, if this client has the right to request one.
+    pub(super) fn ask_fleet(
+        &mut self,
+        topic: &FleetTopic,
+        person: Option<Person>,
+        now: Instant,
+        wake: &Arc<OwnedFd>,
+    ) -> Result<Pending, Refusal> {
+        let by = match topic {
+            FleetTopic::Change(change) => Some(self.check(&format_args!("{change} --fleet"), person)?),
+            FleetTopic::Gateways | FleetTopic::Blocked | FleetTopic::Allowed => None,
+        };
+        let (pending, answer) = pending(wake, Handled::Fleet);
+        let asked = FleetAsked { topic: topic.clone(), by, until: now + PATIENCE, answer };
+        hand_on(self.fleet.as_ref(), asked, || Refusal {
+            code: NotDone::OFF,
+            error: "this run is in no fleet (--fleet)".to_owned(),
+        })?;
+        Ok(pending)
+    }
+
     /// The process of the request, if it has the right to change something.
-    fn check(&mut self, change: &Change, person: Option<Person>) -> Result<Person, Refusal> {
+    fn check(&mut self, change: &dyn fmt::Display, person: Option<Person>) -> Result<Person, Refusal> {
         if let Some(person) = person.filter(|person| may_change(Some(*person))) {
             return Ok(person);
         }
@@ -199,6 +227,28 @@ mod tests {
         assert!(hands.change(&change, Some(Person { uid: 0, pid: 1 }), &wake).is_ok());
         assert!(hands.list_blocked(&wake).is_ok(), "whoever can connect may look");
         assert_eq!((counts.denied.get(), asked.len()), (2, 2));
+    }
+
+    #[test]
+    fn the_fleet_is_read_by_all_and_changed_by_those_with_the_right() {
+        let (fleet, asked) = bounded(16);
+        let mut hands = Hands { fleet: Some(fleet), ..Hands::default() };
+        let wake = Arc::new(rustix::event::eventfd(0, rustix::event::EventfdFlags::empty()).unwrap());
+        let (now, own) = (Instant::now(), Person { uid: geteuid().as_raw(), pid: 7 });
+        let other = Person { uid: own.uid + 1, pid: 1 };
+        let unblock = FleetTopic::Change(Change::Unblock { network: None });
+        for topic in [FleetTopic::Gateways, FleetTopic::Blocked, FleetTopic::Allowed] {
+            assert!(hands.ask_fleet(&topic, Some(other), now, &wake).is_ok());
+            assert_eq!(asked.recv().unwrap().by, None);
+        }
+        for person in [Some(other), None] {
+            assert_eq!(hands.ask_fleet(&unblock, person, now, &wake).err().unwrap().code, "denied");
+        }
+        assert!(hands.ask_fleet(&unblock, Some(own), now, &wake).is_ok());
+        assert_eq!((asked.recv().unwrap().by, hands.counts.denied.get()), (Some(own), 2));
+        hands.fleet = None;
+        let refusal = hands.ask_fleet(&unblock, Some(own), now, &wake).err().unwrap();
+        assert_eq!((refusal.code, &*refusal.error), ("off", "this run is in no fleet (--fleet)"));
     }
 
     #[test]

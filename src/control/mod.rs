@@ -6,6 +6,7 @@
 //!   main ──result of a reload──────────────▶   │  └──▶ the service manager's status text
 //!                                              │
 //!   blocker ◀──block, unblock, list────────── Hands ──allow, unallow, list──▶ main
+//!                                               └──what is for the fleet──▶ Desk (thread "fleet-desk")
 //! ```
 //!
 //! The permissions of the socket decide on reading, and the kernel's report about the client decides on
@@ -18,6 +19,7 @@ mod answer;
 mod ask;
 mod change;
 mod client;
+mod fleet;
 mod hands;
 mod history;
 mod records;
@@ -39,6 +41,8 @@ pub(crate) use allowances::{AllowAsked, AllowDone, AllowWish, Allowance, Allowan
 pub(crate) use ask::{AskError, Reply, ask};
 pub use change::Change;
 pub(crate) use change::{allow_time, block_time, reason};
+pub use fleet::FleetTopic;
+pub(crate) use fleet::{Desk, FleetAsked, FleetRefusal, desk, directly};
 pub(crate) use hands::Hands;
 pub(crate) use records::{BlockRecord, TargetRecord, unblocked_lines};
 pub(crate) use request::{Form, Request, Top, Topic};

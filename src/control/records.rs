@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::allowances::{AllowDone, Allowance};
+use super::fleet;
 use super::hands::Handled;
 use crate::act::{BlockReason, Done, Standing, Target};
 use crate::base::time::Timestamp;
@@ -24,6 +26,8 @@ pub(super) struct Told {
     pub(super) json: serde_json::Result<Box<serde_json::value::RawValue>>,
     pub(super) lines: Vec<String>,
     pub(super) others: Option<usize>,
+    /// A sentence beside that.
+    pub(super) note: Option<String>,
 }
 
 /// A block.
@@ -78,7 +82,7 @@ pub(crate) struct TargetRecord {
 }
 
 #[derive(Serialize)]
-struct MadeRecord {
+pub(super) struct MadeRecord {
     network: String,
     time: u64,
     until: String,
@@ -128,6 +132,13 @@ impl BlockRecord {
     }
 }
 
+impl MadeRecord {
+    pub(super) fn new(network: IpNet, time: Duration, now: Timestamp, zone: &Zone) -> Self {
+        let until = zone.eve(now.after(time)).to_string();
+        Self { network: Source(network).to_string(), time: time.as_secs(), until }
+    }
+}
+
 impl TargetRecord {
     pub(crate) fn new(target: &Target) -> Self {
         Self { network: Source(target.network).to_string(), to: target.to.map(|to| to.to_string()) }
@@ -137,6 +148,7 @@ impl TargetRecord {
 /// The answer, with times in `zone`.
 pub(super) fn told(handled: &Handled, now: Timestamp, zone: &Zone) -> Told {
     match handled {
+        Handled::Fleet(reply) => fleet::told(reply, now, zone),
         Handled::Block(Done::Listed(all)) => {
             let shown = all.iter().take(MOST_LISTED);
             let records: Vec<_> = shown.map(|standing| BlockRecord::new(standing, zone)).collect();
@@ -144,10 +156,8 @@ pub(super) fn told(handled: &Handled, now: Timestamp, zone: &Zone) -> Told {
             Told { others: Some(all.len() - records.len()), ..Told::new(&records, lines) }
         }
         Handled::Block(Done::Blocked { target, time }) => {
-            let network = Source(target.network).to_string();
-            let until = zone.eve(now.after(*time)).to_string();
             let line = format!("{target} is blocked for {}", Span(*time));
-            Told::new(&MadeRecord { network, time: time.as_secs(), until }, vec![line])
+            Told::new(&MadeRecord::new(target.network, *time, now, zone), vec![line])
         }
         Handled::Block(Done::Unblocked(targets)) => {
             let records: Vec<_> = targets.iter().map(TargetRecord::new).collect();
@@ -213,8 +223,8 @@ impl<'a> AllowanceRecord<'a> {
 }
 
 impl Told {
-    fn new(value: &impl Serialize, lines: Vec<String>) -> Self {
-        Self { json: serde_json::value::to_raw_value(value), lines, others: None }
+    pub(super) fn new(value: &impl Serialize, lines: Vec<String>) -> Self {
+        Self { json: serde_json::value::to_raw_value(value), lines, others: None, note: None }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
+use super::fleet::FleetTopic;
 
 use crate::base::units::{self, Span};
 
@@ -44,6 +45,8 @@ pub enum Topic {
     Allowed,
     /// A change.
     Change(Change),
+    /// The gateways of the fleet, what it blocks and allows, or a change of that.
+    Fleet(FleetTopic),
     /// The sources closest to a limit, with the open episodes.
     Top(Top),
 }
@@ -148,7 +151,9 @@ impl Request {
             return Err(Refusal { code: "version", error });
         }
         let known = Topic::READ.into_iter().find(|topic| topic.name() == raw.topic).map(Ok);
-        let known = known.or_else(|| Change::parse(&raw).map(|change| change.map(Topic::Change)));
+        let change = || Change::parse(&raw.topic, &raw).map(|change| change.map(Topic::Change));
+        let fleet = || FleetTopic::parse(&raw).map(|topic| topic.map(Topic::Fleet));
+        let known = known.or_else(change).or_else(fleet);
         let topic = known.unwrap_or_else(|| Err(unknown("do", &raw.topic, &Topic::names())))?;
         let form = raw.form.as_deref().unwrap_or(Form::default().name());
         let form = Form::ALL.into_iter().find(|known| known.name() == form);
@@ -172,6 +177,7 @@ impl Request {
         let mut raw = Raw { v: VERSION, topic, form, ..Raw::default() };
         match &self.topic {
             Topic::Change(change) => change.fill(&mut raw),
+            Topic::Fleet(topic) => topic.fill(&mut raw),
             Topic::Top(Top { limit, every }) => {
                 raw.limit = Some((*limit).into());
                 raw.every = every.map(|every| Span(every).to_string());
@@ -198,11 +204,12 @@ impl Topic {
             Self::Allowed => "allowed",
             Self::Top(_) => "top",
             Self::Change(change) => change.name(),
+            Self::Fleet(topic) => topic.name(),
         }
     }
 
     fn names() -> Vec<&'static str> {
-        Self::READ.iter().map(Self::name).chain(Change::NAMES).collect()
+        Self::READ.iter().map(Self::name).chain(Change::NAMES).chain(FleetTopic::SHORT_NAMES).collect()
     }
 }
 

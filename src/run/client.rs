@@ -47,7 +47,7 @@ pub(super) enum ClientError {
     /// There is no service, and the firewall refuses it.
     #[error(transparent)]
     Firewall(#[from] NftError),
-    /// The fleet cannot be asked.
+    /// The fleet cannot be asked, or does not do it.
     #[error(transparent)]
     Fleet(#[from] fleet::FleetError),
 }
@@ -61,18 +61,18 @@ pub(super) fn run(command: &Client, mut show: impl FnMut(Shown) -> bool) -> Resu
 }
 
 fn once(command: &Client) -> Result<Shown, ClientError> {
-    if let Some(config) = command.fleet() {
-        return Ok(fleet::run(config, command)?);
-    }
-    let Some(request) = command.request() else { return Ok(Shown { text: String::new(), note: None }) };
-    let reply = answer(command, &request)?;
+    let request = command.request();
+    let reply = match &request.topic {
+        Topic::Fleet(topic) => fleet::run(command, topic, &request)?,
+        _ => answer(command, &request)?,
+    };
     let note = match (&request.topic, reply.lines.len(), reply.others) {
         (Topic::Episodes, 0, 0) if !command.is_lasting() => Some("no episode is open".to_owned()),
         (Topic::Blocked | Topic::Change(Change::Unblock { .. }), 0, 0) => {
             Some("nothing is blocked".to_owned())
         }
         (Topic::Allowed, 0, 0) => Some("nothing is allowed by hand".to_owned()),
-        (_, _, 0) => None,
+        (_, _, 0) => reply.note,
         (Topic::Episodes, _, others) => Some(format!("{others} more episodes are open")),
         (_, _, others) => Some(format!("{others} more are left out")),
     };

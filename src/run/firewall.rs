@@ -50,7 +50,7 @@ fn standing(blocked: &Blocked, now: Timestamp) -> Standing {
 }
 
 fn reply(lines: impl Iterator<Item = String>) -> Reply {
-    Reply { lines: lines.collect(), others: 0 }
+    Reply { lines: lines.collect(), ..Reply::default() }
 }
 
 /// All of it has a form in JSON.

@@ -10,7 +10,7 @@ use super::reload::Identity;
 use super::{join, spawn};
 use crate::act::{Asked, NotDone};
 use crate::config::{FleetSettings, Settings};
-use crate::control::{AllowAsked, AllowWish};
+use crate::control::{AllowAsked, AllowWish, Desk, FleetAsked, desk};
 use crate::engine::fleet::{self, NextTally, Outbox, Outgoing, ROOM, Tally, outbox};
 use crate::error::Error;
 use crate::fleet::gateway::{
@@ -38,6 +38,8 @@ pub(crate) fn access(fleet: &FleetSettings) -> Result<Access, Error> {
 pub(super) struct Ready {
     reporter: Reporter,
     listener: Listener,
+    desk: Desk,
+    desk_asks: Sender<FleetAsked>,
     stop: Sender<()>,
     facts: Arc<Facts>,
     tallies: Tallies,
@@ -67,17 +69,24 @@ impl Ready {
         });
         let tables = tables.collect();
         let (outbox, outgoing): (Outbox, Outgoing) = outbox(ROOM);
+        let desk_counts = counts.clone();
         let firewall = asks.map(|asks| Firewall { asks, allow: allowing(allow), counts });
         let is_shared = settings.fleet.as_ref().is_some_and(|fleet| fleet.blocks);
-        let Gateway { reporter, listener, commands, facts, stop } =
+        let Gateway { reporter, listener, commands, facts, store, stop, stopped } =
             gateway::gateway(access, &tallies, outgoing, firewall, is_shared);
+        let (desk, desk_asks) = desk(store, desk_counts, stopped);
         let parts = fleet::Parts { tallies: tables, outbox, commands };
-        Ok((Self { reporter, listener, stop, facts, tallies }, parts))
+        Ok((Self { reporter, listener, desk, desk_asks, stop, facts, tallies }, parts))
     }
 
     /// How the fleet stands.
     pub(super) fn facts(&self) -> &Arc<Facts> {
         &self.facts
+    }
+
+    /// The way to the thread that asks the servers for clients of the control socket.
+    pub(super) fn asks(&self) -> Sender<FleetAsked> {
+        self.desk_asks.clone()
     }
 
     /// What a reload changes.
@@ -87,9 +96,12 @@ impl Ready {
 
     /// Starts the threads.
     pub(super) fn start(self) -> Result<Running, Error> {
-        let Self { reporter, listener, stop, .. } = self;
-        let threads =
-            vec![spawn("fleet", move || reporter.run())?, spawn("fleet-log", move || listener.run())?];
+        let Self { reporter, listener, desk, stop, .. } = self;
+        let threads = vec![
+            spawn("fleet", move || reporter.run())?,
+            spawn("fleet-log", move || listener.run())?,
+            spawn("fleet-desk", move || desk.run())?,
+        ];
         Ok(Running { threads, stop })
     }
 }

@@ -110,7 +110,7 @@ impl Ready {
         let (mut allowing, allow_asks) = Allowing::open(settings, socket.is_some(), allowed, counts.clone())?;
         let mut actions = actions.attach(&mut sinks, is_live, zone);
         allowing.attach(actions.asks());
-        let hands = Hands {
+        let mut hands = Hands {
             block: actions.asks(),
             allow: Some(allow_asks.clone()),
             counts: counts.clone(),
@@ -123,6 +123,7 @@ impl Ready {
             .map(|access| fleet::Ready::new(access, settings, &identities.all, ways, counts.clone()))
             .transpose()?;
         let (fleet, fleet_parts) = fleet.unzip();
+        hands.fleet = fleet.as_ref().map(fleet::Ready::asks);
         fleet.iter().for_each(|fleet| sinks.push(fleet.facts().feed()));
         let metrics = exporter.map(|exporter| {
             let metrics =

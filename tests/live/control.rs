@@ -19,6 +19,7 @@ use crate::program::{Program, synwatch};
 use crate::scene::{ATTACKER, PATIENCE, Scene};
 
 mod changes;
+mod fleet;
 mod top;
 
 /// The user and the group of the service, as the namespace of a test knows them, and a user that is in neither.

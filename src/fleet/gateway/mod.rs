@@ -46,8 +46,12 @@ pub struct Gateway {
     pub commands: Receiver<Command>,
     /// How the fleet stands.
     pub facts: Arc<Facts>,
-    /// Ends both threads when it is dropped.
+    /// For requests of people: nothing is connected to.
+    pub store: Store,
+    /// Ends the threads when it is dropped.
     pub stop: Sender<()>,
+    /// The other end of that, for further threads.
+    pub stopped: Receiver<()>,
 }
 
 /// Prepares both threads. Nothing is connected to before they run.
@@ -65,12 +69,12 @@ pub fn gateway(
     let store = Store::new(Arc::clone(&access));
     let facts = Arc::new(Facts::new(Arc::clone(&outgoing.unshared)));
     let engine = Engine { commands, tallies: tallies.clone() };
-    let reader = store.log_reader();
+    let (reader, sibling) = (store.log_reader(), store.sibling());
     let (news, blocks) = blocks::blocks(firewall, applies_blocks);
     let reporter =
         Reporter::new(access, store, outgoing, engine.clone(), Arc::clone(&facts), blocks, stopped.clone());
-    let listener = Listener::new(reader, reporter.name(), engine, news, stopped);
-    Gateway { reporter, listener, commands: received, facts, stop }
+    let listener = Listener::new(reader, reporter.name(), engine, news, stopped.clone());
+    Gateway { reporter, listener, commands: received, facts, store: sibling, stop, stopped }
 }
 
 /// The way to the engine.

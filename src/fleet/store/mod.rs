@@ -64,6 +64,13 @@ impl Store {
         Self { others: Others::new(links.len()), shared: Arc::new(Shared::new(access)), links }
     }
 
+    /// The same fleet with connections of its own: it knows the gateways and the key of marks that this store knows.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        let links = self.shared.access.links();
+        Self { others: Others::new(links.len()), shared: Arc::clone(&self.shared), links }
+    }
+
     /// A reader of the log, for another thread. It knows the gateways and the key of marks that this store knows.
     #[must_use]
     pub fn log_reader(&self) -> LogReader {

@@ -29,7 +29,7 @@ fn state_dir(account: &Account) -> PathBuf {
 }
 
 /// The number behind a key in the last line of a summary about changes.
-fn changes(ended: &Ended, key: &str) -> String {
+pub(super) fn changes(ended: &Ended, key: &str) -> String {
     let line = ended.err.iter().rfind(|line| line.contains("summary blocked-by-hand="));
     let line = line.unwrap_or_else(|| panic!("{ended:#?}"));
     let value = line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
