@@ -17,6 +17,7 @@ mod caps;
 mod changes;
 mod clocks;
 mod commands;
+mod deep;
 mod failures;
 mod gateways;
 mod guarantee;

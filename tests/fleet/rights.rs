@@ -9,9 +9,9 @@ use synwatch_testkit::server::{Engine, Server, engines};
 use crate::rig::{ago, attempts, judge, numbered, reader, report, tally, with_files};
 
 /// The ACL that the documentation recommends.
-const ACL: &str = include_str!("../../contrib/fleet/users.acl");
+pub(crate) const ACL: &str = include_str!("../../contrib/fleet/users.acl");
 
-fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path
@@ -104,13 +104,13 @@ fn the_acl_of_the_documentation_permits_all_that_a_gateway_does_and_nothing_else
 }
 
 /// An authority, a certificate for `localhost` and one for a gateway, each with its key.
-struct Certificates {
-    ca: String,
+pub(crate) struct Certificates {
+    pub(crate) ca: String,
     server: (String, String),
     client: (String, String),
 }
 
-fn certificates() -> Certificates {
+pub(crate) fn certificates() -> Certificates {
     let named = |mut params: CertificateParams, name: &str| {
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -128,16 +128,8 @@ fn certificates() -> Certificates {
     Certificates { ca: ca.pem(), server: of("localhost"), client: of("mx1") }
 }
 
-#[test]
-fn tls_with_certificates_of_both_sides() {
-    for engine in engines("TLS") {
-        speak_tls(&engine);
-    }
-}
-
-fn speak_tls(engine: &Engine) {
-    let made = certificates();
-    let port = free_port();
+/// A server that speaks TLS at this port, and wants a certificate of each client. Its folder holds those of both.
+pub(crate) fn tls_server(engine: &Engine, made: &Certificates, port: u16) -> Server {
     let port_text = port.to_string();
     let arguments = [
         "--tls-port",
@@ -160,7 +152,20 @@ fn speak_tls(engine: &Engine) {
         ("client.pem", &*made.client.0),
         ("client.key", &*made.client.1),
     ];
-    let server = Server::with_files(engine, &arguments, &files);
+    Server::with_files(engine, &arguments, &files)
+}
+
+#[test]
+fn tls_with_certificates_of_both_sides() {
+    for engine in engines("TLS") {
+        speak_tls(&engine);
+    }
+}
+
+fn speak_tls(engine: &Engine) {
+    let made = certificates();
+    let port = free_port();
+    let server = tls_server(engine, &made, port);
     let path = |name: &str| Some(server.folder().join(name));
     let url = format!("rediss://localhost:{port}");
     let complete =
@@ -184,7 +189,7 @@ fn speak_tls(engine: &Engine) {
 }
 
 /// A port that no other program has: the system's choice, given back.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -97,6 +97,9 @@ impl From<&RedisError> for StoreFault {
     }
 }
 
+/// What servers say in a script that runs a command which its user may not: Redis 7.0 the last.
+const NOT_PERMITTED: [&str; 3] = ["NOPERM", "ACL failure", "user executing the script can't"];
+
 /// An error that the server tells by its code.
 fn of_server(code: &str, detail: &str) -> StoreFault {
     match code {
@@ -110,7 +113,7 @@ fn of_server(code: &str, detail: &str) -> StoreFault {
         "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => StoreFault::OtherNode,
         // What a command in a script meets is passed on in other words by each version.
         _ if detail.contains("OOM ") => StoreFault::OutOfMemory,
-        _ if detail.contains("NOPERM") || detail.contains("ACL failure") => {
+        _ if NOT_PERMITTED.iter().any(|words| detail.contains(words)) => {
             StoreFault::NotPermitted(detail.to_owned())
         }
         _ if detail.contains("READONLY") => StoreFault::ReadOnly,

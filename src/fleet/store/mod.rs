@@ -22,6 +22,7 @@ mod keys;
 mod log;
 mod marks;
 mod name;
+mod probe;
 mod records;
 mod report;
 mod scripts;

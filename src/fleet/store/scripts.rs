@@ -17,15 +17,18 @@ pub(super) enum Script {
     Episodes,
     /// Agrees on the version and the key of marks.
     Meta,
+    /// Tries each command that the others use.
+    Probe,
 }
 
 impl Script {
-    const ALL: [&'static str; 5] = [
+    const ALL: [&'static str; 6] = [
         include_str!("scripts/report.lua"),
         include_str!("scripts/beat.lua"),
         include_str!("scripts/change.lua"),
         include_str!("scripts/episodes.lua"),
         include_str!("scripts/meta.lua"),
+        include_str!("scripts/probe.lua"),
     ];
 }
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::path::Path;
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Checks;
 use crate::act::{Reach, Reached, check_folder};
@@ -80,17 +79,11 @@ pub(super) fn check(
     }
 }
 
-/// Each server is connected to, and asked for what a run needs of it: scripts, the time, the log.
+/// Each server is connected to, and asked for all that a run needs of it.
 pub(super) fn fleet(access: Access, checks: &mut Checks<'_>) {
     let (access, failed) = (Arc::new(access), ExitCode::Failure);
     let mut store = Store::new(Arc::clone(&access));
-    let mut errors = store.connect();
-    if errors.is_empty() {
-        // The first call connects, the second reads.
-        let mut reader = store.log_reader();
-        let read = [(); 2].map(|()| reader.read(Duration::from_millis(1)).failed);
-        errors.extend(read.into_iter().flatten());
-    }
+    let errors = store.probe();
     match errors.first() {
         None => {
             let servers: Vec<_> = access.servers().iter().map(ToString::to_string).collect();
