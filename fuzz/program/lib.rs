@@ -37,7 +37,16 @@ pub mod control {
 
 #[path = "../../src/engine"]
 pub mod engine {
+    pub mod fleet {
+        mod share;
+        pub use share::share_of;
+    }
     pub mod outcome;
     pub mod subject;
     pub mod watch;
+}
+
+#[path = "../../src/fleet"]
+pub mod fleet {
+    pub mod store;
 }

@@ -146,6 +146,39 @@ mod limits {
     }
 }
 
+mod answers {
+    use super::*;
+
+    #[test]
+    fn keeps_its_promises_on_its_seeds_cut_changed_and_joined() {
+        let seeds = seeds("answers");
+        let mut random = Random::new();
+        for seed in &seeds {
+            fuzz::answers::run(seed);
+            for at in 0..=seed.len() {
+                fuzz::answers::run(&seed[..at]);
+            }
+            let other = &seeds[random.below(seeds.len())];
+            fuzz::answers::run(&[&seed[..seed.len() / 2], &other[random.below(other.len())..]].concat());
+            (0..100).for_each(|_| fuzz::answers::run(&random.changed(seed)));
+        }
+    }
+
+    #[test]
+    fn what_the_seeds_are_is_understood() {
+        let answers = synwatch::fleet::store::Answers::new(0).unwrap();
+        let read = |seed: &str| answers.read(&fs::read(Path::new("fuzz/corpus/answers").join(seed)).unwrap());
+        for (seed, logged) in
+            [("candidate", 1), ("met", 1), ("verified", 1), ("join", 1), ("blocks-in-the-log", 4)]
+        {
+            assert_eq!(read(seed).logged.len(), logged, "{seed}");
+        }
+        assert_eq!((read("blocks").listed.len(), read("blocks").taken_back.len()), (2, 1));
+        assert_eq!((read("episodes").episodes.len(), read("verdict-met").episodes.len()), (2, 1));
+        assert!(!read("gateways").gateways.is_empty());
+    }
+}
+
 mod request {
     use super::*;
 

@@ -20,6 +20,7 @@ mod followed;
 mod last;
 mod outbox;
 mod records;
+mod share;
 mod tally;
 
 use std::fmt;
@@ -28,7 +29,8 @@ use crossbeam_channel::Receiver;
 
 pub use outbox::{Outbox, Outgoing, ROOM, outbox};
 pub use records::{Command, Gateways, Marker, Publication, Published, SharedEpisode, TallyKey, TallySpec};
-pub use tally::{Tally, share_of};
+pub use share::share_of;
+pub use tally::Tally;
 
 use self::followed::Followed;
 use self::last::LastSeen;

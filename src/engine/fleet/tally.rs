@@ -4,6 +4,7 @@
 //! attempts of the largest limit. A slot that is flagged is that of a candidate: each further attempt is published.
 
 use super::records::TallySpec;
+use super::share::share_of;
 use crate::base::hyperloglog::Mark;
 use crate::base::sync::OutOfMemory;
 use crate::engine::clock::Ticks;
@@ -31,16 +32,6 @@ pub(super) enum Share {
     This,
     /// All that is held of the longest window.
     Window,
-}
-
-/// The attempts of a limit that make a source a candidate at one of so many gateways: whatever the sender does, one
-/// gateway sees as many before all together see those of the limit (pigeonhole).
-#[must_use]
-pub fn share_of(limit: &Limit, gateways: usize) -> u16 {
-    /// A single attempt makes no candidate: a forged flood has nothing else.
-    const FEWEST: u16 = 2;
-    let gateways = u16::try_from(gateways.max(1)).unwrap_or(u16::MAX);
-    limit.attempts.div_ceil(gateways).max(FEWEST.min(limit.attempts))
 }
 
 impl Tally {

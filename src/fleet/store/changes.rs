@@ -18,7 +18,7 @@ use crate::engine::subject::Source;
 use crate::engine::watch::allow;
 
 /// The most entries of a table, tombstones among them.
-const MOST_ENTRIES: usize = 10_000;
+pub(super) const MOST_ENTRIES: usize = 10_000;
 /// How long it is kept that a network was unblocked of which the fleet itself had no block: as long as the longest block of
 /// a gateway lasts.
 const LONGEST_BLOCK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -256,16 +256,24 @@ impl Store {
         let link = &mut self.links[server];
         let pairs = link.ask(&command, Duration::ZERO).and_then(wire::pairs);
         let pairs = pairs.map_err(|fault| self.shared.error(server, fault))?;
-        let now = self.shared.now();
-        let (mut all, mut taken_back) = (Vec::new(), Vec::new());
-        for (network, entry) in pairs.iter().take(MOST_ENTRIES) {
-            match entry.strip_prefix('-') {
-                Some(entry) => taken_back.extend(taken(network, entry, clock)),
-                None => all.extend(listed(network, entry, clock).filter(|listed| listed.until > now)),
-            }
-        }
-        Ok((all, taken_back))
+        Ok(read_entries(&pairs, clock, self.shared.now()))
     }
+}
+
+/// The entries of a table, and what was taken back, as many as a table may have.
+pub(super) fn read_entries(
+    pairs: &[(String, String)],
+    clock: Reading,
+    now: Timestamp,
+) -> (Vec<Listed>, Vec<TakenBack>) {
+    let (mut all, mut taken_back) = (Vec::new(), Vec::new());
+    for (network, entry) in pairs.iter().take(MOST_ENTRIES) {
+        match entry.strip_prefix('-') {
+            Some(entry) => taken_back.extend(taken(network, entry, clock)),
+            None => all.extend(listed(network, entry, clock).filter(|listed| listed.until > now)),
+        }
+    }
+    (all, taken_back)
 }
 
 impl Change {

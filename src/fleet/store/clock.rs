@@ -26,8 +26,8 @@ pub(super) struct Reading {
     /// The server's time less that of this gateway, in microseconds.
     pub(super) ahead: i64,
     /// Half the time of the answer, in microseconds.
-    error: u64,
-    at: Instant,
+    pub(super) error: u64,
+    pub(super) at: Instant,
 }
 
 impl Reading {

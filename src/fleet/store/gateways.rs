@@ -135,13 +135,21 @@ impl Store {
             let status = redis::cmd("HGETALL").arg(&*shared.keys.status).to_owned();
             let status: BTreeMap<_, _> =
                 wire::pairs(link.ask(&status, Duration::ZERO)?)?.into_iter().collect();
-            Ok(seen
-                .iter()
-                .filter_map(|(name, seen)| gateway(name, seen, status.get(name)?, clock, shared.now()))
-                .collect())
+            Ok(gateways(&seen, &status, clock, shared.now()))
         };
         read().map_err(|fault| shared.error(server, fault))
     }
+}
+
+/// The gateways, from when each was seen and what it told.
+pub(super) fn gateways(
+    seen: &[(String, String)],
+    status: &BTreeMap<String, String>,
+    clock: Reading,
+    now: Timestamp,
+) -> Vec<Gateway> {
+    let known = |(name, seen): &(String, String)| gateway(name, seen, status.get(name)?, clock, now);
+    seen.iter().filter_map(known).take(MOST_GATEWAYS).collect()
 }
 
 /// A gateway, from what a server holds of it.

@@ -148,22 +148,26 @@ impl Server {
             command.arg("BLOCK").arg(wait.as_millis().to_string());
         }
         command.arg("STREAMS").arg(log).arg(self.last.as_deref().unwrap_or("$"));
-        let mut entries = Vec::new();
-        for stream in wire::array(self.link.ask(&command, wait)?)? {
-            let list =
-                wire::array(stream)?.into_iter().nth(1).ok_or_else(|| wire::unexpected("no entries"))?;
-            for value in wire::array(list)?.into_iter().take(MOST) {
-                entries.push(entry(value)?);
-            }
-        }
-        Ok(entries)
+        entries(self.link.ask(&command, wait)?)
     }
 }
 
-type Fields = Vec<(String, String)>;
+pub(super) type Fields = Vec<(String, String)>;
+
+/// The entries of all streams of an answer, as many as were asked for of each.
+pub(super) fn entries(answer: Value) -> Result<Vec<(String, Fields)>, StoreFault> {
+    let mut entries = Vec::new();
+    for stream in wire::array(answer)? {
+        let list = wire::array(stream)?.into_iter().nth(1).ok_or_else(|| wire::unexpected("no entries"))?;
+        for value in wire::array(list)?.into_iter().take(MOST) {
+            entries.push(entry(value)?);
+        }
+    }
+    Ok(entries)
+}
 
 /// An entry of the stream: its id and its fields.
-fn entry(value: Value) -> Result<(String, Fields), StoreFault> {
+pub(super) fn entry(value: Value) -> Result<(String, Fields), StoreFault> {
     let mut parts = wire::array(value)?.into_iter();
     let (Some(id), Some(fields)) = (parts.next(), parts.next()) else {
         return Err(wire::unexpected("no entry of a stream"));
@@ -172,13 +176,13 @@ fn entry(value: Value) -> Result<(String, Fields), StoreFault> {
 }
 
 /// What orders ids of entries.
-fn order(id: &str) -> (u64, u64) {
+pub(super) fn order(id: &str) -> (u64, u64) {
     let (time, number) = id.split_once('-').unwrap_or((id, "0"));
     (time.parse().unwrap_or(0), number.parse().unwrap_or(0))
 }
 
 /// An entry, unless it is one that this version does not know, or damaged: other gateways may write anything.
-fn logged(fields: &Fields, clock: Reading, shared: &Shared) -> Option<Logged> {
+pub(super) fn logged(fields: &Fields, clock: Reading, shared: &Shared) -> Option<Logged> {
     let field = |name: &str| fields.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
     let subject = || keys::parse(field("key")?);
     let network = || allow::network(field("network")?).ok();

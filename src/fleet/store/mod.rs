@@ -13,6 +13,7 @@
 
 mod access;
 mod address;
+mod answers;
 mod changes;
 mod clock;
 mod connection;
@@ -41,6 +42,8 @@ use shared::Shared;
 
 pub use access::{Access, AccessError, AccessFiles};
 pub use address::{Address, AddressError, Servers};
+#[doc(hidden)]
+pub use answers::{Answers, Understood};
 pub use changes::{Changed, Changes, TakenBack};
 pub use connection::{LONGEST_REST, TIMEOUT};
 pub use error::{StoreError, StoreFault};

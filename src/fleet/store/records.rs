@@ -77,7 +77,8 @@ impl SharedEpisode {
     /// Attempts at all gateways.
     #[must_use]
     pub fn attempts(&self) -> u64 {
-        self.gateways.iter().map(|(_, attempts)| attempts).sum()
+        // A server may send any numbers.
+        self.gateways.iter().fold(0, |sum: u64, (_, attempts)| sum.saturating_add(*attempts))
     }
 }
 

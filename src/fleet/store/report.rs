@@ -8,6 +8,7 @@ use super::clock::{self, Reading};
 use super::error::{StoreError, StoreFault};
 use super::records::{Answer, Report, SharedEpisode, Verdict};
 use super::scripts::Script;
+use super::shared::Shared;
 use super::tally::Tally;
 use super::{Store, wire};
 
@@ -168,16 +169,22 @@ impl Store {
         let most = MOST_EPISODES.to_string();
         let arguments: [&[u8]; 2] = [shared.keys.prefix().as_bytes(), most.as_bytes()];
         let answer = self.run(server, Script::Episodes, &[&shared.keys.episodes], &arguments)?;
-        let read = || -> Result<_, StoreFault> {
-            let mut values = wire::array(answer)?.into_iter();
-            let all = values.next().map(wire::text).transpose()?.and_then(|all| all.parse().ok());
-            let all = all.ok_or_else(|| wire::unexpected("no number of episodes"))?;
-            let pairs = wire::pairs(redis::Value::Array(values.collect()))?;
-            let episodes = pairs.iter().filter_map(|(rest, told)| wire::episode(rest, told, clock, &shared));
-            Ok((episodes.take(MOST_EPISODES).collect(), all))
-        };
-        read().map_err(|fault| shared.error(server, fault))
+        open_episodes(answer, clock, &shared).map_err(|fault| shared.error(server, fault))
     }
+}
+
+/// The open episodes of an answer, and how many there are.
+pub(super) fn open_episodes(
+    answer: redis::Value,
+    clock: Reading,
+    shared: &Shared,
+) -> Result<(Vec<SharedEpisode>, u64), StoreFault> {
+    let mut values = wire::array(answer)?.into_iter();
+    let all = values.next().map(wire::text).transpose()?.and_then(|all| all.parse().ok());
+    let all = all.ok_or_else(|| wire::unexpected("no number of episodes"))?;
+    let pairs = wire::pairs(redis::Value::Array(values.collect()))?;
+    let episodes = pairs.iter().filter_map(|(rest, told)| wire::episode(rest, told, clock, shared));
+    Ok((episodes.take(MOST_EPISODES).collect(), all))
 }
 
 /// What is sent of a part, with the number of its tally.
@@ -206,7 +213,7 @@ fn specification(tally: &Tally) -> [String; 4] {
 }
 
 /// The verdict that the script gives.
-fn verdict(told: &str, episode: impl Fn(&str) -> Option<SharedEpisode>) -> Option<Verdict> {
+pub(super) fn verdict(told: &str, episode: impl Fn(&str) -> Option<SharedEpisode>) -> Option<Verdict> {
     match told.split_once(' ') {
         None if told.is_empty() => Some(Verdict::Below),
         Some(("met", told)) => episode(told).map(Verdict::Met),
