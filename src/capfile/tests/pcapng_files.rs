@@ -44,6 +44,15 @@ fn sections_interfaces_and_packet_blocks_in_both_orders() {
 }
 
 #[test]
+fn an_interface_description_is_read_in_either_byte_order_on_any_machine() {
+    for is_big in [false, true] {
+        let file = sample::Pcapng::default().section(is_big).interface(LinkType::RAW, 0, &[(TSRESOL, &[9])]);
+        let seen = whole(&file.enhanced(0, 7, 60, b"a").bytes);
+        assert_eq!((seen[0].link, seen[0].nanos), (LinkType::RAW, 7), "big-endian: {is_big}");
+    }
+}
+
+#[test]
 fn options_behind_their_end_or_of_a_wrong_length_do_not_count() {
     let file = section()
         .interface(LinkType::ETHERNET, 0, &[(END, b""), (TSRESOL, &[9])])

@@ -3,9 +3,6 @@ use super::*;
 use std::fs;
 use std::sync::Arc;
 
-use pcap_parser::traits::PcapReaderIterator as _;
-use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapNGReader};
-
 use crate::wire::packet::{Interface, Packet};
 
 /// The contents of a file: interfaces (link type, name, snap length, units a second), then packets (interface, time,
@@ -16,35 +13,58 @@ pub(crate) struct Found {
     pub(crate) packets: Vec<(u32, u64, Vec<u8>, u32)>,
 }
 
+/// Reads a little-endian file at the offsets of the format's description: `pcap_parser` would not find its own mistakes,
+/// and on a big-endian machine it recognizes no interface description.
 pub(crate) fn read(path: &Path) -> Found {
-    let mut reader = PcapNGReader::new(1 << 16, File::open(path).unwrap()).unwrap();
-    let mut found = Found::default();
-    loop {
-        match reader.next() {
-            Ok((offset, PcapBlockOwned::NG(block))) => {
-                match block {
-                    Block::InterfaceDescription(block) => found.interfaces.push((
-                        block.linktype.0,
-                        block.if_name().map(|name| name.unwrap().to_owned()).unwrap_or_default(),
-                        block.snaplen,
-                        block.ts_resolution().unwrap(),
-                    )),
-                    Block::EnhancedPacket(block) => {
-                        let time = u64::from(block.ts_high) << 32 | u64::from(block.ts_low);
-                        let bytes = block.data[..block.caplen as usize].to_vec();
-                        found.packets.push((block.if_id, time, bytes, block.origlen));
+    let bytes = fs::read(path).unwrap();
+    let (mut found, mut at) = (Found::default(), 0);
+    while at < bytes.len() {
+        let length = word(&bytes, at + 4) as usize;
+        let block = &bytes[at..at + length];
+        assert_eq!(word(block, length - 4) as usize, length);
+        match word(block, 0) {
+            0x0a0d_0d0a => assert_eq!(word(block, 8), 0x1a2b_3c4d),
+            1 => {
+                let mut interface = (i32::from(half(block, 8)), String::new(), word(block, 12), 1_000_000);
+                for (code, value) in options(&block[16..length - 4]) {
+                    match code {
+                        2 => interface.1 = String::from_utf8(value.to_vec()).unwrap(),
+                        9 => interface.3 = 10_u64.pow(value[0].into()),
+                        14 => assert_eq!(value, [0; 8]),
+                        other => panic!("option {other}"),
                     }
-                    Block::SectionHeader(_) => {}
-                    other => panic!("{other:?}"),
                 }
-                reader.consume(offset);
+                found.interfaces.push(interface);
             }
-            Err(PcapError::Eof) => return found,
-            Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
-            Ok(_) => panic!("not pcapng"),
-            Err(error) => panic!("{error:?}"),
+            6 => {
+                let time = u64::from(word(block, 12)) << 32 | u64::from(word(block, 16));
+                let packet = block[28..28 + word(block, 20) as usize].to_vec();
+                found.packets.push((word(block, 8), time, packet, word(block, 24)));
+            }
+            other => panic!("block {other}"),
         }
+        at += length;
     }
+    found
+}
+
+/// Codes and values, up to the end of the options.
+fn options(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
+    let mut found = Vec::new();
+    while half(bytes, 0) != 0 {
+        let length = usize::from(half(bytes, 2));
+        found.push((half(bytes, 0), &bytes[4..4 + length]));
+        bytes = &bytes[4 + length.next_multiple_of(4)..];
+    }
+    found
+}
+
+fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap())
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
 /// Interface 0 is eth0 with Ethernet, interface 1 a file with raw IP.
