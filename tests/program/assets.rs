@@ -62,6 +62,19 @@ fn the_page_has_the_sections_that_an_operator_looks_for_and_every_option() {
 }
 
 #[test]
+fn each_option_has_a_text_in_the_page() {
+    let page = made("contrib/synwatch.8");
+    let options = page.split(".SS ").flat_map(|section| section.split(".TP\n").skip(1));
+    let mut seen = 0;
+    for option in options.filter(|option| option.starts_with("\\fB\\-")) {
+        let (name, text) = option.split_once('\n').unwrap();
+        assert!(text.starts_with(|first: char| first.is_alphanumeric()), "{name}: {text:?}");
+        seen += 1;
+    }
+    assert!(seen >= Cli::command().get_arguments().count(), "{seen}");
+}
+
+#[test]
 fn the_page_of_the_configuration_has_every_key_and_so_has_the_example() {
     let known: BTreeSet<_> =
         file_keys().iter().map(|key| key.name.to_owned()).chain(["name".to_owned()]).collect();

@@ -54,7 +54,7 @@ pub(super) fn page(command: &Command, commands: &[Command], reports: &str) -> io
     let version = command.get_version().unwrap_or_default();
     // No date: a page that is made again must be the same.
     let title = format!(".TH SYNWATCH 8 \"\" \"synwatch {version}\" \"System Administration\"\n");
-    let man = Man::new(command.clone().about(lower_first(&about)));
+    let man = Man::new(command.clone().about(lower_first(&about)).mut_args(with_long_help));
 
     let mut page = title.into_bytes();
     man.render_name_section(&mut page)?;
@@ -74,6 +74,14 @@ pub(super) fn page(command: &Command, commands: &[Command], reports: &str) -> io
     see_also(&SEE_ALSO, &mut rest);
     rest.to_writer(&mut page)?;
     Ok(once(&page))
+}
+
+/// `clap_mangen` gives no text at all to an option that the short help leaves out and that has no long help.
+fn with_long_help(option: Arg) -> Arg {
+    match (option.get_long_help(), option.get_help().cloned()) {
+        (None, Some(help)) => option.long_help(help),
+        _ => option,
+    }
 }
 
 /// The options, as one section. `clap_mangen` makes a section of each of their headings, and leaves the empty lines
