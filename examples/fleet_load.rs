@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "an example that fails says where")]
 
+mod server_load;
+
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +18,8 @@ use synwatch::engine::subject::Source;
 use synwatch::engine::watch::{Grouping, Limit, allow};
 use synwatch::fleet::store::{Access, AccessFiles, Address, Attempt, Report, Servers, Store, Tally, Verdict};
 use synwatch_testkit::server::{Engine, Server, engines};
+
+use server_load::Load;
 
 /// Gateways that publish at the same time.
 const GATEWAYS: u32 = 2;
@@ -116,29 +120,4 @@ fn store(server: &Server, number: u32) -> Store {
     let gateway = format!("mx{number}").parse().unwrap();
     let access = Access::new(servers, "load".parse().unwrap(), gateway, &AccessFiles::default());
     Store::new(Arc::new(access.unwrap()))
-}
-
-/// What a server says of its load.
-struct Load {
-    input: f64,
-    output: f64,
-    processor: f64,
-    memory: f64,
-}
-
-impl Load {
-    fn of(server: &Server) -> Self {
-        let client = redis::Client::open(server.url()).unwrap();
-        let text: String = redis::cmd("INFO").query(&mut client.get_connection().unwrap()).unwrap();
-        let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.unwrap().parse::<f64>().unwrap()
-        };
-        Self {
-            input: value("total_net_input_bytes"),
-            output: value("total_net_output_bytes"),
-            processor: value("used_cpu_sys") + value("used_cpu_user"),
-            memory: value("used_memory"),
-        }
-    }
 }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "an example that fails says where")]
 
+mod server_load;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +23,8 @@ use synwatch::fleet::store::{
     Access, AccessFiles, Address, Attempt, LogEntry, LogReader, Report, Servers, Store, Tally, Verdict,
 };
 use synwatch_testkit::server::{Server, engine};
+
+use server_load::Load;
 
 /// How often a gateway publishes.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -111,7 +115,7 @@ fn run(server: &Server, number: usize, time: Duration) -> String {
         truth
     });
     let after = Load::of(server);
-    row(&run, &truth, &limits, after.since(&before), time)
+    row(&run, &truth, &limits, since(&after, &before), time)
 }
 
 fn store(server: &Server, number: usize) -> Store {
@@ -291,37 +295,13 @@ fn row(
     )
 }
 
-/// What a server says of its load.
-struct Load {
-    input: f64,
-    output: f64,
-    processor: f64,
-    memory: f64,
-}
-
-impl Load {
-    fn of(server: &Server) -> Self {
-        let client = redis::Client::open(server.url()).unwrap();
-        let text: String = redis::cmd("INFO").query(&mut client.get_connection().unwrap()).unwrap();
-        let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.unwrap().parse::<f64>().unwrap()
-        };
-        Self {
-            input: value("total_net_input_bytes"),
-            output: value("total_net_output_bytes"),
-            processor: value("used_cpu_sys") + value("used_cpu_user"),
-            memory: value("used_memory"),
-        }
-    }
-
-    fn since(&self, before: &Self) -> Self {
-        Self {
-            input: self.input - before.input,
-            output: self.output - before.output,
-            processor: self.processor - before.processor,
-            memory: self.memory,
-        }
+/// What was added from one look to the next.
+fn since(after: &Load, before: &Load) -> Load {
+    Load {
+        input: after.input - before.input,
+        output: after.output - before.output,
+        processor: after.processor - before.processor,
+        memory: after.memory,
     }
 }
 

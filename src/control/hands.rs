@@ -2,7 +2,8 @@
 //!
 //! Every client that can connect may read. A change needs root or the service's own user, according to the
 //! kernel's report at the connection. The control thread only passes a request on. The blocker or the main
-//! thread answers when the change is in force, that of the fleet when its servers have it. The client waits for that answer without delaying any other.
+//! thread answers when the change is in force, that of the fleet when its servers have it. The client waits
+//! for that answer without delaying any other.
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -225,7 +226,7 @@ mod tests {
         }
         assert_eq!((counts.denied.get(), asked.len()), (2, 0));
         assert!(hands.change(&change, Some(Person { uid: 0, pid: 1 }), &wake).is_ok());
-        assert!(hands.list_blocked(&wake).is_ok(), "whoever can connect may look");
+        assert!(hands.list_blocked(&wake).is_ok(), "all that can connect may look");
         assert_eq!((counts.denied.get(), asked.len()), (2, 2));
     }
 

@@ -72,7 +72,7 @@ fn by_service(
     };
     let Some(config) = config.filter(|_| !has_service) else { return Err(refused(error)) };
     match (at_servers(config, topic, request), error) {
-        // Whoever may neither use the socket nor read the files needs the socket.
+        // A user with no right to the socket or to the files needs the socket.
         (Err(FleetError::Config(_) | FleetError::Files(_)), denied @ AskError::Denied(_)) => {
             Err(FleetError::Ask(denied))
         }

@@ -5,7 +5,7 @@
 //!            └── no service, or -c FILE ──────────────────▶ perform
 //! ```
 //!
-//! A service has what opens the servers. So whoever may use its socket needs no right to read the password. The thread
+//! A service has what opens the servers. So a user of its socket needs no right to read the password. The thread
 //! of [`Desk`] alone waits for a server: the control thread goes on.
 
 mod desk;
