@@ -21,6 +21,8 @@ use crate::fleet::store::{Access, GatewayStatus, MarkKey, Name, Report, SharedEp
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often it is told how this gateway stands.
 const BEAT: Duration = Duration::from_secs(1);
+/// The same while no server answers: each is left alone for a while by itself, and one that is back is to be found soon.
+const BEAT_ALONE: Duration = Duration::from_millis(200);
 /// How often open episodes are looked at: of a source that goes on elsewhere alone, nothing is reported here.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often the clock's offset is read, for the metrics.
@@ -50,6 +52,8 @@ pub struct Reporter {
     /// The open episodes, with their attempts when the engine was told last.
     open: BTreeMap<(TallyKey, Source), (u64, bool)>,
     attempts: (u64, Instant),
+    /// Whether no server answers.
+    is_alone: bool,
     has_disagreed: bool,
     is_name_taken: bool,
 }
@@ -81,6 +85,7 @@ impl Reporter {
             candidates: BTreeMap::new(),
             open: BTreeMap::new(),
             attempts: (0, now),
+            is_alone: false,
             has_disagreed: false,
             is_name_taken: false,
         }
@@ -97,8 +102,8 @@ impl Reporter {
         loop {
             let now = Instant::now();
             if now >= beat_due {
-                beat_due = now + BEAT;
                 self.beat(now);
+                beat_due = now + if self.is_alone { BEAT_ALONE } else { BEAT };
                 self.blocks.announce(&mut self.store);
             }
             self.publish();
@@ -146,6 +151,7 @@ impl Reporter {
         };
         let beat = self.store.beat(&status);
         let servers = self.access.servers().iter().len();
+        self.is_alone = beat.failed.len() == servers;
         facts.up.store(beat.failed.is_empty().into(), Ordering::Relaxed);
         facts.gateways.store(beat.gateways as u64, Ordering::Relaxed);
         if self.warnings.note(&beat.failed, servers, capture::now()) {

@@ -23,7 +23,7 @@ impl Warnings {
         }
     }
 
-    /// Takes the failures of a beat, of which there is one a second. Returns whether all servers are back.
+    /// Takes the failures of a beat. Returns whether all servers are back.
     pub(super) fn note(&mut self, failed: &[Arc<StoreError>], servers: usize, now: Timestamp) -> bool {
         let Some(first) = failed.first() else {
             let is_back = std::mem::take(&mut self.is_down);

@@ -18,7 +18,7 @@ const SHORTEST_REST: Duration = Duration::from_millis(100);
 /// The longest rest.
 pub const LONGEST_REST: Duration = Duration::from_secs(5);
 /// The rest is so small a part of the time since the server last answered.
-const REST_PART: u32 = 16;
+const REST_PART: u32 = 20;
 
 /// A server, with the connection to it while there is one.
 pub(super) struct Link {
