@@ -4,8 +4,8 @@
 -- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 by how many µs that is ahead of
 --   the gateway's clock, 5 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
 --   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
---   many attempts are not listed (4), and 13 bytes for each other one: time in µs by the gateway's clock (8), mark (2), port
---   (2), flags (1: proven, 2: published before).
+--   many attempts are not listed (4), and 13 bytes for each other one: time in µs by the gateway's clock (8), mark (2),
+--   port (2), flags (1: proven, 2: published before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
