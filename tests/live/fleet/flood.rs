@@ -1,9 +1,10 @@
-//! A heavy flood to each gateway beside what a test does: as fast as one sender can, and as much as a gateway's buffer
-//! holds, so that little is lost where the machine keeps a gateway from reading.
+//! A heavy flood to each gateway beside what a test does: as much as a gateway's buffer holds, so that little is lost where
+//! the machine keeps a gateway from reading.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::Fleet;
 use crate::frames::{Frame, Kind, Wire};
@@ -16,6 +17,10 @@ const FRAMES: u32 = 100_000;
 const EACH: u16 = 20;
 /// Forged sources that come at the same time.
 const SOURCES: u32 = 50;
+/// After 100 frames the sender pauses, so that 20,000 a second come to each gateway. All namespaces share the queue of a
+/// processor, which holds 1,000 packets (net.core.netdev_max_backlog): a sender without pauses fills it, and what other
+/// tests send at the same time is lost.
+const PAUSE: Duration = Duration::from_millis(5);
 /// An address that no gateway has.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
 
@@ -69,6 +74,7 @@ fn flood(wire: &mut Wire, gateway: u8, is_over: &AtomicBool) {
                 wire.send(&syn(flooder(gateway), u16::from_be_bytes([high, low]), sent + 1));
                 sent += 2;
             }
+            thread::sleep(PAUSE);
         }
     }
 }
