@@ -72,19 +72,7 @@ impl Link {
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<Value, StoreFault> {
-        self.ready()?;
-        let Some(open) = &mut self.open else { return Err(StoreFault::Closed) };
-        let mut answer = open.scripts.run(&mut open.connection, script, keys, arguments);
-        if answer == Err(StoreFault::NoScript) {
-            answer = match Scripts::load(&mut open.connection) {
-                Ok(scripts) => {
-                    open.scripts = scripts;
-                    open.scripts.run(&mut open.connection, script, keys, arguments)
-                }
-                Err(fault) => Err(fault),
-            };
-        }
-        self.answered(answer)
+        self.with_scripts(|scripts, connection| scripts.run(connection, script, keys, arguments))
     }
 
     /// Runs a script with each of these arguments, all with one request.
@@ -94,17 +82,22 @@ impl Link {
         keys: &[&str],
         arguments: &[[Vec<u8>; N]],
     ) -> Result<Vec<Value>, StoreFault> {
+        self.with_scripts(|scripts, connection| scripts.run_each(connection, script, keys, arguments))
+    }
+
+    /// Runs scripts, once more where the server has lost them.
+    fn with_scripts<T>(
+        &mut self,
+        run: impl Fn(&Scripts, &mut Connection) -> Result<T, StoreFault>,
+    ) -> Result<T, StoreFault> {
         self.ready()?;
         let Some(open) = &mut self.open else { return Err(StoreFault::Closed) };
-        let mut answer = open.scripts.run_each(&mut open.connection, script, keys, arguments);
-        if answer == Err(StoreFault::NoScript) {
-            answer = match Scripts::load(&mut open.connection) {
-                Ok(scripts) => {
-                    open.scripts = scripts;
-                    open.scripts.run_each(&mut open.connection, script, keys, arguments)
-                }
-                Err(fault) => Err(fault),
-            };
+        let mut answer = run(&open.scripts, &mut open.connection);
+        if matches!(answer, Err(StoreFault::NoScript)) {
+            answer = Scripts::load(&mut open.connection).and_then(|scripts| {
+                open.scripts = scripts;
+                run(&open.scripts, &mut open.connection)
+            });
         }
         self.answered(answer)
     }
