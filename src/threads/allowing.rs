@@ -169,9 +169,9 @@ impl Allowing {
         }))
     }
 
-    /// Counts a change by a person: those of the fleet are counted where they were made.
+    /// Counts a change by a person.
     fn count(&self, by: &Requester) {
-        if matches!(by, Requester::Person(_)) {
+        if by.is_person() {
             self.counts.allowed_by_hand.add(1);
         }
     }

@@ -113,6 +113,13 @@ impl fmt::Display for Person {
     }
 }
 
+impl Requester {
+    /// Whether a change counts as one by hand: those of the fleet are counted where they were made.
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self, Self::Person(_))
+    }
+}
+
 impl fmt::Display for Requester {
     /// `by hand (uid 0, pid 4321)`, or `by the fleet (by hand at mx2)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

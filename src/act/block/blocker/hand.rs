@@ -93,7 +93,7 @@ impl Blocker {
         let time = time.unwrap_or(self.policy.bounds().time);
         let all = self.survey(now)?;
         // The fleet's list of all comes again after each outage.
-        if !is_person(by) && stands(&all, &target, time) {
+        if !by.is_person() && stands(&all, &target, time) {
             return Ok(Done::Blocked { target, time });
         }
         self.check_by_hand(&target, time, &all)?;
@@ -109,10 +109,10 @@ impl Blocker {
             return Err(NotDone::new(NotDone::FIREWALL, why));
         }
         let confirmed = capture::now();
-        let reason = if is_person(by) { Reason::Hand } else { Reason::Fleet };
+        let reason = if by.is_person() { Reason::Hand } else { Reason::Fleet };
         self.blocks.add(target, reason, (time, time), confirmed);
         self.counts.blocks_made.add(1);
-        self.counts.blocked_by_hand.add(is_person(by).into());
+        self.counts.blocked_by_hand.add(by.is_person().into());
         self.count_active(confirmed);
         log::warn!("{target} is blocked for {} {by}", Span(time));
         Ok(Done::Blocked { target, time })
@@ -180,7 +180,7 @@ impl Blocker {
             self.blocks.remove(target);
             self.policy.unblock(target);
         }
-        if is_person(by) {
+        if by.is_person() {
             self.counts.unblocked_by_hand.add(targets.len() as u64);
         }
         self.count_active(now);
@@ -203,11 +203,6 @@ impl Blocker {
 fn stands(all: &[Blocked], target: &Target, time: Duration) -> bool {
     let near = |left: Duration| left.abs_diff(time) <= Duration::from_secs(2);
     all.iter().any(|held| held.target == *target && held.left.is_some_and(near))
-}
-
-/// Whether a change counts as one by hand.
-fn is_person(by: &Requester) -> bool {
-    matches!(by, Requester::Person(_))
 }
 
 fn overlaps(one: IpNet, other: IpNet) -> bool {
