@@ -171,6 +171,7 @@ impl Gateway {
                     source,
                     attempts,
                     more: 0,
+                    number: 0,
                 })
                 .collect();
             let published = reports.iter().map(|report| report.attempts.len() as u64).sum();

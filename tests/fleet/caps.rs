@@ -7,7 +7,7 @@ use synwatch::engine::watch::Limit;
 use synwatch::fleet::store::{Report, Store, StoreFault, Verdict};
 use synwatch_testkit::server::{Server, engine};
 
-use crate::rig::{ago, attempt, attempts, judge, numbered, of, report, store, tally};
+use crate::rig::{ago, attempt, attempts, judge, more, numbered, of, report, store, tally};
 
 /// The time of the cases, in microseconds.
 const BASE: u64 = 1_700_000_000_000_000;
@@ -118,7 +118,7 @@ fn so_many_open_episodes_can_be_listed_and_that_which_ends_first_gives_way() {
     assert!(ends(1).is_some() && ends(MOST).is_some());
     // It is open all the same, and listed again when it goes on.
     let verdict =
-        judge(&mut store, Report { more: 1, ..report(&tally(&["2/10s"]), numbered(0), Vec::new()) });
+        judge(&mut store, more(&tally(&["2/10s"]), numbered(0), 1, 1));
     assert!(matches!(&verdict, Verdict::Open(episode) if episode.attempts() == 3), "{verdict:?}");
     assert!(ends(0).is_some() && ends(1).is_none());
 }

@@ -10,7 +10,7 @@ use synwatch::fleet::store::{Attempt, LogEntry, Store, Verdict};
 use synwatch_testkit::server::{Engine, Server, engine, engines};
 
 use crate::rig::{
-    self, Dice, ago, attempt, attempts, cases, heard, judge, meets, met, numbered, of, open, reader, report,
+    self, Dice, ago, attempt, attempts, cases, heard, judge, meets, met, more, numbered, of, open, reader, report,
     source, store, tally,
 };
 
@@ -140,8 +140,7 @@ fn a_limit_is_met_by_the_attempts_of_all_and_told_once() {
         heard(&mut log).into_iter().filter(|entry| matches!(entry, LogEntry::Met(_))).collect();
     assert_eq!(told.len(), 1);
     // Afterwards a number is enough.
-    let more = synwatch::fleet::store::Report { more: 5, ..report(&tally, source, Vec::new()) };
-    assert_eq!(open(judge(&mut two, more)).attempts(), 35);
+    assert_eq!(open(judge(&mut two, more(&tally, source, 1, 5))).attempts(), 35);
     assert_eq!(heard(&mut log), []);
     let (listed, all) = one.episodes().value;
     assert_eq!((listed.len(), all, listed[0].attempts(), listed[0].source), (1, 1, 35, source));
@@ -188,6 +187,36 @@ fn the_same_syn_at_two_gateways_is_one_attempt_and_a_repeated_report_none() {
     let source = numbered(2);
     assert_eq!(judge(&mut one, report(&tally, source, seen.clone())), Verdict::Below);
     assert!(matches!(judge(&mut one, report(&tally, source, later(100))), Verdict::Met(_)));
+}
+
+#[test]
+fn what_is_published_again_in_an_open_episode_counts_once() {
+    let Some(engine) = engine("what is published again in an open episode") else { return };
+    let server = Server::start(&engine, &[]);
+    let [mut one, mut two] = ["mx1", "mx2"].map(|name| store(&[&server.url()], name));
+    for store in [&mut one, &mut two] {
+        assert!(store.beat(&Default::default()).failed.is_empty());
+    }
+    one.gateways();
+    let (tally, source, now) = (tally(&["30/1h"]), numbered(1), ago(0));
+    let (first, second) = (attempts(17, now, 0), attempts(17, now, 100));
+    let told = |verdict| open(verdict).gateways.into_iter().map(|(_, attempts)| attempts).collect::<Vec<_>>();
+    assert_eq!(judge(&mut one, report(&tally, source, first.clone())), Verdict::Below);
+    met(judge(&mut two, report(&tally, source, second.clone())));
+    // The answers were lost: both arrive again, with an attempt that is new.
+    let mut again = first.clone();
+    again.extend(attempts(1, now, 50));
+    assert_eq!(told(judge(&mut one, report(&tally, source, again.clone()))), [18, 17]);
+    assert_eq!(told(judge(&mut one, report(&tally, source, again))), [18, 17]);
+    assert_eq!(told(judge(&mut two, report(&tally, source, second))), [18, 17]);
+    // Numbers count by their reports: the second one is 5 more, and came before an answer to the first one.
+    for (number, expected) in [(1, [21, 17]), (2, [26, 17]), (1, [26, 17]), (2, [26, 17]), (3, [31, 17])] {
+        let again = more(&tally, source, number, if number == 1 { 3 } else { 5 });
+        assert_eq!(told(judge(&mut one, again)), expected, "{number}");
+    }
+    // What the other gateway sees of these, too, is counted already.
+    let seen = attempts(17, now.after(Duration::from_millis(100)), 0);
+    assert_eq!(told(judge(&mut two, report(&tally, source, seen))), [31, 17]);
 }
 
 #[test]

@@ -80,7 +80,12 @@ pub(crate) fn attempts(number: u16, last: Timestamp, mark: u16) -> Vec<Attempt> 
 }
 
 pub(crate) fn report(tally: &Arc<Tally>, source: Source, attempts: Vec<Attempt>) -> Report {
-    Report { tally: Arc::clone(tally), source, attempts, more: 0 }
+    Report { tally: Arc::clone(tally), source, attempts, more: 0, number: 0 }
+}
+
+/// A number of attempts alone, the report with this number.
+pub(crate) fn more(tally: &Arc<Tally>, source: Source, number: u64, more: u32) -> Report {
+    Report { more, number, ..report(tally, source, Vec::new()) }
 }
 
 /// The verdict of one report.

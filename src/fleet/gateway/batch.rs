@@ -47,12 +47,16 @@ impl Batch {
         self.by_source.is_empty()
     }
 
-    /// The reports, with the keys of their tallies. What is of a watch that a reload has removed is dropped.
-    pub(super) fn into_reports(self, tallies: &[(TallyKey, Arc<Tally>)]) -> Vec<(TallyKey, Report)> {
+    /// The reports, with the keys of their tallies and this number. What is of a watch that a reload has removed is dropped.
+    pub(super) fn into_reports(
+        self,
+        tallies: &[(TallyKey, Arc<Tally>)],
+        number: u64,
+    ) -> Vec<(TallyKey, Report)> {
         let report = |((key, source), pending): ((TallyKey, Source), Pending)| {
             let (_, tally) = tallies.iter().find(|(known, _)| *known == key)?;
             let Pending { attempts, more } = pending;
-            Some((key, Report { tally: Arc::clone(tally), source, attempts, more }))
+            Some((key, Report { tally: Arc::clone(tally), source, attempts, more, number }))
         };
         self.by_source.into_iter().filter_map(report).collect()
     }
@@ -115,7 +119,8 @@ mod tests {
         batch.add(attempt(1, 11, true, true));
         batch.add(attempt(2, 10, false, false));
         batch.add(Publication { tally: TallyKey::new(9, None), source: source(3), what: Published::More(1) });
-        let reports = batch.into_reports(&known);
+        let reports = batch.into_reports(&known, 5);
+        assert!(reports.iter().all(|(_, report)| report.number == 5));
         let told: Vec<_> = reports
             .iter()
             .flat_map(|(_, report)| report.attempts.iter().map(|a| (report.source, a.proven, a.known)))

@@ -45,6 +45,8 @@ pub struct Reporter {
     warnings: Warnings,
     gateways: usize,
     marks: Option<MarkKey>,
+    /// The number of the last reports, larger than those of a run before.
+    number: u64,
     /// Reports that failed, the oldest first.
     failed: Vec<(TallyKey, Report)>,
     /// When each source was published last.
@@ -81,6 +83,7 @@ impl Reporter {
             warnings: Warnings::default(),
             gateways: 0,
             marks: None,
+            number: u64::try_from(capture::now().nanos() / 1_000).unwrap_or_default(),
             failed: Vec::new(),
             candidates: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -208,7 +211,8 @@ impl Reporter {
             return;
         }
         let mut all = std::mem::take(&mut self.failed);
-        all.extend(batch.into_reports(&self.engine.tallies.all()));
+        self.number += 1;
+        all.extend(batch.into_reports(&self.engine.tallies.all(), self.number));
         let (keys, reports): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let verdicts = self.store.report(&reports);
         let took = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -38,6 +38,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// How many more there were that are not listed: of a source with an open episode the number is enough.
     pub more: u32,
+    /// Larger than that of each report of this gateway before it, by which `more` counts once, however often it is published.
+    pub number: u64,
 }
 
 /// What the fleet knows of a source after a report.

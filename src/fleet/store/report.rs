@@ -88,6 +88,7 @@ impl Store {
                 attempts += chunk.len();
                 let mut packed = vec![0; 2];
                 packed.extend(more.to_be_bytes());
+                packed.extend(report.number.to_be_bytes());
                 for attempt in chunk {
                     packed.extend(clock::micros_of(attempt.time).to_be_bytes());
                     packed.extend(attempt.mark.to_be_bytes());

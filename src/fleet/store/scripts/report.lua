@@ -4,13 +4,15 @@
 -- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 by how many µs that is ahead of
 --   the gateway's clock, 5 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
 --   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
---   many attempts are not listed (4), and 13 bytes for each other one: time in µs by the gateway's clock (8), mark (2),
---   port (2), flags (1: proven, 2: published before).
+--   many attempts are not listed (4), the report's number (8), and 13 bytes for each other one: time in µs by the gateway's
+--   clock (8), mark (2), port (2), flags (1: proven, 2: published before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
 -- by the gateway's clock (4) and "p" or "u", proven or not: one attempt that is published twice is one member, though
--- the gateway has read the server's clock anew. The member "a" is the time of the last announcement.
+-- the gateway has read the server's clock anew. The member "a" is the time of the last announcement. The set outlasts the
+-- start of an episode, so that what is published again then is known, too. Attempts that are not listed count once by the
+-- number of their report: a gateway's numbers rise, and a report that fails is sent again in its place.
 --
 -- A mark of 0 is none: the gateway had no key yet. Such an attempt passes for no other gateway's.
 
@@ -29,6 +31,10 @@ if now == 0 then
 end
 
 local function text(number) return string.format('%.0f', number) end
+local function long(bytes, at)
+  local high, low = struct.unpack('>I4I4', bytes, at)
+  return high * 4294967296 + low
+end
 local function hex(bytes) return (bytes:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)) end
 
 local tallies = {}
@@ -48,9 +54,8 @@ local FIRST = 6 + ARGV[5] * 4
 -- The attempts of a report, without those of a time to come.
 local function unpacked(packed)
   local all = {}
-  for at = 7, #packed, 13 do
-    local high, low = struct.unpack('>I4I4', packed, at)
-    local time, flags = high * 4294967296 + low + ahead, packed:byte(at + 12)
+  for at = 15, #packed, 13 do
+    local time, flags = long(packed, at) + ahead, packed:byte(at + 12)
     if time <= now + AHEAD then
       local what = packed:sub(at + 8, at + 11)
       all[#all + 1] = {time = time, what = what, member = me .. what .. packed:sub(at + 4, at + 7), proven = flags % 2 == 1,
@@ -60,7 +65,7 @@ local function unpacked(packed)
   return all
 end
 
--- Adds attempts to a set. Returns what of it can be in one window with one of them.
+-- Adds attempts to a set. Returns what of it can be in one window with one of them, and those that were not there.
 local function merged(key, new, tally)
   local first, last = math.huge, 0
   for _, attempt in ipairs(new) do first, last = math.min(first, attempt.time), math.max(last, attempt.time) end
@@ -78,7 +83,7 @@ local function merged(key, new, tally)
       table.insert(by_what[attempt.what], attempt)
     end
   end
-  local added, removed = {}, {}
+  local fresh, added, removed = {}, {}, {}
   local function add(attempt)
     added[#added + 1] = text(attempt.time)
     added[#added + 1] = attempt.member .. (attempt.proven and 'p' or 'u')
@@ -95,6 +100,7 @@ local function merged(key, new, tally)
     end
     if not same then
       there[#there + 1] = attempt
+      fresh[#fresh + 1] = attempt
       by_member[attempt.member] = attempt
       add(attempt)
     else
@@ -116,7 +122,7 @@ local function merged(key, new, tally)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. text(math.min(last, now + AHEAD) - tally.keep))
   redis.call('ZREMRANGEBYRANK', key, 0, -MOST - 1)
   redis.call('PEXPIRE', key, math.ceil(tally.keep / 1000))
-  return there
+  return there, fresh
 end
 
 -- The limit that is met first: its place, the first and the last attempt of its window.
@@ -166,28 +172,31 @@ local function keep_open(key, rest, tally)
 end
 
 -- An episode is open: the attempts count for their gateway. The proven ones are judged until they meet a limit, too.
-local function go_on(attempts_key, key, rest, new, more, tally)
-  local first, verified = unpack(redis.call('HMGET', key, 'first', 'verified'))
+local function go_on(attempts_key, key, rest, new, more, number, tally)
+  local first, verified, counted = unpack(redis.call('HMGET', key, 'first', 'verified', 'n' .. hex(me)))
   first = tonumber(first) or 0
-  local count, proven = more, {}
-  for _, attempt in ipairs(new) do
+  local count, there, fresh = 0, {}, {}
+  if more > 0 and number > (tonumber(counted) or 0) then
+    count = more
+    redis.call('HSET', key, 'n' .. hex(me), text(number))
+  end
+  if #new > 0 then there, fresh = merged(attempts_key, new, tally) end
+  for _, attempt in ipairs(fresh) do
     if not attempt.known and attempt.time >= first then count = count + 1 end
-    if attempt.proven then proven[#proven + 1] = attempt end
   end
   if count > 0 then
     redis.call('HINCRBY', key, 'g' .. hex(me), text(count))
     keep_open(key, rest, tally)
   end
-  if verified == '0' and #proven > 0 and judged(merged(attempts_key, proven, tally), tally, true) then
+  if verified == '0' and judged(there, tally, true) then
     redis.call('HSET', key, 'verified', '1')
-    redis.call('DEL', attempts_key)
     announce('verified', rest)
   end
   return 'open ' .. episode(key)
 end
 
--- A limit is met: the attempts become an episode. The proven ones stay, until they meet a limit alone.
-local function open(attempts_key, key, rest, attempts, more, best, tally)
+-- A limit is met: the attempts become an episode.
+local function open(key, rest, attempts, more, number, best, tally)
   local counts, verified = {}, judged(attempts, tally, true)
   for _, attempt in ipairs(attempts) do
     if attempt.time >= best.first then
@@ -195,23 +204,18 @@ local function open(attempts_key, key, rest, attempts, more, best, tally)
       counts[gateway] = (counts[gateway] or 0) + 1
     end
   end
-  if more > 0 then counts[hex(me)] = (counts[hex(me)] or 0) + more end
   local fields = {'limit', best.limit, 'first', text(best.first), 'met', text(best.met), 'verified', verified and 1 or 0}
+  if more > 0 then
+    counts[hex(me)] = (counts[hex(me)] or 0) + more
+    fields[#fields + 1] = 'n' .. hex(me)
+    fields[#fields + 1] = text(number)
+  end
   for gateway, count in pairs(counts) do
     fields[#fields + 1] = 'g' .. gateway
     fields[#fields + 1] = text(count)
   end
   redis.call('HSET', key, unpack(fields))
   keep_open(key, rest, tally)
-  if verified then
-    redis.call('DEL', attempts_key)
-  else
-    local gone = {}
-    for _, member in ipairs(redis.call('ZRANGE', attempts_key, 0, -1)) do
-      if member:sub(13) ~= 'p' then gone[#gone + 1] = member end
-    end
-    if #gone > 0 then redis.call('ZREM', attempts_key, unpack(gone)) end
-  end
   local told = episode(key)
   announce('met', rest, 'episode', told)
   return 'met ' .. told
@@ -224,16 +228,17 @@ for number = 1, #KEYS - 2 do
   rest = rest:sub(4)
   local key = prefix .. ':e:' .. rest
   local tally, more = tallies[struct.unpack('>I2', packed)], struct.unpack('>I4', packed, 3)
+  local report_number = long(packed, 7)
   local new = unpacked(packed)
   answers[number] = ''
   if redis.call('EXISTS', key) == 1 then
-    answers[number] = go_on(attempts_key, key, rest, new, more, tally)
+    answers[number] = go_on(attempts_key, key, rest, new, more, report_number, tally)
   elseif #new > 0 then
     local announced = redis.call('ZSCORE', attempts_key, 'a')
     local attempts = merged(attempts_key, new, tally)
     local best = judged(attempts, tally, false)
     if best then
-      answers[number] = open(attempts_key, key, rest, attempts, more, best, tally)
+      answers[number] = open(key, rest, attempts, more, report_number, best, tally)
     elseif not announced or now - announced > tally.again then
       redis.call('ZADD', attempts_key, text(now), 'a')
       announce('candidate', rest)
