@@ -101,7 +101,13 @@ fn publish(mut store: Store, gateway: u32, shape: &Shape, time: Duration) -> u32
                 Attempt { time, mark, port: 25, proven: false, known: false }
             };
             let attempts = (0..shape.each).map(attempt).collect();
-            Report { tally: Arc::clone(&tally), source: source(gateway, first + number), attempts, more: 0, number: 0 }
+            Report {
+                tally: Arc::clone(&tally),
+                source: source(gateway, first + number),
+                attempts,
+                more: 0,
+                number: 0,
+            }
         };
         let reports: Vec<Report> = (0..sources).map(report).collect();
         let verdicts = store.report(&reports);

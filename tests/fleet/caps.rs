@@ -117,8 +117,7 @@ fn so_many_open_episodes_can_be_listed_and_that_which_ends_first_gives_way() {
     assert_eq!(ends(0), None);
     assert!(ends(1).is_some() && ends(MOST).is_some());
     // It is open all the same, and listed again when it goes on.
-    let verdict =
-        judge(&mut store, more(&tally(&["2/10s"]), numbered(0), 1, 1));
+    let verdict = judge(&mut store, more(&tally(&["2/10s"]), numbered(0), 1, 1));
     assert!(matches!(&verdict, Verdict::Open(episode) if episode.attempts() == 3), "{verdict:?}");
     assert!(ends(0).is_some() && ends(1).is_none());
 }

@@ -10,8 +10,8 @@ use synwatch::fleet::store::{Attempt, LogEntry, Store, Verdict};
 use synwatch_testkit::server::{Engine, Server, engine, engines};
 
 use crate::rig::{
-    self, Dice, ago, attempt, attempts, cases, heard, judge, meets, met, more, numbered, of, open, reader, report,
-    source, store, tally,
+    self, Dice, ago, attempt, attempts, cases, heard, judge, meets, met, more, numbered, of, open, reader,
+    report, source, store, tally,
 };
 
 /// The time of the cases, in microseconds.

@@ -52,6 +52,14 @@ pub(super) fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -
     (lowest & WAY) as usize
 }
 
+/// A slot that is empty, or idle.
+pub(super) fn free(set: &Set, second: u64, idle_after: u64) -> Option<usize> {
+    (0..WAYS).find(|way| {
+        let word = Word(set.words[*way].load(Ordering::Relaxed));
+        set.tags[*way].load(Ordering::Relaxed) == EMPTY || is_idle(word, second, idle_after)
+    })
+}
+
 const WAY: u64 = 0b111;
 const TIE_SHIFT: u32 = 3;
 const CLAIMED: u64 = 1 << 11;

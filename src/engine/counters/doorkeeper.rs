@@ -11,7 +11,8 @@
 //! ```
 //!
 //! In a full set the oldest attempt gives way. So a flood of one-off sources evicts other one-off sources,
-//! but no source with a slot.
+//! but no source with a slot. Once in sixteen times, at random, it is the newest one: otherwise five sources
+//! that come by turns would evict each other forever. (Bimodal insertion: Qureshi et al., 2007.)
 
 use prefetch_index::prefetch_index;
 
@@ -111,11 +112,23 @@ impl Doorkeeper {
                 }
                 way
             }
-            None => set.oldest(),
+            None => set.to_replace(is_exception(tag, attempt.time)),
         };
         let evicted = self.is_waited_for(set.entry(way), attempt.time) && set.tag(way) != tag;
         self.put(at, way, tag, attempt);
         Admission::Waits { place: at * WAYS + way, evicted }
+    }
+
+    /// The attempt within its time that gives way when this source's first one comes now, with its tag.
+    pub(super) fn displaced_by(&self, tag: u64, now: Ticks) -> Option<(u64, Attempt)> {
+        let at = self.set_of(tag);
+        let set = self.set(at);
+        if set.find(tag).is_some() {
+            return None;
+        }
+        let way = set.to_replace(is_exception(tag, now));
+        let entry = set.entry(way);
+        self.is_waited_for(entry, now).then(|| (set.tag(way), self.attempt(at, way, entry)))
     }
 
     /// Stores the outcome of a source's first attempt, if the entry still equals `before`. Returns whether it
@@ -195,6 +208,13 @@ impl Doorkeeper {
     }
 }
 
+/// One time in sixteen, for a source at a time: without the key of the tags it cannot be told when.
+#[inline]
+fn is_exception(tag: u64, time: Ticks) -> bool {
+    // Any odd number that spreads (Knuth's golden ratio): times that differ by a whole second must not agree.
+    (tag ^ time.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60 == 0
+}
+
 impl Set<'_> {
     fn tag(self, way: usize) -> u64 {
         self.0[way].load(Ordering::Relaxed)
@@ -208,12 +228,16 @@ impl Set<'_> {
         (0..WAYS).find(|way| self.tag(*way) == tag)
     }
 
-    /// The index of an unused entry, or of the oldest attempt.
-    fn oldest(self) -> usize {
+    /// The index of an unused entry, or of the oldest attempt; as an exception, of the newest one of a full set.
+    fn to_replace(self, is_exception: bool) -> usize {
         // The lowest bits of an entry are its generation, which is unused here. They carry the index, so the
         // minimum yields it without a branch, whose prediction would fail half of the time.
         let placed = |way: usize| self.entry(way).0 | way as u64;
-        (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS
+        let oldest = (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS;
+        if is_exception && self.entry(oldest) != Entry::NONE {
+            return (0..WAYS).fold(0, |newest, way| newest.max(placed(way))) as usize % WAYS;
+        }
+        oldest
     }
 
     fn put(self, way: usize, tag: u64, entry: Entry) {

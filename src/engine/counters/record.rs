@@ -135,6 +135,15 @@ impl Table {
         (way, claim::claim(set, way, tag, second, self.idle_after))
     }
 
+    /// Claims a slot in this set that is empty or idle, if there is one.
+    pub(super) fn claim_free(&self, (at, tag): (usize, u64), second: u64) -> Option<usize> {
+        let set = &self.sets[at];
+        let way = claim::free(set, second, self.idle_after)?;
+        self.fingerprints.set(at, way, tag);
+        claim::claim(set, way, tag, second, self.idle_after);
+        Some(way)
+    }
+
     /// Adds an attempt to the ring of a slot. Entries that the slot's count covers are of its present claim,
     /// because only this thread writes them.
     #[inline]

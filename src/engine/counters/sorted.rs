@@ -18,6 +18,9 @@ use crate::engine::clock::Ticks;
 impl Table {
     /// Inserts an attempt by its time. Returns whether it evicted a live source. An attempt that is older
     /// than the newest one by more than the longest window is dropped, because it can meet no limit any more.
+    ///
+    /// A source that gives way in the doorkeeper gets a slot that is free, if there is one: proven sources are
+    /// no flood, and none of them is to be forgotten while there is room.
     pub fn insert(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> bool {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
@@ -25,16 +28,30 @@ impl Table {
             self.insert_into(at, way, attempt);
             return false;
         }
-        let first = match self.doorkeeper.as_ref().map(|doorkeeper| doorkeeper.admit(tag, attempt)) {
-            Some(Admission::Waits { evicted, .. }) => return evicted,
-            Some(Admission::Enters(first)) => Some(first),
-            None => None,
-        };
+        let mut first = None;
+        if let Some(doorkeeper) = &self.doorkeeper {
+            let displaced = doorkeeper.displaced_by(tag, attempt.time);
+            match doorkeeper.admit(tag, attempt) {
+                Admission::Waits { .. } => {
+                    return displaced
+                        .is_some_and(|(tag, first)| !self.insert_if_free(tag, &first, attempt.time));
+                }
+                Admission::Enters(held) => first = Some(held),
+            }
+        }
         let (way, how) = self.claim_for((at, tag), attempt.time.second(), ties);
         for attempt in first.iter().chain([attempt]) {
             self.insert_into(at, way, attempt);
         }
         how == Claim::Evicted
+    }
+
+    /// Inserts the first attempt of a source into a free slot. Returns whether there is one.
+    fn insert_if_free(&self, tag: u64, first: &Attempt, now: Ticks) -> bool {
+        let at = self.set_of(tag);
+        let Some(way) = self.claim_free((at, tag), now.second()) else { return false };
+        self.insert_into(at, way, first);
+        true
     }
 
     /// Removes an attempt of this time and port, if it is there.
@@ -217,5 +234,25 @@ mod tests {
             let met = table.newest_of(TAG).and_then(|newest| table.met(&newest));
             assert_eq!(met.is_some(), meets, "{second} s");
         }
+    }
+
+    #[test]
+    fn a_thousand_sources_that_are_proven_by_turns_lose_nothing_while_slots_are_free() {
+        let limits: Vec<Limit> = vec!["3/1h".parse().unwrap()];
+        // A doorkeeper of four sets, for 16 sources.
+        let table = Table::made(MAKE, &limits, 5_000 * 4).unwrap();
+        let (mut ties, sources) = (Ties::new(1), table.slots() as u64 / 4);
+        assert!(sources > 64, "{sources}");
+        for round in 0..3 {
+            for source in 0..sources {
+                let attempt = attempt(100_000 + round * 10_000 + source);
+                assert!(!table.insert(TAG.wrapping_mul(2 * source + 1), &attempt, &mut ties));
+            }
+        }
+        let is_met = |source| {
+            let newest = table.newest_of(TAG.wrapping_mul(2 * source + 1)).unwrap();
+            table.met(&newest) == Some(0)
+        };
+        assert!((0..sources).all(is_met));
     }
 }

@@ -97,6 +97,32 @@ fn a_flood_of_sources_that_come_once_takes_no_slot() {
     }
 }
 
+/// Tags that share a set of this doorkeeper.
+fn rivals(table: &Table, number: usize) -> Vec<u64> {
+    let doorkeeper = table.doorkeeper.as_ref().unwrap();
+    let set = doorkeeper.set_of(tag(0));
+    (0..).map(tag).filter(|tag| doorkeeper.set_of(*tag) == set).take(number).collect()
+}
+
+#[test]
+fn sources_that_come_by_turns_get_slots_though_they_are_more_than_their_set_has_room_for() {
+    let table = with_doorkeeper(&[limit(3, 3_600)], 4_096);
+    for number in [4, 5, 8] {
+        table.clear();
+        let mut ties = Ties::new(1);
+        let rivals = rivals(&table, number);
+        let rounds = (1..100).find(|round| {
+            for tag in &rivals {
+                // A second apart, to the tick.
+                let attempt = Attempt { time: Ticks(round * 10_000), port: 25, ..Attempt::default() };
+                table.record_attempt(*tag, Hint::default(), &attempt, &mut ties);
+            }
+            rivals.iter().all(|tag| table.find(*tag).is_some())
+        });
+        assert!(rounds.is_some_and(|rounds| (number > 4) == (rounds > 2)), "{number}: {rounds:?}");
+    }
+}
+
 #[test]
 fn a_source_gets_a_slot_when_it_comes_again_within_the_longest_window() {
     for (later, is_let_in) in [(99_999, true), (100_000, true), (100_001, false)] {
