@@ -19,6 +19,9 @@ pub(super) const WAYS: usize = 8;
 /// Paths that are stored for a SYN: the first one and three of its copies.
 pub(super) const PATHS: usize = 4;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// A set: one cache line as an index, and two lines for each entry.
 #[derive(Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
@@ -135,10 +138,12 @@ impl Set {
         &mut self.entries[way]
     }
 
-    /// Prefetches an entry.
+    /// Prefetches both cache lines of an entry: even what gives way unread is overwritten in both.
     #[inline]
     pub(super) fn prefetch(&self, way: usize) {
-        prefetch_index(self.entries.as_slice(), way);
+        let bytes = self.entries.as_bytes();
+        prefetch_index(bytes, way * size_of::<Entry>());
+        prefetch_index(bytes, way * size_of::<Entry>() + LINE);
     }
 
     /// Where the first cache line says that this tag is. If it is absent and `is_to_come`, the entry that
