@@ -64,6 +64,22 @@ fn a_compressed_ppp_header_is_not_taken_for_a_whole_one() {
     }
 }
 
+/// Found by chance, one in a million: a flow label that reads as a tag on a cooked link passes, whatever its port.
+#[test]
+fn a_flow_label_that_reads_as_a_vlan_tag_passes_on_cooked_links() {
+    let setups = setups();
+    for (flow, is_tag) in [(0xa88a8, true), (0x8100, true), (0x86dd, true), (0xa88a9, false)] {
+        let six = Ip::Six { class_and_flow: flow << 4, chain: Vec::new() };
+        // To port 0, which is not watched.
+        let packet = six.put_before(TCP, &[&[0; 12][..], &[0x50, 0x02], &[0; 6]].concat());
+        for link in [LinkType::LINUX_SLL, LinkType::LINUX_SLL2] {
+            let bytes = link_layer(link, 0, &Shims::default(), Version::Six, &packet);
+            assert!(!setups[0].hold(link, &bytes));
+            assert_eq!(setups[0].kernel[&link].filter(&bytes), is_tag, "{link}: {flow:x}");
+        }
+    }
+}
+
 fn any_packet() -> impl Strategy<Value = (LinkType, Vec<u8>)> {
     let inside = (any_ip(), any_tcp()).prop_map(|(ip, tcp)| (ip.version(), ip.put_before(TCP, &tcp)));
     let tunnelled = vec((any_tunnel(), any_ip()), 0..=2);

@@ -11,6 +11,7 @@ pub(crate) fn is_plain(link: LinkType, bytes: &[u8], tunnels: Tunnels) -> bool {
     let is_tunnel = |protocol| tunnels != Tunnels::Skip && TUNNELS.contains(&protocol);
     match behind_link_layer(link, bytes) {
         Some(Behind::Arp) => true,
+        Some(Behind::Ip(version, ip)) if is_cooked(link) && may_be_tag(version, ip) => false,
         Some(Behind::Ip(4, ip)) => {
             ip.get(9).is_some_and(|protocol| !is_tunnel(*protocol) && *protocol != AUTHENTICATION)
                 && !is_part_of_a_header(ip)
@@ -23,6 +24,18 @@ pub(crate) fn is_plain(link: LinkType, bytes: &[u8], tunnels: Tunnels) -> bool {
 }
 
 const AUTHENTICATION: u8 = 51;
+
+fn is_cooked(link: LinkType) -> bool {
+    matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2)
+}
+
+/// Whether the length of an IPv4 packet, or the flow label of an IPv6 one, reads as the type behind a VLAN tag, which Linux
+/// leaves there on cooked links.
+fn may_be_tag(version: u8, ip: &[u8]) -> bool {
+    const TAGS: [[u8; 2]; 2] = [[0x81, 0x00], [0x88, 0xa8]];
+    let own = if version == 4 { [0x08, 0x00] } else { [0x86, 0xdd] };
+    ip.get(2..4).is_some_and(|word| word == own || TAGS.iter().any(|tag| word == tag))
+}
 
 /// Whether it is a fragment that a TCP header may be put together from.
 fn is_part_of_a_header(ip: &[u8]) -> bool {
