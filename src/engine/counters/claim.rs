@@ -21,15 +21,26 @@ pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u6
     let old = set.tags[way].load(Ordering::Relaxed);
     let word = Word(set.words[way].load(Ordering::Relaxed));
     let (claimed, how) = next_claim(old, word, second, idle_after);
+    exchange(set, way, tag, claimed);
+    if word.priority() > TOP_PRIORITY / 2 {
+        halve(set);
+    }
+    how
+}
+
+/// Claims a free slot for a source that came last in this second.
+pub(super) fn take(set: &Set, way: usize, tag: u64, second: u64) {
+    let word = Word(set.words[way].load(Ordering::Relaxed));
+    exchange(set, way, tag, word.after_claim(0, second));
+}
+
+/// Gives a slot to another source, with the word of the new claim.
+fn exchange(set: &Set, way: usize, tag: u64, claimed: Word) {
     // The word publishes it. Partner: the `Acquire` of the word in `Table::find`.
     set.tags[way].store(EMPTY, Ordering::Relaxed);
     publish(&set.words[way], claimed);
     // Publishes the word of this claim. Partner: the `Acquire` in `Set::find`.
     set.tags[way].store(tag, Ordering::Release);
-    if word.priority() > TOP_PRIORITY / 2 {
-        halve(set);
-    }
-    how
 }
 
 /// The word of the next claim, and how the slot was obtained.

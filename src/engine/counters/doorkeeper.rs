@@ -11,8 +11,9 @@
 //! ```
 //!
 //! In a full set the oldest attempt gives way. So a flood of one-off sources evicts other one-off sources,
-//! but no source with a slot. Once in sixteen times, at random, it is the newest one: otherwise five sources
-//! that come by turns would evict each other forever. (Bimodal insertion: Qureshi et al., 2007.)
+//! but no source with a slot. While all four are within their time it is the newest one once in sixteen
+//! times, at random: otherwise five sources that come by turns would evict each other forever. (Bimodal
+//! insertion: Qureshi et al., 2007.)
 
 use prefetch_index::prefetch_index;
 
@@ -112,7 +113,7 @@ impl Doorkeeper {
                 }
                 way
             }
-            None => set.to_replace(is_exception(tag, attempt.time)),
+            None => self.to_replace(set, tag, attempt.time),
         };
         let evicted = self.is_waited_for(set.entry(way), attempt.time) && set.tag(way) != tag;
         self.put(at, way, tag, attempt);
@@ -126,7 +127,7 @@ impl Doorkeeper {
         if set.find(tag).is_some() {
             return None;
         }
-        let way = set.to_replace(is_exception(tag, now));
+        let way = self.to_replace(set, tag, now);
         let entry = set.entry(way);
         self.is_waited_for(entry, now).then(|| (set.tag(way), self.attempt(at, way, entry)))
     }
@@ -166,6 +167,17 @@ impl Doorkeeper {
         };
         if let Some(way) = self.set(at).find(tag).filter(is_it) {
             self.take(at, way);
+        }
+    }
+
+    /// The index of the entry that gives way for a source that has none.
+    #[inline]
+    fn to_replace(&self, set: Set<'_>, tag: u64, now: Ticks) -> usize {
+        let oldest = set.oldest();
+        if is_exception(tag, now) && self.is_waited_for(set.entry(oldest), now) {
+            set.newest()
+        } else {
+            oldest
         }
     }
 
@@ -228,16 +240,20 @@ impl Set<'_> {
         (0..WAYS).find(|way| self.tag(*way) == tag)
     }
 
-    /// The index of an unused entry, or of the oldest attempt; as an exception, of the newest one of a full set.
-    fn to_replace(self, is_exception: bool) -> usize {
-        // The lowest bits of an entry are its generation, which is unused here. They carry the index, so the
-        // minimum yields it without a branch, whose prediction would fail half of the time.
-        let placed = |way: usize| self.entry(way).0 | way as u64;
-        let oldest = (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(placed(way))) as usize % WAYS;
-        if is_exception && self.entry(oldest) != Entry::NONE {
-            return (0..WAYS).fold(0, |newest, way| newest.max(placed(way))) as usize % WAYS;
-        }
-        oldest
+    /// The index of an unused entry, or of the oldest attempt.
+    fn oldest(self) -> usize {
+        (0..WAYS).fold(u64::MAX, |oldest, way| oldest.min(self.placed(way))) as usize % WAYS
+    }
+
+    /// The index of the newest attempt.
+    fn newest(self) -> usize {
+        (0..WAYS).fold(0, |newest, way| newest.max(self.placed(way))) as usize % WAYS
+    }
+
+    /// An entry for comparison. Its lowest bits are a generation, which is unused here. They carry the index, so
+    /// a minimum yields it without a branch, whose prediction would fail half of the time.
+    fn placed(self, way: usize) -> u64 {
+        self.entry(way).0 | way as u64
     }
 
     fn put(self, way: usize, tag: u64, entry: Entry) {

@@ -18,7 +18,8 @@
 //! replaced is exactly attempt i-N+1: one subtraction shows whether N attempts lie within W, without a scan.
 //! A smaller limit loads its own entry.
 //!
-//! A source gets its slot with its second attempt; the first one stays in the doorkeeper (`doorkeeper.rs`).
+//! A source gets its slot with its second attempt; the first one stays in the doorkeeper (`doorkeeper.rs`), as
+//! long as it has room; a proven one that gives way there gets a slot that is free (`sorted.rs`).
 //! So a flood of one-off sources takes no slot from another source. One byte of the tag shows that such a
 //! source has no slot (`fingerprints.rs`), so its attempt costs one cache line, the one in the doorkeeper.
 //!

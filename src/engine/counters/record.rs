@@ -135,12 +135,13 @@ impl Table {
         (way, claim::claim(set, way, tag, second, self.idle_after))
     }
 
-    /// Claims a slot in this set that is empty or idle, if there is one.
-    pub(super) fn claim_free(&self, (at, tag): (usize, u64), second: u64) -> Option<usize> {
+    /// Claims a slot in this set that is empty or idle now, if there is one, for a source that came last at
+    /// another time.
+    pub(super) fn claim_free(&self, (at, tag): (usize, u64), last: Ticks, now: Ticks) -> Option<usize> {
         let set = &self.sets[at];
-        let way = claim::free(set, second, self.idle_after)?;
+        let way = claim::free(set, now.second(), self.idle_after)?;
         self.fingerprints.set(at, way, tag);
-        claim::claim(set, way, tag, second, self.idle_after);
+        claim::take(set, way, tag, last.second());
         Some(way)
     }
 

@@ -19,8 +19,8 @@ impl Table {
     /// Inserts an attempt by its time. Returns whether it evicted a live source. An attempt that is older
     /// than the newest one by more than the longest window is dropped, because it can meet no limit any more.
     ///
-    /// A source that gives way in the doorkeeper gets a slot that is free, if there is one: proven sources are
-    /// no flood, and none of them is to be forgotten while there is room.
+    /// A source that gives way in the doorkeeper gets a slot that is free, if there is one. Only completed
+    /// handshakes come here, and none of their sources is to be forgotten while there is room.
     pub fn insert(&self, tag: u64, attempt: &Attempt, ties: &mut Ties) -> bool {
         let tag = nonzero(tag);
         let at = self.set_of(tag);
@@ -49,7 +49,7 @@ impl Table {
     /// Inserts the first attempt of a source into a free slot. Returns whether there is one.
     fn insert_if_free(&self, tag: u64, first: &Attempt, now: Ticks) -> bool {
         let at = self.set_of(tag);
-        let Some(way) = self.claim_free((at, tag), now.second()) else { return false };
+        let Some(way) = self.claim_free((at, tag), first.time, now) else { return false };
         self.insert_into(at, way, first);
         true
     }

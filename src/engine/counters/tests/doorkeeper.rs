@@ -124,6 +124,24 @@ fn sources_that_come_by_turns_get_slots_though_they_are_more_than_their_set_has_
 }
 
 #[test]
+fn what_is_beyond_its_time_gives_way_before_what_is_not() {
+    for newcomer in 0..200 {
+        let table = with_doorkeeper(&[limit(3, 10)], 4_096);
+        let rivals = rivals(&table, 5 + newcomer);
+        let come = |place: usize, tick: u64| {
+            let attempt = Attempt { time: Ticks(tick), port: 25, ..Attempt::default() };
+            table.record_attempt(rivals[place], Hint::default(), &attempt, &mut Ties::new(1))
+        };
+        (0..3).for_each(|place| _ = come(place, 20_000));
+        come(3, 110_000);
+        // Of the four that are there three are beyond their time, whenever the newcomer is an exception.
+        let taken = come(4 + newcomer, 130_000);
+        assert!(matches!(taken, Taken::Waits { evicted: false, .. }), "{newcomer}: {taken:?}");
+        assert!(come(3, 130_001).recorded().is_some(), "{newcomer}");
+    }
+}
+
+#[test]
 fn a_source_gets_a_slot_when_it_comes_again_within_the_longest_window() {
     for (later, is_let_in) in [(99_999, true), (100_000, true), (100_001, false)] {
         let table = with_doorkeeper(&[limit(3, 10), limit(2, 1)], 64);
