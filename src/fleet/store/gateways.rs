@@ -28,7 +28,7 @@ const LOG_LASTS: &str = "86400000";
 #[derive(Default)]
 pub(super) struct Others {
     /// Which run of the gateway this is.
-    run: String,
+    pub(super) run: String,
     /// The servers that took a beat of this run.
     told: Vec<bool>,
     /// When each gateway was last seen, by this one's clock. A server that lost its data knows fewer.

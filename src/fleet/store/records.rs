@@ -23,7 +23,8 @@ pub struct Attempt {
     pub port: u16,
     /// Whether it is proven.
     pub proven: bool,
-    /// Whether it was published before, and is published again because it is proven now. It does not count again.
+    /// Whether it has been counted: as an attempt that is published again because it is proven now, or in a number. It does
+    /// not count again.
     pub known: bool,
 }
 
@@ -38,7 +39,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// How many more there were that are not listed: of a source with an open episode the number is enough.
     pub more: u32,
-    /// Larger than that of each report of this gateway before it, by which `more` counts once, however often it is published.
+    /// Rises with each publication of this run: by it `more` counts once, however often it is published. A source has one
+    /// report in each publication.
     pub number: u64,
 }
 

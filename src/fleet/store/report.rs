@@ -119,7 +119,8 @@ impl Store {
         let mut tallies: Vec<&Arc<Tally>> = Vec::new();
         let packed: Vec<Vec<u8>> = parts.iter().map(|part| with_tally(part, &mut tallies)).collect();
         let specifications: Vec<[String; 4]> = tallies.iter().map(|tally| specification(tally)).collect();
-        let numbers = [now.to_string(), clock.ahead.to_string(), tallies.len().to_string()];
+        let numbers =
+            [now.to_string(), clock.ahead.to_string(), self.others.run.clone(), tallies.len().to_string()];
         let short = shared.access.gateway.short();
         let mut arguments: Vec<&[u8]> = vec![&short, shared.access.gateway.as_str().as_bytes()];
         arguments.extend(numbers.iter().map(String::as_bytes));

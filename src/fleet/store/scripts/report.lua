@@ -2,17 +2,18 @@
 --
 -- KEYS: the attempts of each source (…c:TALLY:SOURCE), then the open episodes and the log.
 -- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 by how many µs that is ahead of
---   the gateway's clock, 5 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
+--   the gateway's clock, 5 which run of the gateway this is, 6 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
 --   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
 --   many attempts are not listed (4), the report's number (8), and 13 bytes for each other one: time in µs by the gateway's
---   clock (8), mark (2), port (2), flags (1: proven, 2: published before).
+--   clock (8), mark (2), port (2), flags (1: proven, 2: counted before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
 -- by the gateway's clock (4) and "p" or "u", proven or not: one attempt that is published twice is one member, though
 -- the gateway has read the server's clock anew. The member "a" is the time of the last announcement. The set outlasts the
--- start of an episode, so that what is published again then is known, too. Attempts that are not listed count once by the
--- number of their report: a gateway's numbers rise, and a report that fails is sent again in its place.
+-- start of an episode, so that what is published again within the longest window is known then, too. Attempts that are not
+-- listed count once by the number of their report: those of one run of a gateway rise, and a report that fails is sent
+-- again before later ones.
 --
 -- A mark of 0 is none: the gateway had no key yet. Such an attempt passes for no other gateway's.
 
@@ -23,7 +24,7 @@ local UNMARKED = '\0\0' -- the mark of an attempt that has none
 local MOST_EPISODES = 10000
 local LOG = 10000 -- entries of the log, about
 
-local me, name, now, ahead = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local me, name, now, ahead, run = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local index, log = KEYS[#KEYS - 1], KEYS[#KEYS]
 if now == 0 then
   local time = redis.call('TIME')
@@ -38,8 +39,8 @@ end
 local function hex(bytes) return (bytes:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)) end
 
 local tallies = {}
-for number = 0, ARGV[5] - 1 do
-  local at = 6 + number * 4
+for number = 0, ARGV[6] - 1 do
+  local at = 7 + number * 4
   local tally = {limits = {}, longest = 0, fewest = math.huge, keep = tonumber(ARGV[at + 1]), quiet = tonumber(ARGV[at + 2]),
     again = tonumber(ARGV[at + 3])}
   for place, attempts, window in ARGV[at]:gmatch('(%d+):(%d+):(%d+)') do
@@ -49,7 +50,7 @@ for number = 0, ARGV[5] - 1 do
   end
   tallies[number] = tally
 end
-local FIRST = 6 + ARGV[5] * 4
+local FIRST = 7 + ARGV[6] * 4
 
 -- The attempts of a report, without those of a time to come.
 local function unpacked(packed)
@@ -65,11 +66,12 @@ local function unpacked(packed)
   return all
 end
 
--- Adds attempts to a set. Returns what of it can be in one window with one of them, and those that were not there.
-local function merged(key, new, tally)
+-- Adds attempts to a set. Returns what of it is not further from them than the reach, and those of them that were not
+-- there, or not at that time.
+local function merged(key, new, tally, reach)
   local first, last = math.huge, 0
   for _, attempt in ipairs(new) do first, last = math.min(first, attempt.time), math.max(last, attempt.time) end
-  local reach = tally.longest + SAME
+  reach = reach + SAME
   local rows = redis.call('ZRANGE', key, text(first - reach), text(last + reach), 'BYSCORE', 'WITHSCORES')
   local there, by_what, by_member = {}, {}, {}
   for row = 1, #rows, 2 do
@@ -83,7 +85,7 @@ local function merged(key, new, tally)
       table.insert(by_what[attempt.what], attempt)
     end
   end
-  local fresh, added, removed = {}, {}, {}
+  local fresh, moved, added, removed = {}, {}, {}, {}
   local function add(attempt)
     added[#added + 1] = text(attempt.time)
     added[#added + 1] = attempt.member .. (attempt.proven and 'p' or 'u')
@@ -110,7 +112,10 @@ local function merged(key, new, tally)
         same.changed = true
       end
       -- The first gateway on its way knows its time.
-      if attempt.time < same.time then same.time, same.changed = attempt.time, true end
+      if attempt.time < same.time then
+        same.time, same.changed = attempt.time, true
+        moved[#moved + 1] = same
+      end
       if same.changed then
         same.changed = nil
         add(same)
@@ -122,11 +127,12 @@ local function merged(key, new, tally)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. text(math.min(last, now + AHEAD) - tally.keep))
   redis.call('ZREMRANGEBYRANK', key, 0, -MOST - 1)
   redis.call('PEXPIRE', key, math.ceil(tally.keep / 1000))
-  return there, fresh
+  return there, fresh, moved
 end
 
--- The limit that is met first: its place, the first and the last attempt of its window.
-local function judged(attempts, tally, proven)
+-- The limit that is met first, by a window that has one of the times from `since` to `till` in it: its place, the first
+-- and the last attempt of its window.
+local function judged(attempts, tally, proven, since, till)
   local times = {}
   for _, attempt in ipairs(attempts) do
     if attempt.proven or not proven then times[#times + 1] = attempt.time end
@@ -137,7 +143,7 @@ local function judged(attempts, tally, proven)
   for _, limit in ipairs(tally.limits) do
     local before, window = limit[1] - 1, limit[2]
     for at = limit[1], #times do
-      if times[at] - times[at - before] <= window then
+      if times[at] >= since and times[at - before] <= till and times[at] - times[at - before] <= window then
         if not best or times[at] < best.met then
           best = {limit = limit[3], first = times[at - before], met = times[at]}
         end
@@ -171,16 +177,19 @@ local function keep_open(key, rest, tally)
   redis.call('ZREMRANGEBYRANK', index, 0, -MOST_EPISODES - 1)
 end
 
--- An episode is open: the attempts count for their gateway. The proven ones are judged until they meet a limit, too.
+-- An episode is open: the attempts that were not there yet count for their gateway. The proven ones are judged until they meet a limit, too.
 local function go_on(attempts_key, key, rest, new, more, number, tally)
   local first, verified, counted = unpack(redis.call('HMGET', key, 'first', 'verified', 'n' .. hex(me)))
   first = tonumber(first) or 0
-  local count, there, fresh = 0, {}, {}
-  if more > 0 and number > (tonumber(counted) or 0) then
+  local run_before, number_before = (counted or ''):match('^(%S+) (%d+)$')
+  local count, fresh = 0, {}
+  if more > 0 and (run_before ~= run or number > tonumber(number_before)) then
     count = more
-    redis.call('HSET', key, 'n' .. hex(me), text(number))
+    redis.call('HSET', key, 'n' .. hex(me), run .. ' ' .. text(number))
   end
-  if #new > 0 then there, fresh = merged(attempts_key, new, tally) end
+  local is_to_judge, there = false, {}
+  for _, attempt in ipairs(new) do is_to_judge = is_to_judge or attempt.proven and verified == '0' end
+  if #new > 0 then there, fresh = merged(attempts_key, new, tally, is_to_judge and tally.longest or 0) end
   for _, attempt in ipairs(fresh) do
     if not attempt.known and attempt.time >= first then count = count + 1 end
   end
@@ -188,7 +197,7 @@ local function go_on(attempts_key, key, rest, new, more, number, tally)
     redis.call('HINCRBY', key, 'g' .. hex(me), text(count))
     keep_open(key, rest, tally)
   end
-  if verified == '0' and judged(there, tally, true) then
+  if is_to_judge and judged(there, tally, true, 0, math.huge) then
     redis.call('HSET', key, 'verified', '1')
     announce('verified', rest)
   end
@@ -197,7 +206,7 @@ end
 
 -- A limit is met: the attempts become an episode.
 local function open(key, rest, attempts, more, number, best, tally)
-  local counts, verified = {}, judged(attempts, tally, true)
+  local counts, verified = {}, judged(attempts, tally, true, 0, math.huge)
   for _, attempt in ipairs(attempts) do
     if attempt.time >= best.first then
       local gateway = hex(attempt.member:sub(1, 4))
@@ -208,7 +217,7 @@ local function open(key, rest, attempts, more, number, best, tally)
   if more > 0 then
     counts[hex(me)] = (counts[hex(me)] or 0) + more
     fields[#fields + 1] = 'n' .. hex(me)
-    fields[#fields + 1] = text(number)
+    fields[#fields + 1] = run .. ' ' .. text(number)
   end
   for gateway, count in pairs(counts) do
     fields[#fields + 1] = 'g' .. gateway
@@ -235,8 +244,13 @@ for number = 1, #KEYS - 2 do
     answers[number] = go_on(attempts_key, key, rest, new, more, report_number, tally)
   elseif #new > 0 then
     local announced = redis.call('ZSCORE', attempts_key, 'a')
-    local attempts = merged(attempts_key, new, tally)
-    local best = judged(attempts, tally, false)
+    local attempts, fresh, moved = merged(attempts_key, new, tally, tally.longest)
+    -- What was there has been judged: it may belong to an episode that is over.
+    local since, till = math.huge, 0
+    for _, changed in ipairs({fresh, moved}) do
+      for _, attempt in ipairs(changed) do since, till = math.min(since, attempt.time), math.max(till, attempt.time) end
+    end
+    local best = judged(attempts, tally, false, since, till)
     if best then
       answers[number] = open(key, rest, attempts, more, report_number, best, tally)
     elseif not announced or now - announced > tally.again then
