@@ -35,8 +35,10 @@ use crate::report::{self, ActionCounts, CaptureWriter, Console, Deliveries, Metr
 use crate::suggest::Advice;
 use crate::wire::packet::Interfaces;
 
-/// Maximum number of events in the detector's channel.
+/// Maximum number of events in the detector's channel. A live capture does not wait for room there.
 const CHANNEL: usize = 4096;
+/// The same in a replay, which waits. All of a channel is resident from the start: 1.1 KB an event.
+const REPLAY_CHANNEL: usize = 256;
 
 /// What is opened with privileges, beside the source.
 pub(super) struct Opened {
@@ -158,7 +160,7 @@ impl Ready {
         });
         let (writer, handle) = writer.transpose()?.unzip();
 
-        let (sender, events) = bounded(CHANNEL);
+        let (sender, events) = bounded(if is_live { CHANNEL } else { REPLAY_CHANNEL });
         let (rules, watched) = (rules(settings), watched(settings, &identities.all));
         let episodes = Episodes::new(rules.clone(), watched.clone());
         let (connections, volumes, provers) = recent_attempts(settings)?;
