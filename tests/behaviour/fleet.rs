@@ -199,28 +199,6 @@ fn a_source_over_the_limit_here_is_published_as_a_number_each_second() {
     assert_eq!(told(&run.published()).0.len(), 6);
 }
 
-#[test]
-fn what_was_published_as_a_number_does_not_count_when_it_is_published_again() {
-    let known = |published: &[Publication]| {
-        let known = published.iter().filter_map(|publication| match publication.what {
-            Published::Attempt { known, .. } => Some(known),
-            Published::More(_) => None,
-        });
-        known.collect::<Vec<_>>()
-    };
-    let mut run = gateway(2);
-    let (times, _) = see(&mut run, &[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]);
-    assert_eq!(times.len(), 6);
-    run.see(&syn(2.5, "203.0.113.1"));
-    send(&run, Command::Republish);
-    let mut again = run.published();
-    (0..100).for_each(|_| again.extend(run.published()));
-    assert_eq!((known(&again), told(&again).1), (vec![true; 6], 1));
-    // The server has lost the episode: they count there.
-    send(&run, Command::Closed(tally(), source()));
-    assert_eq!(known(&run.published()), [false; 6]);
-}
-
 fn shared(gateways: &[(&str, u64)], is_verified: bool) -> Command {
     Command::Open(SharedEpisode {
         tally: tally(),

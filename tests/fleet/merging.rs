@@ -217,36 +217,38 @@ fn what_is_published_again_in_an_open_episode_counts_once() {
     // Another run of the gateway counts from 1 again.
     one = store(&[&server.url()], "mx1");
     assert_eq!(told(judge(&mut one, more(&tally, source, 1, 2))), [33, 17]);
-    // What has been counted in a number is published again after an outage.
-    let numbered = attempts(4, now, 200).into_iter().map(|attempt| Attempt { known: true, ..attempt });
-    assert_eq!(told(judge(&mut one, report(&tally, source, numbered.collect()))), [33, 17]);
     // What the other gateway sees of these, too, is counted already.
     let seen = attempts(17, now.after(Duration::from_millis(100)), 0);
     assert_eq!(told(judge(&mut two, report(&tally, source, seen))), [33, 17]);
 }
 
 #[test]
-fn an_episode_that_is_over_opens_again_by_a_new_attempt_and_with_the_window_that_ends_with_it() {
-    let Some(engine) = engine("an episode that is over") else { return };
+fn what_an_episode_leaves_neither_opens_nor_verifies_the_next_one() {
+    let Some(engine) = engine("what an episode leaves") else { return };
     let server = Server::start(&engine, &[]);
     let [mut one, mut two] = ["mx1", "mx2"].map(|name| store(&[&server.url()], name));
-    let (tally, source, now) = (tally(&["30/1h"]), numbered(1), BASE + 7_200_000_000);
-    let (first, second) = (attempts(20, at(BASE), 0), attempts(20, at(BASE + 500), 100));
+    let (tally, source) = (tally(&["30/10s", "1000/1h"]), numbered(1));
+    let now = BASE + 7_200_000_000;
     let judge = |store: &mut Store, attempts: &[Attempt]| {
         store.report_at(&[report(&tally, source, attempts.to_vec())], now).pop().unwrap()
     };
+    let proven = |all: Vec<Attempt>| -> Vec<Attempt> {
+        all.into_iter().map(|attempt| Attempt { proven: true, ..attempt }).collect()
+    };
+    let (first, second) = (proven(attempts(20, at(BASE), 0)), proven(attempts(20, at(BASE), 100)));
     assert_eq!(judge(&mut one, &first), Verdict::Below);
-    assert_eq!(met(judge(&mut two, &second)).attempts(), 40);
+    let episode = met(judge(&mut two, &second));
+    assert_eq!((episode.attempts(), episode.verified), (40, true));
+    assert_eq!(open(judge(&mut one, &attempts(5, at(BASE + 1_000_000), 50))).attempts(), 45);
     // As at the end of its quiet time.
     let key = format!("synwatch:{{mx}}:e:{}:{source}", tally.id());
     let mut admin = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     assert_eq!(redis::cmd("DEL").arg(&key).query(&mut admin), Ok(1));
-    // What gateways publish again after an outage is no news.
-    assert_eq!(judge(&mut one, &first), Verdict::Below);
-    assert_eq!(judge(&mut two, &second), Verdict::Below);
-    let half_an_hour_later = at(BASE + 1_800_000_000);
-    let episode = met(judge(&mut one, &attempts(1, half_an_hour_later, 50)));
-    assert_eq!((episode.attempts(), episode.met), (30, half_an_hour_later));
+    assert_eq!(judge(&mut one, &first), Verdict::Below, "published again by one of them");
+    let later = at(BASE + 1_800_000_000);
+    assert_eq!(judge(&mut one, &attempts(29, later, 200)), Verdict::Below);
+    let episode = met(judge(&mut two, &attempts(1, later, 300)));
+    assert_eq!((episode.attempts(), episode.verified, episode.met), (30, false, later));
 }
 
 #[test]

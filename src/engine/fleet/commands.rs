@@ -49,7 +49,10 @@ impl Fleet {
                     self.publish_window(index, tag, source, now, counters);
                 }
             }
-            Command::Republish => self.again = Some((0, 0)),
+            Command::Republish => {
+                self.followed.clear();
+                self.again = Some((0, 0));
+            }
         }
     }
 
@@ -72,14 +75,13 @@ impl Fleet {
         self.publish_window(index, tag, source, now, counters);
     }
 
-    /// Publishes what is held of a source. Where its number is published, it has been counted, and may open an episode alone.
+    /// Publishes what is held of a source.
     fn publish_window(&self, index: usize, tag: u64, source: Source, now: &Now, counters: &CounterStage) {
         let tally = &self.tallies[index];
         let Some((slot, _)) = tally.table.find(tag) else { return };
         let first = tally.has_proof(slot, now.ticks);
-        let is_counted = self.followed.has((tally.spec.key, tag));
         for attempt in tally.held(slot, now.ticks) {
-            self.publish(tally.spec.key, source, &attempt, (&counters.clock, now), (first, is_counted));
+            self.publish(tally.spec.key, source, &attempt, (&counters.clock, now), (first, false));
         }
     }
 

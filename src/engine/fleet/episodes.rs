@@ -53,13 +53,8 @@ impl CounterStage {
         }
         let limit_hit = self.shared_hit(shared, key, local, now);
         match self.episodes.start(limit_hit, &|event| self.handoff.offer(event)) {
-            // Attempts that follow are counted for it by its slot. It lasts from now on, whenever its limit was met.
-            Opened::Yes => {
-                self.flag_shared(place, tag, address, now);
-                if let Some(episode) = self.episodes.of(&key) {
-                    episode.meet(now.time, None);
-                }
-            }
+            // Attempts that follow are counted for it by its slot.
+            Opened::Yes => self.flag_shared(place, tag, address, now),
             Opened::Refused => self.stats.episodes_refused += 1,
             Opened::Dropped => self.note_dropped(place),
         }

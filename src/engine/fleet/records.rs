@@ -66,7 +66,7 @@ pub enum Published {
         port: u16,
         /// Whether it is proven.
         proven: bool,
-        /// Whether it has been counted: as an attempt that is published again because it is proven now, or in a number.
+        /// Whether it was published before, and is published again because it is proven now.
         known: bool,
     },
     /// So many attempts of a source whose shared episode is open.

@@ -36,7 +36,7 @@ impl Batch {
                 let is_it = |other: &&mut Attempt| (other.time, other.mark, other.port) == (time, mark, port);
                 match pending.attempts.iter_mut().rev().find(is_it) {
                     // It has not been published after all.
-                    Some(same) => same.proven |= proven,
+                    Some(same) => (same.proven, same.known) = (same.proven | proven, same.known & known),
                     None => pending.attempts.push(Attempt { time, mark, port, proven, known }),
                 }
             }

@@ -238,7 +238,7 @@ impl Reporter {
         }
         match verdict {
             // The server knows no episode of it, and cannot judge a number.
-            Verdict::Below if attempts.is_empty() => {
+            Verdict::Below if more > 0 => {
                 self.open.remove(&(key, source));
                 self.engine.offer(Command::Closed(key, source));
             }

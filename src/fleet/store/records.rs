@@ -23,8 +23,7 @@ pub struct Attempt {
     pub port: u16,
     /// Whether it is proven.
     pub proven: bool,
-    /// Whether it has been counted: as an attempt that is published again because it is proven now, or in a number. It does
-    /// not count again.
+    /// Whether it was published before, and is published again because it is proven now. It does not count again.
     pub known: bool,
 }
 

@@ -5,21 +5,22 @@
 --   the gateway's clock, 5 which run of the gateway this is, 6 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
 --   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
 --   many attempts are not listed (4), the report's number (8), and 13 bytes for each other one: time in µs by the gateway's
---   clock (8), mark (2), port (2), flags (1: proven, 2: counted before).
+--   clock (8), mark (2), port (2), flags (1: proven, 2: published before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
 -- by the gateway's clock (4) and "p" or "u", proven or not: one attempt that is published twice is one member, though
--- the gateway has read the server's clock anew. The member "a" is the time of the last announcement. The set outlasts the
--- start of an episode, so that what is published again within the longest window is known then, too. Attempts that are not
--- listed count once by the number of their report: those of one run of a gateway rise, and a report that fails is sent
--- again before later ones.
+-- the gateway has read the server's clock anew. The member "a" is the time of the last announcement. While an episode is
+-- open the set goes on, so that what is published again is known; the member "o" says so, and what an episode leaves is
+-- dropped. Attempts that are not listed count once by the number of their report: those of one run of a gateway rise, and
+-- a report that fails is sent again before later ones.
 --
 -- A mark of 0 is none: the gateway had no key yet. Such an attempt passes for no other gateway's.
 
 local SAME = 250000 -- µs: how far apart two gateways may see one SYN
 local AHEAD = 5000000 -- µs: no attempt is of a time later than this from now
 local MOST = 4096 -- members of a set: four times the largest limit that is shared
+local NEAR = 1000000 -- µs: how far a gateway's readings of the server's clock may be apart
 local UNMARKED = '\0\0' -- the mark of an attempt that has none
 local MOST_EPISODES = 10000
 local LOG = 10000 -- entries of the log, about
@@ -67,7 +68,7 @@ local function unpacked(packed)
 end
 
 -- Adds attempts to a set. Returns what of it is not further from them than the reach, and those of them that were not
--- there, or not at that time.
+-- there.
 local function merged(key, new, tally, reach)
   local first, last = math.huge, 0
   for _, attempt in ipairs(new) do first, last = math.min(first, attempt.time), math.max(last, attempt.time) end
@@ -85,7 +86,7 @@ local function merged(key, new, tally, reach)
       table.insert(by_what[attempt.what], attempt)
     end
   end
-  local fresh, moved, added, removed = {}, {}, {}, {}
+  local fresh, added, removed = {}, {}, {}
   local function add(attempt)
     added[#added + 1] = text(attempt.time)
     added[#added + 1] = attempt.member .. (attempt.proven and 'p' or 'u')
@@ -112,10 +113,7 @@ local function merged(key, new, tally, reach)
         same.changed = true
       end
       -- The first gateway on its way knows its time.
-      if attempt.time < same.time then
-        same.time, same.changed = attempt.time, true
-        moved[#moved + 1] = same
-      end
+      if attempt.time < same.time then same.time, same.changed = attempt.time, true end
       if same.changed then
         same.changed = nil
         add(same)
@@ -127,12 +125,11 @@ local function merged(key, new, tally, reach)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. text(math.min(last, now + AHEAD) - tally.keep))
   redis.call('ZREMRANGEBYRANK', key, 0, -MOST - 1)
   redis.call('PEXPIRE', key, math.ceil(tally.keep / 1000))
-  return there, fresh, moved
+  return there, fresh
 end
 
--- The limit that is met first, by a window that has one of the times from `since` to `till` in it: its place, the first
--- and the last attempt of its window.
-local function judged(attempts, tally, proven, since, till)
+-- The limit that is met first: its place, the first and the last attempt of its window.
+local function judged(attempts, tally, proven)
   local times = {}
   for _, attempt in ipairs(attempts) do
     if attempt.proven or not proven then times[#times + 1] = attempt.time end
@@ -143,7 +140,7 @@ local function judged(attempts, tally, proven, since, till)
   for _, limit in ipairs(tally.limits) do
     local before, window = limit[1] - 1, limit[2]
     for at = limit[1], #times do
-      if times[at] >= since and times[at - before] <= till and times[at] - times[at - before] <= window then
+      if times[at] - times[at - before] <= window then
         if not best or times[at] < best.met then
           best = {limit = limit[3], first = times[at - before], met = times[at]}
         end
@@ -189,7 +186,10 @@ local function go_on(attempts_key, key, rest, new, more, number, tally)
   end
   local is_to_judge, there = false, {}
   for _, attempt in ipairs(new) do is_to_judge = is_to_judge or attempt.proven and verified == '0' end
-  if #new > 0 then there, fresh = merged(attempts_key, new, tally, is_to_judge and tally.longest or 0) end
+  if #new > 0 then
+    there, fresh = merged(attempts_key, new, tally, is_to_judge and tally.longest or NEAR)
+    redis.call('ZADD', attempts_key, '+inf', 'o')
+  end
   for _, attempt in ipairs(fresh) do
     if not attempt.known and attempt.time >= first then count = count + 1 end
   end
@@ -197,7 +197,7 @@ local function go_on(attempts_key, key, rest, new, more, number, tally)
     redis.call('HINCRBY', key, 'g' .. hex(me), text(count))
     keep_open(key, rest, tally)
   end
-  if is_to_judge and judged(there, tally, true, 0, math.huge) then
+  if is_to_judge and judged(there, tally, true) then
     redis.call('HSET', key, 'verified', '1')
     announce('verified', rest)
   end
@@ -205,8 +205,8 @@ local function go_on(attempts_key, key, rest, new, more, number, tally)
 end
 
 -- A limit is met: the attempts become an episode.
-local function open(key, rest, attempts, more, number, best, tally)
-  local counts, verified = {}, judged(attempts, tally, true, 0, math.huge)
+local function open(attempts_key, key, rest, attempts, more, number, best, tally)
+  local counts, verified = {}, judged(attempts, tally, true)
   for _, attempt in ipairs(attempts) do
     if attempt.time >= best.first then
       local gateway = hex(attempt.member:sub(1, 4))
@@ -225,6 +225,7 @@ local function open(key, rest, attempts, more, number, best, tally)
   end
   redis.call('HSET', key, unpack(fields))
   keep_open(key, rest, tally)
+  redis.call('ZADD', attempts_key, '+inf', 'o')
   local told = episode(key)
   announce('met', rest, 'episode', told)
   return 'met ' .. told
@@ -243,16 +244,13 @@ for number = 1, #KEYS - 2 do
   if redis.call('EXISTS', key) == 1 then
     answers[number] = go_on(attempts_key, key, rest, new, more, report_number, tally)
   elseif #new > 0 then
+    -- The set of an episode that is over.
+    if redis.call('ZSCORE', attempts_key, 'o') then redis.call('DEL', attempts_key) end
     local announced = redis.call('ZSCORE', attempts_key, 'a')
-    local attempts, fresh, moved = merged(attempts_key, new, tally, tally.longest)
-    -- What was there has been judged: it may belong to an episode that is over.
-    local since, till = math.huge, 0
-    for _, changed in ipairs({fresh, moved}) do
-      for _, attempt in ipairs(changed) do since, till = math.min(since, attempt.time), math.max(till, attempt.time) end
-    end
-    local best = judged(attempts, tally, false, since, till)
+    local attempts = merged(attempts_key, new, tally, tally.longest)
+    local best = judged(attempts, tally, false)
     if best then
-      answers[number] = open(key, rest, attempts, more, report_number, best, tally)
+      answers[number] = open(attempts_key, key, rest, attempts, more, report_number, best, tally)
     elseif not announced or now - announced > tally.again then
       redis.call('ZADD', attempts_key, text(now), 'a')
       announce('candidate', rest)
