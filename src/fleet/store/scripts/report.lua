@@ -2,10 +2,10 @@
 --
 -- KEYS: the attempts of each source (…c:TALLY:SOURCE), then the open episodes and the log.
 -- ARGV: 1 the gateway as four bytes, 2 its name, 3 the time in µs (0: the server's), 4 by how many µs that is ahead of
---   the gateway's clock, 5 which run of the gateway this is, 6 how many tallies follow; of each: its limits "place:k:w_us,…", how long attempts are kept (µs),
---   the quiet time (ms), when a candidate is announced again (µs); then of each source: its tally (2 bytes, from 0), how
---   many attempts are not listed (4), the report's number (8), and 13 bytes for each other one: time in µs by the gateway's
---   clock (8), mark (2), port (2), flags (1: proven, 2: published before).
+--   the gateway's clock, 5 which run of the gateway this is, 6 how many tallies follow; of each: its limits
+--   "place:k:w_us,…", how long attempts are kept (µs), the quiet time (ms), when a candidate is announced again (µs); then
+--   of each source: its tally (2 bytes, from 0), how many attempts are not listed (4), the report's number (8), and 13 bytes
+--   for each other one: time in µs by the gateway's clock (8), mark (2), port (2), flags (1: proven, 2: published before).
 -- Returns for each source "" (no limit is met), or "met" or "open", followed by its episode.
 --
 -- The attempts of a source are a sorted set by time. A member is gateway (4), mark and port (4), the lower half of the time
@@ -174,7 +174,8 @@ local function keep_open(key, rest, tally)
   redis.call('ZREMRANGEBYRANK', index, 0, -MOST_EPISODES - 1)
 end
 
--- An episode is open: the attempts that were not there yet count for their gateway. The proven ones are judged until they meet a limit, too.
+-- An episode is open: the attempts that were not there yet count for their gateway. The proven ones are judged until
+-- they meet a limit, too.
 local function go_on(attempts_key, key, rest, new, more, number, tally)
   local first, verified, counted = unpack(redis.call('HMGET', key, 'first', 'verified', 'n' .. hex(me)))
   first = tonumber(first) or 0
