@@ -66,7 +66,6 @@ pub(in crate::engine) struct SecondBoundary {
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Batch {
     pending: Vec<Pending>,
-    room: usize,
     /// The packets of the segments, where they are kept.
     pub(in crate::engine) kept: Vec<PacketCopy>,
     /// Packets since the last batch, and the reasons why some of them do not count.
@@ -77,18 +76,13 @@ pub(in crate::engine) struct Batch {
 impl Batch {
     pub(in crate::engine) fn new(room: usize, keeps: bool) -> Self {
         let kept = Vec::with_capacity(if keeps { room } else { 0 });
-        Self { pending: Vec::with_capacity(room), room, kept, ..Self::default() }
+        Self { pending: Vec::with_capacity(room), kept, ..Self::default() }
     }
 
     /// Adds a segment. It is built in its final location, so that its bytes are not copied again.
     #[inline]
     pub(in crate::engine) fn push(&mut self, pending: impl FnOnce() -> Pending) {
         self.pending.extend(iter::once_with(pending));
-    }
-
-    #[inline]
-    pub(in crate::engine) fn is_full(&self) -> bool {
-        self.pending.len() == self.room
     }
 
     pub(in crate::engine) fn all(&self) -> &[Pending] {

@@ -1,9 +1,10 @@
-//! Classifies packets: decodes the bytes of each, and adds the segments of watched ports to a batch.
+//! Classifies packets: decodes the bytes of each, and selects the segments of watched ports.
 
 use std::net::IpAddr;
 
 use super::batch::{Batch, Now, Pending};
 use super::endpoints::{self, Hasher};
+use super::selection::{Selected, Selection};
 use crate::base::hash;
 use crate::capture::{Expression, MOST_PAYLOAD};
 use crate::engine::clock::Reading;
@@ -50,7 +51,12 @@ impl Classifier {
         Self { decoder, expression, ports, own: Vec::new(), hasher, keeps }
     }
 
-    /// Makes an empty batch for the selected segments.
+    /// Makes an empty selection of this many segments.
+    pub(super) fn selection(&self, room: usize) -> Selection {
+        Selection::new(room, self.keeps)
+    }
+
+    /// Makes an empty batch of this many segments.
     pub(in crate::engine) fn batch(&self, room: usize) -> Batch {
         Batch::new(room, self.keeps)
     }
@@ -72,42 +78,57 @@ impl Classifier {
 
     /// The same as [`Classifier::classify`], out of line.
     #[inline(never)]
-    pub(in crate::engine) fn classify_held(
+    pub(super) fn classify_held(
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,
-        batch: &mut Batch,
+        to: &mut Selection,
     ) -> Result<(), Skip> {
-        self.classify(packet, clock, batch)
+        self.classify(packet, clock, to)
     }
 
-    /// Adds the segment of a packet to the batch, or returns the reason why the packet does not count.
+    /// Selects the segment of a packet, or returns the reason why the packet does not count.
     #[inline(always)]
-    pub(in crate::engine) fn classify(
+    pub(super) fn classify(
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,
-        batch: &mut Batch,
+        to: &mut Selection,
     ) -> Result<(), Skip> {
         if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
             return Err(Skip::Filtered);
         }
         // Ports and flags alone decide on most packets, and the decoder reads no more of them.
-        let (role, segment) = match FastPath::of(packet) {
+        let (role, selected) = match FastPath::of(packet) {
             Some(plain) => {
                 self.decoder.pass();
-                (self.role(plain.summary())?, plain.segment(packet))
+                let role = self.role(plain.summary())?;
+                let selected = to.add();
+                plain.write(packet, &mut selected.segment);
+                (role, selected)
             }
             None => {
-                let read = self.decoder.read(packet, &mut batch.skipped);
+                let read = self.decoder.read(packet, &mut to.skipped);
                 if let Some(hidden) = self.decoder.hidden() {
-                    self.take_hidden(packet, hidden, clock, batch);
+                    self.take_hidden(packet, hidden, clock, to);
                 }
                 let segment = read?;
-                (self.role(segment.summary())?, segment)
+                let role = self.role(segment.summary())?;
+                let selected = to.add();
+                selected.segment = segment;
+                (role, selected)
             }
         };
-        self.take(packet, segment, role, clock, batch);
+        (selected.to_server, selected.is_answer) = match role {
+            Role::Attempt => (true, false),
+            Role::Answer { to_server } => (to_server, true),
+            Role::More { to_server } => (to_server, false),
+        };
+        selected.is_hidden = false;
+        selected.now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
+        if self.keeps {
+            to.kept.push(PacketCopy::new(packet));
+        }
         if role == Role::Attempt { Ok(()) } else { Err(Skip::OtherFlags) }
     }
 
@@ -139,59 +160,36 @@ impl Classifier {
         if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Adds a segment to the batch.
-    #[inline]
-    fn take(
-        &mut self,
-        packet: &Packet<'_>,
-        segment: Segment,
-        role: Role,
-        clock: &Reading,
-        batch: &mut Batch,
-    ) {
-        let (to_server, is_answer) = match role {
-            Role::Attempt => (true, false),
-            Role::Answer { to_server } => (to_server, true),
-            Role::More { to_server } => (to_server, false),
-        };
-        let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
-        let (client, server) = endpoints::ends(&segment, to_server);
-        let is_own = self.is_own(&client.0);
-        let endpoints = self.hasher.endpoints(client, server, is_own);
-        let connection = endpoints.connection();
-        batch.push(|| Pending {
-            segment,
-            now,
-            endpoints,
-            connection,
-            to_server,
-            is_answer,
-            is_hidden: false,
-        });
-        if self.keeps {
-            batch.kept.push(PacketCopy::new(packet));
-        }
-    }
-
-    /// Adds an unreadable packet to the batch, because it may have been the SYN of an answer that follows.
+    /// Selects an unreadable packet, because it may have been the SYN of an answer that follows.
     #[cold]
-    fn take_hidden(&mut self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, batch: &mut Batch) {
-        let now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
+    fn take_hidden(&self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, to: &mut Selection) {
         let place = Place { interface: packet.interface, ..Place::default() };
-        let segment = Segment::hidden(hidden.src, hidden.dst, place);
-        let endpoints = self.hasher.endpoints((hidden.src, 0), (hidden.dst, 0), false);
-        let connection = endpoints.connection();
-        batch.push(|| Pending {
-            segment,
-            now,
-            endpoints,
-            connection,
+        *to.add() = Selected {
+            segment: Segment::hidden(hidden.src, hidden.dst, place),
+            now: Now { time: packet.time, ticks: clock.ticks(packet.time) },
             to_server: true,
             is_answer: false,
             is_hidden: true,
-        });
+        };
         if self.keeps {
-            batch.kept.push(PacketCopy::new(packet));
+            to.kept.push(PacketCopy::new(packet));
         }
+    }
+
+    /// Moves a selection to an empty batch, with the hashes that later stages need.
+    #[inline(never)] // A loop of its own has the registers to itself.
+    pub(super) fn complete(&mut self, selection: &mut Selection, batch: &mut Batch) {
+        for selected in selection.all() {
+            let Selected { segment, now, to_server, is_answer, is_hidden } = *selected;
+            let (client, server) = endpoints::ends(&segment, to_server);
+            let is_own = self.is_own(&client.0);
+            let endpoints = self.hasher.endpoints(client, server, is_own);
+            let connection = endpoints.connection();
+            batch.push(|| Pending { segment, now, endpoints, connection, to_server, is_answer, is_hidden });
+        }
+        std::mem::swap(&mut selection.kept, &mut batch.kept);
+        batch.packets = std::mem::take(&mut selection.packets);
+        batch.skipped = std::mem::take(&mut selection.skipped);
+        selection.clear();
     }
 }

@@ -5,7 +5,7 @@
 //! timestamps), and must not end any episode. So an older packet is held until the next packets show whether
 //! they are older, too. Only a few segments are held; everything else of their packets is counted at once.
 
-use super::batch::Batch;
+use super::selection::Selection;
 use crate::base::time::Timestamp;
 
 /// This many packets in a row on one input are a step of the clock.
@@ -22,13 +22,13 @@ pub(in crate::engine) struct Doubt {
     pub(in crate::engine) first: Timestamp,
     pub(in crate::engine) last: Timestamp,
     /// Their segments.
-    pub(in crate::engine) batch: Batch,
+    pub(super) held: Selection,
 }
 
 impl Doubt {
-    /// Starts without doubt. The batch has room for [`BELIEVED`].
-    pub(in crate::engine) fn new(batch: Batch) -> Self {
-        Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), batch }
+    /// Starts without doubt. `held` is empty, with room for [`BELIEVED`].
+    pub(super) fn new(held: Selection) -> Self {
+        Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), held }
     }
 
     #[inline]
@@ -58,9 +58,8 @@ impl Doubt {
         self.packets >= BELIEVED_AT_THE_END
     }
 
-    /// Ends the doubt. Returns the held segments.
-    pub(in crate::engine) fn take(&mut self) -> Batch {
+    /// Ends the doubt.
+    pub(in crate::engine) fn end(&mut self) {
         self.packets = 0;
-        std::mem::take(&mut self.batch)
     }
 }

@@ -7,6 +7,7 @@ pub(in crate::engine) mod batch;
 pub(in crate::engine) mod classifier;
 mod doubt;
 pub(in crate::engine) mod endpoints;
+mod selection;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::wire::packet::{InterfaceId, Packet};
 use batch::{Batch, SecondBoundary};
 use classifier::Classifier;
 use doubt::{BELIEVED, Doubt};
+use selection::Selection;
 
 /// The first stage of counting.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(in crate::engine) struct Ingest {
     input: Option<usize>,
     clock: Clock,
     classifier: Classifier,
+    selection: Selection,
+    /// Empty between two calls.
     batch: Batch,
     doubt: Doubt,
 }
@@ -42,11 +46,12 @@ impl Ingest {
         classifier: Classifier,
         room: usize,
     ) -> Self {
-        let doubt = Doubt::new(classifier.batch(BELIEVED));
+        let doubt = Doubt::new(classifier.selection(BELIEVED));
         Self {
             inputs,
             input: None,
             clock: Clock::new(inputs, looks_back),
+            selection: classifier.selection(room),
             batch: classifier.batch(room),
             classifier,
             doubt,
@@ -68,9 +73,10 @@ impl Ingest {
         self.classifier.set_own(own);
     }
 
-    /// Counts the batch and empties it.
+    /// Counts the selected segments.
     #[inline]
     pub(in crate::engine) fn flush(&mut self, to: &mut Stages) {
+        self.classifier.complete(&mut self.selection, &mut self.batch);
         to.count(&mut self.batch, self.clock.reading());
     }
 
@@ -88,7 +94,7 @@ impl Ingest {
     #[inline]
     pub(in crate::engine) fn packet(&mut self, packet: &Packet<'_>, to: &mut Stages) {
         let input = self.input(packet.interface);
-        self.batch.packets += 1;
+        self.selection.packets += 1;
         let goes_on = !self.doubt.is_open() && self.clock.goes_on(input, packet.time);
         if !goes_on && self.is_doubtful(input, packet.time) && self.doubts(input, packet.time, to) {
             return self.hold(packet, to);
@@ -96,10 +102,10 @@ impl Ingest {
         if !goes_on {
             self.observe(input, packet.time, to);
         }
-        if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), &mut self.batch) {
-            self.batch.skipped.count(skip);
+        if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), &mut self.selection) {
+            self.selection.skipped.count(skip);
         }
-        if self.batch.is_full() {
+        if self.selection.is_full() {
             self.flush(to);
         }
     }
@@ -109,11 +115,11 @@ impl Ingest {
     #[cold]
     #[inline(never)]
     fn hold(&mut self, packet: &Packet<'_>, to: &mut Stages) {
-        let held = &mut self.doubt.batch;
+        let held = &mut self.doubt.held;
         if let Err(skip) = self.classifier.classify_held(packet, self.clock.reading(), held) {
             held.skipped.count(skip);
         }
-        self.batch.skipped += std::mem::take(&mut held.skipped);
+        self.selection.skipped += std::mem::take(&mut held.skipped);
         self.believe(to);
     }
 
@@ -146,34 +152,33 @@ impl Ingest {
     }
 
     /// Ends the doubt, if there is one. Either the clock was set back, or the packets were outliers, which
-    /// count at their old times. Their segments join the batch.
+    /// count at their old times. Their segments join the selection.
     #[cold]
     fn resolve(&mut self, is_step: bool, to: &mut Stages) {
         if !self.doubt.is_open() {
             return;
         }
+        self.doubt.end();
         let Doubt { input, first, last, .. } = self.doubt;
-        let mut held = self.doubt.take();
         if is_step {
             self.observe(input, first, to);
         }
-        for index in 0..held.all().len() {
-            let mut pending = held.all()[index];
+        for index in 0..self.doubt.held.all().len() {
+            let mut selected = self.doubt.held.all()[index];
             if is_step {
-                self.observe(input, pending.now.time, to);
+                self.observe(input, selected.now.time, to);
             }
-            pending.now.ticks = self.clock.ticks(pending.now.time);
-            self.batch.push(|| pending);
-            self.batch.kept.extend(held.kept.get(index));
-            if self.batch.is_full() {
+            selected.now.ticks = self.clock.ticks(selected.now.time);
+            *self.selection.add() = selected;
+            self.selection.kept.extend(self.doubt.held.kept.get(index));
+            if self.selection.is_full() {
                 self.flush(to);
             }
         }
         if is_step {
             self.observe(input, last, to);
         }
-        held.clear();
-        self.doubt.batch = held;
+        self.doubt.held.clear();
     }
 
     /// Sets the input of the next packets, for the interfaces of capture files.

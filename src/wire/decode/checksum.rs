@@ -2,18 +2,18 @@
 
 use std::net::IpAddr;
 
-use super::ip::Header;
 use crate::wire::segment::Checksum;
 
 /// TCP's number in the pseudo-header.
 const TCP: u32 = 6;
 
-/// Checks the checksum of a segment, as far as the segment was captured.
+/// Checks the checksum of a segment, as far as the segment was captured. `addresses` is the sum of the words of both
+/// addresses.
 #[inline]
-pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Checksum {
+pub(super) fn judge(addresses: u128, captured: &[u8], length: Option<usize>) -> Checksum {
     match length {
         Some(length) if length == captured.len() => {
-            if is_right(ip, captured) {
+            if is_right(addresses, captured) {
                 Checksum::Right
             } else {
                 Checksum::Wrong
@@ -26,19 +26,20 @@ pub(super) fn judge(ip: &Header, captured: &[u8], length: Option<usize>) -> Chec
 /// Whether pseudo-header, header and payload add up to all ones. The one's complement sum holds in any byte order, and
 /// in words of any width (RFC 1071, 2): here in little-endian words of 64 bits.
 #[inline]
-fn is_right(ip: &Header, segment: &[u8]) -> bool {
+fn is_right(addresses: u128, segment: &[u8]) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "an IP header has no room for a longer one")]
     let length = segment.len() as u32;
     let pseudo = u128::from(TCP.swap_bytes()) + u128::from(length.swap_bytes());
-    let sum = pseudo + address(ip.src) + address(ip.dst) + words(segment);
+    let sum = pseudo + addresses + words(segment);
     // 2^64, 2^32 and 2^16 are one more than a multiple of 0xffff: halves of a sum may be added up.
     let sum = (sum as u64 & u64::from(u32::MAX)) + (sum as u64 >> 32) + (sum >> 64) as u64;
     // A sum that is not 0 has all ones in 16 bits where nothing is left over.
     sum % 0xffff == 0
 }
 
+/// The sum of the words of an address.
 #[inline]
-fn address(address: IpAddr) -> u128 {
+pub(super) fn address(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u32::from_le_bytes(v4.octets()).into(),
         IpAddr::V6(v6) => words(&v6.octets()),
@@ -47,7 +48,7 @@ fn address(address: IpAddr) -> u128 {
 
 /// The sum of all words; a last one that is not whole ends with zeros.
 #[inline]
-fn words(bytes: &[u8]) -> u128 {
+pub(super) fn words(bytes: &[u8]) -> u128 {
     let mut sum = 0;
     let mut words = bytes.chunks_exact(8);
     for word in words.by_ref() {
@@ -65,9 +66,9 @@ fn words(bytes: &[u8]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etherparse::{TcpHeader, ip_number};
+    use etherparse::TcpHeader;
 
-    fn whole(src: IpAddr, dst: IpAddr, payload: &[u8]) -> (Header, Vec<u8>) {
+    fn whole(src: IpAddr, dst: IpAddr, payload: &[u8]) -> Vec<u8> {
         let mut tcp = TcpHeader::new(40_000, 25, 7, 0xffff);
         let sum = match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
@@ -81,21 +82,22 @@ mod tests {
         tcp.checksum = sum.unwrap();
         let mut bytes = tcp.to_bytes().to_vec();
         bytes.extend(payload);
-        (Header { src, dst, protocol: ip_number::TCP, id: None, hop_limit: 64, fragment: None }, bytes)
+        bytes
     }
 
     #[test]
     fn a_checksum_is_right_until_a_bit_changes_and_unknown_where_the_segment_is_cut() {
         for (src, dst) in [("192.0.2.1", "198.51.100.25"), ("2001:db8::1", "2001:db8::25")] {
             for payload in [&b""[..], b"x", b"EHLO example.org\r\n"] {
-                let (ip, mut bytes) = whole(src.parse().unwrap(), dst.parse().unwrap(), payload);
+                let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
+                let (addresses, mut bytes) = (address(src) + address(dst), whole(src, dst, payload));
                 let length = bytes.len();
-                assert_eq!(judge(&ip, &bytes, Some(length)), Checksum::Right);
-                assert_eq!(judge(&ip, &bytes[..length - 1], Some(length)), Checksum::Unknown);
-                assert_eq!(judge(&ip, &bytes, None), Checksum::Unknown);
+                assert_eq!(judge(addresses, &bytes, Some(length)), Checksum::Right);
+                assert_eq!(judge(addresses, &bytes[..length - 1], Some(length)), Checksum::Unknown);
+                assert_eq!(judge(addresses, &bytes, None), Checksum::Unknown);
                 for at in 0..length {
                     bytes[at] ^= 1;
-                    assert_eq!(judge(&ip, &bytes, Some(length)), Checksum::Wrong, "byte {at}");
+                    assert_eq!(judge(addresses, &bytes, Some(length)), Checksum::Wrong, "byte {at}");
                     bytes[at] ^= 1;
                 }
             }

@@ -12,9 +12,8 @@ use etherparse::ip_number;
 use crate::wire::packet::{LinkType, Packet};
 use crate::wire::segment::{Place, Segment, TcpSummary};
 
-use super::ip::Header;
 use super::rest::be16;
-use super::{ether, link, tcp};
+use super::{checksum, ether, link, tcp};
 
 /// The length of an IPv4 header without options.
 const IPV4: usize = 20;
@@ -97,21 +96,39 @@ impl<'a> FastPath<'a> {
 
     /// The whole segment, from the packet that contains it.
     #[must_use]
-    #[inline]
     pub fn segment(&self, packet: &Packet<'_>) -> Segment {
-        let (src, dst, id, hop_limit) = match self.ip {
+        let unspecified = IpAddr::from([0; 4]);
+        let mut segment = Segment::hidden(unspecified, unspecified, Place::default());
+        self.write(packet, &mut segment);
+        segment
+    }
+
+    /// The same, written to where the segment stays. A copy of it at once would wait: addresses have a tag, and are
+    /// read in other widths than they were written in, so what is on its way to the cache must first get there.
+    #[inline]
+    pub(crate) fn write(&self, packet: &Packet<'_>, segment: &mut Segment) {
+        let addresses = match self.ip {
             Ip::Four(ip) => {
-                (address::<4, IPV4>(ip, 12), address::<4, IPV4>(ip, 16), Some(be16(ip, 4)), ip[8])
+                segment.src = address::<4, IPV4>(ip, 12);
+                segment.dst = address::<4, IPV4>(ip, 16);
+                segment.ip_id = Some(be16(ip, 4));
+                segment.hop_limit = ip[8];
+                checksum::words(&ip[12..20])
             }
-            Ip::Six(ip) => (address::<16, IPV6>(ip, 8), address::<16, IPV6>(ip, 24), None, ip[7]),
+            Ip::Six(ip) => {
+                segment.src = address::<16, IPV6>(ip, 8);
+                segment.dst = address::<16, IPV6>(ip, 24);
+                segment.ip_id = None;
+                segment.hop_limit = ip[7];
+                checksum::words(&ip[8..40])
+            }
         };
-        let mut place = Place { interface: packet.interface, ..Place::default() };
+        segment.place = Place { interface: packet.interface, ..Place::default() };
         match self.link {
-            Link::Ethernet(frame) => place.hop = ether::hop(frame),
-            Link::Cooked(header) => link::note_cooked_v2(header, &mut place),
+            Link::Ethernet(frame) => segment.place.hop = ether::hop(frame),
+            Link::Cooked(header) => link::note_cooked_v2(header, &mut segment.place),
         }
-        let header = Header { src, dst, protocol: ip_number::TCP, id, hop_limit, fragment: None };
-        tcp::segment(&header, self.tcp, self.captured, Some(self.length), place)
+        tcp::fill(segment, self.tcp, self.captured, Some(self.length), addresses);
     }
 }
 

@@ -73,7 +73,6 @@ fn part<'a>(
 
 /// The segment that begins with this header. `captured` is its captured part, `length` its whole length if
 /// the IP header states it.
-#[inline(always)] // Out of line, the call copies addresses and place again: 60 instructions of a SYN.
 pub(super) fn segment(
     ip: &Header,
     tcp: &[u8; NEEDED],
@@ -81,25 +80,34 @@ pub(super) fn segment(
     length: Option<usize>,
     place: Place,
 ) -> Segment {
+    let mut segment = Segment::hidden(ip.src, ip.dst, place);
+    (segment.ip_id, segment.hop_limit) = (ip.id, ip.hop_limit);
+    let addresses = checksum::address(ip.src) + checksum::address(ip.dst);
+    fill(&mut segment, tcp, captured, length, addresses);
+    segment
+}
+
+/// Writes all that the TCP header says to a segment. `addresses` is the sum of the words of its addresses.
+#[inline(always)]
+pub(super) fn fill(
+    segment: &mut Segment,
+    tcp: &[u8; NEEDED],
+    captured: &[u8],
+    length: Option<usize>,
+    addresses: u128,
+) {
     const SEQ: usize = 4;
     const ACK: usize = 8;
     let TcpSummary { src_port, dst_port, flags, payload } = summary(tcp, length);
-    Segment {
-        src: ip.src,
-        dst: ip.dst,
-        src_port,
-        dst_port,
-        seq: be32(tcp, SEQ),
-        ack: be32(tcp, ACK),
-        flags,
-        payload,
-        ip_id: ip.id,
-        hop_limit: ip.hop_limit,
-        checksum: checksum::judge(ip, captured, length),
-        fast_open: flags.has(Flags::SYN) && asks_for_fast_open(captured),
-        digest: digest(captured),
-        place,
-    }
+    segment.src_port = src_port;
+    segment.dst_port = dst_port;
+    segment.seq = be32(tcp, SEQ);
+    segment.ack = be32(tcp, ACK);
+    segment.flags = flags;
+    segment.payload = payload;
+    segment.checksum = checksum::judge(addresses, captured, length);
+    segment.fast_open = flags.has(Flags::SYN) && asks_for_fast_open(captured);
+    segment.digest = digest(captured);
 }
 
 /// The fields that decide whether the segment that begins with this header matters.
