@@ -156,19 +156,14 @@ impl Key {
     /// As [`network`](Self::network), for addresses of the first bits alone.
     #[inline]
     fn prefix(&self, address: IpAddr) -> u64 {
-        let mut hasher = self.hasher;
         match address {
-            IpAddr::V4(v4) => {
-                let [a, b, c, _] = v4.octets();
-                hasher.write_u32(u32::from_ne_bytes([a, b, c, 0]));
-            }
+            IpAddr::V4(v4) => self.hasher.hash(&(v4.to_bits() & 0xffff_ff00).to_be_bytes()),
             IpAddr::V6(v6) => {
-                let [a, b, c, d, e, f, ..] = v6.octets();
-                hasher.write_u32(u32::from_ne_bytes([a, b, c, d]));
-                hasher.write_u16(u16::from_ne_bytes([e, f]));
+                #[expect(clippy::cast_possible_truncation, reason = "the upper 48 bits")]
+                let prefix = (v6.to_bits() >> 80) as u64;
+                self.hasher.hash(&prefix.to_be_bytes()[2..])
             }
         }
-        hasher.finish()
     }
 
     /// The hash of the network of translated addresses that begins here. Its length distinguishes it from

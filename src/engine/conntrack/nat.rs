@@ -9,6 +9,7 @@
 use super::Conntrack;
 use super::arrival::Opening;
 use super::events::{Place, Syn, SynVerdict};
+use super::path::Link;
 use super::repeats::{COPY_ELSEWHERE, RETRANSMISSION_WITHIN};
 use super::set::{BEHIND_NAT, Entry, HAS_IP_ID, NO_SYN, SECOND_LEG};
 use crate::base::hash;
@@ -21,8 +22,14 @@ pub(super) struct Recent([Box<[Attempt]>; TABLES]);
 
 /// The rest of the hash, and the handle of the attempt.
 type Attempt = (u32, Place);
-/// The index of an attempt in each of the tables, and the rest of the hash.
-pub(super) type At = [(usize, u32); TABLES];
+
+/// The index of an attempt in the tables, and the rest of the hash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    by_client: (usize, u32),
+    /// In the other two. Without a direction neither a changed source is recognised nor a change of both.
+    by_others: Option<[(usize, u32); TABLES - 1]>,
+}
 
 const TABLES: usize = 3;
 /// Maximum attempts in each table: 128 KiB for all three.
@@ -53,8 +60,10 @@ impl Recent {
         self.0.iter().map(|table| size_of_val(&**table)).sum()
     }
 
-    /// The indexes of a SYN with these endpoints and this number; `None` where the endpoints are not given.
-    pub(super) fn at(&self, ends: EndpointHashes, isn: u32) -> Option<At> {
+    /// The indexes of a SYN with these endpoints and this number, which was seen on this link; `None` where the
+    /// endpoints are not given.
+    #[inline]
+    pub(super) fn at(&self, ends: EndpointHashes, isn: u32, link: Link) -> Option<At> {
         let at = |end: u64| {
             let hash = hash::with_number(end, isn);
             #[expect(
@@ -64,23 +73,34 @@ impl Recent {
             let check = (hash as u32).max(1);
             (hash::set_of(hash, self.0[0].len()), check)
         };
-        (ends != EndpointHashes::default()).then(|| [ends.client, ends.server, 0].map(at))
+        (ends != EndpointHashes::default()).then(|| At {
+            by_client: at(ends.client),
+            by_others: link.is_directed().then(|| [ends.server, 0].map(at)),
+        })
     }
 
     /// Stores the handle of a SYN's attempt.
+    #[inline]
     pub(super) fn add(&mut self, at: At, place: Place) {
-        for (table, (at, check)) in self.0.iter_mut().zip(at) {
+        let [by_client, others @ ..] = &mut self.0;
+        by_client[at.by_client.0] = (at.by_client.1, place);
+        for (table, (at, check)) in others.iter_mut().zip(at.by_others.into_iter().flatten()) {
             table[at] = (check, place);
         }
     }
 
     /// The newest attempts whose SYN may have been translated into this one. The flag says that only the
     /// destination changed; otherwise the source changed, or both did.
+    #[inline]
     fn find(&self, at: At) -> impl Iterator<Item = (Place, bool)> {
-        self.0.iter().zip(at).zip([true, false, false]).filter_map(|((table, (at, check)), to_another)| {
-            let (found, place) = table[at];
-            (found == check).then_some((place, to_another))
-        })
+        let [by_client, others @ ..] = &self.0;
+        let others = others.iter().zip(at.by_others.into_iter().flatten()).map(|(table, at)| (table, at, false));
+        std::iter::once((by_client, at.by_client, true)).chain(others).filter_map(
+            |(table, (at, check), to_another)| {
+                let (found, place) = table[at];
+                (found == check).then_some((place, to_another))
+            },
+        )
     }
 }
 

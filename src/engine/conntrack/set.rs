@@ -340,13 +340,14 @@ pub(super) fn is_from_lower(segment: &Segment) -> bool {
     is_lower((segment.src, segment.src_port), (segment.dst, segment.dst_port))
 }
 
-/// Whether one endpoint of a connection is lower than the other. It compares plain numbers: any fixed order
-/// will do, and this costs less than to compare addresses of two families.
+/// Whether one endpoint of a connection is lower than the other. Any fixed order will do. The ports come first,
+/// because they nearly always differ; addresses are compared as plain numbers, which costs less than to
+/// compare those of two families.
 #[inline]
 pub(super) fn is_lower(one: (IpAddr, u16), other: (IpAddr, u16)) -> bool {
     let number = |address: IpAddr| match address {
         IpAddr::V4(v4) => u128::from(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits(),
     };
-    (number(one.0), one.1) < (number(other.0), other.1)
+    one.1 < other.1 || one.1 == other.1 && number(one.0) < number(other.0)
 }

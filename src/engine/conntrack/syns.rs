@@ -19,8 +19,10 @@ impl Conntrack {
         time: Ticks,
         segment: &Segment,
     ) -> SynVerdict {
-        let origin = Origin { recent: self.recent.at(ends, segment.seq), source: ends.source };
-        let syn = &self.arrival(connection.max(1), origin, time, segment);
+        let origin = Origin { recent: None, source: ends.source };
+        let mut syn = self.arrival(connection.max(1), origin, time, segment);
+        syn.hashes.recent = self.recent.at(ends, segment.seq, syn.path.link);
+        let syn = &syn;
         let Some(place) = self.find_latest(syn.tag, syn.from_lower) else {
             let explained = self.translated(syn).or_else(|| self.second_leg(None, syn));
             return explained.unwrap_or_else(|| {
