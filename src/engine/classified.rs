@@ -1,14 +1,16 @@
-//! What conntrack hands over to the counters: a batch with its findings, expired timers, a second boundary.
+//! What conntrack hands over to the counters: its findings on a batch, expired timers, a second boundary.
 
 use super::clock::Reading;
 use super::conntrack::findings::Findings;
 use super::conntrack::{Counts, OutcomeUpdate};
 use super::ingest::batch::{self, Batch, Now, SecondBoundary};
+use crate::base::time::Timestamp;
+use crate::wire::decode::Skipped;
 
 /// One hand-over. The counters handle its parts in the order of the fields; most have a batch alone.
 #[derive(Debug)]
 pub(super) struct Classified {
-    pub(super) batch: Batch,
+    pub(super) seen: Seen,
     pub(super) findings: Findings,
     /// The clock after the batch.
     pub(super) reading: Reading,
@@ -17,6 +19,23 @@ pub(super) struct Classified {
     /// The counters of conntrack, and its SYNs without a timer.
     pub(super) counts: Counts,
     pub(super) untimed: u64,
+}
+
+/// The packets of a batch, most of which lead to no finding.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) packets: u64,
+    /// The reasons why some of them do not count.
+    pub(super) skipped: Skipped,
+    /// The time of the last readable segment.
+    pub(super) last: Option<Timestamp>,
+}
+
+impl Seen {
+    pub(super) fn of(batch: &Batch) -> Self {
+        let last = batch.all().iter().rev().find(|pending| !pending.is_hidden);
+        Self { packets: batch.packets, skipped: batch.skipped, last: last.map(|last| last.now.time) }
+    }
 }
 
 /// A timer that has expired.
@@ -29,11 +48,11 @@ pub(super) struct Expiry {
 }
 
 impl Classified {
-    /// Makes an empty one for batches like this one.
-    pub(super) fn new(batch: Batch) -> Self {
+    /// Makes an empty one. `keeps` says whether packets are kept.
+    pub(super) fn new(keeps: bool) -> Self {
         Self {
-            batch,
-            findings: Findings::new(batch::SIZE),
+            seen: Seen::default(),
+            findings: Findings::new(batch::SIZE, keeps),
             reading: Reading::default(),
             expired: Vec::with_capacity(batch::SIZE),
             boundary: None,
@@ -44,7 +63,7 @@ impl Classified {
 
     /// Empties it. It keeps its memory.
     pub(super) fn clear(&mut self) {
-        self.batch.clear();
+        self.seen = Seen::default();
         self.findings.clear();
         self.expired.clear();
         self.boundary = None;

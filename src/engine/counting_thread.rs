@@ -13,7 +13,6 @@ use super::classified::Classified;
 use super::clock::Ticks;
 use super::counting::CounterStage;
 use super::fleet::Fleet;
-use super::ingest::batch::Batch;
 use crate::base::time::Timestamp;
 
 /// Hand-overs that are under way at most: enough that neither thread waits for the other at each one.
@@ -59,12 +58,12 @@ enum Work {
 impl Counting {
     /// Counts what conntrack hands over.
     pub(super) fn count(&mut self, classified: &Classified) {
-        let Classified { batch, findings, reading, expired, boundary, counts, untimed } = classified;
+        let Classified { seen, findings, reading, expired, boundary, counts, untimed } = classified;
         let Self { counters, fleet } = self;
         counters.note_conntrack(*counts, *untimed);
-        counters.count_all(batch, findings, reading);
+        counters.count_all(seen, findings, reading);
         if let Some(fleet) = fleet {
-            fleet.see(batch, findings, counters);
+            fleet.see(findings, counters);
         }
         if !expired.is_empty() {
             counters.prefetch_expired();
@@ -134,8 +133,8 @@ impl Counters {
         }
     }
 
-    /// Moves the counters to a thread of their own. `batch` makes an empty batch.
-    pub(super) fn split(self, batch: impl Fn() -> Batch) -> (Self, Option<CountingThread>) {
+    /// Moves the counters to a thread of their own. `keeps` says whether packets are kept.
+    pub(super) fn split(self, keeps: bool) -> (Self, Option<CountingThread>) {
         let counting = match self {
             Self::Here(counting) => counting,
             Self::There(_) => return (self, None),
@@ -145,7 +144,7 @@ impl Counters {
         let (done, empty) = bounded(UNDER_WAY);
         for _ in 0..UNDER_WAY {
             // There is room for each of them.
-            let _ = done.try_send(Box::new(Classified::new(batch())));
+            let _ = done.try_send(Box::new(Classified::new(keeps)));
         }
         let thread = CountingThread { counting, work: to_do, empty: done };
         (Self::There(Link { work, empty }), Some(thread))

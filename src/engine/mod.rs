@@ -68,6 +68,8 @@ pub struct Engine {
     ingest: Ingest,
     stages: Stages,
     has_fleet: bool,
+    /// Whether packets are kept, for a writer or for evidence.
+    keeps: bool,
 }
 
 /// The parts of an [`Engine`].
@@ -119,7 +121,6 @@ impl Engine {
         let fleet = parts.fleet.map(|fleet| Box::new(Fleet::new(fleet, key)));
         let keeps = writer.is_some() || keeps_evidence;
         let classifier = Classifier::new(parts.tunnels, parts.expression, ports, key, keeps);
-        let empty = classifier.batch(ingest::batch::SIZE);
         let ingest = Ingest::new(parts.inputs, parts.looks_back, classifier, ingest::batch::SIZE);
         let counters = CounterStage::new(counting::Parts {
             places: connections.places(),
@@ -138,14 +139,19 @@ impl Engine {
         });
         let has_fleet = fleet.is_some();
         let counters = Counters::Here(Box::new(Counting { counters, fleet }));
-        Self { ingest, stages: Stages::new(ConntrackStage::new(connections), empty, counters), has_fleet }
+        Self {
+            ingest,
+            stages: Stages::new(ConntrackStage::new(connections), keeps, counters),
+            has_fleet,
+            keeps,
+        }
     }
 
     /// Moves the second half of the work to another thread, which the caller starts. It ends when the engine
     /// does. `None`: it is elsewhere already.
     #[must_use]
     pub fn split(mut self) -> (Self, Option<CountingThread>) {
-        let (counters, thread) = self.stages.counters.split(|| self.ingest.empty_batch());
+        let (counters, thread) = self.stages.counters.split(self.keeps);
         self.stages.counters = counters;
         (self, thread)
     }

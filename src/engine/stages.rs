@@ -1,6 +1,6 @@
 //! The stages after ingest, in their order. They take batches, with second boundaries after them.
 
-use super::classified::{Classified, Expiry};
+use super::classified::{Classified, Expiry, Seen};
 use super::clock::{Reading, Ticks};
 use super::conntrack::Expired;
 use super::conntrack::stage::ConntrackStage;
@@ -20,17 +20,17 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// `empty` is like the batches that follow.
-    pub(super) fn new(conntrack: ConntrackStage, empty: Batch, counters: Counters) -> Self {
-        Self { conntrack, next: Box::new(Classified::new(empty)), counters }
+    /// `keeps` says whether packets are kept.
+    pub(super) fn new(conntrack: ConntrackStage, keeps: bool, counters: Counters) -> Self {
+        Self { conntrack, next: Box::new(Classified::new(keeps)), counters }
     }
 
     /// Counts a batch and empties it. `reading` is the clock after it.
     pub(super) fn count(&mut self, batch: &mut Batch, reading: &Reading) {
         let Self { conntrack, next, .. } = self;
-        std::mem::swap(batch, &mut next.batch);
-        conntrack.judge_all(&next.batch, &mut next.findings);
-        next.reading = *reading;
+        conntrack.judge_all(batch, &mut next.findings);
+        (next.seen, next.reading) = (Seen::of(batch), *reading);
+        batch.clear();
         self.hand_over();
     }
 

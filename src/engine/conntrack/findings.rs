@@ -1,11 +1,16 @@
 //! Conntrack's findings on the segments of a batch. A segment without news has none.
 
 use crate::engine::conntrack::{Inferred, OutcomeUpdate, Place};
+use crate::engine::ingest::batch::{Now, Pending};
+use crate::engine::ingest::endpoints::Endpoints;
+use crate::wire::packet::InterfaceId;
+use crate::wire::packet_copy::PacketCopy;
+use crate::wire::segment::Flags;
 
 /// A segment for the counting stage, with its verdict.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Finding {
-    /// Its index in the batch.
+    /// Its index in `segments`.
     pub(in crate::engine) segment: u32,
     pub(in crate::engine) verdict: Verdict,
 }
@@ -35,10 +40,26 @@ pub(in crate::engine) enum Verdict {
     Inferred(u32),
 }
 
+/// What the counters need of a segment. It is all of it that crosses to their thread.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct SegmentSummary {
+    pub(in crate::engine) now: Now,
+    pub(in crate::engine) endpoints: Endpoints,
+    pub(in crate::engine) seq: u32,
+    pub(in crate::engine) ack: u32,
+    pub(in crate::engine) payload: Option<u32>,
+    pub(in crate::engine) interface: InterfaceId,
+    pub(in crate::engine) flags: Flags,
+}
+
 /// The findings, in the order of the segments.
 #[derive(Debug)]
 pub(in crate::engine) struct Findings {
     pub(in crate::engine) all: Vec<Finding>,
+    /// The segments that they are about.
+    pub(in crate::engine) segments: Vec<SegmentSummary>,
+    /// The packets of these segments, where packets are kept.
+    pub(in crate::engine) kept: Vec<PacketCopy>,
     pub(in crate::engine) news: Vec<OutcomeUpdate>,
     pub(in crate::engine) inferred: Vec<Inferred>,
     /// Segments of servers that open or refuse a connection.
@@ -52,38 +73,59 @@ impl Findings {
         2 * segments
     }
 
-    /// Makes room for batches of this many segments.
-    pub(in crate::engine) fn new(segments: usize) -> Self {
+    /// Makes room for batches of this many segments. `keeps` says whether their packets are kept.
+    pub(in crate::engine) fn new(segments: usize, keeps: bool) -> Self {
         Self {
             all: Vec::with_capacity(Self::room(segments)),
+            segments: Vec::with_capacity(segments),
+            kept: Vec::with_capacity(if keeps { segments } else { 0 }),
             news: Vec::with_capacity(segments),
             inferred: Vec::with_capacity(segments),
             answers: 0,
         }
     }
 
-    /// Adds an update of an attempt's outcome.
-    pub(in crate::engine) fn push_news(&mut self, segment: usize, news: OutcomeUpdate) {
+    /// Adds a segment. The findings about it follow.
+    #[inline]
+    pub(in crate::engine) fn push_segment(&mut self, pending: &Pending, kept: Option<&PacketCopy>) {
+        let Pending { now, endpoints, segment, .. } = pending;
+        self.segments.push(SegmentSummary {
+            now: *now,
+            endpoints: *endpoints,
+            seq: segment.seq,
+            ack: segment.ack,
+            payload: segment.payload,
+            interface: segment.place.interface,
+            flags: segment.flags,
+        });
+        self.kept.extend(kept);
+    }
+
+    /// Adds an update of an attempt's outcome by the last segment.
+    pub(in crate::engine) fn push_news(&mut self, news: OutcomeUpdate) {
         let verdict = Verdict::OutcomeUpdate(number(self.news.len()));
         self.news.push(news);
-        self.push(segment, verdict);
+        self.push(verdict);
     }
 
-    /// Adds an attempt that was inferred from a segment.
-    pub(in crate::engine) fn push_inferred(&mut self, segment: usize, attempt: Inferred) {
+    /// Adds an attempt that was inferred from the last segment.
+    pub(in crate::engine) fn push_inferred(&mut self, attempt: Inferred) {
         let verdict = Verdict::Inferred(number(self.inferred.len()));
         self.inferred.push(attempt);
-        self.push(segment, verdict);
+        self.push(verdict);
     }
 
+    /// Adds a verdict on the last segment.
     #[inline]
-    pub(in crate::engine) fn push(&mut self, segment: usize, verdict: Verdict) {
-        self.all.push(Finding { segment: number(segment), verdict });
+    pub(in crate::engine) fn push(&mut self, verdict: Verdict) {
+        self.all.push(Finding { segment: number(self.segments.len().saturating_sub(1)), verdict });
     }
 
     /// Empties it.
     pub(in crate::engine) fn clear(&mut self) {
         self.all.clear();
+        self.segments.clear();
+        self.kept.clear();
         self.news.clear();
         self.inferred.clear();
         self.answers = 0;

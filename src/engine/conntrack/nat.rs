@@ -94,7 +94,8 @@ impl Recent {
     #[inline]
     fn find(&self, at: At) -> impl Iterator<Item = (Place, bool)> {
         let [by_client, others @ ..] = &self.0;
-        let others = others.iter().zip(at.by_others.into_iter().flatten()).map(|(table, at)| (table, at, false));
+        let others =
+            others.iter().zip(at.by_others.into_iter().flatten()).map(|(table, at)| (table, at, false));
         std::iter::once((by_client, at.by_client, true)).chain(others).filter_map(
             |(table, (at, check), to_another)| {
                 let (found, place) = table[at];

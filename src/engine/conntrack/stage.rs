@@ -12,6 +12,7 @@ use crate::engine::conntrack::{
 };
 use crate::engine::ingest::batch::{Batch, Pending, SecondBoundary};
 use crate::wire::links::Links;
+use crate::wire::packet_copy::PacketCopy;
 use crate::wire::segment::Flags;
 
 /// The middle stage of counting.
@@ -40,18 +41,25 @@ impl ConntrackStage {
         self.connections.untimed()
     }
 
+    /// Prefetches for a segment of this connection, which will be classified.
+    #[inline]
+    pub(in crate::engine) fn prefetch(&self, connection: u64) {
+        self.connections.prefetch(connection);
+    }
+
     /// Classifies the segments of a batch. `findings` is empty before.
     #[inline(never)] // A stage has the registers to itself.
     pub(in crate::engine) fn judge_all(&mut self, batch: &Batch, findings: &mut Findings) {
-        batch.all().iter().for_each(|pending| self.connections.prefetch(pending.connection));
         batch.all().iter().for_each(|pending| {
             self.connections.prefetch_entry(pending.connection, pending.segment.flags.is_attempt());
         });
-        batch.all().iter().enumerate().for_each(|(index, pending)| self.judge(index, pending, findings));
+        for (index, pending) in batch.all().iter().enumerate() {
+            self.judge(pending, batch.kept.get(index), findings);
+        }
     }
 
     #[inline]
-    fn judge(&mut self, index: usize, pending: &Pending, findings: &mut Findings) {
+    fn judge(&mut self, pending: &Pending, kept: Option<&PacketCopy>, findings: &mut Findings) {
         let Pending { segment, endpoints, connection, .. } = pending;
         let time = pending.now.ticks;
         let (client, server) = (endpoints.client_hash, endpoints.server_hash);
@@ -78,15 +86,19 @@ impl ConntrackStage {
                 Syn::SecondLeg => return,
                 Syn::Retransmission => Verdict::Retransmission { has_timer },
             };
-            findings.push(index, verdict);
+            findings.push_segment(pending, kept);
+            findings.push(verdict);
         } else {
             findings.answers += u64::from(pending.is_answer);
             let Followed { attempt, news } = self.connections.follow(*connection, hosts, time, segment);
+            if attempt.is_some() || news.is_some() {
+                findings.push_segment(pending, kept);
+            }
             if let Some(attempt) = attempt {
-                findings.push_inferred(index, attempt);
+                findings.push_inferred(attempt);
             }
             if let Some(news) = news {
-                findings.push_news(index, news);
+                findings.push_news(news);
             }
         }
     }

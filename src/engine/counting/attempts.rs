@@ -13,7 +13,7 @@ use super::CounterStage;
 use super::annotations::{Annotation, Reported};
 use super::groups::{CounterGroup, GroupBy, GroupRef};
 use super::limit_hit::{Counted, Hit};
-use crate::engine::ingest::batch::Pending;
+use crate::engine::conntrack::findings::SegmentSummary;
 
 impl CounterStage {
     /// Counts an attempt in each group that it concerns; `group_tag` returns its tag there. Returns the
@@ -21,11 +21,11 @@ impl CounterStage {
     pub(in crate::engine) fn count_attempt(
         &mut self,
         rows: &[GroupRef],
-        pending: &Pending,
+        segment: &SegmentSummary,
         kept: Option<&PacketCopy>,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) -> (Reported, Annotation) {
-        let Pending { endpoints, now, .. } = pending;
+        let SegmentSummary { endpoints, now, .. } = segment;
         self.stats.attempts += 1;
         let is_allowed = self.allow.contains(endpoints.client.0);
         // This host's own address is allowed too, but counted: synwatch warns when it exceeds a limit.
@@ -56,7 +56,7 @@ impl CounterStage {
             }
             let taken = table.record_attempt(tag, hint, &attempt, &mut self.ties);
             annotation.set(number, taken.place());
-            self.note_attempt(row, tag, pending);
+            self.note_attempt(row, tag, segment);
             if let Some(slot) = self.note_taken(watch, &taken, by) {
                 table.name_holder(slot, endpoints.client.0);
             }
@@ -67,7 +67,7 @@ impl CounterStage {
             if met.is_none() && !recorded.flagged {
                 continue;
             }
-            let is_reported = self.report(row, tag, (pending, kept), &recorded, met);
+            let is_reported = self.report(row, tag, (segment, kept), &recorded, met);
             if is_reported && by == GroupBy::Source {
                 reported_in = Some(watch);
                 reported.add(watch);
@@ -85,11 +85,11 @@ impl CounterStage {
         &mut self,
         row: &GroupRef,
         tag: u64,
-        (pending, kept): (&Pending, Option<&PacketCopy>),
+        (segment, kept): (&SegmentSummary, Option<&PacketCopy>),
         recorded: &Recorded,
         met: Option<usize>,
     ) -> bool {
-        let Pending { endpoints, now, segment, .. } = pending;
+        let SegmentSummary { endpoints, now, .. } = segment;
         let GroupRef { watch, group, .. } = *row;
         let watching = &self.watches[watch];
         let CounterGroup { by, counter } = &watching.groups[group];
@@ -106,7 +106,7 @@ impl CounterStage {
                 let sight = Observation { time, src, dst, dst_port: endpoints.server.1 };
                 episode.count(&sight, span, met.is_some());
                 if let Some(kept) = kept.filter(|_| self.keeps_evidence && *by != GroupBy::Destination) {
-                    let (attempt, packet) = (logged(pending, time), kept.headers(segment.payload));
+                    let (attempt, packet) = (logged(segment, time), kept.headers(segment.payload));
                     let is_told = self.handoff.offer_attempt(episode.number(), attempt, Some(packet));
                     episode.not_logged += u64::from(!is_told);
                 }
@@ -121,7 +121,7 @@ impl CounterStage {
             }
             return false;
         };
-        let attempt = endpoints.attempt(by.key(watching, endpoints, tag), segment.place.interface, time);
+        let attempt = endpoints.attempt(by.key(watching, endpoints, tag), segment.interface, time);
         let hit = Hit { watch, counted: Counted::Attempts(group), recorded: *recorded, limit };
         self.open_episode(&hit, Some(recorded.slot), attempt, now)
     }
@@ -129,11 +129,11 @@ impl CounterStage {
     /// Counts a copy or a retransmission for the watches and the episodes that count its attempt.
     pub(in crate::engine) fn count_repeat(
         &mut self,
-        pending: &Pending,
+        segment: &SegmentSummary,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
         repeat: Syn,
     ) {
-        let Pending { now, .. } = pending;
+        let SegmentSummary { now, .. } = segment;
         let mut reported_in = None;
         for (row, &GroupRef { watch, group, .. }) in self.rows.iter().enumerate() {
             let Some((tag, _)) = group_tag(row) else { continue };
@@ -179,8 +179,8 @@ impl CounterStage {
 }
 
 /// An attempt in the form of the evidence.
-fn logged(pending: &Pending, time: Timestamp) -> Logged {
-    let Pending { endpoints, segment, .. } = pending;
+fn logged(segment: &SegmentSummary, time: Timestamp) -> Logged {
+    let SegmentSummary { endpoints, flags, .. } = *segment;
     let ((src, src_port), (dst, dst_port)) = (endpoints.client, endpoints.server);
-    Logged { time, src, src_port, dst, dst_port, flags: segment.flags }
+    Logged { time, src, src_port, dst, dst_port, flags }
 }

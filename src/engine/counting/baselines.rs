@@ -7,19 +7,19 @@ use crate::engine::outcome::Outcome;
 
 use super::CounterStage;
 use super::groups::{GroupRef, Watching};
-use crate::engine::ingest::batch::Pending;
+use crate::engine::conntrack::findings::SegmentSummary;
 
 impl CounterStage {
     /// Adds an attempt that a group has recorded.
     #[inline]
-    pub(in crate::engine) fn note_attempt(&mut self, row: &GroupRef, tag: u64, pending: &Pending) {
+    pub(in crate::engine) fn note_attempt(&mut self, row: &GroupRef, tag: u64, segment: &SegmentSummary) {
         // Nearly always there is no baseline.
         if self.baseline.is_none() {
             return;
         }
         let GroupRef { watch, group, by, .. } = *row;
-        let key = by.key(&self.watches[watch], &pending.endpoints, tag);
-        self.note_in(watch, key, pending.now.ticks, |watching| {
+        let key = by.key(&self.watches[watch], &segment.endpoints, tag);
+        self.note_in(watch, key, segment.now.ticks, |watching| {
             watching.groups[group].counter.baseline.as_mut()
         });
     }

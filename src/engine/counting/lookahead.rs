@@ -7,7 +7,7 @@ use super::CounterStage;
 use super::groups::GroupRef;
 use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
 use crate::engine::counters::Hint;
-use crate::engine::ingest::batch::{Batch, SIZE};
+use crate::engine::ingest::batch::SIZE;
 
 /// Maximum findings of a batch.
 const ROOM: usize = Findings::room(SIZE);
@@ -47,12 +47,7 @@ impl GroupTags {
 
 impl CounterStage {
     /// Computes the tags of these findings, and prefetches the memory that they need.
-    pub(in crate::engine) fn look_ahead(
-        &self,
-        batch: &Batch,
-        findings: &Findings,
-        group_tags: &mut GroupTags,
-    ) {
+    pub(in crate::engine) fn look_ahead(&self, findings: &Findings, group_tags: &mut GroupTags) {
         let all = &findings.all;
         for finding in all {
             if let Verdict::Attempt { place, .. } = finding.verdict {
@@ -64,7 +59,7 @@ impl CounterStage {
         for (row, GroupRef { watch, by, table, .. }) in self.rows.iter().enumerate() {
             let watching = &self.watches[*watch];
             for (finding, group_tag) in all.iter().zip(group_tags.of(row, all)) {
-                let endpoints = &batch.all()[finding.segment as usize].endpoints;
+                let endpoints = &findings.segments[finding.segment as usize].endpoints;
                 *group_tag = match watching.tag(*by, &self.hasher, endpoints).map(|tag| tag.max(NONE + 1)) {
                     Some(tag) => GroupTag { tag, hint: table.prefetch(tag) },
                     None => GroupTag::default(),

@@ -24,15 +24,16 @@ use crate::base::hash;
 use crate::base::time::Timestamp;
 use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
+use crate::engine::classified::Seen;
 use crate::engine::clock::{Reading, Ticks};
-use crate::engine::conntrack::findings::{Finding, Findings, Verdict};
+use crate::engine::conntrack::findings::{Finding, Findings, SegmentSummary, Verdict};
 use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
 use crate::engine::copies::CaptureHandle;
 use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
 use crate::engine::handoff::Handoff;
-use crate::engine::ingest::batch::{Batch, Now, Pending, SecondBoundary};
+use crate::engine::ingest::batch::{Now, SecondBoundary};
 use crate::engine::ingest::endpoints::Hasher;
 use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::watch::AllowList;
@@ -140,17 +141,16 @@ impl CounterStage {
 
     /// Counts the findings of a batch. `reading` is the clock after it.
     #[inline(never)] // A stage has the registers to itself.
-    pub(in crate::engine) fn count_all(&mut self, batch: &Batch, findings: &Findings, reading: &Reading) {
-        self.stats.packets += batch.packets;
-        self.stats.skipped += batch.skipped;
+    pub(in crate::engine) fn count_all(&mut self, seen: &Seen, findings: &Findings, reading: &Reading) {
+        self.stats.packets += seen.packets;
+        self.stats.skipped += seen.skipped;
         self.stats.answers += findings.answers;
-        let last = batch.all().iter().rev().find(|pending| !pending.is_hidden);
-        self.stats.last_watched = last.map(|last| last.now.time).or(self.stats.last_watched);
+        self.stats.last_watched = seen.last.or(self.stats.last_watched);
         let mut group_tags = std::mem::take(&mut self.group_tags);
-        self.look_ahead(batch, findings, &mut group_tags);
+        self.look_ahead(findings, &mut group_tags);
         let rows = Arc::clone(&self.rows);
         for (index, finding) in findings.all.iter().enumerate() {
-            self.count(&rows, batch, findings, finding, |row| group_tags.get(row, index));
+            self.count(&rows, findings, finding, |row| group_tags.get(row, index));
         }
         self.group_tags = group_tags;
         self.volumes.flush();
@@ -254,29 +254,28 @@ impl CounterStage {
     fn count(
         &mut self,
         rows: &[GroupRef],
-        batch: &Batch,
         findings: &Findings,
         finding: &Finding,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) {
-        let segment = finding.segment as usize;
-        let pending = &batch.all()[segment];
+        let index = finding.segment as usize;
+        let segment = &findings.segments[index];
         match finding.verdict {
-            Verdict::OutcomeUpdate(news) => self.notify_of(&findings.news[news as usize], pending, group_tag),
+            Verdict::OutcomeUpdate(news) => self.notify_of(&findings.news[news as usize], segment, group_tag),
             Verdict::Attempt { place, moved, has_timer } => {
-                let counted = self.count_attempt(rows, pending, batch.kept.get(segment), group_tag);
+                let counted = self.count_attempt(rows, segment, findings.kept.get(index), group_tag);
                 self.remember(counted, place, moved, has_timer);
             }
             Verdict::Inferred(inferred) => {
-                self.count_inferred(rows, pending, &findings.inferred[inferred as usize]);
+                self.count_inferred(rows, segment, &findings.inferred[inferred as usize]);
             }
             Verdict::Copy => {
                 self.stats.copies += 1;
-                self.count_repeat(pending, group_tag, Syn::Copy);
+                self.count_repeat(segment, group_tag, Syn::Copy);
             }
             Verdict::Retransmission { has_timer } => {
                 self.stats.retransmissions += 1;
-                self.count_repeat(pending, group_tag, Syn::Retransmission);
+                self.count_repeat(segment, group_tag, Syn::Retransmission);
                 if has_timer {
                     self.annotations.push(Annotation::default());
                 }
@@ -304,18 +303,18 @@ impl CounterStage {
     /// Counts an inferred attempt at the time of its SYN. Its endpoints come from conntrack: where both ports
     /// are watched, the segment alone does not show which side is the client.
     #[inline(never)]
-    fn count_inferred(&mut self, rows: &[GroupRef], pending: &Pending, inferred: &Inferred) {
+    fn count_inferred(&mut self, rows: &[GroupRef], segment: &SegmentSummary, inferred: &Inferred) {
         let Inferred { ends, started, place, moved, has_timer } = *inferred;
         let endpoints = self.hasher.endpoints(ends.client, ends.server, self.own.contains(&ends.client.0));
-        let since = Ticks::span(pending.now.ticks.since(started));
-        let now = Now { time: pending.now.time.before(since), ticks: started };
-        let mut pending = Pending { now, endpoints, ..*pending };
-        (pending.segment.flags, pending.segment.place.interface) = (Flags::SYN, ends.interface);
+        let since = Ticks::span(segment.now.ticks.since(started));
+        let now = Now { time: segment.now.time.before(since), ticks: started };
+        let segment =
+            SegmentSummary { now, endpoints, flags: Flags::SYN, interface: ends.interface, ..*segment };
         let tags: SmallVec<[_; 8]> =
             rows.iter().map(|row| self.watches[row.watch].tag(row.by, &self.hasher, &endpoints)).collect();
         self.stats.inferred += 1;
         let group_tag = |row: usize| tags[row].map(|tag| (tag, Hint::default()));
-        let counted = self.count_attempt(rows, &pending, None, group_tag);
+        let counted = self.count_attempt(rows, &segment, None, group_tag);
         self.remember(counted, place, moved, has_timer);
     }
 

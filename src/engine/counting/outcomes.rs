@@ -11,7 +11,8 @@ use super::annotations::Annotation;
 use super::groups::{GroupBy, GroupRef, Watching};
 use super::limit_hit::{Counted, Hit};
 use super::volumes::Owner;
-use crate::engine::ingest::batch::{self, Now, Pending};
+use crate::engine::conntrack::findings::SegmentSummary;
+use crate::engine::ingest::batch::{self, Now};
 use crate::engine::ingest::endpoints::Endpoints;
 
 impl CounterStage {
@@ -28,10 +29,10 @@ impl CounterStage {
     pub(in crate::engine) fn notify_of(
         &mut self,
         news: &OutcomeUpdate,
-        pending: &Pending,
+        segment: &SegmentSummary,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) {
-        let Pending { endpoints, now, .. } = pending;
+        let SegmentSummary { endpoints, now, .. } = segment;
         if (endpoints.client, endpoints.server) == (news.ends.client, news.ends.server) {
             self.count_outcome(news);
             let is_allowed = self.allow.contains(news.ends.client.0);
@@ -150,7 +151,7 @@ impl CounterStage {
     fn notify_group(&mut self, row: usize, tag: u64, endpoints: &Endpoints, news: &OutcomeUpdate, now: &Now) {
         let table = &self.rows[row].table;
         let found = table.find(tag);
-        // An evicted attempt is still pending if its ring entry says so.
+        // An evicted attempt is still segment if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
         let port = endpoints.server.1;
@@ -287,7 +288,7 @@ impl CounterStage {
 }
 
 /// The attempt of an update in the form of a table entry, before and after. If the earlier summary was
-/// evicted, a table can hold the attempt only as pending.
+/// evicted, a table can hold the attempt only as segment.
 fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
     let attempt = |summary: ConnSummary| counters::Attempt {
         time: news.started,

@@ -44,7 +44,7 @@ use crate::engine::counters::{Attempt, Recorded, Ties};
 use crate::engine::counting::CounterStage;
 use crate::engine::counting::groups::{GroupBy, Watching};
 use crate::engine::counting::outcomes::is_resolved_by;
-use crate::engine::ingest::batch::{Batch, Now};
+use crate::engine::ingest::batch::Now;
 use crate::engine::ingest::endpoints::{Endpoints, Hasher};
 use crate::engine::outcome::{Code, ConnSummary, Proof};
 use crate::engine::subject::Source;
@@ -106,27 +106,27 @@ impl Fleet {
 
     /// Looks at a batch that the counters have counted.
     #[inline(never)] // The stages without a fleet stay as small as they are.
-    pub(super) fn see(&mut self, batch: &Batch, findings: &Findings, counters: &CounterStage) {
+    pub(super) fn see(&mut self, findings: &Findings, counters: &CounterStage) {
         for finding in &findings.all {
-            let pending = &batch.all()[finding.segment as usize];
+            let segment = &findings.segments[finding.segment as usize];
             match finding.verdict {
                 Verdict::Attempt { .. } => {
-                    let (number, interface) = (pending.segment.seq, pending.segment.place.interface);
+                    let (number, interface) = (segment.seq, segment.interface);
                     self.last.set_interface(interface);
-                    self.attempt(&pending.endpoints, &pending.now, number, counters);
+                    self.attempt(&segment.endpoints, &segment.now, number, counters);
                 }
                 Verdict::Inferred(inferred) => {
                     let Inferred { ends, started, .. } = findings.inferred[inferred as usize];
                     let is_own = counters.own.contains(&ends.client.0);
                     let endpoints = self.hasher.endpoints(ends.client, ends.server, is_own);
-                    let since = Ticks::span(pending.now.ticks.since(started));
-                    let now = Now { time: pending.now.time.before(since), ticks: started };
+                    let since = Ticks::span(segment.now.ticks.since(started));
+                    let now = Now { time: segment.now.time.before(since), ticks: started };
                     self.last.set_interface(ends.interface);
                     // A SYN-ACK acknowledges the number of its SYN.
-                    self.attempt(&endpoints, &now, pending.segment.ack.wrapping_sub(1), counters);
+                    self.attempt(&endpoints, &now, segment.ack.wrapping_sub(1), counters);
                 }
                 Verdict::OutcomeUpdate(news) => {
-                    self.outcome(&findings.news[news as usize], &pending.now, counters);
+                    self.outcome(&findings.news[news as usize], &segment.now, counters);
                 }
                 Verdict::Copy | Verdict::Retransmission { .. } => {}
             }

@@ -1,6 +1,9 @@
-//! A batch of segments that the stages handle together, with the derived values that later stages need.
+//! A batch of segments that ingest and conntrack handle together, with the derived values that later stages need.
+//!
+//! Segments are written in the order of the packets, and read when there are some dozens of them. A processor that
+//! reads at once what it has just written, in other widths, waits until all that it wrote before has reached the cache.
 
-use std::iter;
+use std::net::IpAddr;
 
 use super::endpoints::Endpoints;
 use crate::base::time::Timestamp;
@@ -9,7 +12,7 @@ use crate::engine::conntrack;
 use crate::engine::counters::Recorded;
 use crate::wire::decode::Skipped;
 use crate::wire::packet_copy::PacketCopy;
-use crate::wire::segment::Segment;
+use crate::wire::segment::{Place, Segment};
 
 /// Maximum segments of a batch: enough that the data of the next ones reaches the cache while these are
 /// counted.
@@ -20,10 +23,6 @@ pub(in crate::engine) const SIZE: usize = conntrack::AT_ONCE;
 pub(in crate::engine) struct Pending {
     pub(in crate::engine) segment: Segment,
     pub(in crate::engine) now: Now,
-    /// The endpoints of its attempt.
-    pub(in crate::engine) endpoints: Endpoints,
-    /// The hash of the connection, in either direction.
-    pub(in crate::engine) connection: u64,
     /// Whether it goes to a server, as every SYN does. Otherwise it comes from a server.
     pub(in crate::engine) to_server: bool,
     /// Whether it is not a SYN, and comes from a server that opens or refuses a connection.
@@ -31,6 +30,10 @@ pub(in crate::engine) struct Pending {
     /// Whether it only stands for an unreadable packet between its addresses. Then it has no ports and no
     /// flags.
     pub(in crate::engine) is_hidden: bool,
+    /// The endpoints of its attempt, once the batch is hashed.
+    pub(in crate::engine) endpoints: Endpoints,
+    /// The hash of the connection, in either direction, once the batch is hashed.
+    pub(in crate::engine) connection: u64,
 }
 
 /// A moment of capture time, as captured and as the tick of the tables.
@@ -63,9 +66,11 @@ pub(in crate::engine) struct SecondBoundary {
 }
 
 /// A batch with a fixed capacity.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::engine) struct Batch {
-    pending: Vec<Pending>,
+    /// The first `count` are its segments.
+    slots: Vec<Pending>,
+    count: usize,
     /// The packets of the segments, where they are kept.
     pub(in crate::engine) kept: Vec<PacketCopy>,
     /// Packets since the last batch, and the reasons why some of them do not count.
@@ -73,25 +78,61 @@ pub(in crate::engine) struct Batch {
     pub(in crate::engine) skipped: Skipped,
 }
 
+impl Default for Pending {
+    fn default() -> Self {
+        let none = IpAddr::from([0; 4]);
+        Self {
+            segment: Segment::hidden(none, none, Place::default()),
+            now: Now { time: Timestamp::default(), ticks: Ticks::default() },
+            to_server: false,
+            is_answer: false,
+            is_hidden: false,
+            endpoints: Endpoints::unknown(),
+            connection: 0,
+        }
+    }
+}
+
 impl Batch {
+    /// Makes an empty batch for this many segments. `keeps` says whether their packets are kept.
     pub(in crate::engine) fn new(room: usize, keeps: bool) -> Self {
-        let kept = Vec::with_capacity(if keeps { room } else { 0 });
-        Self { pending: Vec::with_capacity(room), kept, ..Self::default() }
+        Self {
+            slots: vec![Pending::default(); room],
+            count: 0,
+            kept: Vec::with_capacity(if keeps { room } else { 0 }),
+            packets: 0,
+            skipped: Skipped::default(),
+        }
     }
 
-    /// Adds a segment. It is built in its final location, so that its bytes are not copied again.
+    /// Adds a segment, to be written in place. It has the values of an earlier one.
     #[inline]
-    pub(in crate::engine) fn push(&mut self, pending: impl FnOnce() -> Pending) {
-        self.pending.extend(iter::once_with(pending));
+    pub(in crate::engine) fn add(&mut self) -> &mut Pending {
+        if self.count == self.slots.len() {
+            self.slots.push(Pending::default());
+        }
+        self.count += 1;
+        &mut self.slots[self.count - 1]
     }
 
+    #[inline]
+    pub(in crate::engine) fn is_full(&self) -> bool {
+        self.count == self.slots.len()
+    }
+
+    #[inline]
     pub(in crate::engine) fn all(&self) -> &[Pending] {
-        &self.pending
+        &self.slots[..self.count]
+    }
+
+    #[inline]
+    pub(in crate::engine) fn all_mut(&mut self) -> &mut [Pending] {
+        &mut self.slots[..self.count]
     }
 
     /// Empties it.
     pub(in crate::engine) fn clear(&mut self) {
-        self.pending.clear();
+        self.count = 0;
         self.kept.clear();
         (self.packets, self.skipped) = (0, Skipped::default());
     }

@@ -1,10 +1,9 @@
-//! Classifies packets: decodes the bytes of each, and selects the segments of watched ports.
+//! Classifies packets: decodes the bytes of each, and adds the segments of watched ports to a batch.
 
 use std::net::IpAddr;
 
 use super::batch::{Batch, Now, Pending};
 use super::endpoints::{self, Hasher};
-use super::selection::{Selected, Selection};
 use crate::base::hash;
 use crate::capture::{Expression, MOST_PAYLOAD};
 use crate::engine::clock::Reading;
@@ -51,13 +50,8 @@ impl Classifier {
         Self { decoder, expression, ports, own: Vec::new(), hasher, keeps }
     }
 
-    /// Makes an empty selection of this many segments.
-    pub(super) fn selection(&self, room: usize) -> Selection {
-        Selection::new(room, self.keeps)
-    }
-
-    /// Makes an empty batch of this many segments.
-    pub(in crate::engine) fn batch(&self, room: usize) -> Batch {
+    /// Makes an empty batch for this many segments.
+    pub(super) fn batch(&self, room: usize) -> Batch {
         Batch::new(room, self.keeps)
     }
 
@@ -82,52 +76,52 @@ impl Classifier {
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,
-        to: &mut Selection,
+        batch: &mut Batch,
     ) -> Result<(), Skip> {
-        self.classify(packet, clock, to)
+        self.classify(packet, clock, batch)
     }
 
-    /// Selects the segment of a packet, or returns the reason why the packet does not count.
+    /// Adds the segment of a packet to the batch, or returns the reason why the packet does not count.
     #[inline(always)]
     pub(super) fn classify(
         &mut self,
         packet: &Packet<'_>,
         clock: &Reading,
-        to: &mut Selection,
+        batch: &mut Batch,
     ) -> Result<(), Skip> {
         if self.expression.as_mut().is_some_and(|expression| !expression.matches(packet)) {
             return Err(Skip::Filtered);
         }
         // Ports and flags alone decide on most packets, and the decoder reads no more of them.
-        let (role, selected) = match FastPath::of(packet) {
+        let (role, pending) = match FastPath::of(packet) {
             Some(plain) => {
                 self.decoder.pass();
                 let role = self.role(plain.summary())?;
-                let selected = to.add();
-                plain.write(packet, &mut selected.segment);
-                (role, selected)
+                let pending = batch.add();
+                plain.write(packet, &mut pending.segment);
+                (role, pending)
             }
             None => {
-                let read = self.decoder.read(packet, &mut to.skipped);
+                let read = self.decoder.read(packet, &mut batch.skipped);
                 if let Some(hidden) = self.decoder.hidden() {
-                    self.take_hidden(packet, hidden, clock, to);
+                    self.take_hidden(packet, hidden, clock, batch);
                 }
                 let segment = read?;
                 let role = self.role(segment.summary())?;
-                let selected = to.add();
-                selected.segment = segment;
-                (role, selected)
+                let pending = batch.add();
+                pending.segment = segment;
+                (role, pending)
             }
         };
-        (selected.to_server, selected.is_answer) = match role {
+        (pending.to_server, pending.is_answer) = match role {
             Role::Attempt => (true, false),
             Role::Answer { to_server } => (to_server, true),
             Role::More { to_server } => (to_server, false),
         };
-        selected.is_hidden = false;
-        selected.now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
+        pending.is_hidden = false;
+        pending.now = Now { time: packet.time, ticks: clock.ticks(packet.time) };
         if self.keeps {
-            to.kept.push(PacketCopy::new(packet));
+            batch.kept.push(PacketCopy::new(packet));
         }
         if role == Role::Attempt { Ok(()) } else { Err(Skip::OtherFlags) }
     }
@@ -160,36 +154,33 @@ impl Classifier {
         if says_more { Ok(Role::More { to_server }) } else { Err(Skip::OtherFlags) }
     }
 
-    /// Selects an unreadable packet, because it may have been the SYN of an answer that follows.
+    /// Adds an unreadable packet to the batch, because it may have been the SYN of an answer that follows.
     #[cold]
-    fn take_hidden(&self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, to: &mut Selection) {
+    fn take_hidden(&self, packet: &Packet<'_>, hidden: Hidden, clock: &Reading, batch: &mut Batch) {
         let place = Place { interface: packet.interface, ..Place::default() };
-        *to.add() = Selected {
+        *batch.add() = Pending {
             segment: Segment::hidden(hidden.src, hidden.dst, place),
             now: Now { time: packet.time, ticks: clock.ticks(packet.time) },
             to_server: true,
             is_answer: false,
             is_hidden: true,
+            ..Pending::default()
         };
         if self.keeps {
-            to.kept.push(PacketCopy::new(packet));
+            batch.kept.push(PacketCopy::new(packet));
         }
     }
 
-    /// Moves a selection to an empty batch, with the hashes that later stages need.
-    #[inline(never)] // A loop of its own has the registers to itself.
-    pub(super) fn complete(&mut self, selection: &mut Selection, batch: &mut Batch) {
-        for selected in selection.all() {
-            let Selected { segment, now, to_server, is_answer, is_hidden } = *selected;
-            let (client, server) = endpoints::ends(&segment, to_server);
+    /// Hashes the endpoints and the connections of a batch. `prefetch` gets each connection at once, so that its
+    /// memory comes while the next ones are hashed.
+    #[inline]
+    pub(super) fn hash(&mut self, batch: &mut Batch, prefetch: impl Fn(u64)) {
+        for pending in batch.all_mut() {
+            let (client, server) = endpoints::ends(&pending.segment, pending.to_server);
             let is_own = self.is_own(&client.0);
-            let endpoints = self.hasher.endpoints(client, server, is_own);
-            let connection = endpoints.connection();
-            batch.push(|| Pending { segment, now, endpoints, connection, to_server, is_answer, is_hidden });
+            pending.endpoints = self.hasher.endpoints(client, server, is_own);
+            pending.connection = pending.endpoints.connection();
+            prefetch(pending.connection);
         }
-        std::mem::swap(&mut selection.kept, &mut batch.kept);
-        batch.packets = std::mem::take(&mut selection.packets);
-        batch.skipped = std::mem::take(&mut selection.skipped);
-        selection.clear();
     }
 }

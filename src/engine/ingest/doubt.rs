@@ -5,7 +5,7 @@
 //! timestamps), and must not end any episode. So an older packet is held until the next packets show whether
 //! they are older, too. Only a few segments are held; everything else of their packets is counted at once.
 
-use super::selection::Selection;
+use super::batch::Batch;
 use crate::base::time::Timestamp;
 
 /// This many packets in a row on one input are a step of the clock.
@@ -22,12 +22,12 @@ pub(in crate::engine) struct Doubt {
     pub(in crate::engine) first: Timestamp,
     pub(in crate::engine) last: Timestamp,
     /// Their segments.
-    pub(super) held: Selection,
+    pub(super) held: Batch,
 }
 
 impl Doubt {
     /// Starts without doubt. `held` is empty, with room for [`BELIEVED`].
-    pub(super) fn new(held: Selection) -> Self {
+    pub(super) fn new(held: Batch) -> Self {
         Self { input: 0, packets: 0, first: Timestamp::default(), last: Timestamp::default(), held }
     }
 

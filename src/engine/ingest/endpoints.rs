@@ -31,6 +31,20 @@ pub(in crate::engine) struct Endpoints {
 }
 
 impl Endpoints {
+    /// Endpoints that are not known yet.
+    pub(super) fn unknown() -> Self {
+        let none = (IpAddr::from([0; 4]), 0);
+        Self {
+            client: none,
+            server: none,
+            client_hash: 0,
+            network_hash: 0,
+            server_hash: 0,
+            end_hash: 0,
+            is_own: false,
+        }
+    }
+
     /// The hash of the client's address and port.
     #[inline]
     pub(in crate::engine) fn client_end(&self) -> u64 {

@@ -7,7 +7,6 @@ pub(in crate::engine) mod batch;
 pub(in crate::engine) mod classifier;
 mod doubt;
 pub(in crate::engine) mod endpoints;
-mod selection;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,7 +20,6 @@ use crate::wire::packet::{InterfaceId, Packet};
 use batch::{Batch, SecondBoundary};
 use classifier::Classifier;
 use doubt::{BELIEVED, Doubt};
-use selection::Selection;
 
 /// The first stage of counting.
 #[derive(Debug)]
@@ -31,8 +29,6 @@ pub(in crate::engine) struct Ingest {
     input: Option<usize>,
     clock: Clock,
     classifier: Classifier,
-    selection: Selection,
-    /// Empty between two calls.
     batch: Batch,
     doubt: Doubt,
 }
@@ -46,21 +42,15 @@ impl Ingest {
         classifier: Classifier,
         room: usize,
     ) -> Self {
-        let doubt = Doubt::new(classifier.selection(BELIEVED));
+        let doubt = Doubt::new(classifier.batch(BELIEVED));
         Self {
             inputs,
             input: None,
             clock: Clock::new(inputs, looks_back),
-            selection: classifier.selection(room),
             batch: classifier.batch(room),
             classifier,
             doubt,
         }
-    }
-
-    /// Makes an empty batch like the one that is filled.
-    pub(in crate::engine) fn empty_batch(&self) -> Batch {
-        self.classifier.batch(batch::SIZE)
     }
 
     /// Sets the watched ports from now on. The caller has flushed the batch.
@@ -73,10 +63,11 @@ impl Ingest {
         self.classifier.set_own(own);
     }
 
-    /// Counts the selected segments.
-    #[inline]
+    /// Counts the batch and empties it.
+    #[inline(never)] // The loops of the stages have the registers to themselves.
     pub(in crate::engine) fn flush(&mut self, to: &mut Stages) {
-        self.classifier.complete(&mut self.selection, &mut self.batch);
+        let prefetch = |connection| to.conntrack.prefetch(connection);
+        self.classifier.hash(&mut self.batch, prefetch);
         to.count(&mut self.batch, self.clock.reading());
     }
 
@@ -94,7 +85,7 @@ impl Ingest {
     #[inline]
     pub(in crate::engine) fn packet(&mut self, packet: &Packet<'_>, to: &mut Stages) {
         let input = self.input(packet.interface);
-        self.selection.packets += 1;
+        self.batch.packets += 1;
         let goes_on = !self.doubt.is_open() && self.clock.goes_on(input, packet.time);
         if !goes_on && self.is_doubtful(input, packet.time) && self.doubts(input, packet.time, to) {
             return self.hold(packet, to);
@@ -102,10 +93,10 @@ impl Ingest {
         if !goes_on {
             self.observe(input, packet.time, to);
         }
-        if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), &mut self.selection) {
-            self.selection.skipped.count(skip);
+        if let Err(skip) = self.classifier.classify(packet, self.clock.reading(), &mut self.batch) {
+            self.batch.skipped.count(skip);
         }
-        if self.selection.is_full() {
+        if self.batch.is_full() {
             self.flush(to);
         }
     }
@@ -119,7 +110,7 @@ impl Ingest {
         if let Err(skip) = self.classifier.classify_held(packet, self.clock.reading(), held) {
             held.skipped.count(skip);
         }
-        self.selection.skipped += std::mem::take(&mut held.skipped);
+        self.batch.skipped += std::mem::take(&mut held.skipped);
         self.believe(to);
     }
 
@@ -152,7 +143,7 @@ impl Ingest {
     }
 
     /// Ends the doubt, if there is one. Either the clock was set back, or the packets were outliers, which
-    /// count at their old times. Their segments join the selection.
+    /// count at their old times. Their segments join the batch.
     #[cold]
     fn resolve(&mut self, is_step: bool, to: &mut Stages) {
         if !self.doubt.is_open() {
@@ -164,14 +155,14 @@ impl Ingest {
             self.observe(input, first, to);
         }
         for index in 0..self.doubt.held.all().len() {
-            let mut selected = self.doubt.held.all()[index];
+            let mut pending = self.doubt.held.all()[index];
             if is_step {
-                self.observe(input, selected.now.time, to);
+                self.observe(input, pending.now.time, to);
             }
-            selected.now.ticks = self.clock.ticks(selected.now.time);
-            *self.selection.add() = selected;
-            self.selection.kept.extend(self.doubt.held.kept.get(index));
-            if self.selection.is_full() {
+            pending.now.ticks = self.clock.ticks(pending.now.time);
+            *self.batch.add() = pending;
+            self.batch.kept.extend(self.doubt.held.kept.get(index));
+            if self.batch.is_full() {
                 self.flush(to);
             }
         }

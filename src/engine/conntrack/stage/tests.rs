@@ -23,11 +23,11 @@ fn an_unreadable_packet_makes_an_attempt_of_a_syn_ack_from_a_watched_port_alone(
         let mut all = Batch::new(2, false);
         if is_hidden {
             let segment = Segment::hidden(client.0, server.0, crate::wire::segment::Place::default());
-            all.push(|| pending(segment, ((client.0, 0), (server.0, 0)), true));
+            *all.add() = pending(segment, ((client.0, 0), (server.0, 0)), true);
         }
         let segment = Segment::between(server, client, Flags(Flags::SYN.0 | Flags::ACK.0));
-        all.push(|| pending(segment, (client, server), false));
-        let mut findings = Findings::new(2);
+        *all.add() = pending(segment, (client, server), false);
+        let mut findings = Findings::new(2, false);
         tracking.judge_all(&all, &mut findings);
         assert_eq!(findings.all.len(), attempts, "{is_hidden} {is_answer}");
     }

@@ -74,7 +74,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
         for n in 0..100 {
             connections.plain_syn(n + 2, Ticks(START + 1 + n), &syn());
         }
-        assert_eq!(connections.sets[0].find_latest(1, true).is_some(), is_kept, "closed: {closes}");
+        assert_eq!(connections.sets[0].find_newest(1).is_some(), is_kept, "closed: {closes}");
     }
     // Where all are open, the oldest of them.
     let mut connections = new(1);
@@ -83,7 +83,7 @@ fn open_connections_give_way_last_and_closed_ones_like_all_else() {
         connections.news(n + 1, &answer(SYN_ACK));
         connections.news(n + 1, &reply(ACK));
     }
-    assert_eq!((connections.sets[0].find_latest(1, true), connections.counts().evicted), (None, 1));
+    assert_eq!((connections.sets[0].find_newest(1), connections.counts().evicted), (None, 1));
 }
 
 #[test]
