@@ -7,10 +7,10 @@ use super::ingest::batch::{self, Batch, Now, SecondBoundary};
 use crate::base::time::Timestamp;
 use crate::wire::decode::Skipped;
 
-/// One hand-over. The counters handle its parts in the order of the fields; most have a batch alone.
+/// One hand-over. The counters handle its parts in the order of the fields; most have findings alone.
 #[derive(Debug)]
 pub(super) struct Classified {
-    pub(super) seen: Seen,
+    pub(super) batch: BatchCounts,
     pub(super) findings: Findings,
     /// The clock after the batch.
     pub(super) reading: Reading,
@@ -21,9 +21,9 @@ pub(super) struct Classified {
     pub(super) untimed: u64,
 }
 
-/// The packets of a batch, most of which lead to no finding.
+/// What the counters need of a batch besides its findings.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
+pub(super) struct BatchCounts {
     pub(super) packets: u64,
     /// The reasons why some of them do not count.
     pub(super) skipped: Skipped,
@@ -31,7 +31,7 @@ pub(super) struct Seen {
     pub(super) last: Option<Timestamp>,
 }
 
-impl Seen {
+impl BatchCounts {
     pub(super) fn of(batch: &Batch) -> Self {
         let last = batch.all().iter().rev().find(|pending| !pending.is_hidden);
         Self { packets: batch.packets, skipped: batch.skipped, last: last.map(|last| last.now.time) }
@@ -51,7 +51,7 @@ impl Classified {
     /// Makes an empty one. `keeps` says whether packets are kept.
     pub(super) fn new(keeps: bool) -> Self {
         Self {
-            seen: Seen::default(),
+            batch: BatchCounts::default(),
             findings: Findings::new(batch::SIZE, keeps),
             reading: Reading::default(),
             expired: Vec::with_capacity(batch::SIZE),
@@ -63,7 +63,7 @@ impl Classified {
 
     /// Empties it. It keeps its memory.
     pub(super) fn clear(&mut self) {
-        self.seen = Seen::default();
+        self.batch = BatchCounts::default();
         self.findings.clear();
         self.expired.clear();
         self.boundary = None;

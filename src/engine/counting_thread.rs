@@ -58,10 +58,10 @@ enum Work {
 impl Counting {
     /// Counts what conntrack hands over.
     pub(super) fn count(&mut self, classified: &Classified) {
-        let Classified { seen, findings, reading, expired, boundary, counts, untimed } = classified;
+        let Classified { batch, findings, reading, expired, boundary, counts, untimed } = classified;
         let Self { counters, fleet } = self;
         counters.note_conntrack(*counts, *untimed);
-        counters.count_all(seen, findings, reading);
+        counters.count_all(batch, findings, reading);
         if let Some(fleet) = fleet {
             fleet.see(findings, counters);
         }

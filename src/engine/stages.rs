@@ -1,6 +1,6 @@
 //! The stages after ingest, in their order. They take batches, with second boundaries after them.
 
-use super::classified::{Classified, Expiry, Seen};
+use super::classified::{BatchCounts, Classified, Expiry};
 use super::clock::{Reading, Ticks};
 use super::conntrack::Expired;
 use super::conntrack::stage::ConntrackStage;
@@ -29,7 +29,7 @@ impl Stages {
     pub(super) fn count(&mut self, batch: &mut Batch, reading: &Reading) {
         let Self { conntrack, next, .. } = self;
         conntrack.judge_all(batch, &mut next.findings);
-        (next.seen, next.reading) = (Seen::of(batch), *reading);
+        (next.batch, next.reading) = (BatchCounts::of(batch), *reading);
         batch.clear();
         self.hand_over();
     }

@@ -40,7 +40,7 @@ pub(in crate::engine) enum Verdict {
     Inferred(u32),
 }
 
-/// What the counters need of a segment. It is all of it that crosses to their thread.
+/// What the counters need of a segment.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct SegmentSummary {
     pub(in crate::engine) now: Now,
@@ -58,7 +58,7 @@ pub(in crate::engine) struct Findings {
     pub(in crate::engine) all: Vec<Finding>,
     /// The segments that they are about.
     pub(in crate::engine) segments: Vec<SegmentSummary>,
-    /// The packets of these segments, where packets are kept.
+    /// The packets of the attempts, in order, where packets are kept.
     pub(in crate::engine) kept: Vec<PacketCopy>,
     pub(in crate::engine) news: Vec<OutcomeUpdate>,
     pub(in crate::engine) inferred: Vec<Inferred>,
@@ -87,7 +87,7 @@ impl Findings {
 
     /// Adds a segment. The findings about it follow.
     #[inline]
-    pub(in crate::engine) fn push_segment(&mut self, pending: &Pending, kept: Option<&PacketCopy>) {
+    pub(in crate::engine) fn push_segment(&mut self, pending: &Pending) {
         let Pending { now, endpoints, segment, .. } = pending;
         self.segments.push(SegmentSummary {
             now: *now,
@@ -98,7 +98,6 @@ impl Findings {
             interface: segment.place.interface,
             flags: segment.flags,
         });
-        self.kept.extend(kept);
     }
 
     /// Adds an update of an attempt's outcome by the last segment.
@@ -118,6 +117,7 @@ impl Findings {
     /// Adds a verdict on the last segment.
     #[inline]
     pub(in crate::engine) fn push(&mut self, verdict: Verdict) {
+        debug_assert!(!self.segments.is_empty(), "a verdict on no segment");
         self.all.push(Finding { segment: number(self.segments.len().saturating_sub(1)), verdict });
     }
 

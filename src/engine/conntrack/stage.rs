@@ -80,19 +80,22 @@ impl ConntrackStage {
             let SynVerdict { syn, place, moved, has_timer } =
                 self.connections.syn(*connection, ends, time, segment);
             let verdict = match syn {
-                Syn::Attempt => Verdict::Attempt { place, moved, has_timer },
+                Syn::Attempt => {
+                    findings.kept.extend(kept);
+                    Verdict::Attempt { place, moved, has_timer }
+                }
                 Syn::Copy => Verdict::Copy,
                 // Conntrack itself counts these.
                 Syn::SecondLeg => return,
                 Syn::Retransmission => Verdict::Retransmission { has_timer },
             };
-            findings.push_segment(pending, kept);
+            findings.push_segment(pending);
             findings.push(verdict);
         } else {
             findings.answers += u64::from(pending.is_answer);
             let Followed { attempt, news } = self.connections.follow(*connection, hosts, time, segment);
             if attempt.is_some() || news.is_some() {
-                findings.push_segment(pending, kept);
+                findings.push_segment(pending);
             }
             if let Some(attempt) = attempt {
                 findings.push_inferred(attempt);

@@ -16,6 +16,7 @@ pub(in crate::engine) mod provers;
 pub(in crate::engine) mod volumes;
 
 use std::net::IpAddr;
+use std::slice;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -24,7 +25,7 @@ use crate::base::hash;
 use crate::base::time::Timestamp;
 use crate::capture::Received;
 use crate::engine::baseline::{Baseline, Budget};
-use crate::engine::classified::Seen;
+use crate::engine::classified::BatchCounts;
 use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::findings::{Finding, Findings, SegmentSummary, Verdict};
 use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
@@ -38,6 +39,7 @@ use crate::engine::ingest::endpoints::Hasher;
 use crate::engine::stats::{Heartbeat, Stats};
 use crate::engine::watch::AllowList;
 use crate::wire::packet::InterfaceId;
+use crate::wire::packet_copy::PacketCopy;
 use crate::wire::segment::Flags;
 use annotations::{Annotation, Annotations, Reported, ReportedIn};
 use groups::{GroupBy, GroupRef, Watching};
@@ -141,16 +143,22 @@ impl CounterStage {
 
     /// Counts the findings of a batch. `reading` is the clock after it.
     #[inline(never)] // A stage has the registers to itself.
-    pub(in crate::engine) fn count_all(&mut self, seen: &Seen, findings: &Findings, reading: &Reading) {
-        self.stats.packets += seen.packets;
-        self.stats.skipped += seen.skipped;
+    pub(in crate::engine) fn count_all(
+        &mut self,
+        batch: &BatchCounts,
+        findings: &Findings,
+        reading: &Reading,
+    ) {
+        self.stats.packets += batch.packets;
+        self.stats.skipped += batch.skipped;
         self.stats.answers += findings.answers;
-        self.stats.last_watched = seen.last.or(self.stats.last_watched);
+        self.stats.last_watched = batch.last.or(self.stats.last_watched);
         let mut group_tags = std::mem::take(&mut self.group_tags);
         self.look_ahead(findings, &mut group_tags);
         let rows = Arc::clone(&self.rows);
+        let mut kept = findings.kept.iter();
         for (index, finding) in findings.all.iter().enumerate() {
-            self.count(&rows, findings, finding, |row| group_tags.get(row, index));
+            self.count(&rows, findings, finding, &mut kept, |row| group_tags.get(row, index));
         }
         self.group_tags = group_tags;
         self.volumes.flush();
@@ -249,21 +257,22 @@ impl CounterStage {
         }
     }
 
-    /// Counts a finding. `group_tag` returns its tag in a counter group.
+    /// Counts a finding. `kept` has the packets of this attempt and of the next ones, where packets are kept.
+    /// `group_tag` returns the finding's tag in a counter group.
     #[inline]
     fn count(
         &mut self,
         rows: &[GroupRef],
         findings: &Findings,
         finding: &Finding,
+        kept: &mut slice::Iter<'_, PacketCopy>,
         group_tag: impl Fn(usize) -> Option<(u64, Hint)>,
     ) {
-        let index = finding.segment as usize;
-        let segment = &findings.segments[index];
+        let segment = &findings.segments[finding.segment as usize];
         match finding.verdict {
             Verdict::OutcomeUpdate(news) => self.notify_of(&findings.news[news as usize], segment, group_tag),
             Verdict::Attempt { place, moved, has_timer } => {
-                let counted = self.count_attempt(rows, segment, findings.kept.get(index), group_tag);
+                let counted = self.count_attempt(rows, segment, kept.next(), group_tag);
                 self.remember(counted, place, moved, has_timer);
             }
             Verdict::Inferred(inferred) => {

@@ -151,7 +151,7 @@ impl CounterStage {
     fn notify_group(&mut self, row: usize, tag: u64, endpoints: &Endpoints, news: &OutcomeUpdate, now: &Now) {
         let table = &self.rows[row].table;
         let found = table.find(tag);
-        // An evicted attempt is still segment if its ring entry says so.
+        // An evicted attempt is still pending if its ring entry says so.
         let before = news.before.unwrap_or_default();
         let (from, to) = (Code::from(before), Code::from(news.after));
         let port = endpoints.server.1;
@@ -288,7 +288,7 @@ impl CounterStage {
 }
 
 /// The attempt of an update in the form of a table entry, before and after. If the earlier summary was
-/// evicted, a table can hold the attempt only as segment.
+/// evicted, a table can hold the attempt only as pending.
 fn recorded(news: &OutcomeUpdate) -> (counters::Attempt, counters::Attempt) {
     let attempt = |summary: ConnSummary| counters::Attempt {
         time: news.started,

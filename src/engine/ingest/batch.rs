@@ -105,7 +105,8 @@ impl Batch {
         }
     }
 
-    /// Adds a segment, to be written in place. It has the values of an earlier one.
+    /// The next slot. It still holds an earlier segment: the caller writes every field but the hashes. A caller that
+    /// ignores [`Batch::is_full`] makes the batch larger.
     #[inline]
     pub(in crate::engine) fn add(&mut self) -> &mut Pending {
         if self.count == self.slots.len() {

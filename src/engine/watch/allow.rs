@@ -3,12 +3,16 @@
 //! Each attempt costs one binary search in sorted, disjoint ranges; an empty list costs nothing.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::base::nat64::Nat64;
 use crate::error::Quoted;
+
+/// The longest time for which a person can allow a network.
+pub(crate) const LONGEST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A set of networks for lookups of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

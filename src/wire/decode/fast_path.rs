@@ -180,7 +180,7 @@ mod tests {
     use crate::base::time::Timestamp;
     use crate::wire::decode::{Notes, Tunnels, walk};
     use crate::wire::packet::InterfaceId;
-    use crate::wire::segment::Flags;
+    use crate::wire::segment::{Checksum, Direction, Flags, Hop};
 
     fn packet(bytes: &[u8], link: LinkType) -> Packet<'_> {
         let wire_length = bytes.len() as u32;
@@ -268,6 +268,35 @@ mod tests {
         }
     }
 
+    /// A segment that has another value than that of a plain packet in every field.
+    fn another() -> Segment {
+        let hop = Hop { from: 1 << 50, to: 1 << 51 };
+        let place = Place {
+            interface: InterfaceId(99),
+            ifindex: 98,
+            vlan: 97,
+            tunnels: 96,
+            direction: Direction::Hook(3),
+            hop,
+        };
+        Segment {
+            src: [9, 9, 9, 9].into(),
+            dst: [9, 9, 9, 8].into(),
+            src_port: 9,
+            dst_port: 8,
+            seq: 7,
+            ack: 6,
+            flags: Flags(0x3f),
+            payload: Some(1 << 31),
+            ip_id: Some(5),
+            hop_limit: 250,
+            checksum: Checksum::Right,
+            fast_open: true,
+            digest: 4,
+            place,
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
@@ -291,6 +320,9 @@ mod tests {
                 let segment = plain.segment(&packet);
                 prop_assert_eq!(Ok(segment), walk(&packet, Tunnels::ENTER, &mut Notes::default()));
                 prop_assert_eq!(plain.summary(), segment.summary());
+                let mut written = another();
+                plain.write(&packet, &mut written);
+                prop_assert_eq!(written, segment);
             }
         }
     }
