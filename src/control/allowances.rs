@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::change::LONGEST_ALLOWED;
 use super::store::{Kept, Store, StoreError};
 use crate::act::{Answer, Requester, Target};
 use crate::base::time::Timestamp;
+use crate::engine::watch::allow;
 
 /// Maximum number of allowances.
 pub(super) const MOST: usize = 1024;
@@ -32,8 +32,8 @@ pub(crate) enum AllowWish {
     List,
     /// Allow a network, for a time or until the run ends.
     Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Requester },
-    /// Remove an allowance.
-    Unallow { network: IpNet, by: Requester },
+    /// Remove an allowance. With `before` only one that was made before that time, and none is no error.
+    Unallow { network: IpNet, before: Option<Timestamp>, by: Requester },
 }
 
 /// The result of a request.
@@ -58,6 +58,8 @@ pub(crate) enum AllowDone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) network: IpNet,
+    /// When it was made.
+    pub(crate) since: Timestamp,
     /// Its end; `None`: the end of the run.
     pub(crate) until: Option<Timestamp>,
     pub(crate) why: Option<String>,
@@ -89,11 +91,12 @@ impl Allowances {
         let mut allowances = Self { all: Vec::new(), store, seen: now };
         // A client cannot ask for more. Either the clock was ahead then, or another program has written the
         // file.
-        let latest = now.after(LONGEST_ALLOWED);
-        for Kept { network, until, why } in kept {
+        let latest = now.after(allow::LONGEST);
+        for Kept { network, since, until, why } in kept {
+            let since = Timestamp::new(since, 0).min(now);
             let until = Some(Timestamp::new(until, 0).min(latest));
             // The file has at most as many as fit.
-            let _ = allowances.insert(Allowance { network, until, why });
+            let _ = allowances.insert(Allowance { network, since, until, why });
         }
         allowances.expire(now);
         (allowances, error)
@@ -116,10 +119,17 @@ impl Allowances {
         })
     }
 
-    /// Removes an allowance. Returns whether there was one. An error means that the file of an earlier run
-    /// may restore it.
-    pub(crate) fn take_back(&mut self, network: IpNet) -> Option<Result<(), StoreError>> {
+    /// Removes an allowance that was made before this time, if one is given. Returns whether there was one. An error
+    /// means that the file of an earlier run may restore it.
+    pub(crate) fn take_back(
+        &mut self,
+        network: IpNet,
+        before: Option<Timestamp>,
+    ) -> Option<Result<(), StoreError>> {
         let place = self.place(network).ok()?;
+        if before.is_some_and(|before| self.all[place].since >= before) {
+            return None;
+        }
         self.all.remove(place);
         Some(self.save())
     }
@@ -129,8 +139,12 @@ impl Allowances {
     pub(crate) fn set_clock(&mut self, now: Timestamp) -> bool {
         let back = self.seen.since(now);
         self.seen = now;
+        if back.is_zero() {
+            return false;
+        }
+        self.all.iter_mut().for_each(|allowance| allowance.since = allowance.since.before(back));
         let ends = self.all.iter_mut().filter_map(|allowance| allowance.until.as_mut());
-        if back.is_zero() { false } else { ends.map(|until| *until = until.before(back)).count() > 0 }
+        ends.map(|until| *until = until.before(back)).count() > 0
     }
 
     /// Removes and returns the allowances that have ended.
@@ -160,10 +174,10 @@ impl Allowances {
     pub(crate) fn save(&self) -> Result<(), StoreError> {
         let Some(store) = &self.store else { return Ok(()) };
         let kept = |allowance: &Allowance| {
-            let Allowance { network, until, why } = allowance;
+            let Allowance { network, since, until, why } = allowance;
             // Rounded up: it lasts no shorter than it was promised.
             let until = (*until)?.after(Duration::from_nanos(999_999_999)).second();
-            Some(Kept { network: *network, until, why: why.clone() })
+            Some(Kept { network: *network, since: since.second(), until, why: why.clone() })
         };
         store.write(&self.all.iter().filter_map(kept).collect::<Vec<_>>())
     }
@@ -195,7 +209,7 @@ mod tests {
     }
 
     fn allowance(network: &str, until: Option<i64>) -> Allowance {
-        Allowance { network: net(network), until: until.map(at), why: Some("audit".to_owned()) }
+        Allowance { network: net(network), since: at(0), until: until.map(at), why: Some("audit".to_owned()) }
     }
 
     fn store(folder: &tempfile::TempDir) -> Option<Store> {
@@ -214,9 +228,24 @@ mod tests {
         let all = |now| Allowances::open(store(&folder), at(now)).0.all().to_vec();
         assert_eq!(all(59_999), [allowance("198.51.100.0/24", Some(60_000))]);
         assert_eq!(all(60_000), []);
-        assert!(first.take_back(net("198.51.100.0/24")).unwrap().is_ok());
-        assert!(first.take_back(net("198.51.100.0/24")).is_none());
+        assert!(first.take_back(net("198.51.100.0/24"), None).unwrap().is_ok());
+        assert!(first.take_back(net("198.51.100.0/24"), None).is_none());
         assert_eq!(all(0), []);
+    }
+
+    #[test]
+    fn one_is_taken_back_only_if_it_is_older() {
+        for (before, is_taken) in [(Some(-1), false), (Some(0), false), (Some(1), true), (None, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut first, _) = Allowances::open(store(&folder), at(0));
+            let _ = first.allow(allowance("192.0.2.0/24", Some(60_000)));
+            // A restart forgets none of that; a file of an earlier version does not say when.
+            let (mut again, _) = Allowances::open(store(&folder), at(10_000));
+            for all in [&mut first, &mut again] {
+                let taken = all.take_back(net("192.0.2.0/24"), before.map(at));
+                assert_eq!(taken.is_some(), is_taken, "{before:?}");
+            }
+        }
     }
 
     #[test]
@@ -235,12 +264,15 @@ mod tests {
         let (mut all, _) = Allowances::open(None, at(0));
         for number in 0..MOST as u32 {
             let network = IpNet::from(std::net::IpAddr::from(Ipv4Addr::from(number)));
-            assert!(all.allow(Allowance { network, until: None, why: None }).is_ok(), "{number}");
+            assert!(
+                all.allow(Allowance { network, since: at(0), until: None, why: None }).is_ok(),
+                "{number}"
+            );
         }
         assert_eq!(all.allow(allowance("192.0.2.1/32", None)), Err(Full));
         assert!(all.allow(allowance("0.0.0.7/32", Some(1))).is_ok());
         assert_eq!((all.all().len(), &all.all()[7]), (MOST, &allowance("0.0.0.7/32", Some(1))));
-        assert!(all.take_back(net("0.0.0.9/32")).is_some());
+        assert!(all.take_back(net("0.0.0.9/32"), None).is_some());
         assert!(all.allow(allowance("192.0.2.1/32", None)).is_ok());
     }
 
@@ -269,7 +301,7 @@ mod tests {
     #[test]
     fn an_end_in_the_file_is_within_the_longest_time() {
         let folder = tempfile::tempdir().unwrap();
-        let longest = LONGEST_ALLOWED.as_secs() as i64;
+        let longest = allow::LONGEST.as_secs() as i64;
         let now = at(0).second();
         for (until, kept) in [
             (now + longest - 1, longest - 1),

@@ -18,10 +18,7 @@ use crate::engine::watch::allow;
 const BLOCK: (Duration, Duration) = (Duration::from_secs(1), Limit::MAX_WINDOW);
 
 /// Valid durations of an allowance.
-const ALLOW: (Duration, Duration) = (Duration::from_secs(1), LONGEST_ALLOWED);
-
-/// Maximum duration of an allowance.
-pub(super) const LONGEST_ALLOWED: Duration = Duration::from_secs(90 * 86_400);
+const ALLOW: (Duration, Duration) = (Duration::from_secs(1), allow::LONGEST);
 
 /// Maximum length of the reason of an allowance, in characters.
 pub(super) const MOST_WHY: usize = 200;

@@ -91,7 +91,9 @@ impl Hands {
             Change::Allow { network, time, why } => {
                 self.ask_main(AllowWish::Allow { network, time, why, by }, wake)
             }
-            Change::Unallow { network } => self.ask_main(AllowWish::Unallow { network, by }, wake),
+            Change::Unallow { network } => {
+                self.ask_main(AllowWish::Unallow { network, before: None, by }, wake)
+            }
         }
     }
 

@@ -209,7 +209,7 @@ fn allowed(allowance: &Allowance, kept: &Result<(), String>, freed: &[Target], z
 
 impl<'a> AllowanceRecord<'a> {
     fn new(allowance: &'a Allowance, zone: &Zone) -> Self {
-        let Allowance { network, until, why } = allowance;
+        let Allowance { network, until, why, .. } = allowance;
         let until = until.map(|until| zone.eve(until).to_string());
         Self { network: Source(*network).to_string(), until, why: why.as_deref() }
     }
@@ -345,6 +345,7 @@ mod tests {
     fn an_allowance_says_until_when_and_whether_it_is_kept() {
         let allowance = |until, why: Option<&str>| Allowance {
             network: "192.0.2.0/24".parse().unwrap(),
+            since: at(0),
             until,
             why: why.map(str::to_owned),
         };

@@ -1,10 +1,10 @@
 //! The file that keeps allowances over a restart.
 //!
 //! ```json
-//! {"v":1,"allow":[{"network":"192.0.2.0/24","until":1795971108,"why":"audit"}]}
+//! {"v":1,"allow":[{"network":"192.0.2.0/24","since":1795963908,"until":1795971108,"why":"audit"}]}
 //! ```
 //!
-//! `until` is in seconds since 1970. The file is written under another name and then renamed, so that a crash
+//! `since` and `until` are in seconds since 1970. The file is written under another name and then renamed, so that a crash
 //! leaves the old file or the new one. Its contents are checked like the input of a client, because another
 //! program may have written them.
 
@@ -40,7 +40,10 @@ const MOST_BYTES: u64 = 4 << 20;
 pub(super) struct Kept {
     #[serde(deserialize_with = "network")]
     pub(super) network: IpNet,
-    /// Seconds since 1970.
+    /// Seconds since 1970, when it was made; 0 in a file of an earlier version.
+    #[serde(default)]
+    pub(super) since: i64,
+    /// Seconds since 1970, when it ends.
     pub(super) until: i64,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "why")]
     pub(super) why: Option<String>,
@@ -152,6 +155,7 @@ mod tests {
         assert_eq!(store.read().unwrap(), []);
         let kept = |network: &str, why: Option<&str>| Kept {
             network: network.parse().unwrap(),
+            since: 1_764_428_400,
             until: 1_764_432_000,
             why: why.map(str::to_owned),
         };
@@ -167,7 +171,10 @@ mod tests {
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [NAME]);
         let text = fs::read_to_string(folder.path().join(NAME)).unwrap();
-        assert_eq!(text, "{\"v\":1,\"allow\":[{\"network\":\"::/0\",\"until\":1764432000}]}");
+        assert_eq!(
+            text,
+            "{\"v\":1,\"allow\":[{\"network\":\"::/0\",\"since\":1764428400,\"until\":1764432000}]}"
+        );
         let mode = fs::metadata(folder.path().join(NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o137, 0, "{mode:o}");
     }
@@ -203,7 +210,7 @@ mod tests {
     #[test]
     fn entries_beyond_the_most_are_left_out() {
         let (_folder, store) = store();
-        let entry = Kept { network: "192.0.2.1/32".parse().unwrap(), until: 1, why: None };
+        let entry = Kept { network: "192.0.2.1/32".parse().unwrap(), since: 0, until: 1, why: None };
         for (entries, read) in [(MOST - 1, MOST - 1), (MOST, MOST), (MOST + 1, MOST)] {
             store.write(&vec![entry.clone(); entries]).unwrap();
             assert_eq!(store.read().unwrap().len(), read);

@@ -118,10 +118,14 @@ impl Allowing {
                 let lasts = time
                     .map_or_else(|| "until the run ends".to_owned(), |time| format!("for {}", Span(time)));
                 let until = time.map(|time| now.after(time));
-                self.allow(Allowance { network, until, why }, &lasts, &by, answer)
+                self.allow(Allowance { network, since: now, until, why }, &lasts, &by, answer)
             }
-            AllowWish::Unallow { network, by } => {
-                let Some(saved) = self.allowances.take_back(network) else {
+            AllowWish::Unallow { network, before, by } => {
+                let Some(saved) = self.allowances.take_back(network, before) else {
+                    if before.is_some() {
+                        answer(Ok(AllowDone::Unallowed { network, saved: Ok(()) }));
+                        return Next::Answered;
+                    }
                     let network = Source(network);
                     let why = format!(
                         "{network} is not allowed by hand (synwatch allowed lists what is; the allow list of the \

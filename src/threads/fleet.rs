@@ -70,10 +70,10 @@ impl Ready {
         let tables = tables.collect();
         let (outbox, outgoing): (Outbox, Outgoing) = outbox(ROOM);
         let desk_counts = counts.clone();
-        let firewall = asks.map(|asks| Firewall { asks, allow: allowing(allow), counts });
         let is_shared = settings.fleet.as_ref().is_some_and(|fleet| fleet.blocks);
+        let firewall = asks.map(|asks| Firewall { asks, counts, is_shared });
         let Gateway { reporter, listener, commands, facts, store, stop, stopped } =
-            gateway::gateway(access, &tallies, outgoing, firewall, is_shared);
+            gateway::gateway(access, &tallies, outgoing, allowing(allow), firewall);
         let (desk, desk_asks) = desk(store, desk_counts, stopped);
         let parts = fleet::Parts { tallies: tables, outbox, commands };
         Ok((Self { reporter, listener, desk, desk_asks, stop, facts, tallies }, parts))
@@ -159,7 +159,7 @@ fn allowing(asks: Sender<AllowAsked>) -> Allow {
             Request::Allow { network, time, why, by } => {
                 AllowWish::Allow { network, time: Some(time), why, by }
             }
-            Request::Unallow(network, by) => AllowWish::Unallow { network, by },
+            Request::Unallow { network, before, by } => AllowWish::Unallow { network, before, by },
             request @ Request::Block(_) => return Err(request),
         };
         let answer = Box::new(move |done: Result<_, NotDone>| {
@@ -172,7 +172,7 @@ fn allowing(asks: Sender<AllowAsked>) -> Allow {
                 AllowWish::Allow { network, time, why, by } => {
                     Err(Request::Allow { network, time: time.unwrap_or_default(), why, by })
                 }
-                AllowWish::Unallow { network, by } => Err(Request::Unallow(network, by)),
+                AllowWish::Unallow { network, before, by } => Err(Request::Unallow { network, before, by }),
                 AllowWish::List => Ok(()),
             },
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),

@@ -133,3 +133,55 @@ fn a_certificate_of_another_authority_and_a_server_that_is_down_are_told() {
         &format!("127.0.0.1:{gone} refuses connections (is the server running?)"),
     );
 }
+
+/// The lines of the block of code in the documentation that contains this text, without comments.
+fn block_with(text: &str) -> Vec<&'static str> {
+    const PAGE: &str = include_str!("../../docs/fleet.md");
+    let block = PAGE.split("```").skip(1).step_by(2).find(|block| block.contains(text)).unwrap();
+    settings(block)
+}
+
+fn settings(text: &'static str) -> Vec<&'static str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+#[test]
+fn the_two_mx_hosts_and_the_valkey_of_the_documentation_work_as_they_stand_there() {
+    assert_eq!(block_with("tls-port 6380"), settings(include_str!("../../contrib/fleet/valkey.conf")));
+    assert_eq!(block_with("user synwatch on"), settings(ACL));
+    for engine in engines("the example of the documentation") {
+        let (made, port) = (certificates(), free_port().to_string());
+        let here = |text: &str| text.replace("192.0.2.53", "127.0.0.1").replace("6380", &port);
+        let mut arguments = Vec::new();
+        for line in block_with("tls-port 6380") {
+            let (name, value) = line.split_once(' ').unwrap();
+            let value = here(value).replace("/etc/valkey/tls/", "{}/").replace("/etc/valkey/", "{}/");
+            arguments.extend([format!("--{name}"), value.trim_matches('"').to_owned()]);
+        }
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let files = [
+            ("users.acl", ACL),
+            ("ca.pem", &*made.ca),
+            ("server.pem", &*made.server.0),
+            ("server.key", &*made.server.1),
+            ("mx1.pem", &*made.client.0),
+            ("mx1.key", &*made.client.1),
+            ("fleet.password", "CHANGE-ME\n"),
+        ];
+        let server = Server::with_files(&engine, &arguments, &files);
+        let folder = format!("{}/", server.folder().display());
+        let lines = block_with("fleet_password_file").into_iter().filter(|line| {
+            // These are the same in each test here.
+            !["interfaces ", "fleet_name ", "gateway "].iter().any(|name| line.starts_with(name))
+        });
+        let lines: String = lines
+            .map(|line| {
+                here(line).replace("valkey.example.net", "localhost").replace("/etc/synwatch/", &folder)
+            })
+            .map(|line| line + "\n")
+            .collect();
+        let (_, told) = deep(server.folder(), &lines);
+        let serves = format!("ok fleet: localhost:{port} serves fleet mx, for gateway mx1");
+        assert_eq!(told, serves, "{}", engine.name);
+    }
+}

@@ -106,8 +106,8 @@ fn the_acl_of_the_documentation_permits_all_that_a_gateway_does_and_nothing_else
 /// An authority, a certificate for `localhost` and one for a gateway, each with its key.
 pub(crate) struct Certificates {
     pub(crate) ca: String,
-    server: (String, String),
-    client: (String, String),
+    pub(crate) server: (String, String),
+    pub(crate) client: (String, String),
 }
 
 pub(crate) fn certificates() -> Certificates {

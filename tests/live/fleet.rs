@@ -49,7 +49,7 @@ pub(crate) struct Gateway {
 }
 
 impl Fleet {
-    /// So many gateways, with these options besides, on the first server that is here. It waits until all know of each
+    /// So many gateways, with these options besides (`%n` is the number of the gateway), on the first server that is here. It waits until all know of each
     /// other. `None`: the test cannot run here, which it says.
     pub(crate) fn set(test: &str, gateways: u8, options: &str) -> Option<Self> {
         Self::on(&server::engine(test)?, gateways, options)
@@ -107,7 +107,8 @@ impl Fleet {
         let gateways = gateways
             .map(|((number, url), (namespace, address))| {
                 let arguments =
-                    format!("-i eth0 --fleet {url} --fleet-name mx --gateway mx{number} {options}");
+                    format!("-i eth0 --fleet {url} --fleet-name mx --gateway mx{number} {options}")
+                        .replace("%n", &number.to_string());
                 let service = namespace.enter(|| Service::open(25, None));
                 let program =
                     Program::watch_with(&namespace, &arguments, |command| change(number - 1, command));

@@ -10,12 +10,13 @@ use crate::act::NotDone;
 use crate::base::time::Timestamp;
 use crate::control::change::Change;
 use crate::engine::subject::Source;
+use crate::engine::watch::allow;
 use crate::fleet::store::{Answer, Gateway, Listed, Store, StoreError};
 
 /// How long a block lasts without a time.
 const BLOCK: Duration = Duration::from_secs(60 * 60);
 /// How long is allowed what is allowed without a time: as long as there is one.
-const ALLOW: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const ALLOW: Duration = allow::LONGEST;
 /// Maximum number of entries of a list.
 const MOST_LISTED: usize = 10_000;
 

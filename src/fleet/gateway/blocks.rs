@@ -1,6 +1,8 @@
-//! Blocks of the fleet: those of other gateways are applied here, those of this one are announced.
+//! What people change in the whole fleet, and the blocks of its gateways: those of others are applied here, those of this
+//! one are announced.
 //!
-//! Both only where the gateway is configured to share blocks. What another gateway blocks, or a person in the whole fleet,
+//! Blocks only where the gateway is configured to share them; what is allowed holds at each gateway, and what is unblocked
+//! is unblocked wherever something blocks. What another gateway blocks, or a person in the whole fleet,
 //! is requested of the blocker as by a person: never what is allowed or protected here, and not more than `--max-blocks`.
 //! An entry that was unblocked leaves a tombstone at the server: a gateway that announces the same block later unblocks
 //! it, and one that was away unblocks what it had blocked before.
@@ -18,24 +20,25 @@ use super::requests::{Allow, Request, Requests};
 use crate::act::{Asked, BlockReason, Done, Requester, Standing, Wish};
 use crate::base::time::Timestamp;
 use crate::capture;
-use crate::fleet::store::{Changed, Changes, Listed, Store};
+use crate::engine::watch::{Limit, allow};
+use crate::fleet::store::{Changed, Changes, Listed, Store, TakenBack};
 use crate::report::{ActionCounts, Escaped};
 
 /// Maximum number of announcements that wait. What is left out comes with the next list of all.
 const WAITING: usize = 4_096;
 /// Maximum number of own blocks that are remembered as announced: the largest `--max-blocks`.
 const MOST: usize = 65_536;
-/// How long what is allowed or blocked without an end is asked for.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a block without an end is announced for, and the longest one that is asked for.
+const LONGEST: Duration = Limit::MAX_WINDOW;
 
 /// What carries out blocks here.
 pub struct Firewall {
     /// To the blocker.
     pub(crate) asks: Sender<Asked>,
-    /// Allows networks.
-    pub(crate) allow: Allow,
     /// The numbers of blocks.
     pub(crate) counts: ActionCounts,
+    /// Whether blocks are shared with the fleet.
+    pub(crate) is_shared: bool,
 }
 
 /// What was announced, and by which gateway.
@@ -50,12 +53,14 @@ enum News {
 
 /// The listener's end.
 pub(super) struct NewsSender {
-    news: Option<Sender<News>>,
+    news: Sender<News>,
     has_episode: Arc<AtomicBool>,
 }
 
 /// The reporter's end.
 pub(super) struct Blocks {
+    /// Allows networks.
+    allow: Allow,
     firewall: Option<Firewall>,
     news: Receiver<News>,
     has_episode: Arc<AtomicBool>,
@@ -70,14 +75,13 @@ pub(super) struct Blocks {
     listed: Arc<Mutex<Option<Vec<Standing>>>>,
 }
 
-/// Creates both ends. Blocks are shared if that is configured, and something blocks here.
-pub(super) fn blocks(firewall: Option<Firewall>, is_shared: bool) -> (NewsSender, Blocks) {
+/// Creates both ends.
+pub(super) fn blocks(allow: Allow, firewall: Option<Firewall>) -> (NewsSender, Blocks) {
     let (sender, news) = bounded(WAITING);
     let has_episode = Arc::new(AtomicBool::new(false));
-    let firewall = firewall.filter(|_| is_shared);
-    let sender =
-        NewsSender { news: firewall.is_some().then_some(sender), has_episode: Arc::clone(&has_episode) };
+    let sender = NewsSender { news: sender, has_episode: Arc::clone(&has_episode) };
     let blocks = Blocks {
+        allow,
         firewall,
         news,
         has_episode,
@@ -117,9 +121,7 @@ impl NewsSender {
     }
 
     fn tell(&self, news: News) {
-        if let Some(sender) = &self.news {
-            let _ = sender.try_send(news);
-        }
+        let _ = self.news.try_send(news);
     }
 }
 
@@ -141,7 +143,10 @@ impl Blocks {
                 News::Block(listed) => self.block(&listed, facts),
                 News::Unblock(network, by) => self.unblock(network, by_hand_at(&by)),
                 News::Allow(listed) => self.allow(listed),
-                News::Unallow(network, by) => self.requests.add(Request::Unallow(network, by_hand_at(&by))),
+                News::Unallow(network, by) => {
+                    let by = by_hand_at(&by);
+                    self.requests.add(Request::Unallow { network, before: None, by });
+                }
                 News::Connected(server) => _ = self.unread.insert(server),
             }
         }
@@ -153,17 +158,19 @@ impl Blocks {
                 Err(_) => _ = self.unread.insert(server),
             }
         }
-        if let Some(Firewall { asks, allow, .. }) = &self.firewall {
-            self.requests.hand_on(asks, allow);
-        }
+        self.requests.hand_on(self.firewall.as_ref().map(|firewall| &firewall.asks), &self.allow);
     }
 
     /// Does what this gateway may have missed.
-    fn catch_up(&mut self, Changes { blocked, unblocked, allowed }: Changes, own: &str, facts: &Facts) {
+    fn catch_up(&mut self, changes: Changes, own: &str, facts: &Facts) {
+        let Changes { blocked, unblocked, allowed, unallowed } = changes;
+        let by = Requester::Fleet("while this gateway was away".into());
         if !unblocked.is_empty() {
             let all: Vec<_> = unblocked.into_iter().map(|taken| (taken.network, taken.at)).collect();
-            let by = Requester::Fleet("while this gateway was away".into());
-            self.requests.add(Request::Block(Wish::UnblockOlder { all, by }));
+            self.requests.add(Request::Block(Wish::UnblockOlder { all, by: by.clone() }));
+        }
+        for TakenBack { network, at } in unallowed {
+            self.requests.add(Request::Unallow { network, before: Some(at), by: by.clone() });
         }
         allowed.into_iter().for_each(|listed| self.allow(listed));
         let others = blocked.iter().filter(|listed| listed.by != own || listed.is_by_hand());
@@ -172,7 +179,7 @@ impl Blocks {
 
     /// Announces what this gateway has blocked since the last call.
     pub(super) fn announce(&mut self, store: &mut Store) {
-        let Some(firewall) = &self.firewall else { return };
+        let Some(firewall) = self.firewall.as_ref().filter(|firewall| firewall.is_shared) else { return };
         let now = capture::now();
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).take();
         for standing in listed.into_iter().flatten() {
@@ -210,9 +217,10 @@ impl Blocks {
 
     fn block(&mut self, listed: &Listed, facts: &Facts) {
         let left = listed.until.since(capture::now());
-        if left >= Duration::from_secs(1) {
+        let is_shared = self.firewall.as_ref().is_some_and(|firewall| firewall.is_shared);
+        if is_shared && left >= Duration::from_secs(1) {
             facts.blocks.fetch_add(1, Ordering::Relaxed);
-            let time = whole(left);
+            let time = whole(left).min(LONGEST);
             let by = match listed.is_by_hand() {
                 true => by_hand_at(&listed.by),
                 false => Requester::Fleet(format!("an episode at {}", Escaped::message(&listed.by)).into()),
@@ -227,7 +235,7 @@ impl Blocks {
     }
 
     fn allow(&mut self, Listed { network, until, by, why }: Listed) {
-        let time = whole(until.since(capture::now()));
+        let time = whole(until.since(capture::now())).min(allow::LONGEST);
         if !time.is_zero() {
             let (why, by) = ((!why.is_empty()).then_some(why), by_hand_at(&by));
             self.requests.add(Request::Allow { network, time, why, by });
@@ -237,7 +245,7 @@ impl Blocks {
 
 /// A time in seconds: the firewall knows no parts of them.
 fn whole(left: Duration) -> Duration {
-    Duration::from_secs(left.saturating_add(Duration::from_millis(500)).as_secs()).min(LONGEST)
+    Duration::from_secs(left.saturating_add(Duration::from_millis(500)).as_secs())
 }
 
 /// A person, at this gateway.

@@ -56,12 +56,12 @@ pub struct Gateway {
 
 /// Prepares both threads. Nothing is connected to before they run.
 #[must_use]
-pub fn gateway(
+pub(crate) fn gateway(
     access: Access,
     tallies: &Tallies,
     outgoing: Outgoing,
+    allow: Allow,
     firewall: Option<Firewall>,
-    applies_blocks: bool,
 ) -> Gateway {
     let (commands, received) = bounded(COMMANDS);
     let (stop, stopped) = bounded(0);
@@ -70,7 +70,7 @@ pub fn gateway(
     let facts = Arc::new(Facts::new(Arc::clone(&outgoing.unshared)));
     let engine = Engine { commands, tallies: tallies.clone() };
     let (reader, sibling) = (store.log_reader(), store.sibling());
-    let (news, blocks) = blocks::blocks(firewall, applies_blocks);
+    let (news, blocks) = blocks::blocks(allow, firewall);
     let reporter =
         Reporter::new(access, store, outgoing, engine.clone(), Arc::clone(&facts), blocks, stopped.clone());
     let listener = Listener::new(reader, reporter.name(), engine, news, stopped.clone());

@@ -9,6 +9,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use ipnet::IpNet;
 
 use crate::act::{Asked, Done, NotDone, Requester, Wish};
+use crate::base::time::Timestamp;
 
 /// Maximum number of requests that wait.
 const MOST: usize = 65_536;
@@ -21,8 +22,8 @@ pub(crate) enum Request {
     Block(Wish),
     /// Allow a network for a time.
     Allow { network: IpNet, time: Duration, why: Option<String>, by: Requester },
-    /// Allow it no more.
-    Unallow(IpNet, Requester),
+    /// Allow it no more, if it was allowed before that time.
+    Unallow { network: IpNet, before: Option<Timestamp>, by: Requester },
 }
 
 /// Takes a request about what is allowed, or gives it back where there is no room.
@@ -40,12 +41,13 @@ impl Requests {
         }
     }
 
-    /// Hands on what there is room for.
-    pub(super) fn hand_on(&mut self, asks: &Sender<Asked>, allow: &Allow) {
+    /// Hands on what there is room for. Without a blocker its requests go nowhere.
+    pub(super) fn hand_on(&mut self, asks: Option<&Sender<Asked>>, allow: &Allow) {
         while let Some(request) = self.0.pop_front() {
-            let handed = match request {
-                Request::Block(wish) => ask(asks, wish),
-                request => allow(request),
+            let handed = match (request, asks) {
+                (Request::Block(wish), Some(asks)) => ask(asks, wish),
+                (Request::Block(_), None) => Ok(()),
+                (request, _) => allow(request),
             };
             if let Err(request) = handed {
                 return self.0.push_front(request);
@@ -94,7 +96,7 @@ mod tests {
         (0..20).for_each(|number| requests.add(Request::Block(wish(number))));
         let mut got = Vec::new();
         for taken in [8, 8, 4] {
-            requests.hand_on(&asks, &allow);
+            requests.hand_on(Some(&asks), &allow);
             assert_eq!(asked.len(), taken, "the other places are for people");
             got.extend(asked.try_iter().map(|asked| asked.wish));
         }
@@ -106,11 +108,11 @@ mod tests {
         let (asks, asked) = bounded(16);
         let full: Allow = Box::new(Err);
         let mut requests = Requests::default();
-        requests.add(Request::Unallow(network(1), fleet()));
+        requests.add(Request::Unallow { network: network(1), before: None, by: fleet() });
         requests.add(Request::Block(Wish::Unblock { network: None, by: fleet() }));
-        requests.hand_on(&asks, &full);
+        requests.hand_on(Some(&asks), &full);
         assert_eq!(asked.len(), 0);
-        requests.hand_on(&asks, &(Box::new(|_| Ok(())) as Allow));
+        requests.hand_on(Some(&asks), &(Box::new(|_| Ok(())) as Allow));
         assert_eq!(asked.len(), 1);
     }
 }

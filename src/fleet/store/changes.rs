@@ -15,13 +15,13 @@ use super::scripts::Script;
 use super::{Store, wire};
 use crate::base::time::Timestamp;
 use crate::engine::subject::Source;
-use crate::engine::watch::allow;
+use crate::engine::watch::{Limit, allow};
 
 /// The most entries of a table, tombstones among them.
 pub(super) const MOST_ENTRIES: usize = 10_000;
 /// How long it is kept that a network was unblocked of which the fleet itself had no block: as long as the longest block of
 /// a gateway lasts.
-const LONGEST_BLOCK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LONGEST_BLOCK: Duration = Limit::MAX_WINDOW;
 /// Maximum number of changes in one request.
 const AT_ONCE: usize = 256;
 /// The longest reason, in characters.
@@ -58,14 +58,16 @@ pub struct Changes {
     pub unblocked: Vec<TakenBack>,
     /// What is allowed.
     pub allowed: Vec<Listed>,
+    /// What is allowed no more.
+    pub unallowed: Vec<TakenBack>,
 }
 
-/// What was unblocked in the fleet.
+/// What was unblocked, or is allowed no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenBack {
-    /// The network, with what is in or around it.
+    /// The network; of a block, with what is in or around it.
     pub network: IpNet,
-    /// When. What was blocked later than that stays so.
+    /// When. What was blocked or allowed later than that stays so.
     pub at: Timestamp,
 }
 
@@ -179,8 +181,8 @@ impl Store {
     pub fn changes_of(&mut self, server: usize) -> Result<Changes, Arc<StoreError>> {
         let (blocks, allows) = (self.shared.keys.blocks.clone(), self.shared.keys.allows.clone());
         let (blocked, unblocked) = self.entries(server, &blocks)?;
-        let (allowed, _) = self.entries(server, &allows)?;
-        Ok(Changes { blocked, unblocked, allowed })
+        let (allowed, unallowed) = self.entries(server, &allows)?;
+        Ok(Changes { blocked, unblocked, allowed, unallowed })
     }
 
     fn change(&mut self, table: &Table, change: Change, why: &str) -> Result<Changed, Arc<StoreError>> {

@@ -1,13 +1,14 @@
 //! What is unblocked or allowed in the fleet, at its gateways: those that are there, and those that come back.
 
+use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use synwatch::act::Nft;
 use synwatch_testkit::server::{self, Server};
 
-use super::Fleet;
 use super::relay::Relay;
+use super::{Fleet, shared_attempts};
 use crate::block::{nft, wait_for_blocks};
 use crate::scene::{ATTACKER, INNOCENT, PATIENCE, give_up};
 
@@ -103,6 +104,43 @@ fn what_is_allowed_is_freed_and_not_blocked_at_all_gateways() {
     fleet.gateways.push(second);
     fleet.gateways[1].program.err.wait_for("198.51.100.64/28 is allowed for ");
     fleet.wait_for_blocks(&[INNOCENT]);
+}
+
+#[test]
+fn what_is_allowed_holds_where_nothing_blocks_and_no_longer_than_in_the_fleet() {
+    let test = "what_is_allowed_holds_where_nothing_blocks_and_no_longer_than_in_the_fleet";
+    let folder = tempfile::tempdir().unwrap();
+    for number in 1..=2 {
+        fs::create_dir(folder.path().join(number.to_string())).unwrap();
+    }
+    // What is allowed is kept where there is a control socket.
+    let path = folder.path().display();
+    let options = format!("--control {path}/%n/control --state-dir {path}/%n");
+    let Some(mut fleet) = Fleet::set(test, 2, &options) else { return };
+    fleet.ask("allow --fleet 198.51.100.66 --for 30d");
+    fleet.ask("allow --fleet 198.51.100.77 --for 2h");
+    for program in fleet.programs() {
+        // The gateways' clocks and that of the server are read a moment apart.
+        let line = program.err.wait_for("198.51.100.66 is allowed for ").text;
+        assert!(line.ends_with(BY_FLEET) && (line.contains(" 30d ") || line.contains(" 29d")), "{line}");
+        program.err.wait_for("198.51.100.77 is allowed for ");
+    }
+    fleet.connect(ATTACKER, 60);
+    fleet.ask("unallow --fleet 198.51.100.77");
+    fleet.programs().for_each(|program| _ = program.err.wait_for("198.51.100.77 is allowed no more"));
+    // One is off while the other one is allowed no more, and remembers that it was.
+    let second = fleet.gateways.remove(1);
+    let second = second.restart_after(|_| _ = fleet.ask("unallow --fleet 198.51.100.66"));
+    fleet.gateways.push(second);
+    let second = &mut fleet.gateways[1].program.err;
+    let line = second.wait_for("198.51.100.66 is allowed no more").text;
+    assert!(line.ends_with("by the fleet (while this gateway was away)"), "{line}");
+    // Both report it from now on, and have not before: the attempts of this flood alone are counted.
+    fleet.gateways[0].program.err.wait_for("198.51.100.66 is allowed no more");
+    fleet.connect(ATTACKER, 30);
+    for report in fleet.wait_for_reports(ATTACKER) {
+        assert_eq!(shared_attempts(&report), 30, "{report}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::*;
 use crossbeam_channel::bounded;
 
 use crate::act::{Asked, Done, NotDone, Requester, Target, Wish};
+use crate::base::time::Timestamp;
 use crate::control::allowances::{AllowAsked, AllowDone, AllowWish, Allowance};
 
 const BLOCK: &str = "{\"v\":1,\"do\":\"block\",\"network\":\"192.0.2.7\",\"for\":\"1h\"}\n";
@@ -105,7 +106,12 @@ fn allowances_are_asked_of_the_main_thread() {
         let network = "192.0.2.0/24".parse().unwrap();
         let AllowAsked { wish, answer } = asked.recv().unwrap();
         assert_eq!(wish, AllowWish::List);
-        answer(Ok(AllowDone::Listed(vec![Allowance { network, until: None, why: Some("audit".into()) }])));
+        answer(Ok(AllowDone::Listed(vec![Allowance {
+            network,
+            since: Timestamp::default(),
+            until: None,
+            why: Some("audit".into()),
+        }])));
         let AllowAsked { wish, answer } = asked.recv().unwrap();
         assert!(matches!(wish, AllowWish::Unallow { network: taken, .. } if taken == network), "{wish:?}");
         answer(Ok(AllowDone::Unallowed { network, saved: Ok(()) }));
