@@ -96,7 +96,7 @@ impl Fleet {
         let slot = tally.table.hold(tag, now.ticks, &mut self.ties);
         tally.table.flag(slot, true);
         tally.table.name_holder(slot, episode.source.0.addr());
-        let local = Local { tag, last: self.last.of(tag).copied() };
+        let local = Local { tag, outcome: tally.spec.outcome, last: self.last.of(tag).copied() };
         counters.open_shared(episode, &local, now);
     }
 

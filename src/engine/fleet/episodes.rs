@@ -13,12 +13,14 @@ use crate::engine::counting::volumes::Owner;
 use crate::engine::episodes::{LimitHit, Opened};
 use crate::engine::event::{Attempt, Event, Key};
 use crate::engine::ingest::batch::Now;
-use crate::engine::outcome::{OutcomeCounts, Proof};
+use crate::engine::outcome::{Outcome, OutcomeCounts, Proof};
 use crate::engine::subject::Kind;
 
 /// What this gateway knows of the source.
 pub(super) struct Local {
     pub(super) tag: u64,
+    /// The outcome that is counted; without one all attempts are.
+    pub(super) outcome: Option<Outcome>,
     /// Its last attempt, if that is remembered.
     pub(super) last: Option<Seen>,
 }
@@ -71,13 +73,23 @@ impl CounterStage {
     fn shared_hit(&mut self, shared: &SharedEpisode, key: Key, local: &Local, now: &Now) -> LimitHit {
         let first = shared.first.min(now.time);
         let since = ticks_of(first, now);
-        let table = watching(self, shared.tally).map(|watching| &watching.groups[0].counter.table);
+        let watching = watching(self, shared.tally);
+        // An attempt with an outcome is held there; the episode still has to count the later attempts only.
+        let attempts = watching.map(|watching| &watching.groups[0].counter.table);
+        let (table, owner, begins) = match local.outcome {
+            None => (attempts, Owner::group(key.watch, GroupBy::Source, key.tag), since),
+            Some(outcome) => {
+                let counter = watching.and_then(|watching| watching.outcome(outcome));
+                let last = attempts.and_then(|table| table.last(table.find(key.tag)?.0));
+                let owner = Owner::outcome(key.watch, outcome, key.tag);
+                (counter.map(|counter| &counter.table), owner, Ticks(last.unwrap_or(now.ticks).0 + 1))
+            }
+        };
         let slot = table.and_then(|table| Some((table, table.find(key.tag)?.0)));
         let held: Vec<counters::Attempt> =
             slot.map(|(table, slot)| table.attempts_since(slot, since).collect()).unwrap_or_default();
         let mut outcomes = OutcomeCounts::default();
         held.iter().for_each(|attempt| outcomes.add(attempt.code));
-        let owner = Owner::group(key.watch, GroupBy::Source, key.tag);
         let bytes = self.volumes.sum(owner, held.iter().rev().map(|attempt| (attempt.time, attempt.port)));
         let met = shared.met.min(now.time);
         LimitHit {
@@ -91,7 +103,7 @@ impl CounterStage {
             provers: Box::default(),
             bytes,
             hosts: None,
-            since,
+            since: begins,
             before: Box::default(),
             gateways: shared.gateways.clone(),
         }

@@ -1,6 +1,6 @@
 //! What gateways see at once, what they block for each other, and what one gateway would have seen of it all.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use rustix::process::Signal;
 use synwatch::act::Nft;
 use synwatch_testkit::server::{self, Engine, Server};
 
-use super::Fleet;
+use super::{Fleet, shared_attempts};
 use crate::block::wait_for_blocks;
 use crate::frames::{Frame, Kind, Wire};
 use crate::program::{Program, synwatch, value};
-use crate::scene::{ATTACKER, INNOCENT, Scene, give_up};
+use crate::scene::{ATTACKER, INNOCENT, Scene, call, give_up};
 
 #[test]
 fn two_gateways_on_one_path_count_each_attempt_once() {
@@ -46,6 +46,32 @@ pub(super) fn count_once(engine: &Engine, change: impl Fn(usize, &mut Command)) 
     }
     for program in [first, second] {
         let ended = program.stop(Signal::TERM);
+        assert_eq!(ended.sources("start"), [ATTACKER.to_string()], "{ended:#?}");
+    }
+}
+
+#[test]
+fn connections_that_several_gateways_refuse_count_together() {
+    let test = "connections_that_several_gateways_refuse_count_together";
+    let Some(mut fleet) = Fleet::set(test, 2, "-l 10/60s:refused") else { return };
+    let closed: Vec<_> = fleet.gateways.iter().map(|gateway| SocketAddr::new(gateway.address, 110)).collect();
+    for (from, times) in [(INNOCENT, 9), (ATTACKER, 10)] {
+        fleet.outside.enter(|| {
+            for number in 0..times {
+                assert!(call(from, closed[number % closed.len()]).is_err());
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+    }
+    for report in fleet.wait_for_reports(ATTACKER) {
+        assert_eq!((value(&report, "limit"), shared_attempts(&report)), ("10/1m:refused", 10), "{report}");
+        // What this gateway saw of them. The first one is at the edge: its time comes back from the server's clock.
+        let seen: usize = value(&report, "attempts").parse().unwrap();
+        assert!((4..=5).contains(&seen), "{report}");
+        assert_eq!(value(&report, "outcomes"), format!("refused:{seen}"), "{report}");
+    }
+    for gateway in fleet.gateways {
+        let ended = gateway.program.stop(Signal::TERM);
         assert_eq!(ended.sources("start"), [ATTACKER.to_string()], "{ended:#?}");
     }
 }
