@@ -277,12 +277,14 @@ mod tests {
         let page = metrics().with_fleet(Some(Arc::clone(&counts))).page();
         counts.gateways.store(4, Ordering::Relaxed);
         counts.unshared.store(7, Ordering::Relaxed);
+        counts.evicted.store(5, Ordering::Relaxed);
         counts.latency.store(1_500, Ordering::Relaxed);
         counts.clock.store(-3_600_000_000, Ordering::Relaxed);
         for line in [
             "synwatch_fleet_up 0",
             "synwatch_fleet_gateways 4",
             "synwatch_fleet_unshared_attempts_total 7",
+            "synwatch_fleet_evictions_total 5",
             "synwatch_fleet_latency_seconds 0.0015",
             "synwatch_fleet_clock_offset_seconds -3600",
         ] {

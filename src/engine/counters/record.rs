@@ -57,6 +57,16 @@ impl Taken {
         }
     }
 
+    /// Whether another source gave way that a window could still need.
+    #[must_use]
+    #[inline]
+    pub fn evicted(&self) -> bool {
+        match self {
+            Self::Recorded(recorded) => recorded.claimed.is_some_and(|claim| claim != Claim::Free),
+            Self::Waits { evicted, .. } => *evicted,
+        }
+    }
+
     /// The result of recording it, if it is in a slot.
     #[must_use]
     pub fn recorded(&self) -> Option<&Recorded> {

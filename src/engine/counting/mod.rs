@@ -30,7 +30,7 @@ use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::findings::{Finding, Findings, SegmentSummary, Verdict};
 use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
 use crate::engine::copies::CaptureHandle;
-use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
+use crate::engine::counters::{Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
 use crate::engine::handoff::Handoff;
@@ -340,7 +340,7 @@ impl CounterStage {
         };
         self.stats.slots_claimed += u64::from(claimed.is_some());
         self.watches[watch].stats.slots_claimed += u64::from(claimed.is_some());
-        self.note_evictions(watch, u64::from(claimed != Some(Claim::Free)), by);
+        self.note_evictions(watch, u64::from(taken.evicted()), by);
         slot
     }
 

@@ -187,9 +187,10 @@ impl Fleet {
             if tally.spec.outcome.is_some() {
                 continue;
             }
-            let recorded = tally.record(tag, now.ticks, port, Code::default(), mark, &mut self.ties);
-            if let Some(recorded) = recorded {
-                self.judge((index, tag), &recorded, Code::default(), (endpoints, now), (watching, counters));
+            let taken = tally.record(tag, now.ticks, port, Code::default(), mark, &mut self.ties);
+            self.outbox.note_evicted(taken.evicted());
+            if let Some(recorded) = taken.recorded() {
+                self.judge((index, tag), recorded, Code::default(), (endpoints, now), (watching, counters));
             }
         }
     }
@@ -215,9 +216,10 @@ impl Fleet {
                     let code = if news.after.proof == Proof::Yes { proven() } else { Code::default() };
                     // What closes a connection does not tell the number of its SYN.
                     let mark = self.mark(client.1, server.0, 0);
-                    let recorded = tally.record(tag, now.ticks, server.1, code, mark, &mut self.ties);
-                    if let Some(recorded) = recorded {
-                        self.judge((index, tag), &recorded, code, (&endpoints, now), (watching, counters));
+                    let taken = tally.record(tag, now.ticks, server.1, code, mark, &mut self.ties);
+                    self.outbox.note_evicted(taken.evicted());
+                    if let Some(recorded) = taken.recorded() {
+                        self.judge((index, tag), recorded, code, (&endpoints, now), (watching, counters));
                     }
                 }
                 None | Some(_) => {}

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::records::Publication;
+use super::records::{Publication, Published};
 
 /// Maximum number of entries in each queue: two seconds of what a gateway publishes at most.
 pub const ROOM: usize = 4_096;
@@ -20,6 +20,7 @@ pub struct Outbox {
     proven: Queue,
     others: Queue,
     unshared: Arc<AtomicU64>,
+    evicted: Arc<AtomicU64>,
 }
 
 /// The other end.
@@ -29,8 +30,10 @@ pub struct Outgoing {
     pub proven: Receiver<Publication>,
     /// All else.
     pub others: Receiver<Publication>,
-    /// How many entries were dropped. Both ends add to it.
+    /// How many attempts were dropped. Both ends add to it.
     pub unshared: Arc<AtomicU64>,
+    /// How many sources gave way in the tables of a fleet. The counting thread adds to it; it publishes nothing else.
+    pub evicted: Arc<AtomicU64>,
 }
 
 /// A queue with its reading end, by which the oldest entry is dropped.
@@ -44,13 +47,25 @@ pub fn outbox(room: usize) -> (Outbox, Outgoing) {
         let (sender, receiver) = bounded(room);
         Queue(sender, receiver)
     };
-    let (proven, others, unshared) = (queue(), queue(), Arc::new(AtomicU64::new(0)));
-    let outgoing =
-        Outgoing { proven: proven.1.clone(), others: others.1.clone(), unshared: Arc::clone(&unshared) };
-    (Outbox { proven, others, unshared }, outgoing)
+    let (proven, others) = (queue(), queue());
+    let outgoing = Outgoing {
+        proven: proven.1.clone(),
+        others: others.1.clone(),
+        unshared: Arc::default(),
+        evicted: Arc::default(),
+    };
+    let Outgoing { unshared, evicted, .. } = outgoing.clone();
+    (Outbox { proven, others, unshared, evicted }, outgoing)
 }
 
 impl Outbox {
+    /// Counts a source that gave way in a table.
+    pub(super) fn note_evicted(&self, evicted: bool) {
+        if evicted {
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Adds an entry, in place of the oldest one if there is no room.
     pub(super) fn push(&self, publication: Publication, is_proven: bool) {
         let dropped = if is_proven { &self.proven } else { &self.others }.push(publication);
@@ -61,18 +76,25 @@ impl Outbox {
 }
 
 impl Queue {
-    /// Returns how many entries were dropped.
+    /// Returns how many attempts were dropped.
     fn push(&self, publication: Publication) -> u64 {
         let Self(sender, receiver) = self;
         match sender.try_send(publication) {
             Ok(()) => 0,
-            Err(TrySendError::Disconnected(_)) => 1,
+            Err(TrySendError::Disconnected(publication)) => attempts(&publication),
             Err(TrySendError::Full(publication)) => {
-                let oldest = u64::from(receiver.try_recv().is_ok());
+                let oldest = receiver.try_recv().map_or(0, |oldest| attempts(&oldest));
                 // Another one has not been added meanwhile: one thread alone sends.
-                oldest + u64::from(sender.try_send(publication).is_err())
+                oldest + sender.try_send(publication).map_or_else(|left| attempts(&left.into_inner()), |()| 0)
             }
         }
+    }
+}
+
+fn attempts(publication: &Publication) -> u64 {
+    match publication.what {
+        Published::Attempt { .. } => 1,
+        Published::More(more) => more.into(),
     }
 }
 
@@ -80,7 +102,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    use super::super::records::{Published, TallyKey};
+    use super::super::records::TallyKey;
     use crate::engine::subject::Source;
 
     fn publication(more: u32) -> Publication {
@@ -92,10 +114,10 @@ mod tests {
     fn a_full_queue_drops_its_oldest_entry_and_counts_it_and_proven_ones_have_their_own() {
         let (outbox, outgoing) = outbox(2);
         outbox.push(publication(99), true);
-        (0..5).for_each(|number| outbox.push(publication(number), false));
+        (0..5).for_each(|number| outbox.push(publication(number + 5), false));
         let left: Vec<_> = outgoing.others.try_iter().collect();
-        assert_eq!(left, [publication(3), publication(4)]);
+        assert_eq!(left, [publication(8), publication(9)]);
         assert_eq!(outgoing.proven.try_iter().collect::<Vec<_>>(), [publication(99)]);
-        assert_eq!(outgoing.unshared.load(Ordering::Relaxed), 3);
+        assert_eq!(outgoing.unshared.load(Ordering::Relaxed), 5 + 6 + 7, "attempts, not entries");
     }
 }

@@ -8,7 +8,7 @@ use super::share::share_of;
 use crate::base::hyperloglog::Mark;
 use crate::base::sync::OutOfMemory;
 use crate::engine::clock::Ticks;
-use crate::engine::counters::{Attempt, Hint, Make, Recorded, Slot, Table, Ties};
+use crate::engine::counters::{Attempt, Hint, Make, Recorded, Slot, Table, Taken, Ties};
 use crate::engine::outcome::{Code, Proof};
 use crate::engine::watch::Limit;
 
@@ -65,7 +65,7 @@ impl Tally {
         self.shares = self.spec.limits.iter().map(share).collect();
     }
 
-    /// Records an attempt. `None`: it is the first one of its source, which is no candidate.
+    /// Records an attempt. The first one of a source, which is no candidate, is not in a slot.
     pub(super) fn record(
         &self,
         tag: u64,
@@ -74,9 +74,9 @@ impl Tally {
         code: Code,
         mark: u16,
         ties: &mut Ties,
-    ) -> Option<Recorded> {
+    ) -> Taken {
         let attempt = Attempt { time, port, code, mark: Mark(mark) };
-        self.table.record_attempt(tag, Hint::default(), &attempt, ties).recorded().copied()
+        self.table.record_attempt(tag, Hint::default(), &attempt, ties)
     }
 
     /// What is to be published after an attempt that was recorded.

@@ -90,6 +90,26 @@ impl Allowance {
     }
 }
 
+/// Drops the oldest of the reports that failed, so that they have at most so many attempts: those of sources without a
+/// proven attempt first. Returns how many attempts were dropped.
+pub(super) fn bound(failed: &mut Vec<(TallyKey, Report)>, most: usize) -> u64 {
+    let room = |report: &Report| report.attempts.len().max(1);
+    let mut over = failed.iter().map(|(_, report)| room(report)).sum::<usize>().saturating_sub(most);
+    let mut dropped = 0;
+    for is_proven in [false, true] {
+        failed.retain(|(_, report)| {
+            let is_of_these = report.attempts.iter().any(|attempt| attempt.proven) == is_proven;
+            let is_dropped = over > 0 && is_of_these;
+            if is_dropped {
+                over = over.saturating_sub(room(report));
+                dropped += report.attempts.len() as u64 + u64::from(report.more);
+            }
+            !is_dropped
+        });
+    }
+    dropped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,12 +126,39 @@ mod tests {
         Publication { tally: TallyKey::new(1, None), source: source(last), what }
     }
 
-    #[test]
-    fn what_is_proven_before_it_is_published_is_published_once() {
+    fn known() -> Vec<(TallyKey, Arc<Tally>)> {
         let limit: Limit = "30/10s".parse().unwrap();
         let (tallies, _) = Tally::of_watch("mail", &[limit], Duration::from_secs(60), &Grouping::HOSTS);
-        let known: Vec<_> =
-            tallies.into_iter().map(|tally| (TallyKey::new(1, None), Arc::new(tally))).collect();
+        tallies.into_iter().map(|tally| (TallyKey::new(1, None), Arc::new(tally))).collect()
+    }
+
+    #[test]
+    fn the_oldest_failed_reports_give_way_and_those_with_a_proven_attempt_last() {
+        let report = |last, proven, attempts| {
+            let mut batch = Batch::default();
+            (0..attempts).for_each(|second| batch.add(attempt(last, second, proven, false)));
+            batch.into_reports(&known(), 5).remove(0)
+        };
+        // Source 1 is proven and the oldest; each has three attempts.
+        let all = || vec![report(1, true, 3), report(2, false, 3), report(3, false, 3), report(4, true, 3)];
+        for (most, left, dropped) in [
+            (12, &[1, 2, 3, 4][..], 0),
+            (11, &[1, 3, 4], 3),
+            (9, &[1, 3, 4], 3),
+            (8, &[1, 4], 6),
+            (5, &[4], 9),
+            (0, &[], 12),
+        ] {
+            let mut failed = all();
+            assert_eq!(bound(&mut failed, most), dropped, "{most}");
+            let kept: Vec<_> = failed.iter().map(|(_, report)| report.source).collect();
+            assert_eq!(kept, left.iter().map(|last| source(*last)).collect::<Vec<_>>(), "{most}");
+        }
+    }
+
+    #[test]
+    fn what_is_proven_before_it_is_published_is_published_once() {
+        let known = known();
         let mut batch = Batch::default();
         assert!(batch.is_empty());
         batch.add(attempt(1, 10, false, false));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::detect::Sink;
 use crate::detect::alert::Alert;
+use crate::engine::fleet::Outgoing;
 use crate::engine::stats::Heartbeat;
 use crate::report::FleetCounts;
 
@@ -18,10 +19,11 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// All 0, with this counter of what is not shared.
+    /// All 0, with the counters of what the engine cannot hand over or hold.
     #[must_use]
-    pub(super) fn new(unshared: Arc<AtomicU64>) -> Self {
-        let counts = FleetCounts { unshared, ..FleetCounts::default() };
+    pub(super) fn new(outgoing: &Outgoing) -> Self {
+        let (unshared, evicted) = (Arc::clone(&outgoing.unshared), Arc::clone(&outgoing.evicted));
+        let counts = FleetCounts { unshared, evicted, ..FleetCounts::default() };
         Self { counts: Arc::new(counts), attempts: AtomicU64::new(0) }
     }
 

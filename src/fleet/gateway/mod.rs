@@ -67,7 +67,7 @@ pub(crate) fn gateway(
     let (stop, stopped) = bounded(0);
     let access = Arc::new(access);
     let store = Store::new(Arc::clone(&access));
-    let facts = Arc::new(Facts::new(Arc::clone(&outgoing.unshared)));
+    let facts = Arc::new(Facts::new(&outgoing));
     let engine = Engine { commands, tallies: tallies.clone() };
     let (reader, sibling) = (store.log_reader(), store.sibling());
     let (news, blocks) = blocks::blocks(allow, firewall);

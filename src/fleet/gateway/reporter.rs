@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::Engine;
-use super::batch::{Allowance, Batch};
+use super::batch::{Allowance, Batch, bound};
 use super::blocks::Blocks;
 use super::facts::Facts;
 use super::warnings::Warnings;
@@ -223,7 +223,7 @@ impl Reporter {
         for ((key, report), verdict) in keys.into_iter().zip(reports).zip(verdicts) {
             self.take(key, report, verdict, now);
         }
-        self.bound_failed();
+        self.facts.unshared.fetch_add(bound(&mut self.failed, MOST_FAILED), Ordering::Relaxed);
     }
 
     fn take(&mut self, key: TallyKey, report: Report, verdict: Verdict, now: Instant) {
@@ -292,23 +292,5 @@ impl Reporter {
         if let Some(own) = gateways.iter().find(|gateway| gateway.name == name) {
             self.facts.clock.store(own.clock, Ordering::Relaxed);
         }
-    }
-
-    /// Drops the oldest of the reports that failed, so that they do not become too many.
-    fn bound_failed(&mut self) {
-        let attempts = |reports: &[(TallyKey, Report)]| -> usize {
-            reports.iter().map(|(_, report)| report.attempts.len().max(1)).sum()
-        };
-        let mut over = attempts(&self.failed).saturating_sub(MOST_FAILED);
-        let mut dropped = 0;
-        self.failed.retain(|(_, report)| {
-            let is_dropped = over > 0;
-            if is_dropped {
-                over = over.saturating_sub(report.attempts.len().max(1));
-                dropped += report.attempts.len() as u64 + u64::from(report.more);
-            }
-            !is_dropped
-        });
-        self.facts.unshared.fetch_add(dropped, Ordering::Relaxed);
     }
 }

@@ -20,6 +20,8 @@ pub struct FleetCounts {
     pub published: AtomicU64,
     /// Attempts that were not, since there was no room or no server.
     pub unshared: Arc<AtomicU64>,
+    /// Sources that gave way in the tables of a fleet.
+    pub evicted: Arc<AtomicU64>,
     /// How long the last report took, in microseconds.
     pub latency: AtomicU64,
     /// Blocks of other gateways that were asked for here.
@@ -29,7 +31,7 @@ pub struct FleetCounts {
 }
 
 impl FleetCounts {
-    pub(super) fn families(&self) -> [MetricFamily; 8] {
+    pub(super) fn families(&self) -> [MetricFamily; 9] {
         let get = |number: &AtomicU64| number.load(Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "microseconds, shown as seconds")]
         let seconds = |micros: i64| micros as f64 / 1e6;
@@ -55,6 +57,11 @@ impl FleetCounts {
                 "synwatch_fleet_unshared_attempts_total",
                 "Attempts of candidates that were not published: no room, or no server.",
                 get(&self.unshared),
+            ),
+            counter(
+                "synwatch_fleet_evictions_total",
+                "Sources that gave way to others in the tables of the fleet before a window was over.",
+                get(&self.evicted),
             ),
             exact(
                 "synwatch_fleet_latency_seconds",
