@@ -9,7 +9,7 @@
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::baseline::Baseline;
-use super::classified::Classified;
+use super::classified::{Classified, Expiry};
 use super::clock::Ticks;
 use super::counting::CounterStage;
 use super::fleet::Fleet;
@@ -67,11 +67,12 @@ impl Counting {
         }
         if !expired.is_empty() {
             counters.prefetch_expired();
-            for expiry in expired {
-                counters.time_out(expiry.news.as_ref(), &expiry.now);
-                if let Some((fleet, news)) = fleet.as_mut().zip(expiry.news.as_ref()) {
-                    fleet.outcome(news, &expiry.now, counters);
-                }
+            for Expiry { now, news } in expired {
+                counters.time_out(news.as_ref(), now);
+            }
+            if let Some(fleet) = fleet {
+                let news = expired.iter().filter_map(|expiry| Some((expiry.news.as_ref()?, &expiry.now)));
+                news.for_each(|(news, now)| fleet.outcome(news, now, counters));
             }
         }
         if let Some(boundary) = boundary {

@@ -161,8 +161,26 @@ impl Link {
             self.open = None;
             let now = Instant::now();
             let since = now.saturating_duration_since(*self.failing.get_or_insert(now));
-            self.rests_until = Some(now + (since / REST_PART).clamp(SHORTEST_REST, LONGEST_REST));
+            self.rests_until = Some(now + rest(since));
         }
         fault
+    }
+}
+
+/// How long a server is left alone that has failed for this long.
+fn rest(failing: Duration) -> Duration {
+    (failing / REST_PART).clamp(SHORTEST_REST, LONGEST_REST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_grows_from_a_tenth_of_a_second_to_five() {
+        for (failing, rests) in [(0, 100), (2_000, 100), (2_020, 101), (60_000, 3_000), (100_000, 5_000)] {
+            assert_eq!(rest(Duration::from_millis(failing)), Duration::from_millis(rests), "{failing}");
+        }
+        assert_eq!(rest(Duration::from_secs(3_600)), Duration::from_secs(5));
     }
 }
