@@ -159,7 +159,6 @@ impl Key {
         match address {
             IpAddr::V4(v4) => self.hasher.hash(&(v4.to_bits() & 0xffff_ff00).to_be_bytes()),
             IpAddr::V6(v6) => {
-                #[expect(clippy::cast_possible_truncation, reason = "the upper 48 bits")]
                 let prefix = (v6.to_bits() >> 80) as u64;
                 self.hasher.hash(&prefix.to_be_bytes()[2..])
             }
