@@ -30,10 +30,18 @@ pub(crate) struct AllowAsked {
 pub(crate) enum AllowWish {
     /// All allowances.
     List,
-    /// Allow a network, for a time or until the run ends.
-    Allow { network: IpNet, time: Option<Duration>, why: Option<String>, by: Requester },
-    /// Remove an allowance. With `before` only one that was made before that time, and none is no error.
-    Unallow { network: IpNet, before: Option<Timestamp>, by: Requester },
+    /// Allow a network, for a time or until the run ends. `since` is given where the fleet has allowed it.
+    Allow {
+        network: IpNet,
+        since: Option<Timestamp>,
+        time: Option<Duration>,
+        why: Option<String>,
+        by: Requester,
+    },
+    /// Remove an allowance.
+    Unallow { network: IpNet, by: Requester },
+    /// Remove the allowances of these networks that were made before their times. Nobody waits for what the answer lists.
+    UnallowOlder { all: Vec<(IpNet, Timestamp)>, by: Requester },
 }
 
 /// The result of a request.
@@ -93,7 +101,7 @@ impl Allowances {
         // file.
         let latest = now.after(allow::LONGEST);
         for Kept { network, since, until, why } in kept {
-            let since = Timestamp::new(since, 0).min(now);
+            let since = Timestamp::from_nanos(since.saturating_mul(1_000)).min(now);
             let until = Some(Timestamp::new(until, 0).min(latest));
             // The file has at most as many as fit.
             let _ = allowances.insert(Allowance { network, since, until, why });
@@ -119,19 +127,34 @@ impl Allowances {
         })
     }
 
-    /// Removes an allowance that was made before this time, if one is given. Returns whether there was one. An error
-    /// means that the file of an earlier run may restore it.
-    pub(crate) fn take_back(
-        &mut self,
-        network: IpNet,
-        before: Option<Timestamp>,
-    ) -> Option<Result<(), StoreError>> {
+    /// Whether this network is allowed for this reason, and ends within two seconds of that time.
+    pub(crate) fn stands(&self, allowance: &Allowance) -> bool {
+        let Ok(place) = self.place(allowance.network) else { return false };
+        let Allowance { until, why, .. } = &self.all[place];
+        let apart = |(one, other): (Timestamp, Timestamp)| one.since(other).max(other.since(one));
+        let is_near = until.zip(allowance.until).is_some_and(|ends| apart(ends) <= Duration::from_secs(2));
+        is_near && *why == allowance.why
+    }
+
+    /// Removes an allowance. Returns whether there was one. An error means that the file of an earlier run
+    /// may restore it.
+    pub(crate) fn take_back(&mut self, network: IpNet) -> Option<Result<(), StoreError>> {
         let place = self.place(network).ok()?;
-        if before.is_some_and(|before| self.all[place].since >= before) {
-            return None;
-        }
         self.all.remove(place);
         Some(self.save())
+    }
+
+    /// Removes the allowances of these networks that were made before their times, and returns them. The caller saves.
+    pub(crate) fn take_back_older(&mut self, all: &[(IpNet, Timestamp)]) -> Vec<IpNet> {
+        let mut taken = Vec::new();
+        for &(network, before) in all {
+            let Ok(place) = self.place(network) else { continue };
+            if self.all[place].since < before {
+                self.all.remove(place);
+                taken.push(network);
+            }
+        }
+        taken
     }
 
     /// Tells the time of the machine's clock. Where it was set back, the ends go back with it, so that no allowance
@@ -177,7 +200,7 @@ impl Allowances {
             let Allowance { network, since, until, why } = allowance;
             // Rounded up: it lasts no shorter than it was promised.
             let until = (*until)?.after(Duration::from_nanos(999_999_999)).second();
-            Some(Kept { network: *network, since: since.second(), until, why: why.clone() })
+            Some(Kept { network: *network, since: since.nanos() / 1_000, until, why: why.clone() })
         };
         store.write(&self.all.iter().filter_map(kept).collect::<Vec<_>>())
     }
@@ -228,23 +251,43 @@ mod tests {
         let all = |now| Allowances::open(store(&folder), at(now)).0.all().to_vec();
         assert_eq!(all(59_999), [allowance("198.51.100.0/24", Some(60_000))]);
         assert_eq!(all(60_000), []);
-        assert!(first.take_back(net("198.51.100.0/24"), None).unwrap().is_ok());
-        assert!(first.take_back(net("198.51.100.0/24"), None).is_none());
+        assert!(first.take_back(net("198.51.100.0/24")).unwrap().is_ok());
+        assert!(first.take_back(net("198.51.100.0/24")).is_none());
         assert_eq!(all(0), []);
     }
 
     #[test]
     fn one_is_taken_back_only_if_it_is_older() {
-        for (before, is_taken) in [(Some(-1), false), (Some(0), false), (Some(1), true), (None, true)] {
+        for (before, is_taken) in [(-1, false), (0, false), (1, true)] {
             let folder = tempfile::tempdir().unwrap();
             let (mut first, _) = Allowances::open(store(&folder), at(0));
             let _ = first.allow(allowance("192.0.2.0/24", Some(60_000)));
-            // A restart forgets none of that; a file of an earlier version does not say when.
+            // A restart forgets none of that.
             let (mut again, _) = Allowances::open(store(&folder), at(10_000));
             for all in [&mut first, &mut again] {
-                let taken = all.take_back(net("192.0.2.0/24"), before.map(at));
-                assert_eq!(taken.is_some(), is_taken, "{before:?}");
+                let network = net("192.0.2.0/24");
+                let taken = all.take_back_older(&[(net("192.0.2.0/25"), at(1)), (network, at(before))]);
+                assert_eq!(taken == [network], is_taken, "{before}");
+                assert_eq!(all.all().is_empty(), is_taken, "{before}");
             }
+        }
+    }
+
+    #[test]
+    fn one_stands_that_has_the_same_reason_and_about_the_same_end() {
+        let (mut all, _) = Allowances::open(None, at(0));
+        let _ = all.allow(allowance("192.0.2.0/24", Some(60_000)));
+        let other = Allowance { why: None, ..allowance("192.0.2.0/24", Some(60_000)) };
+        for (asked, stands) in [
+            (allowance("192.0.2.0/24", Some(62_000)), true),
+            (allowance("192.0.2.0/24", Some(58_000)), true),
+            (allowance("192.0.2.0/24", Some(62_001)), false),
+            (allowance("192.0.2.0/24", Some(57_999)), false),
+            (allowance("192.0.2.0/24", None), false),
+            (allowance("192.0.2.0/25", Some(60_000)), false),
+            (other, false),
+        ] {
+            assert_eq!(all.stands(&asked), stands, "{asked:?}");
         }
     }
 
@@ -272,7 +315,7 @@ mod tests {
         assert_eq!(all.allow(allowance("192.0.2.1/32", None)), Err(Full));
         assert!(all.allow(allowance("0.0.0.7/32", Some(1))).is_ok());
         assert_eq!((all.all().len(), &all.all()[7]), (MOST, &allowance("0.0.0.7/32", Some(1))));
-        assert!(all.take_back(net("0.0.0.9/32"), None).is_some());
+        assert!(all.take_back(net("0.0.0.9/32")).is_some());
         assert!(all.allow(allowance("192.0.2.1/32", None)).is_ok());
     }
 

@@ -89,11 +89,9 @@ impl Hands {
             Change::Block { network, time } => self.ask_blocker(Wish::Block { network, time, by }, wake),
             Change::Unblock { network } => self.ask_blocker(Wish::Unblock { network, by }, wake),
             Change::Allow { network, time, why } => {
-                self.ask_main(AllowWish::Allow { network, time, why, by }, wake)
+                self.ask_main(AllowWish::Allow { network, since: None, time, why, by }, wake)
             }
-            Change::Unallow { network } => {
-                self.ask_main(AllowWish::Unallow { network, before: None, by }, wake)
-            }
+            Change::Unallow { network } => self.ask_main(AllowWish::Unallow { network, by }, wake),
         }
     }
 

@@ -1,10 +1,10 @@
 //! The file that keeps allowances over a restart.
 //!
 //! ```json
-//! {"v":1,"allow":[{"network":"192.0.2.0/24","since":1795963908,"until":1795971108,"why":"audit"}]}
+//! {"v":1,"allow":[{"network":"192.0.2.0/24","since":1795963908123456,"until":1795971108,"why":"audit"}]}
 //! ```
 //!
-//! `since` and `until` are in seconds since 1970. The file is written under another name and then renamed, so that a crash
+//! `until` is in seconds since 1970, `since` in microseconds. The file is written under another name and then renamed, so that a crash
 //! leaves the old file or the new one. Its contents are checked like the input of a client, because another
 //! program may have written them.
 
@@ -40,7 +40,7 @@ const MOST_BYTES: u64 = 4 << 20;
 pub(super) struct Kept {
     #[serde(deserialize_with = "network")]
     pub(super) network: IpNet,
-    /// Seconds since 1970, when it was made; 0 in a file of an earlier version.
+    /// Microseconds since 1970, when it was made; 0 in a file of an earlier version.
     #[serde(default)]
     pub(super) since: i64,
     /// Seconds since 1970, when it ends.

@@ -112,20 +112,35 @@ impl Allowing {
                 answer(Ok(AllowDone::Listed(self.allowances.all().to_vec())));
                 Next::Answered
             }
-            AllowWish::Allow { network, time, why, by } => {
+            AllowWish::Allow { network, since, time, why, by } => {
                 let now = capture::now();
                 self.allowances.set_clock(now);
                 let lasts = time
                     .map_or_else(|| "until the run ends".to_owned(), |time| format!("for {}", Span(time)));
                 let until = time.map(|time| now.after(time));
-                self.allow(Allowance { network, since: now, until, why }, &lasts, &by, answer)
+                let allowance = Allowance { network, since: since.unwrap_or(now).min(now), until, why };
+                // The fleet lists all at each connection.
+                if since.is_some() && self.allowances.stands(&allowance) {
+                    answer(Ok(AllowDone::Allowed { allowance, kept: Ok(()), freed: Vec::new() }));
+                    return Next::Answered;
+                }
+                self.allow(allowance, &lasts, &by, answer)
             }
-            AllowWish::Unallow { network, before, by } => {
-                let Some(saved) = self.allowances.take_back(network, before) else {
-                    if before.is_some() {
-                        answer(Ok(AllowDone::Unallowed { network, saved: Ok(()) }));
-                        return Next::Answered;
-                    }
+            AllowWish::UnallowOlder { all, by } => {
+                let taken = self.allowances.take_back_older(&all);
+                let done = || answer(Ok(AllowDone::Listed(Vec::new())));
+                if taken.is_empty() {
+                    done();
+                    return Next::Answered;
+                }
+                self.save();
+                for network in taken {
+                    log::warn!("{} is allowed no more {by}", Source(network));
+                }
+                Next::Changed(Box::new(done))
+            }
+            AllowWish::Unallow { network, by } => {
+                let Some(saved) = self.allowances.take_back(network) else {
                     let network = Source(network);
                     let why = format!(
                         "{network} is not allowed by hand (synwatch allowed lists what is; the allow list of the \

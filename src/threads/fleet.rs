@@ -9,12 +9,14 @@ use super::memory::{grouping, memory};
 use super::reload::Identity;
 use super::{join, spawn};
 use crate::act::{Asked, NotDone};
+use crate::capture;
 use crate::config::{FleetSettings, Settings};
 use crate::control::{AllowAsked, AllowWish, Desk, FleetAsked, desk};
 use crate::engine::fleet::{self, NextTally, Outbox, Outgoing, ROOM, Tally, outbox};
+use crate::engine::watch::allow;
 use crate::error::Error;
 use crate::fleet::gateway::{
-    self, Allow, Facts, Firewall, Gateway, Known, Listener, Reporter, Request, Tallies, WatchLimits,
+    self, Allow, Facts, Firewall, Gateway, Known, Listener, Reporter, Request, Tallies, WatchLimits, whole,
 };
 use crate::fleet::store::Access;
 use crate::report::ActionCounts;
@@ -152,29 +154,34 @@ impl Tables {
     }
 }
 
+/// Requests in the main thread's queue beyond which the fleet waits: the other places are for people.
+const LEFT_FOR_PEOPLE: usize = 8;
+
 /// Allows a network as a person would, or does so no more.
 fn allowing(asks: Sender<AllowAsked>) -> Allow {
     Box::new(move |request| {
-        let wish = match request {
-            Request::Allow { network, time, why, by } => {
-                AllowWish::Allow { network, time: Some(time), why, by }
+        if asks.len() >= LEFT_FOR_PEOPLE {
+            return Err(request);
+        }
+        let wish = match &request {
+            Request::Allow { network, since, until, why, by } => {
+                let time = whole(until.since(capture::now())).min(allow::LONGEST);
+                if time.is_zero() {
+                    return Ok(());
+                }
+                let (network, why, by) = (*network, why.clone(), by.clone());
+                AllowWish::Allow { network, since: Some(*since), time: Some(time), why, by }
             }
-            Request::Unallow { network, before, by } => AllowWish::Unallow { network, before, by },
-            request @ Request::Block(_) => return Err(request),
+            Request::Unallow { all, by } => AllowWish::UnallowOlder { all: all.clone(), by: by.clone() },
+            Request::Block(_) => return Err(request),
         };
-        let answer = Box::new(move |done: Result<_, NotDone>| {
-            if let Err(error) = done {
-                log::info!("fleet: {}", error.why);
-            }
+        let answer = Box::new(move |done: Result<_, NotDone>| match done {
+            Err(NotDone { code: NotDone::FULL, why }) => log::warn!("fleet: {why}"),
+            Err(NotDone { why, .. }) => log::info!("fleet: {why}"),
+            Ok(_) => {}
         });
         match asks.try_send(AllowAsked { wish, answer }) {
-            Err(TrySendError::Full(AllowAsked { wish, .. })) => match wish {
-                AllowWish::Allow { network, time, why, by } => {
-                    Err(Request::Allow { network, time: time.unwrap_or_default(), why, by })
-                }
-                AllowWish::Unallow { network, before, by } => Err(Request::Unallow { network, before, by }),
-                AllowWish::List => Ok(()),
-            },
+            Err(TrySendError::Full(_)) => Err(request),
             Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         }
     })

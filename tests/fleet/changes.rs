@@ -63,10 +63,18 @@ fn what_is_allowed_is_told_to_all_and_can_be_taken_back() {
     assert!(two.unallow(office).unwrap() && !two.unallow(office).unwrap());
     assert_eq!(one.allowed().value, []);
     let told = heard(&mut log);
-    assert!(
-        matches!(&told[..], [LogEntry::Allow(_), LogEntry::Unallow(network)] if *network == office),
-        "{told:?}"
-    );
+    // Also where no server lists it, since one forgets all in a restart. Each is told with its time.
+    let [LogEntry::Allow(allowed), LogEntry::Unallow(first), LogEntry::Unallow(last)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!([allowed.network, first.network, last.network].iter().all(|network| *network == office));
+    assert!(allowed.at < first.at && first.at < last.at && last.at < allowed.until, "{told:?}");
+    // Who was away learns of the last one, with its time.
+    let changes = one.changes_of(0).unwrap();
+    assert_eq!((changes.allowed.len(), changes.unallowed.len()), (0, 1));
+    // The clocks are read anew: the times are as good as that.
+    let taken = &changes.unallowed[0];
+    assert!(taken.network == office && taken.at > allowed.at, "{taken:?}");
     // Allowed again it is allowed.
     one.allow(office, hour(), "").unwrap();
     assert_eq!(two.allowed().value.len(), 1);

@@ -158,7 +158,7 @@ struct ListedRecord<'a> {
 
 impl<'a> ListedRecord<'a> {
     fn new(listed: &'a Listed, zone: &Zone) -> Self {
-        let Listed { network, until, by, why } = listed;
+        let Listed { network, until, by, why, .. } = listed;
         Self { network: Source(*network).to_string(), until: zone.eve(*until).to_string(), by, why }
     }
 

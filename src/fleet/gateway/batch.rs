@@ -98,7 +98,9 @@ pub(super) fn bound(failed: &mut Vec<(TallyKey, Report)>, most: usize) -> u64 {
     let mut dropped = 0;
     for is_proven in [false, true] {
         failed.retain(|(_, report)| {
-            let is_of_these = report.attempts.iter().any(|attempt| attempt.proven) == is_proven;
+            // A number is of a source with an episode.
+            let is_worth_more = report.more > 0 || report.attempts.iter().any(|attempt| attempt.proven);
+            let is_of_these = is_worth_more == is_proven;
             let is_dropped = over > 0 && is_of_these;
             if is_dropped {
                 over = over.saturating_sub(room(report));

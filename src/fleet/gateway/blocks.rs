@@ -16,11 +16,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use ipnet::IpNet;
 
 use super::facts::Facts;
-use super::requests::{Allow, Request, Requests};
+use super::requests::{Allow, Request, Requests, whole};
 use crate::act::{Asked, BlockReason, Done, Requester, Standing, Wish};
 use crate::base::time::Timestamp;
 use crate::capture;
-use crate::engine::watch::{Limit, allow};
+use crate::engine::watch::Limit;
 use crate::fleet::store::{Changed, Changes, Listed, Store, TakenBack};
 use crate::report::{ActionCounts, Escaped};
 
@@ -46,7 +46,7 @@ enum News {
     Block(Listed),
     Unblock(IpNet, String),
     Allow(Listed),
-    Unallow(IpNet, String),
+    Unallow(TakenBack, String),
     /// Something may have been missed of this server.
     Connected(usize),
 }
@@ -54,6 +54,10 @@ enum News {
 /// The listener's end.
 pub(super) struct NewsSender {
     news: Sender<News>,
+    /// Whether blocks are of use here.
+    is_shared: bool,
+    /// Set where there was no room; the other end takes it back. It publishes nothing else.
+    missed: Arc<AtomicBool>,
     has_episode: Arc<AtomicBool>,
 }
 
@@ -63,6 +67,8 @@ pub(super) struct Blocks {
     allow: Allow,
     firewall: Option<Firewall>,
     news: Receiver<News>,
+    /// Whether news were left out since the last look.
+    missed: Arc<AtomicBool>,
     has_episode: Arc<AtomicBool>,
     /// The servers whose changes are to be read whole.
     unread: BTreeSet<usize>,
@@ -79,11 +85,19 @@ pub(super) struct Blocks {
 pub(super) fn blocks(allow: Allow, firewall: Option<Firewall>) -> (NewsSender, Blocks) {
     let (sender, news) = bounded(WAITING);
     let has_episode = Arc::new(AtomicBool::new(false));
-    let sender = NewsSender { news: sender, has_episode: Arc::clone(&has_episode) };
+    let missed = Arc::new(AtomicBool::new(false));
+    let is_shared = firewall.as_ref().is_some_and(|firewall| firewall.is_shared);
+    let sender = NewsSender {
+        news: sender,
+        is_shared,
+        missed: Arc::clone(&missed),
+        has_episode: Arc::clone(&has_episode),
+    };
     let blocks = Blocks {
         allow,
         firewall,
         news,
+        missed,
         has_episode,
         unread: BTreeSet::new(),
         requests: Requests::default(),
@@ -105,7 +119,9 @@ impl NewsSender {
     }
 
     pub(super) fn block(&self, listed: Listed) {
-        self.tell(News::Block(listed));
+        if self.is_shared {
+            self.tell(News::Block(listed));
+        }
     }
 
     pub(super) fn unblock(&self, network: IpNet, by: String) {
@@ -116,12 +132,14 @@ impl NewsSender {
         self.tell(News::Allow(listed));
     }
 
-    pub(super) fn unallow(&self, network: IpNet, by: String) {
-        self.tell(News::Unallow(network, by));
+    pub(super) fn unallow(&self, taken: TakenBack, by: String) {
+        self.tell(News::Unallow(taken, by));
     }
 
     fn tell(&self, news: News) {
-        let _ = self.news.try_send(news);
+        if self.news.try_send(news).is_err() {
+            self.missed.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -143,12 +161,14 @@ impl Blocks {
                 News::Block(listed) => self.block(&listed, facts),
                 News::Unblock(network, by) => self.unblock(network, by_hand_at(&by)),
                 News::Allow(listed) => self.allow(listed),
-                News::Unallow(network, by) => {
-                    let by = by_hand_at(&by);
-                    self.requests.add(Request::Unallow { network, before: None, by });
+                News::Unallow(TakenBack { network, at }, by) => {
+                    self.requests.add(Request::Unallow { all: vec![(network, at)], by: by_hand_at(&by) });
                 }
                 News::Connected(server) => _ = self.unread.insert(server),
             }
+        }
+        if self.missed.swap(false, Ordering::Relaxed) {
+            self.unread.extend(0..store.servers());
         }
         // A server that failed a moment ago is asked again as soon as it may be.
         let unread = std::mem::take(&mut self.unread);
@@ -169,8 +189,9 @@ impl Blocks {
             let all: Vec<_> = unblocked.into_iter().map(|taken| (taken.network, taken.at)).collect();
             self.requests.add(Request::Block(Wish::UnblockOlder { all, by: by.clone() }));
         }
-        for TakenBack { network, at } in unallowed {
-            self.requests.add(Request::Unallow { network, before: Some(at), by: by.clone() });
+        if !unallowed.is_empty() {
+            let all = unallowed.into_iter().map(|taken| (taken.network, taken.at)).collect();
+            self.requests.add(Request::Unallow { all, by });
         }
         allowed.into_iter().for_each(|listed| self.allow(listed));
         let others = blocked.iter().filter(|listed| listed.by != own || listed.is_by_hand());
@@ -234,18 +255,10 @@ impl Blocks {
         self.requests.add(Request::Block(Wish::Unblock { network: Some(network), by }));
     }
 
-    fn allow(&mut self, Listed { network, until, by, why }: Listed) {
-        let time = whole(until.since(capture::now())).min(allow::LONGEST);
-        if !time.is_zero() {
-            let (why, by) = ((!why.is_empty()).then_some(why), by_hand_at(&by));
-            self.requests.add(Request::Allow { network, time, why, by });
-        }
+    fn allow(&mut self, Listed { network, at, until, by, why }: Listed) {
+        let (why, by) = ((!why.is_empty()).then_some(why), by_hand_at(&by));
+        self.requests.add(Request::Allow { network, since: at, until, why, by });
     }
-}
-
-/// A time in seconds: the firewall knows no parts of them.
-fn whole(left: Duration) -> Duration {
-    Duration::from_secs(left.saturating_add(Duration::from_millis(500)).as_secs())
 }
 
 /// A person, at this gateway.

@@ -68,7 +68,7 @@ impl Listener {
             LogEntry::Block(listed) if !is_own || listed.is_by_hand() => self.news.block(listed),
             LogEntry::Unblock(network) => self.news.unblock(network, by),
             LogEntry::Allow(listed) => self.news.allow(listed),
-            LogEntry::Unallow(network) => self.news.unallow(network, by),
+            LogEntry::Unallow(taken) => self.news.unallow(taken, by),
             LogEntry::Block(_) | LogEntry::Join(_) => {}
         }
     }

@@ -26,7 +26,7 @@ pub use blocks::Firewall;
 pub use facts::Facts;
 pub use listener::Listener;
 pub use reporter::Reporter;
-pub(crate) use requests::{Allow, Request};
+pub(crate) use requests::{Allow, Request, whole};
 pub(crate) use tallies::Known;
 pub use tallies::{Tallies, WatchLimits};
 

@@ -20,14 +20,19 @@ const LEFT_FOR_PEOPLE: usize = 8;
 pub(crate) enum Request {
     /// Of the blocker.
     Block(Wish),
-    /// Allow a network for a time.
-    Allow { network: IpNet, time: Duration, why: Option<String>, by: Requester },
-    /// Allow it no more, if it was allowed before that time.
-    Unallow { network: IpNet, before: Option<Timestamp>, by: Requester },
+    /// Allow a network, as the fleet does since a time.
+    Allow { network: IpNet, since: Timestamp, until: Timestamp, why: Option<String>, by: Requester },
+    /// Allow networks no more, each if it was allowed before its time.
+    Unallow { all: Vec<(IpNet, Timestamp)>, by: Requester },
 }
 
 /// Takes a request about what is allowed, or gives it back where there is no room.
 pub(crate) type Allow = Box<dyn Fn(Request) -> Result<(), Request> + Send>;
+
+/// A time in seconds: the firewall knows no parts of them.
+pub(crate) fn whole(left: Duration) -> Duration {
+    Duration::from_secs(left.saturating_add(Duration::from_millis(500)).as_secs())
+}
 
 /// The requests that wait, the oldest first.
 #[derive(Default)]
@@ -108,7 +113,7 @@ mod tests {
         let (asks, asked) = bounded(16);
         let full: Allow = Box::new(Err);
         let mut requests = Requests::default();
-        requests.add(Request::Unallow { network: network(1), before: None, by: fleet() });
+        requests.add(Request::Unallow { all: Vec::new(), by: fleet() });
         requests.add(Request::Block(Wish::Unblock { network: None, by: fleet() }));
         requests.hand_on(Some(&asks), &full);
         assert_eq!(asked.len(), 0);

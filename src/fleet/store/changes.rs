@@ -144,7 +144,8 @@ impl Store {
         self.change(&table, change, why).map(|_| ())
     }
 
-    /// Takes back what was allowed. Returns whether it was.
+    /// Takes back what was allowed. Returns whether a server listed it: a gateway may know of it all the same, because a
+    /// server keeps nothing over a restart.
     ///
     /// # Errors
     /// A server does not do it.
@@ -154,12 +155,10 @@ impl Store {
         if let Some(error) = allowed.failed.into_iter().next() {
             return Err(error);
         }
-        let Some(listed) = allowed.value.into_iter().find(|listed| listed.network == network) else {
-            return Ok(false);
-        };
-        let until = listed.until;
+        let was_listed = allowed.value.iter().any(|listed| listed.network == network);
+        let until = self.shared.now().after(allow::LONGEST);
         let change = Change { how: "unset", what: "unallow", network, until, kept: until };
-        self.change(&table, change, "").map(|_| true)
+        self.change(&table, change, "").map(|_| was_listed)
     }
 
     /// What is blocked in the whole fleet, by network.
@@ -288,12 +287,13 @@ impl Change {
 /// An entry that is no tombstone.
 pub(super) fn listed(network: &str, entry: &str, clock: Reading) -> Option<Listed> {
     let network = allow::network(network).ok()?;
-    let Entry { until, at: _, by, why } = serde_json::from_str(entry).ok()?;
-    Some(Listed { network, until: clock.to_local(until), by: plain(&by), why: plain(&why) })
+    let Entry { until, at, by, why } = serde_json::from_str(entry).ok()?;
+    let (at, until) = (clock.to_local(at), clock.to_local(until));
+    Some(Listed { network, at, until, by: plain(&by), why: plain(&why) })
 }
 
 /// A tombstone, without its mark.
-fn taken(network: &str, entry: &str, clock: Reading) -> Option<TakenBack> {
+pub(super) fn taken(network: &str, entry: &str, clock: Reading) -> Option<TakenBack> {
     let network = allow::network(network).ok()?;
     let Entry { at, .. } = serde_json::from_str(entry).ok()?;
     Some(TakenBack { network, at: clock.to_local(at) })

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use redis::Value;
 
-use super::changes::{listed, plain};
+use super::changes::{TakenBack, listed, plain, taken};
 use super::clock::Reading;
 use super::connection::Link;
 use super::error::{StoreError, StoreFault};
@@ -60,7 +60,7 @@ pub enum LogEntry {
     /// A network is allowed.
     Allow(Listed),
     /// A network is allowed no more.
-    Unallow(IpNet),
+    Unallow(TakenBack),
     /// A gateway has joined, or is back after ten minutes: block and allow what the fleet does.
     Join(Name),
     /// The connection is new: announcements may have been missed. Publish the candidates again, and list what is blocked
@@ -194,7 +194,7 @@ pub(super) fn logged(fields: &Fields, clock: Reading, shared: &Shared) -> Option
         "block" => LogEntry::Block(listed()?),
         "unblock" => LogEntry::Unblock(network()?),
         "allow" => LogEntry::Allow(listed()?),
-        "unallow" => LogEntry::Unallow(network()?),
+        "unallow" => LogEntry::Unallow(taken(field("network")?, field("entry")?.strip_prefix('-')?, clock)?),
         "join" => {
             let name: Name = field("by")?.parse().ok()?;
             shared.learn([&name]);

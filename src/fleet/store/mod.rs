@@ -88,6 +88,11 @@ impl Store {
         self.shared.mark_key()
     }
 
+    /// The number of servers.
+    pub(crate) fn servers(&self) -> usize {
+        self.links.len()
+    }
+
     /// Reaches each server, reads its clock and agrees with it on the key of marks.
     ///
     /// # Errors

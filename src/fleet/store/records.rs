@@ -137,6 +137,8 @@ pub struct Beat {
 pub struct Listed {
     /// The address or network.
     pub network: IpNet,
+    /// When it began.
+    pub at: Timestamp,
     /// When it ends.
     pub until: Timestamp,
     /// The gateway where it began.

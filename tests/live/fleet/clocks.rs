@@ -20,7 +20,7 @@ use super::{Fleet, shared_attempts};
 use crate::scene::{INNOCENT, give_up};
 
 /// How far each gateway's clock is ahead, in seconds.
-const AHEAD: [i64; 3] = [3_600, 0, -3_600];
+const AHEAD: [i64; 4] = [3_600, 0, -3_600, 0];
 /// Attempts of an attacker in a second.
 const ATTACK: u32 = 5;
 /// The attempts of the limit.

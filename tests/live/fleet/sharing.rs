@@ -11,7 +11,7 @@ use synwatch::act::Nft;
 use synwatch_testkit::server::{self, Engine, Server};
 
 use super::{Fleet, shared_attempts};
-use crate::block::wait_for_blocks;
+use crate::block::{knock_at, wait_for_blocks, wait_for_drops};
 use crate::frames::{Frame, Kind, Wire};
 use crate::program::{Program, synwatch, value};
 use crate::scene::{ATTACKER, INNOCENT, Scene, call, give_up};
@@ -89,6 +89,10 @@ fn what_one_gateway_blocks_the_other_blocks() {
     fleet.programs().for_each(|program| _ = program.err.wait_for(&told));
     let network = format!("{ATTACKER}/32");
     fleet.gateways.iter().for_each(|gateway| _ = wait_for_blocks(&gateway.namespace, &[&network]));
+    // The other one has seen none of it, and drops what comes there.
+    let address = SocketAddr::new(fleet.gateways[1].address, 25);
+    let _dropped = fleet.outside.enter(|| knock_at(ATTACKER, address));
+    wait_for_drops(&fleet.gateways[1].namespace);
 }
 
 #[test]
@@ -191,6 +195,8 @@ fn the_captures_of_all_gateways_merged_say_the_same() {
     assert_eq!(merged.only_report("end").value("attempts"), "33", "{merged:#?}");
     for ended in reports {
         assert_eq!(ended.sources("start"), merged.sources("start"), "{ended:#?}");
+        let told = ended.only_report("start");
+        assert_eq!(told.value("limit"), start.value("limit"), "{ended:#?}");
         assert!(ended.reports("end").iter().all(|line| value(line, "gateways") == "mx1:11,mx2:11,mx3:11"));
     }
 }
