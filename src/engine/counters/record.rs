@@ -128,12 +128,12 @@ impl Table {
     }
 
     /// Gives a slot to a source in the doorkeeper, although it has not come again.
-    pub(crate) fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<Slot> {
+    pub(crate) fn let_in(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Option<(Slot, Claim)> {
         let tag = nonzero(tag);
         let first = self.doorkeeper.as_ref()?.let_in(tag)?;
         let at = self.set_of(tag);
         let (way, how) = self.claim_for((at, tag), now.second(), ties);
-        Some(self.add(at, way, &first, Some(how)).slot)
+        Some((self.add(at, way, &first, Some(how)).slot, how))
     }
 
     /// Claims a slot in this set for a source without a slot.

@@ -3,7 +3,7 @@
 
 use super::ring::position;
 use super::slot::Word;
-use super::{Attempt, Recorded, Slot, Table, Ties, nonzero};
+use super::{Attempt, Claim, Recorded, Slot, Table, Ties, nonzero};
 use crate::base::hyperloglog::Mark;
 use crate::base::sync::Ordering;
 use crate::engine::clock::Ticks;
@@ -49,17 +49,18 @@ impl Table {
     }
 
     /// The slot of a source. One that has none gets one: with its first attempt, where that waits in the doorkeeper, or
-    /// empty.
-    pub(crate) fn hold(&self, tag: u64, now: Ticks, ties: &mut Ties) -> Slot {
+    /// empty. Also returns whether another source gave way that a window could still need.
+    pub(crate) fn hold(&self, tag: u64, now: Ticks, ties: &mut Ties) -> (Slot, bool) {
         if let Some((slot, _)) = self.find(tag) {
-            return slot;
+            return (slot, false);
         }
-        if let Some(slot) = self.let_in(tag, now, ties) {
-            return slot;
+        if let Some((slot, how)) = self.let_in(tag, now, ties) {
+            return (slot, how != Claim::Free);
         }
         let (set, tag) = (self.set_of(tag), nonzero(tag));
-        let (way, _) = self.claim_for((set, tag), now.second(), ties);
-        Slot::new(set, way, Word(self.sets[set].words[way].load(Ordering::Relaxed)))
+        let (way, how) = self.claim_for((set, tag), now.second(), ties);
+        let word = Word(self.sets[set].words[way].load(Ordering::Relaxed));
+        (Slot::new(set, way, word), how != Claim::Free)
     }
 
     /// How many attempts a slot has counted; 0 if it has given way.
@@ -127,13 +128,13 @@ mod tests {
     #[test]
     fn a_source_is_held_before_it_comes_and_with_its_first_attempt_after_that() {
         let (table, mut ties) = (table(), Ties::new(1));
-        let empty = table.hold(7, at(100), &mut ties);
+        let (empty, _) = table.hold(7, at(100), &mut ties);
         assert_eq!(table.attempts_since(empty, at(0)).count(), 0);
-        assert_eq!(table.hold(7, at(100), &mut ties), empty);
+        assert_eq!(table.hold(7, at(100), &mut ties), (empty, false));
         let newest = record(&table, 7, 101, 1, &mut ties).unwrap();
         assert_eq!((newest.slot, table.previous(&newest)), (empty, None));
         record(&table, 8, 100, 2, &mut ties);
-        let slot = table.hold(8, at(101), &mut ties);
+        let (slot, _) = table.hold(8, at(101), &mut ties);
         assert_eq!(table.attempts_since(slot, at(0)).map(|attempt| attempt.mark.0).collect::<Vec<_>>(), [2]);
         let newest = record(&table, 8, 102, 3, &mut ties).unwrap();
         assert_eq!(table.previous(&newest), Some(at(100)));

@@ -248,7 +248,7 @@ impl CounterStage {
         // gets one here, because only a slot can be flagged.
         let slot = |table: &Table, ties: &mut Ties| {
             let admitted = || {
-                let slot = table.let_in(key.tag, now.ticks, ties)?;
+                let (slot, _) = table.let_in(key.tag, now.ticks, ties)?;
                 table.name_holder(slot, endpoints.client.0);
                 Some(slot)
             };

@@ -69,7 +69,8 @@ impl Fleet {
             self.announced.follow((key, tag), source, now.ticks, false);
             return;
         }
-        let slot = tally.table.hold(tag, now.ticks, &mut self.ties);
+        let (slot, evicted) = tally.table.hold(tag, now.ticks, &mut self.ties);
+        self.outbox.note_evicted(evicted);
         tally.table.flag(slot, true);
         tally.table.name_holder(slot, address);
         self.publish_window(index, tag, source, now, counters);
@@ -93,7 +94,8 @@ impl Fleet {
         self.followed.follow(id, episode.source, now.ticks, episode.is_verified);
         let tally = &self.tallies[index];
         // Whatever it sends from here on is to be found.
-        let slot = tally.table.hold(tag, now.ticks, &mut self.ties);
+        let (slot, evicted) = tally.table.hold(tag, now.ticks, &mut self.ties);
+        self.outbox.note_evicted(evicted);
         tally.table.flag(slot, true);
         tally.table.name_holder(slot, episode.source.0.addr());
         let local = Local { tag, outcome: tally.spec.outcome, last: self.last.of(tag).copied() };

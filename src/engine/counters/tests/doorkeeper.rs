@@ -171,7 +171,7 @@ fn a_source_that_waits_is_let_in_with_what_is_known_of_its_attempt() {
     ] {
         assert_eq!(table.resolve_first(tag(7), Ticks(20_000), port, before, code), is_it);
     }
-    let slot = table.let_in(tag(7), Ticks(20_500), &mut ties).unwrap();
+    let (slot, _) = table.let_in(tag(7), Ticks(20_500), &mut ties).unwrap();
     assert_eq!(table.find(tag(7)), Some((slot, false)));
     assert!(table.resolve(slot, Ticks(20_000), 25, code, Code::default()));
     assert_eq!(table.let_in(tag(7), Ticks(20_500), &mut ties), None, "it waits no more");
