@@ -40,7 +40,7 @@ pub(crate) enum AllowWish {
     },
     /// Remove an allowance.
     Unallow { network: IpNet, by: Requester },
-    /// Remove the allowances of these networks that were made before their times. Nobody waits for what the answer lists.
+    /// Remove the allowances of these networks that were made before their times. The answer lists none.
     UnallowOlder { all: Vec<(IpNet, Timestamp)>, by: Requester },
 }
 

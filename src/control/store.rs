@@ -4,9 +4,9 @@
 //! {"v":1,"allow":[{"network":"192.0.2.0/24","since":1795963908123456,"until":1795971108,"why":"audit"}]}
 //! ```
 //!
-//! `until` is in seconds since 1970, `since` in microseconds. The file is written under another name and then renamed, so that a crash
-//! leaves the old file or the new one. Its contents are checked like the input of a client, because another
-//! program may have written them.
+//! `until` is in seconds since 1970, `since` in microseconds. The file is written under another name and then
+//! renamed, so that a crash leaves the old file or the new one. Its contents are checked like the input of a
+//! client, because another program may have written them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};

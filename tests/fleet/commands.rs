@@ -92,7 +92,7 @@ fn blocks_and_what_is_allowed_are_changed_for_all_and_listed() {
             _ => "another",
         })
         .collect();
-    assert_eq!(told, ["block", "unblock", "unblock", "allow", "unallow"]);
+    assert_eq!(told, ["block", "unblock", "unblock", "allow", "unallow", "unallow"]);
 }
 
 #[test]
