@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::namespace::Namespace;
 use crate::program::{Ended, Program};
-use crate::scene::{ATTACKER, PATIENCE, SERVER, Scene, Service, assign, give_up, link, visit};
+use crate::scene::{ATTACKER, PATIENCE, SERVER, Scene, Service, assign, give_up, link, visit, visit_from};
 
 /// Connections of each flood; it goes on for a while after the limit was met.
 const FLOOD: usize = 60;
@@ -182,12 +182,15 @@ pub(crate) fn ended_after_flood(from: &Namespace, at: &Namespace, ways: &[&str])
     })
 }
 
-/// The same of a flood of as many connections at once, where each takes its time.
+/// The same of a flood of as many connections at once, where each takes its time. Their ports are none of the kernel's
+/// choice: behind a SYN proxy a connection never comes about from a port that the server still has in TIME-WAIT, as the
+/// one that `ended_after` makes first leaves it.
 pub(crate) fn ended_after_flood_at_once(from: &Namespace, at: &Namespace, ways: &[&str]) -> Vec<Ended> {
     ended_after(from, at, ways, || {
         thread::scope(|scope| {
-            for _ in 0..FLOOD {
-                scope.spawn(|| visit(ATTACKER, SocketAddr::new(SERVER, 25)).unwrap());
+            for port in (10_000..).take(FLOOD) {
+                let client = SocketAddr::new(ATTACKER, port);
+                scope.spawn(move || visit_from(client, SocketAddr::new(SERVER, 25)).unwrap());
             }
         });
     })

@@ -180,9 +180,13 @@ pub(crate) fn assign(namespace: &Namespace, interface: &str, addresses: &[&str])
 
 /// Connects from an address of this namespace, where there are several.
 pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    call_from(SocketAddr::new(from, 0), to)
+}
+
+fn call_from(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    bind(&socket, &SocketAddr::new(from, 0))?;
+    bind(&socket, &from)?;
     connect(&socket, &to)?;
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -191,7 +195,12 @@ pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
 
 /// Connects, says nothing, hears the greeting and leaves. Gives when the connection was there.
 pub(crate) fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
-    let mut stream = call(from, to)?;
+    visit_from(SocketAddr::new(from, 0), to)
+}
+
+/// The same from a port of the caller's choice; 0 leaves it to the kernel.
+pub(crate) fn visit_from(from: SocketAddr, to: SocketAddr) -> io::Result<SystemTime> {
+    let mut stream = call_from(from, to)?;
     let connected = SystemTime::now();
     let mut greeting = String::new();
     stream.read_to_string(&mut greeting)?;
