@@ -1,8 +1,11 @@
 //! Chooses the open episode that ends to make room for another one.
 //!
-//! Comparing all episodes for each new source would cost most under load. So they are ranked at most once a second, and
-//! in that second the weakest give way one after the other. Sources with proven attempts may take any number of places;
+//! Comparing all episodes for each new source would cost most under load. So they are put in a heap at most once a
+//! second, and in that second the weakest give way one after the other. Sources with proven attempts may take any number of places;
 //! all others may take one in [`SHARE`] a second, so that a flood of forged sources does not churn the episodes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use ipnet::IpNet;
 
@@ -17,22 +20,32 @@ use crate::engine::rank::{Neighbours, Rank};
 /// Sources without proven attempts may replace one in so many episodes a second.
 const SHARE: usize = 64;
 
-/// An open episode as a candidate for removal.
-#[derive(Debug, Clone, Copy)]
+/// An open episode as a candidate for removal. The greatest gives way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Held {
-    pub(super) id: EpisodeId,
+    is_without_proof: bool,
+    /// Whether its neighbourhood takes the room of others.
+    is_crowded: bool,
+    rank: Reverse<Rank>,
+    /// Among equals the youngest is the weakest.
+    id: EpisodeId,
     /// Its index.
-    pub(super) place: usize,
-    pub(super) network: IpNet,
-    pub(super) rank: Rank,
+    place: usize,
+    network: IpNet,
+}
+
+impl Held {
+    fn new(id: EpisodeId, place: usize, network: IpNet, rank: Rank) -> Self {
+        let is_without_proof = !rank.has_proof();
+        Self { is_without_proof, is_crowded: false, rank: Reverse(rank), id, place, network }
+    }
 }
 
 /// The ranking of the open episodes in the newest second with a request.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     second: Option<i64>,
-    /// Sorted with the weakest last.
-    ranked: Vec<Held>,
+    ranked: BinaryHeap<Held>,
     neighbours: Neighbours,
     /// Places left for sources without proven attempts.
     unproven: usize,
@@ -65,14 +78,14 @@ impl Room {
         if !rank.has_proof() && self.unproven == 0 {
             return None;
         }
-        while let Some(weakest) = self.ranked.last().copied() {
-            let its = rank_now(&weakest);
-            if its.is_none_or(|its| its > weakest.rank) {
+        while let Some(weakest) = self.ranked.peek().copied() {
+            let Reverse(then) = weakest.rank;
+            if rank_now(&weakest).is_none_or(|now| now > then) {
                 // The episode has ended, or its rank has risen.
                 self.ranked.pop();
                 continue;
             }
-            if !self.neighbours.gives_way((weakest.network, weakest.rank), (network, rank)) {
+            if !self.neighbours.gives_way((weakest.network, then), (network, rank)) {
                 break;
             }
             self.ranked.pop();
@@ -88,21 +101,14 @@ impl Room {
     }
 
     fn rank(&mut self, all: impl Iterator<Item = Held>) {
-        let held = &mut self.ranked;
-        held.clear();
-        held.extend(all);
-        self.neighbours.hold(held.iter().map(|held| held.network), held.len());
-        // Among equals the youngest is the weakest.
-        let worth = |held: &Held| {
-            (
-                held.rank.has_proof(),
-                !self.neighbours.is_crowded(held.network),
-                held.rank,
-                std::cmp::Reverse(held.id),
-            )
-        };
-        held.sort_unstable_by_key(|held| std::cmp::Reverse(worth(held)));
-        self.unproven = (held.len() / SHARE).max(1);
+        // The heap keeps its memory.
+        let mut ranked = std::mem::take(&mut self.ranked).into_vec();
+        ranked.clear();
+        ranked.extend(all);
+        self.neighbours.hold(ranked.iter().map(|held| held.network), ranked.len());
+        ranked.iter_mut().for_each(|held| held.is_crowded = self.neighbours.is_crowded(held.network));
+        self.unproven = (ranked.len() / SHARE).max(1);
+        self.ranked = ranked.into();
     }
 }
 
@@ -121,7 +127,7 @@ impl Episodes {
         };
         let held = |(place, episode): (usize, &Episode)| {
             let (id, network) = (EpisodeId(episode.number()), episode.key.source.0);
-            rank_of(episode).map(|rank| Held { id, place, network, rank })
+            rank_of(episode).map(|rank| Held::new(id, place, network, rank))
         };
         let open = self.all.iter().enumerate().filter(|(_, episode)| episode.is_open);
         let rank_now =
@@ -161,7 +167,7 @@ mod tests {
         comes: (IpNet, Rank),
         second: i64,
     ) -> Option<u64> {
-        let held = all.iter().map(|&(id, network, rank)| Held { id: EpisodeId(id), place: 0, network, rank });
+        let held = all.iter().map(|&(id, network, rank)| Held::new(EpisodeId(id), 0, network, rank));
         let now = |held: &Held| all.iter().find(|(other, ..)| *other == held.id.0).map(|(.., rank)| *rank);
         room.instead_of(comes, at(second), held, now).map(|held| held.id.0)
     }
