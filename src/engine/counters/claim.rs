@@ -13,13 +13,13 @@
 //! owner for those of the last one. Finally the tag is set to that of the new source.
 
 use super::Claim;
-use super::slot::{EMPTY, Set, TOP_PRIORITY, WAYS, Word, publish};
+use super::slot::{Cells, EMPTY, Set, TOP_PRIORITY, WAYS, Word, publish};
 use crate::base::sync::Ordering;
 
 /// Claims this slot for a source without a slot.
 pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u64) -> Claim {
-    let old = set.tags[way].load(Ordering::Relaxed);
-    let word = Word(set.words[way].load(Ordering::Relaxed));
+    let old = set.slots[way].tag.load(Ordering::Relaxed);
+    let word = Word(set.slots[way].word.load(Ordering::Relaxed));
     let (claimed, how) = next_claim(old, word, second, idle_after);
     exchange(set, way, tag, claimed);
     if word.priority() > TOP_PRIORITY / 2 {
@@ -30,17 +30,17 @@ pub(super) fn claim(set: &Set, way: usize, tag: u64, second: u64, idle_after: u6
 
 /// Claims a free slot for a source that came last in this second.
 pub(super) fn take(set: &Set, way: usize, tag: u64, second: u64) {
-    let word = Word(set.words[way].load(Ordering::Relaxed));
+    let word = Word(set.slots[way].word.load(Ordering::Relaxed));
     exchange(set, way, tag, word.after_claim(0, second));
 }
 
 /// Gives a slot to another source, with the word of the new claim.
 fn exchange(set: &Set, way: usize, tag: u64, claimed: Word) {
     // The word publishes it. Partner: the `Acquire` of the word in `Table::find`.
-    set.tags[way].store(EMPTY, Ordering::Relaxed);
-    publish(&set.words[way], claimed);
-    // Publishes the word of this claim. Partner: the `Acquire` in `Set::find`.
-    set.tags[way].store(tag, Ordering::Release);
+    set.slots[way].tag.store(EMPTY, Ordering::Relaxed);
+    publish(&set.slots[way].word, claimed);
+    // Publishes the word of this claim. Partner: the `Acquire` in `Set::has`.
+    set.slots[way].tag.store(tag, Ordering::Release);
 }
 
 /// The word of the next claim, and how the slot was obtained.
@@ -57,7 +57,7 @@ pub(super) fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -
     let (random, live_from) = (ties.next(), Word::of_second(second.saturating_sub(idle_after)));
     let mut lowest = u64::MAX;
     for way in 0..WAYS {
-        let word = Word(set.words[way].load(Ordering::Relaxed));
+        let word = Word(set.slots[way].word.load(Ordering::Relaxed));
         lowest = lowest.min(rank(word, way, random, live_from));
     }
     (lowest & WAY) as usize
@@ -66,8 +66,8 @@ pub(super) fn choose(set: &Set, second: u64, idle_after: u64, ties: &mut Ties) -
 /// A slot that is empty, or idle.
 pub(super) fn free(set: &Set, second: u64, idle_after: u64) -> Option<usize> {
     (0..WAYS).find(|way| {
-        let word = Word(set.words[*way].load(Ordering::Relaxed));
-        set.tags[*way].load(Ordering::Relaxed) == EMPTY || is_idle(word, second, idle_after)
+        let word = Word(set.slots[*way].word.load(Ordering::Relaxed));
+        set.slots[*way].tag.load(Ordering::Relaxed) == EMPTY || is_idle(word, second, idle_after)
     })
 }
 
@@ -103,9 +103,8 @@ pub(super) fn is_idle(word: Word, second: u64, idle_after: u64) -> bool {
 }
 
 fn halve(set: &Set) {
-    for cell in &set.words {
-        let word = Word(cell.load(Ordering::Relaxed));
-        publish(cell, word.halved());
+    for Cells { word, .. } in &set.slots {
+        publish(word, Word(word.load(Ordering::Relaxed)).halved());
     }
 }
 

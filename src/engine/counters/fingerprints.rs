@@ -1,9 +1,9 @@
 //! An 8-bit fingerprint of each slot's tag, eight to a word. It answers most look-ups of sources without a
-//! slot, so that the tags are not read.
+//! slot, so that the tags are not read, and tells which slot's cache line the others need.
 //!
-//! The tags of a set take a cache line. In a flood of forged sources that line has left the cache by the next
-//! unsuccessful look-up. All fingerprints together take an eighth of that, and stay in the cache. (Cuckoo
-//! filters use fingerprints in the same way: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
+//! In a flood of forged sources the tags of a set have left the cache by the next unsuccessful look-up. All
+//! fingerprints together take a sixteenth of the sets, and stay in the cache. (Cuckoo filters use fingerprints in
+//! the same way: Fan, Andersen, Kaminsky and Mitzenmacher, 2014.)
 
 use super::slot::WAYS;
 use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
@@ -21,12 +21,12 @@ impl Fingerprints {
         Ok(Self(zeroed(sets)?))
     }
 
-    /// Whether a slot of this set may have this tag. If false, no slot has it. One unsuccessful look-up in
-    /// thirty is true, because one of the eight slots has the same fingerprint. Without fingerprints the
-    /// result is always true.
+    /// The slots of this set that may have this tag. No other one has it. One unsuccessful look-up in thirty
+    /// has a candidate, because one of the eight slots has the same fingerprint. Without fingerprints all are
+    /// candidates.
     #[inline]
-    pub(super) fn may_have(&self, set: usize, tag: u64) -> bool {
-        self.0.get(set).is_none_or(|word| has_byte(word.load(Ordering::Relaxed), of(tag)))
+    pub(super) fn candidates(&self, set: usize, tag: u64) -> Candidates {
+        Candidates(self.0.get(set).map_or(TOPS, |word| bytes_like(word.load(Ordering::Relaxed), of(tag))))
     }
 
     /// Resets all fingerprints to those of empty slots.
@@ -52,14 +52,32 @@ fn of(tag: u64) -> u8 {
     lowest.max(1)
 }
 
-/// Whether one of its eight bytes equals this one. It tests for a zero byte in the difference, without a
-/// branch (Warren, Hacker's Delight, 6-1).
+/// The highest bit of each byte.
+const TOPS: u64 = u64::from_le_bytes([1 << 7; 8]);
+
+/// The highest bit of each of its bytes that equals this one; it may be set in bytes above such a one, too. It
+/// tests for zero bytes in the difference, without a branch (Warren, Hacker's Delight, 6-1).
 #[inline]
-fn has_byte(word: u64, byte: u8) -> bool {
+fn bytes_like(word: u64, byte: u8) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
     let difference = word ^ (ONES * u64::from(byte));
-    difference.wrapping_sub(ONES) & !difference & TOPS != 0
+    difference.wrapping_sub(ONES) & !difference & TOPS
+}
+
+/// Slots of a set, as a bit in the byte of each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidates(u64);
+
+impl Iterator for Candidates {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        // Fewer slots than bytes there are only under loom.
+        let way = (self.0.trailing_zeros() / u8::BITS) as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (way < WAYS).then_some(way)
+    }
 }
 
 #[cfg(test)]
@@ -71,14 +89,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_byte_is_found_where_it_is(bytes: [u8; 8], byte: u8, few in 0..4u8) {
+        fn bytes_are_found_where_they_are(bytes: [u8; 8], byte: u8, few in 0..4u8) {
             for (bytes, byte) in [(bytes, byte), (bytes.map(|byte| byte % 4), few)] {
-                prop_assert_eq!(has_byte(u64::from_le_bytes(bytes), byte), bytes.contains(&byte));
+                let found: Vec<_> = Candidates(bytes_like(u64::from_le_bytes(bytes), byte)).collect();
+                let there = |way: &usize| bytes[*way] == byte;
+                prop_assert!((0..WAYS).filter(there).all(|way| found.contains(&way)));
+                prop_assert_eq!(found.first().copied(), (0..WAYS).find(there));
             }
         }
 
         #[test]
-        fn who_has_a_slot_may_have_one_and_who_has_another_fingerprint_has_none(
+        fn who_has_a_slot_is_a_candidate_and_who_has_another_fingerprint_has_none(
             claims in proptest::collection::vec((0..3usize, 0..WAYS, any::<u64>()), 0..60),
             others: [u64; 8],
         ) {
@@ -89,12 +110,13 @@ mod tests {
                 tags[set][way] = Some(tag);
             }
             for (set, tags) in tags.iter().enumerate() {
-                let held = || tags.iter().flatten();
-                for tag in held() {
-                    prop_assert!(fingerprints.may_have(set, *tag));
+                let held = || tags.iter().enumerate().filter_map(|(way, tag)| tag.map(|tag| (way, tag)));
+                for (way, tag) in held() {
+                    prop_assert!(fingerprints.candidates(set, tag).any(|candidate| candidate == way));
                 }
                 for other in others {
-                    prop_assert_eq!(fingerprints.may_have(set, other), held().any(|tag| of(*tag) == of(other)));
+                    let first = held().find(|(_, tag)| of(*tag) == of(other)).map(|(way, _)| way);
+                    prop_assert_eq!(fingerprints.candidates(set, other).next(), first);
                 }
             }
         }
@@ -102,6 +124,6 @@ mod tests {
 
     #[test]
     fn where_none_are_kept_any_may_be_there() {
-        assert!(Fingerprints::new(0).unwrap().may_have(0, 7));
+        assert!(Fingerprints::new(0).unwrap().candidates(0, 7).eq(0..WAYS));
     }
 }

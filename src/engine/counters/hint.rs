@@ -1,7 +1,6 @@
 //! What the prefetch of a set found, for the recording that follows soon.
 
-use super::slot::Set;
-use crate::base::sync::Ordering;
+use super::slot::{Set, WAYS};
 
 /// The index of a tag in its set and whether the slot was flagged, or that the tag was absent. The tag may
 /// have been evicted or added since.
@@ -42,8 +41,7 @@ impl Hint {
     #[inline]
     pub(super) fn place(self, set: &Set, tag: u64) -> Option<usize> {
         let way = usize::from(self.0 & Self::PLACE);
-        let is_there = set.tags.get(way)?.load(Ordering::Acquire) == tag;
-        is_there.then_some(way)
+        (way < WAYS && set.has(way, tag)).then_some(way)
     }
 }
 
@@ -52,14 +50,14 @@ impl Hint {
 mod tests {
     use zerocopy::FromZeros as _;
 
-    use super::super::slot::WAYS;
     use super::*;
+    use crate::base::sync::Ordering;
 
     #[test]
     fn a_hint_tells_the_place_while_the_tag_is_there_and_whether_it_was_flagged() {
         let set = Set::new_zeroed();
         for way in 0..WAYS {
-            set.tags[way].store(7 + way as u64, Ordering::Relaxed);
+            set.slots[way].tag.store(7 + way as u64, Ordering::Relaxed);
         }
         for way in 0..WAYS {
             for is_flagged in [false, true] {

@@ -1,11 +1,12 @@
 //! The counters: a lock-free table of fixed size, because a flood attacks it first.
 //!
 //! Each source owns one **slot**, found by the keyed hash of the source (its *tag*). The hash selects a set
-//! of eight slots. A comparison of the eight tags, which share a cache line, finds the slot in the set.
+//! of eight slots. Eight bits of the tag, of which there is a copy for each slot (`fingerprints.rs`), tell which
+//! of them may be it.
 //! ```text
-//!   sets   ┌ tags  t0 t1 t2 t3 t4 t5 t6 t7 ┐      rings  ┌ slot 0:  N-1 entries ┐
-//!          │ words w0 w1 w2 w3 w4 w5 w6 w7 │ × many      │ slot 1:  N-1 entries │ × 8 × many
-//!          └───────────────────────────────┘             └──────────────────────┘
+//!   sets   ┌ tag word │ tag word │ … ┐            rings  ┌ slot 0:  N-1 entries ┐
+//!          │ tag word │ tag word │ … │ × many            │ slot 1:  N-1 entries │ × 8 × many
+//!          └─────────────────────────┘                   └──────────────────────┘
 //! ```
 //!
 //! If readers have to name sources, the address of each slot's source is stored beside the sets
@@ -20,8 +21,8 @@
 //!
 //! A source gets its slot with its second attempt; the first one stays in the doorkeeper (`doorkeeper.rs`), as
 //! long as it has room; a proven one that gives way there gets a slot that is free (`sorted.rs`).
-//! So a flood of one-off sources takes no slot from another source. One byte of the tag shows that such a
-//! source has no slot (`fingerprints.rs`), so its attempt costs one cache line, the one in the doorkeeper.
+//! So a flood of one-off sources takes no slot from another source. The copies of the tags' bytes show that such
+//! a source has no slot, so its attempt costs one cache line, the one in the doorkeeper.
 //!
 //! # What it promises
 //!
@@ -74,7 +75,7 @@ use fingerprints::Fingerprints;
 use holders::Holders;
 use marks::Marks;
 use ring::{Entry, position};
-use slot::{Set, WAYS, Word};
+use slot::{Cells, Set, WAYS, Word};
 
 /// The doorkeeper, where there is one, gets one part in this many of the memory. With a limit of sixty it
 /// holds two sources per slot.
@@ -272,7 +273,8 @@ impl Table {
     /// The index of this tag in its set, if it has a slot.
     #[inline]
     fn way_of(&self, at: usize, tag: u64) -> Option<usize> {
-        self.fingerprints.may_have(at, tag).then(|| self.sets[at].find(tag))?
+        let set = &self.sets[at];
+        self.fingerprints.candidates(at, tag).find(|way| set.has(*way, tag))
     }
 
     /// The slot of a source, if it has one, and whether the slot is flagged. Any thread may call it.
@@ -283,11 +285,11 @@ impl Table {
         let tag = nonzero(tag);
         let way = self.way_of(at, tag)?;
         let set = &self.sets[at];
-        let word = Word(set.words[way].load(Ordering::Acquire));
+        let word = Word(set.slots[way].word.load(Ordering::Acquire));
         // The word may be of a later claim than the tag. In that case the tag has changed by now, or, if the
         // same source claimed the slot again, the generation has.
-        let is_still_there = set.tags[way].load(Ordering::Acquire) == tag
-            && Word(set.words[way].load(Ordering::Relaxed)).generation() == word.generation();
+        let is_still_there = set.slots[way].tag.load(Ordering::Acquire) == tag
+            && Word(set.slots[way].word.load(Ordering::Relaxed)).generation() == word.generation();
         is_still_there.then(|| (Slot::new(at, way, word), word.is_flagged()))
     }
 
@@ -317,7 +319,8 @@ impl Table {
 
     /// Clears the table. It only reads memory that was never written.
     pub fn clear(&self) {
-        let of_sets = self.sets.iter().flat_map(|set| set.tags.iter().chain(&set.words));
+        let of_sets =
+            self.sets.iter().flat_map(|set| set.slots.iter().flat_map(|Cells { tag, word }| [tag, word]));
         clear(of_sets.chain(&self.rings));
         self.doorkeeper.iter().for_each(Doorkeeper::clear);
         self.fingerprints.clear();
@@ -337,7 +340,7 @@ impl Table {
     }
 
     fn word_of(&self, slot: Slot) -> &AtomicU64 {
-        &self.sets[slot.set()].words[slot.way()]
+        &self.sets[slot.set()].slots[slot.way()].word
     }
 
     fn entry(&self, set: usize, way: usize, position: usize) -> &AtomicU64 {

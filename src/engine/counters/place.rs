@@ -83,9 +83,9 @@ impl Table {
         match place.at() {
             At::Ring(index) => {
                 prefetch_index(&self.rings, index);
-                let (set, _) = self.slot_at(index);
+                let (set, way) = self.slot_at(index);
                 if let Some(set) = self.sets.get(set) {
-                    prefetch_index(&set.words, 0);
+                    prefetch_index(&set.slots, way);
                 }
             }
             At::Doorkeeper(index) => {
@@ -103,7 +103,7 @@ impl Table {
             At::Ring(index) => {
                 let cell = self.rings.get(index)?;
                 let (set, way) = self.slot_at(index);
-                let word = Word(self.sets.get(set)?.words[way].load(Ordering::Relaxed));
+                let word = Word(self.sets.get(set)?.slots[way].word.load(Ordering::Relaxed));
                 let generation = word.generation();
                 let [before, after] = [before, after].map(|attempt| Entry::of_attempt(attempt, generation));
                 let is_there = cell.load(Ordering::Relaxed) == before.0;

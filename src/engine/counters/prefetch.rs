@@ -17,12 +17,8 @@ impl Table {
     pub fn prefetch(&self, tag: u64) -> Hint {
         let at = self.set_of(tag);
         let tag = nonzero(tag);
-        if !self.fingerprints.may_have(at, tag) {
-            return self.absent(tag);
-        }
-        let set = &self.sets[at];
-        prefetch_index(&set.tags, 0);
-        prefetch_index(&set.words, 0);
+        let Some(way) = self.fingerprints.candidates(at, tag).next() else { return self.absent(tag) };
+        prefetch_index(&self.sets[at].slots, way);
         Hint::IN_SET
     }
 
@@ -67,11 +63,11 @@ impl Table {
         }
         let at = self.set_of(tag);
         let tag = nonzero(tag);
-        let Some(way) = self.sets[at].find(tag) else {
+        let Some(way) = self.way_of(at, tag) else {
             *hint = self.absent(tag);
             return None;
         };
-        let word = Word(self.sets[at].words[way].load(Ordering::Relaxed));
+        let word = Word(self.sets[at].slots[way].word.load(Ordering::Relaxed));
         *hint = Hint::found(way, word.is_flagged());
         Some((at, way, word.count()))
     }

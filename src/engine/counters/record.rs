@@ -159,7 +159,7 @@ impl Table {
     /// because only this thread writes them.
     #[inline]
     fn add(&self, at: usize, way: usize, attempt: &Attempt, claimed: Option<Claim>) -> Recorded {
-        let cell = &self.sets[at].words[way];
+        let cell = &self.sets[at].slots[way].word;
         let word = Word(cell.load(Ordering::Relaxed));
         let (slot, count) = (Slot::new(at, way, word), word.count());
         let first = self.index(at, way, 0);

@@ -59,7 +59,7 @@ impl Table {
         }
         let (set, tag) = (self.set_of(tag), nonzero(tag));
         let (way, how) = self.claim_for((set, tag), now.second(), ties);
-        let word = Word(self.sets[set].words[way].load(Ordering::Relaxed));
+        let word = Word(self.sets[set].slots[way].word.load(Ordering::Relaxed));
         (Slot::new(set, way, word), how != Claim::Free)
     }
 

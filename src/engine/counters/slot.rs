@@ -1,4 +1,4 @@
-//! A set of eight slots: their tags in one cache line, their words in the next.
+//! A set of eight slots, in two cache lines: tag and word of four in each.
 //!
 //! A slot's **tag** identifies its source: the keyed hash of the source, or [`EMPTY`]. Its **word** holds
 //! everything else that changes with an attempt, so that one store changes it all:
@@ -20,7 +20,7 @@
 
 use crate::base::sync::{AtomicU64, Ordering};
 
-/// Slots of a set: as many tags as fit a cache line.
+/// Slots of a set: as many as have their fingerprints in one word.
 #[cfg(not(loom))]
 pub(super) const WAYS: usize = 8;
 /// Two under loom, which tries every order of a model's steps: each further slot multiplies them.
@@ -36,17 +36,27 @@ pub(super) const EMPTY: u64 = 0;
 #[cfg_attr(not(loom), derive(zerocopy::FromZeros, zerocopy::KnownLayout))]
 #[repr(C, align(64))]
 pub(super) struct Set {
+    pub(super) slots: [Cells; WAYS],
+}
+
+/// The tag and the word of a slot: what most attempts need of a set is in one cache line.
+#[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
+#[cfg_attr(not(loom), derive(zerocopy::FromZeros, zerocopy::KnownLayout))]
+#[repr(C)]
+pub(super) struct Cells {
     /// Written by the recording thread, read by any. `Release` when the claim is done: it publishes the word
-    /// of the claim. Partner: the `Acquire` in [`Set::find`].
-    pub(super) tags: [AtomicU64; WAYS],
+    /// of the claim. Partner: the `Acquire` in [`Set::has`].
+    pub(super) tag: AtomicU64,
     /// Written by the recording thread, read by any: see [`publish`].
-    pub(super) words: [AtomicU64; WAYS],
+    pub(super) word: AtomicU64,
 }
 
 impl Set {
-    /// The slot of the source with this tag.
-    pub(super) fn find(&self, tag: u64) -> Option<usize> {
-        self.tags.iter().position(|t| t.load(Ordering::Acquire) == tag)
+    /// Whether this slot is that of the source with this tag.
+    #[inline]
+    pub(super) fn has(&self, way: usize, tag: u64) -> bool {
+        self.slots[way].tag.load(Ordering::Acquire) == tag
     }
 }
 

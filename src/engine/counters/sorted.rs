@@ -119,12 +119,12 @@ impl Table {
         }
         self.put(at, way, word, (newer, entry, attempt.mark));
         let second = attempt.time.second();
-        publish(&self.sets[at].words[way], word.after_attempt(self.ring, second));
+        publish(&self.sets[at].slots[way].word, word.after_attempt(self.ring, second));
     }
 
     /// A slot's word, and how many entries its ring holds.
     fn held(&self, at: usize, way: usize) -> (Word, u32) {
-        let word = Word(self.sets[at].words[way].load(Ordering::Relaxed));
+        let word = Word(self.sets[at].slots[way].word.load(Ordering::Relaxed));
         (word, word.count().min(self.ring))
     }
 

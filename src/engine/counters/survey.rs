@@ -35,8 +35,8 @@ impl Table {
         let ways = 0..if set < self.sets.len() { WAYS } else { 0 };
         ways.filter_map(move |way| {
             let is_live = |word: Word| word.is_since(live_from);
-            is_live(Word(self.sets[set].words[way].load(Ordering::Relaxed))).then_some(())?;
-            let tag = self.sets[set].tags[way].load(Ordering::Acquire);
+            is_live(Word(self.sets[set].slots[way].word.load(Ordering::Relaxed))).then_some(())?;
+            let tag = self.sets[set].slots[way].tag.load(Ordering::Acquire);
             (tag != EMPTY).then(|| self.look_at(set, way, tag))?
         })
     }
@@ -53,10 +53,10 @@ impl Table {
     fn look_at(&self, set: usize, way: usize, tag: u64) -> Option<Look> {
         let cells = &self.sets[set];
         // This load publishes the entries that the word counts. Partner: the `Release` in `slot::publish`.
-        let word = Word(cells.words[way].load(Ordering::Acquire));
+        let word = Word(cells.slots[way].word.load(Ordering::Acquire));
         // The word may be of a later claim than the tag: see `Table::find`.
-        let is_still_there = cells.tags[way].load(Ordering::Acquire) == tag
-            && Word(cells.words[way].load(Ordering::Relaxed)).generation() == word.generation();
+        let is_still_there = cells.slots[way].tag.load(Ordering::Acquire) == tag
+            && Word(cells.slots[way].word.load(Ordering::Relaxed)).generation() == word.generation();
         let (slot, is_flagged, count) = (Slot::new(set, way, word), word.is_flagged(), word.count());
         is_still_there.then_some(Look { tag, is_flagged, slot, count })
     }
