@@ -3,7 +3,7 @@
 use super::nat::At;
 use super::path::Path;
 use super::set::{Entry, is_from_lower};
-use super::{Conntrack, Ends, Hosts};
+use super::{Ends, Hosts};
 use crate::engine::clock::Ticks;
 use crate::wire::segment::Segment;
 
@@ -35,7 +35,12 @@ pub(super) struct Origin {
     pub(super) source: u64,
 }
 
-impl<H> Arrival<'_, H> {
+impl<'a, H> Arrival<'a, H> {
+    /// A segment with its path. `tag` is never 0.
+    pub(super) fn new(tag: u64, hashes: H, time: Ticks, (segment, path): (&'a Segment, Path)) -> Self {
+        Self { tag, hashes, time, segment, path, from_lower: is_from_lower(segment) }
+    }
+
     /// Whether the client of this entry sent it.
     pub(super) fn is_from_client_of(&self, entry: &Entry) -> bool {
         entry.client_is_lower() == self.from_lower
@@ -44,19 +49,5 @@ impl<H> Arrival<'_, H> {
     /// Its endpoints, with the client that this entry has.
     pub(super) fn ends(&self, entry: &Entry) -> Ends {
         Ends::of(self.segment, self.is_from_client_of(entry))
-    }
-}
-
-impl Conntrack {
-    /// Computes the derived values of a segment.
-    pub(super) fn arrival<'a, H>(
-        &mut self,
-        tag: u64,
-        hashes: H,
-        time: Ticks,
-        segment: &'a Segment,
-    ) -> Arrival<'a, H> {
-        let path = self.paths.of(segment);
-        Arrival { tag, hashes, time, segment, path, from_lower: is_from_lower(segment) }
     }
 }

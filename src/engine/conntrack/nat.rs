@@ -81,25 +81,24 @@ impl Recent {
 
     /// Stores the handle of a SYN's attempt.
     #[inline]
-    pub(super) fn add(&mut self, at: At, place: Place) {
+    pub(super) fn add(&mut self, at: &At, place: Place) {
         let [by_client, others @ ..] = &mut self.0;
         by_client[at.by_client.0] = (at.by_client.1, place);
-        for (table, (at, check)) in others.iter_mut().zip(at.by_others.into_iter().flatten()) {
-            table[at] = (check, place);
+        for (table, (at, check)) in others.iter_mut().zip(at.by_others.iter().flatten()) {
+            table[*at] = (*check, place);
         }
     }
 
     /// The newest attempts whose SYN may have been translated into this one. The flag says that only the
     /// destination changed; otherwise the source changed, or both did.
     #[inline]
-    fn find(&self, at: At) -> impl Iterator<Item = (Place, bool)> {
+    fn find(&self, at: &At) -> impl Iterator<Item = (Place, bool)> {
         let [by_client, others @ ..] = &self.0;
-        let others =
-            others.iter().zip(at.by_others.into_iter().flatten()).map(|(table, at)| (table, at, false));
-        std::iter::once((by_client, at.by_client, true)).chain(others).filter_map(
+        let others = others.iter().zip(at.by_others.iter().flatten()).map(|(table, at)| (table, at, false));
+        std::iter::once((by_client, &at.by_client, true)).chain(others).filter_map(
             |(table, (at, check), to_another)| {
-                let (found, place) = table[at];
-                (found == check).then_some((place, to_another))
+                let (found, place) = table[*at];
+                (found == *check).then_some((place, to_another))
             },
         )
     }
@@ -135,7 +134,7 @@ impl Conntrack {
         let is_original = |&(place, to_another): &(Place, bool)| {
             place.number() < self.places() && is_behind(self.entry(place), syn, to_another)
         };
-        let (original, _) = self.recent.find(syn.hashes.recent?).find(is_original)?;
+        let (original, _) = self.recent.find(syn.hashes.recent.as_ref()?).find(is_original)?;
         self.entry_mut(original).add_path(&syn.path);
         let behind = Entry::attempt(syn.tag, syn.time, syn);
         // An existing entry belongs to an earlier translation.

@@ -161,22 +161,19 @@ fn by_addresses(syn: &Path, answer: &Path) -> u32 {
 /// Computes paths and caches the last one, because most segments have the same path as the one before.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    of: (Place, u8),
-    path: Option<Path>,
+    of: Option<(Place, u8)>,
+    path: Path,
 }
 
 impl Paths {
+    /// The path of a segment. It stays where it is: a copy that is read at once would wait for its stores.
     #[inline]
-    pub(super) fn of(&mut self, segment: &Segment) -> Path {
-        let of = (segment.place, segment.hop_limit);
-        match self.path {
-            Some(path) if self.of == of => path,
-            _ => {
-                let path = Path::of(segment);
-                (self.of, self.path) = (of, Some(path));
-                path
-            }
+    pub(super) fn of(&mut self, segment: &Segment) -> &Path {
+        let of = Some((segment.place, segment.hop_limit));
+        if self.of != of {
+            (self.of, self.path) = (of, Path::of(segment));
         }
+        &self.path
     }
 }
 
@@ -213,7 +210,7 @@ mod tests {
             {
                 let place = Place { direction, hop: Hop { from, to }, ..Place::default() };
                 let segment = Segment { place, hop_limit, ..syn() };
-                assert_eq!(paths.of(&segment), Path::of(&segment));
+                assert_eq!(*paths.of(&segment), Path::of(&segment));
             }
         }
     }

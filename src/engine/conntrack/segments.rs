@@ -1,7 +1,7 @@
 //! Handles segments after a SYN: finds the attempt of each one and updates its outcome.
 
 use super::Conntrack;
-use super::arrival::Following;
+use super::arrival::{Arrival, Following};
 use super::events::{Followed, OutcomeUpdate, Place};
 use super::set::{BEHIND_NAT, Entry, NO_SYN, Newest, PORTS_USED_AGAIN, UNREPORTED};
 use super::unseen::Hosts;
@@ -20,7 +20,7 @@ impl Conntrack {
         if newest.is_none() && !is_answer {
             return Followed::default();
         }
-        let arrival = &self.arrival(tag, hosts, time, segment);
+        let arrival = &Arrival::new(tag, hosts, time, (segment, *self.paths.of(segment)));
         let Some(place) = newest else { return self.answer_without_syn(arrival) };
         let entry = self.entry(place);
         if entry.marks & BEHIND_NAT != 0 {

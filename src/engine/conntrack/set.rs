@@ -33,6 +33,9 @@ pub(super) struct Set {
     entries: [Entry; WAYS],
 }
 
+/// The rank of an entry that is no attempt. That of an empty one is less.
+const NO_ATTEMPT: u32 = 1;
+
 /// A time in the lower 63 bits. The highest bit is set while the connection is established and not closed.
 /// The entry with the lowest value gives way first.
 #[derive(Debug, Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -196,6 +199,26 @@ impl Set {
         (oldest & 0b111) as usize
     }
 
+    /// Whether an update of this entry may still follow, as [`Entry::is_of_use`] says. Nearly always the first cache
+    /// line tells, so that nothing waits for the entry, which is about to be overwritten.
+    #[inline]
+    pub(super) fn is_of_use(&self, way: usize, time: Ticks) -> bool {
+        let rank = self.ranks[way];
+        let last_of_use = Newest::new(Ticks(time.0.saturating_sub(RETRANSMISSION_WITHIN))).rank();
+        // In the clock's first tenth of a second, ranks are as low as those of entries that are no attempts.
+        match () {
+            () if rank > last_of_use.max(NO_ATTEMPT) => true,
+            () if rank < last_of_use => false,
+            () => self.entries[way].is_of_use(time),
+        }
+    }
+
+    /// Whether this entry has this tag.
+    #[inline]
+    pub(super) fn has(&self, way: usize, tag: u64) -> bool {
+        self.tags[way] == half(tag) && self.entries[way].tag == tag
+    }
+
     /// Whether the set still holds every attempt whose newest SYN came within this many ticks. That is so
     /// while it has an entry that gives way before them.
     pub(super) fn spans(&self, time: Ticks, ticks: u64) -> bool {
@@ -211,7 +234,7 @@ impl Set {
     pub(super) fn put(&mut self, way: usize, entry: Entry) {
         let is_attempt = entry.marks & (NO_SYN | BEHIND_NAT) == 0;
         self.tags[way] = half(entry.tag);
-        self.ranks[way] = if is_attempt { entry.newest.rank() } else { 1 };
+        self.ranks[way] = if is_attempt { entry.newest.rank() } else { NO_ATTEMPT };
         self.entries[way] = entry;
     }
 

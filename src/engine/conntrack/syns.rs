@@ -1,6 +1,6 @@
 //! SYNs: the look-up of their identity, and the room for a new attempt.
 
-use super::arrival::{Opening, Origin};
+use super::arrival::{Arrival, Opening, Origin};
 use super::events::{Ends, Place, Syn, SynVerdict};
 use super::nat::EndpointHashes;
 use super::repeats;
@@ -19,10 +19,10 @@ impl Conntrack {
         time: Ticks,
         segment: &Segment,
     ) -> SynVerdict {
-        let origin = Origin { recent: None, source: ends.source };
-        let mut syn = self.arrival(connection.max(1), origin, time, segment);
-        syn.hashes.recent = self.recent.at(ends, segment.seq, syn.path.link);
-        let syn = &syn;
+        let path = *self.paths.of(segment);
+        let recent = self.recent.at(ends, segment.seq, path.link);
+        let syn =
+            &Arrival::new(connection.max(1), Origin { recent, source: ends.source }, time, (segment, path));
         let Some(place) = self.find_latest(syn.tag, syn.from_lower) else {
             let explained = self.translated(syn).or_else(|| self.second_leg(None, syn));
             return explained.unwrap_or_else(|| {
@@ -63,48 +63,49 @@ impl Conntrack {
         if judged == Syn::Attempt {
             self.remember_for_nat(place, syn);
         }
-        let has_timer = judged != Syn::Copy && self.start_timer(place, syn);
+        let has_timer = judged != Syn::Copy && self.start_timer((place, entry.newest.time(), entry.age), syn);
         SynVerdict { syn: judged, place, moved: None, has_timer }
     }
 
     /// Stores an attempt at a free handle.
     pub(super) fn attempt(&mut self, place: Place, syn: &Opening<'_>, moved: Option<Place>) -> SynVerdict {
         let mut entry = Entry::attempt(syn.tag, syn.time, syn);
+        let (at, way) = place.split();
+        let set = &mut self.sets[at];
         // The attempt that moved aside is in a set of its own. Only the mark leads to it.
-        let old = self.entry(place);
-        if moved.is_some() || old.tag == entry.tag {
-            entry.takes_the_place_of(old);
+        if moved.is_some() || set.has(way, entry.tag) {
+            entry.takes_the_place_of(set.entry(way));
         }
-        self.put(place, entry);
+        set.put(way, entry);
         self.remember_for_nat(place, syn);
-        SynVerdict { syn: Syn::Attempt, place, moved, has_timer: self.start_timer(place, syn) }
+        let has_timer = self.start_timer((place, syn.time, 0), syn);
+        SynVerdict { syn: Syn::Attempt, place, moved, has_timer }
     }
 
     /// Stores the handle of an attempt whose SYN may appear again after translation.
     fn remember_for_nat(&mut self, place: Place, syn: &Opening<'_>) {
-        if let Some(at) = syn.hashes.recent.filter(|_| !syn.path.link.is_out()) {
+        if let Some(at) = syn.hashes.recent.as_ref().filter(|_| !syn.path.link.is_out()) {
             self.recent.add(at, place);
         }
     }
 
-    /// Starts the timer of a SYN. Returns false when the queue is full.
-    fn start_timer(&mut self, place: Place, syn: &Opening<'_>) -> bool {
-        let entry = self.entry(place);
-        let (newest, age, ends) = (entry.newest.time(), entry.age, Ends::of(syn.segment, true));
+    /// Starts the timer of a SYN whose entry has this newest SYN and age. Returns false when the queue is full.
+    fn start_timer(&mut self, (place, newest, age): (Place, Ticks, u32), syn: &Opening<'_>) -> bool {
         self.timers.push(Timer {
             connection: syn.tag,
             client_isn: syn.segment.seq,
             syn: newest,
             age,
             place,
-            ends,
+            ends: Ends::of(syn.segment, true),
         })
     }
 
     /// Makes room for a new entry: the oldest entry of its set gives way.
     pub(super) fn room(&mut self, tag: u64, time: Ticks) -> Place {
         let place = self.oldest(tag);
-        self.counts.evicted += u64::from(self.entry(place).is_of_use(time));
+        let (at, way) = place.split();
+        self.counts.evicted += u64::from(self.sets[at].is_of_use(way, time));
         place
     }
 

@@ -1,6 +1,31 @@
 //! Which entries give way, and which news follow.
 
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
+
+proptest! {
+    #[test]
+    fn the_first_cache_line_tells_whether_an_entry_is_of_use_as_the_entry_does(
+        tag in select(vec![0, 7_u64]),
+        marks in select(vec![0, NO_SYN, BEHIND_NAT]),
+        established: bool,
+        newest in select(vec![0, 1, 511, 512, 1023, 1024, 1 << 20, (1 << 38) - 3]),
+        apart in select(vec![0, 1, RETRANSMISSION_WITHIN, 1 << 39]),
+        more in 0..1100_u64,
+        is_before: bool,
+    ) {
+        let time = Ticks(if is_before { (newest + apart).saturating_sub(more) } else { newest + apart + more });
+        // An entry without a tag or a SYN is not established.
+        let established = established && tag != 0 && marks == 0;
+        let newest = Newest(if tag == 0 { 0 } else { newest }).with_established(established);
+        let mut set = Set::default();
+        set.put(3, Entry { tag, newest, marks, ..Entry::default() });
+        prop_assert_eq!(set.is_of_use(3, time), set.entry(3).is_of_use(time));
+        prop_assert!(set.has(3, tag) && !set.has(3, 8));
+    }
+}
 
 #[test]
 fn the_oldest_gives_way_and_is_counted_while_it_could_be_repeated() {
