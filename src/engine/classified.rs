@@ -61,6 +61,15 @@ impl Classified {
         }
     }
 
+    /// Takes over what another one has, without an allocation.
+    pub(super) fn copy(&mut self, other: &Self) {
+        let Self { batch, findings, reading, expired, boundary, counts, untimed } = other;
+        self.findings.copy(findings);
+        self.expired.clone_from(expired);
+        (self.batch, self.reading, self.boundary) = (*batch, *reading, *boundary);
+        (self.counts, self.untimed) = (*counts, *untimed);
+    }
+
     /// Empties it. It keeps its memory.
     pub(super) fn clear(&mut self) {
         self.batch = BatchCounts::default();

@@ -93,14 +93,12 @@ impl Counting {
 impl Counters {
     /// Counts what conntrack hands over, and empties it.
     #[inline]
-    pub(super) fn count(&mut self, classified: &mut Box<Classified>) {
+    pub(super) fn count(&mut self, classified: &mut Classified) {
         match self {
-            Self::Here(counting) => {
-                counting.count(classified);
-                classified.clear();
-            }
+            Self::Here(counting) => counting.count(classified),
             Self::There(link) => link.count(classified),
         }
+        classified.clear();
     }
 
     /// Does this after all that was handed over.
@@ -153,14 +151,13 @@ impl Counters {
 }
 
 impl Link {
-    fn count(&self, classified: &mut Box<Classified>) {
+    /// Copies it over. Whoever writes memory that the other processor has just read waits for it at each line; a
+    /// copy at once waits for many lines at a time.
+    fn count(&self, classified: &Classified) {
         // If the thread has ended by a fault, the thread that joins it says so.
-        match self.empty.recv() {
-            Ok(empty) => {
-                let full = std::mem::replace(classified, empty);
-                let _ = self.work.send(Work::Count(full));
-            }
-            Err(_) => classified.clear(),
+        if let Ok(mut there) = self.empty.recv() {
+            there.copy(classified);
+            let _ = self.work.send(Work::Count(there));
         }
     }
 
@@ -176,9 +173,8 @@ impl CountingThread {
     pub fn run(mut self) -> Vec<Vec<Baseline>> {
         for work in &self.work {
             match work {
-                Work::Count(mut classified) => {
+                Work::Count(classified) => {
                     self.counting.count(&classified);
-                    classified.clear();
                     let _ = self.empty.try_send(classified);
                 }
                 Work::Do(action) => action(&mut self.counting),

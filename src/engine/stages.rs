@@ -15,14 +15,14 @@ const EXPIRED_AT_A_BOUNDARY: usize = 10_000;
 pub(super) struct Stages {
     pub(super) conntrack: ConntrackStage,
     /// The next hand-over to the counters. It is empty between two calls.
-    next: Box<Classified>,
+    next: Classified,
     pub(super) counters: Counters,
 }
 
 impl Stages {
     /// `keeps` says whether packets are kept.
     pub(super) fn new(conntrack: ConntrackStage, keeps: bool, counters: Counters) -> Self {
-        Self { conntrack, next: Box::new(Classified::new(keeps)), counters }
+        Self { conntrack, next: Classified::new(keeps), counters }
     }
 
     /// Counts a batch and empties it. `reading` is the clock after it.

@@ -121,6 +121,17 @@ impl Findings {
         self.all.push(Finding { segment: number(self.segments.len().saturating_sub(1)), verdict });
     }
 
+    /// Takes over what others are, without an allocation.
+    pub(in crate::engine) fn copy(&mut self, other: &Self) {
+        let Self { all, segments, kept, news, inferred, answers } = other;
+        self.all.clone_from(all);
+        self.segments.clone_from(segments);
+        self.kept.clone_from(kept);
+        self.news.clone_from(news);
+        self.inferred.clone_from(inferred);
+        self.answers = *answers;
+    }
+
     /// Empties it.
     pub(in crate::engine) fn clear(&mut self) {
         self.all.clear();
