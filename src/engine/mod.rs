@@ -68,8 +68,6 @@ pub struct Engine {
     ingest: Ingest,
     stages: Stages,
     has_fleet: bool,
-    /// Whether packets are kept, for a writer or for evidence.
-    keeps: bool,
 }
 
 /// The parts of an [`Engine`].
@@ -139,19 +137,14 @@ impl Engine {
         });
         let has_fleet = fleet.is_some();
         let counters = Counters::Here(Box::new(Counting { counters, fleet }));
-        Self {
-            ingest,
-            stages: Stages::new(ConntrackStage::new(connections), keeps, counters),
-            has_fleet,
-            keeps,
-        }
+        Self { ingest, stages: Stages::new(ConntrackStage::new(connections), keeps, counters), has_fleet }
     }
 
     /// Moves the second half of the work to another thread, which the caller starts. It ends when the engine
     /// does. `None`: it is elsewhere already.
     #[must_use]
     pub fn split(mut self) -> (Self, Option<CountingThread>) {
-        let (counters, thread) = self.stages.counters.split(self.keeps);
+        let (counters, thread) = self.stages.counters.split(self.ingest.keeps());
         self.stages.counters = counters;
         (self, thread)
     }

@@ -69,11 +69,17 @@ impl Fleet {
             self.announced.follow((key, tag), source, now.ticks, false);
             return;
         }
-        let (slot, evicted) = tally.table.hold(tag, now.ticks, &mut self.ties);
-        self.outbox.note_evicted(evicted);
-        tally.table.flag(slot, true);
-        tally.table.name_holder(slot, address);
+        self.hold(index, tag, source, now);
         self.publish_window(index, tag, source, now, counters);
+    }
+
+    /// Gives a source a slot, so that each attempt of it is published from now on.
+    fn hold(&mut self, index: usize, tag: u64, source: Source, now: &Now) {
+        let table = &self.tallies[index].table;
+        let (slot, evicted) = table.hold(tag, now.ticks, &mut self.ties);
+        self.outbox.note_evicted(evicted);
+        table.flag(slot, true);
+        table.name_holder(slot, source.0.addr());
     }
 
     /// Publishes what is held of a source.
@@ -92,13 +98,9 @@ impl Fleet {
         let Some((index, tag)) = self.find(episode.tally, episode.source, counters) else { return };
         let id = (episode.tally, tag);
         self.followed.follow(id, episode.source, now.ticks, episode.is_verified);
-        let tally = &self.tallies[index];
-        // Whatever it sends from here on is to be found.
-        let (slot, evicted) = tally.table.hold(tag, now.ticks, &mut self.ties);
-        self.outbox.note_evicted(evicted);
-        tally.table.flag(slot, true);
-        tally.table.name_holder(slot, episode.source.0.addr());
-        let local = Local { tag, outcome: tally.spec.outcome, last: self.last.of(tag).copied() };
+        self.hold(index, tag, episode.source, now);
+        let outcome = self.tallies[index].spec.outcome;
+        let local = Local { tag, outcome, last: self.last.of(tag).copied() };
         counters.open_shared(episode, &local, now);
     }
 

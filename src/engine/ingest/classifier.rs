@@ -55,6 +55,10 @@ impl Classifier {
         Batch::new(room, self.keeps)
     }
 
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
     /// Sets the watched ports from now on.
     pub(in crate::engine) fn watch(&mut self, ports: PortSet, tunnels: Tunnels) {
         self.ports = ports;

@@ -63,6 +63,11 @@ impl Ingest {
         self.classifier.set_own(own);
     }
 
+    /// Whether packets are kept beside their segments, for a writer or for evidence.
+    pub(in crate::engine) fn keeps(&self) -> bool {
+        self.classifier.keeps()
+    }
+
     /// Counts the batch and empties it.
     #[inline(never)] // The loops of the stages have the registers to themselves.
     pub(in crate::engine) fn flush(&mut self, to: &mut Stages) {

@@ -86,10 +86,9 @@ pub(super) fn blocks(allow: Allow, firewall: Option<Firewall>) -> (NewsSender, B
     let (sender, news) = bounded(WAITING);
     let has_episode = Arc::new(AtomicBool::new(false));
     let missed = Arc::new(AtomicBool::new(false));
-    let is_shared = firewall.as_ref().is_some_and(|firewall| firewall.is_shared);
     let sender = NewsSender {
         news: sender,
-        is_shared,
+        is_shared: shared(&firewall).is_some(),
         missed: Arc::clone(&missed),
         has_episode: Arc::clone(&has_episode),
     };
@@ -200,7 +199,7 @@ impl Blocks {
 
     /// Announces what this gateway has blocked since the last call.
     pub(super) fn announce(&mut self, store: &mut Store) {
-        let Some(firewall) = self.firewall.as_ref().filter(|firewall| firewall.is_shared) else { return };
+        let Some(firewall) = shared(&self.firewall) else { return };
         let now = capture::now();
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner).take();
         for standing in listed.into_iter().flatten() {
@@ -238,8 +237,7 @@ impl Blocks {
 
     fn block(&mut self, listed: &Listed, facts: &Facts) {
         let left = listed.until.since(capture::now());
-        let is_shared = self.firewall.as_ref().is_some_and(|firewall| firewall.is_shared);
-        if is_shared && left >= Duration::from_secs(1) {
+        if shared(&self.firewall).is_some() && left >= Duration::from_secs(1) {
             facts.blocks.fetch_add(1, Ordering::Relaxed);
             let time = whole(left).min(LONGEST);
             let by = match listed.is_by_hand() {
@@ -259,6 +257,11 @@ impl Blocks {
         let (why, by) = ((!why.is_empty()).then_some(why), by_hand_at(&by));
         self.requests.add(Request::Allow { network, since: at, until, why, by });
     }
+}
+
+/// What carries out blocks, where they are shared.
+fn shared(firewall: &Option<Firewall>) -> Option<&Firewall> {
+    firewall.as_ref().filter(|firewall| firewall.is_shared)
 }
 
 /// A person, at this gateway.
