@@ -39,7 +39,7 @@ pub(super) enum Counters {
 #[derive(Debug)]
 pub(super) struct Link {
     work: Sender<Work>,
-    empty: Receiver<Box<Classified>>,
+    spare: Receiver<Box<Classified>>,
 }
 
 /// The counters on a thread of their own.
@@ -47,7 +47,7 @@ pub(super) struct Link {
 pub struct CountingThread {
     counting: Box<Counting>,
     work: Receiver<Work>,
-    empty: Sender<Box<Classified>>,
+    spare: Sender<Box<Classified>>,
 }
 
 enum Work {
@@ -91,7 +91,7 @@ impl Counting {
 }
 
 impl Counters {
-    /// Counts what conntrack hands over, and empties it.
+    /// Counts what conntrack hands over, and empties that.
     #[inline]
     pub(super) fn count(&mut self, classified: &mut Classified) {
         match self {
@@ -140,13 +140,13 @@ impl Counters {
         };
         // One more, for an action.
         let (work, to_do) = bounded(UNDER_WAY + 1);
-        let (done, empty) = bounded(UNDER_WAY);
+        let (done, spare) = bounded(UNDER_WAY);
         for _ in 0..UNDER_WAY {
             // There is room for each of them.
             let _ = done.try_send(Box::new(Classified::new(keeps)));
         }
-        let thread = CountingThread { counting, work: to_do, empty: done };
-        (Self::There(Link { work, empty }), Some(thread))
+        let thread = CountingThread { counting, work: to_do, spare: done };
+        (Self::There(Link { work, spare }), Some(thread))
     }
 }
 
@@ -155,7 +155,7 @@ impl Link {
     /// copy at once waits for many lines at a time.
     fn count(&self, classified: &Classified) {
         // If the thread has ended by a fault, the thread that joins it says so.
-        if let Ok(mut there) = self.empty.recv() {
+        if let Ok(mut there) = self.spare.recv() {
             there.copy(classified);
             let _ = self.work.send(Work::Count(there));
         }
@@ -175,7 +175,7 @@ impl CountingThread {
             match work {
                 Work::Count(classified) => {
                     self.counting.count(&classified);
-                    let _ = self.empty.try_send(classified);
+                    let _ = self.spare.try_send(classified);
                 }
                 Work::Do(action) => action(&mut self.counting),
             }

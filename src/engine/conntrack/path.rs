@@ -166,7 +166,8 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// The path of a segment. It stays where it is: a copy that is read at once would wait for its stores.
+    /// The path of a segment. It is returned where it stays: as a result it was written in parts, and then read as one,
+    /// which waits until all earlier writes have reached the cache.
     #[inline]
     pub(super) fn of(&mut self, segment: &Segment) -> &Path {
         let of = Some((segment.place, segment.hop_limit));

@@ -135,7 +135,7 @@ impl Set {
         &self.entries[way]
     }
 
-    /// An entry to change. The caller must not change its tag or its times.
+    /// An entry to change. The caller must not change its tag, its times, or whether it is an attempt.
     #[inline]
     pub(super) fn entry_mut(&mut self, way: usize) -> &mut Entry {
         &mut self.entries[way]
@@ -203,9 +203,12 @@ impl Set {
     /// line tells, so that nothing waits for the entry, which is about to be overwritten.
     #[inline]
     pub(super) fn is_of_use(&self, way: usize, time: Ticks) -> bool {
+        if self.tags[way] == 0 {
+            return false;
+        }
         let rank = self.ranks[way];
         let last_of_use = Newest::new(Ticks(time.0.saturating_sub(RETRANSMISSION_WITHIN))).rank();
-        // In the clock's first tenth of a second, ranks are as low as those of entries that are no attempts.
+        // Within the first seconds of a clock no rank is too low, and that of an entry that is no attempt says nothing.
         match () {
             () if rank > last_of_use.max(NO_ATTEMPT) => true,
             () if rank < last_of_use => false,

@@ -36,10 +36,10 @@ pub(super) fn take(set: &Set, way: usize, tag: u64, second: u64) {
 
 /// Gives a slot to another source, with the word of the new claim.
 fn exchange(set: &Set, way: usize, tag: u64, claimed: Word) {
-    // The word publishes it. Partner: the `Acquire` of the word in `Table::find`.
+    // The word publishes it. Partners: the `Acquire` of the word in `Table::find` and `Table::look_at`.
     set.slots[way].tag.store(EMPTY, Ordering::Relaxed);
     publish(&set.slots[way].word, claimed);
-    // Publishes the word of this claim. Partner: the `Acquire` in `Set::has`.
+    // Publishes the word of this claim. Partners: the `Acquire` in `Set::has` and in `Table::looks`.
     set.slots[way].tag.store(tag, Ordering::Release);
 }
 

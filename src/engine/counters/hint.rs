@@ -1,4 +1,4 @@
-//! What the prefetch of a set found, for the recording that follows soon.
+//! What the prefetch of a slot found, for the recording that follows soon.
 
 use super::slot::{Set, WAYS};
 
@@ -14,14 +14,25 @@ impl Default for Hint {
 }
 
 impl Hint {
-    /// The bits of the index. The other hints have 13 to 15 here, which is not an index of any set.
+    /// The bits of the index. The other hints have 14 or 15 here, which is not an index of any set.
     const PLACE: u8 = 0x0f;
     const FLAGGED: u8 = 0x10;
+    const CANDIDATE: u8 = 0x20;
     const UNKNOWN: Self = Self(u8::MAX);
     /// The tag is not in its set.
     pub(super) const ABSENT: Self = Self(u8::MAX - 1);
-    /// The tag may be in its set, which has to be searched.
-    pub(super) const IN_SET: Self = Self(u8::MAX - 2);
+
+    /// The slot at this index may have the tag.
+    #[inline]
+    pub(super) fn candidate(way: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a set has eight places")]
+        Self(way as u8 | Self::CANDIDATE)
+    }
+
+    #[inline]
+    pub(super) fn is_candidate(self) -> bool {
+        self.0 & !Self::PLACE == Self::CANDIDATE
+    }
 
     /// The tag is at this index.
     #[inline]
@@ -67,9 +78,14 @@ mod tests {
                 assert_eq!(hint.is_flagged(), is_flagged);
             }
         }
-        for hint in [Hint::default(), Hint::ABSENT, Hint::IN_SET] {
+        for way in 0..WAYS {
+            let hint = Hint::candidate(way);
+            assert_eq!((hint.place(&set, 7 + way as u64), hint.place(&set, 99)), (Some(way), None));
+            assert!(hint.is_candidate() && !hint.is_flagged() && !Hint::found(way, true).is_candidate());
+        }
+        for hint in [Hint::default(), Hint::ABSENT] {
             assert!((0..WAYS).all(|way| hint.place(&set, 7 + way as u64).is_none()));
-            assert!(!hint.is_flagged());
+            assert!(!hint.is_flagged() && !hint.is_candidate());
         }
     }
 }

@@ -94,8 +94,7 @@ pub struct Table {
     holders: Holders,
     /// The doorkeeper, which holds sources until their second attempt.
     doorkeeper: Option<Doorkeeper>,
-    /// Fingerprints of the slots' tags. Without a doorkeeper nearly every source has a slot, and there are
-    /// none.
+    /// Fingerprints of the slots' tags.
     fingerprints: Fingerprints,
     /// Entries of a ring: N-1 of the largest limit, and at least one; N for [`Make::whole`].
     ring: u32,
@@ -195,12 +194,10 @@ impl Table {
         let ring = ring_of(most, make.whole);
         let longest = limits.iter().map(|limit| limit.window).max().unwrap_or(Duration::ZERO);
         let has_doorkeeper = make.doorkeeper && limits.iter().all(|limit| limit.attempts > 1);
-        let (in_doorkeeper, fingerprint) =
-            if has_doorkeeper { (memory / DOORKEEPER_SHARE, fingerprints::EACH) } else { (0, 0) };
+        let in_doorkeeper = if has_doorkeeper { memory / DOORKEEPER_SHARE } else { 0 };
         let holders = if make.named { Holders::OF_SET } else { 0 };
-        let each = Self::set_size(ring, mark) + fingerprint + holders;
+        let each = Self::set_size(ring, mark) + holders;
         let sets = ((memory - in_doorkeeper) / each).clamp(1, u32::MAX as usize);
-        let fingerprints = if has_doorkeeper { sets } else { 0 };
         let doorkeeper =
             has_doorkeeper.then(|| Doorkeeper::new(in_doorkeeper, make.marks, Ticks::in_window(longest)));
         let entries = sets * WAYS * ring as usize;
@@ -210,7 +207,7 @@ impl Table {
             marks: Marks::new(if make.marks { entries } else { 0 })?,
             holders: Holders::new(if make.named { sets } else { 0 })?,
             doorkeeper: doorkeeper.transpose()?,
-            fingerprints: Fingerprints::new(fingerprints)?,
+            fingerprints: Fingerprints::new(sets)?,
             ring,
             fewest: limits.iter().map(|limit| u32::from(limit.attempts).saturating_sub(1)).min().unwrap_or(0),
             limits: limits
@@ -230,7 +227,7 @@ impl Table {
     }
 
     fn set_size(ring: u32, mark: usize) -> usize {
-        size_of::<Set>() + WAYS * ring as usize * (size_of::<AtomicU64>() + mark)
+        size_of::<Set>() + fingerprints::EACH + WAYS * ring as usize * (size_of::<AtomicU64>() + mark)
     }
 
     /// The bytes of a set, with its part of the doorkeeper, and the number of its slots.
@@ -240,7 +237,6 @@ impl Table {
         let mut bytes = Self::set_size(self.ring, mark);
         bytes += if self.holders.are_kept() { Holders::OF_SET } else { 0 };
         if self.doorkeeper.is_some() {
-            bytes += fingerprints::EACH;
             bytes += bytes.div_ceil(DOORKEEPER_SHARE - 1);
         }
         (bytes, WAYS)

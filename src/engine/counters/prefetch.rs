@@ -5,33 +5,35 @@
 use prefetch_index::prefetch_index;
 
 use super::ring::position;
-use super::slot::Word;
+use super::slot::{WAYS, Word};
 use super::{Hint, Table, nonzero};
 use crate::base::sync::Ordering;
 
 impl Table {
-    /// The position of a source, as far as it is known without waiting. Prefetches its set if the source may
-    /// have a slot there, or else its set in the doorkeeper.
+    /// The position of a source, as far as it is known without waiting. Prefetches the slot that it may have, or
+    /// else its set in the doorkeeper.
     #[must_use]
     #[inline]
     pub fn prefetch(&self, tag: u64) -> Hint {
         let at = self.set_of(tag);
         let tag = nonzero(tag);
-        let Some(way) = self.fingerprints.candidates(at, tag).next() else { return self.absent(tag) };
+        let Some(way) = self.fingerprints.candidates(at, tag).next() else { return self.absent(at, tag) };
         prefetch_index(&self.sets[at].slots, way);
-        Hint::IN_SET
+        Hint::candidate(way)
     }
 
     /// Prefetches for a source without a slot.
     #[inline]
-    fn absent(&self, tag: u64) -> Hint {
-        if let Some(doorkeeper) = &self.doorkeeper {
-            doorkeeper.prefetch(doorkeeper.set_of(tag));
+    fn absent(&self, at: usize, tag: u64) -> Hint {
+        match &self.doorkeeper {
+            Some(doorkeeper) => doorkeeper.prefetch(doorkeeper.set_of(tag)),
+            // It gets a slot at once, and all eight are compared for that.
+            None => [0, WAYS / 2].into_iter().for_each(|way| prefetch_index(&self.sets[at].slots, way)),
         }
         Hint::ABSENT
     }
 
-    /// After the first step has fetched the set, prefetches the ring position of a source's next attempt.
+    /// After the first step has fetched the slot, prefetches the ring position of a source's next attempt.
     #[inline]
     pub fn prefetch_attempt(&self, tag: u64, hint: &mut Hint) {
         if let Some((at, way, count)) = self.look(tag, hint) {
@@ -58,13 +60,13 @@ impl Table {
     /// attempts.
     #[inline]
     fn look(&self, tag: u64, hint: &mut Hint) -> Option<(usize, usize, u32)> {
-        if *hint != Hint::IN_SET {
+        if !hint.is_candidate() {
             return None;
         }
         let at = self.set_of(tag);
         let tag = nonzero(tag);
-        let Some(way) = self.way_of(at, tag) else {
-            *hint = self.absent(tag);
+        let Some(way) = hint.place(&self.sets[at], tag).or_else(|| self.way_of(at, tag)) else {
+            *hint = self.absent(at, tag);
             return None;
         };
         let word = Word(self.sets[at].slots[way].word.load(Ordering::Relaxed));

@@ -46,7 +46,7 @@ pub(super) struct Set {
 #[repr(C)]
 pub(super) struct Cells {
     /// Written by the recording thread, read by any. `Release` when the claim is done: it publishes the word
-    /// of the claim. Partner: the `Acquire` in [`Set::has`].
+    /// of the claim. Partners: the `Acquire` in [`Set::has`] and in `Table::looks`.
     pub(super) tag: AtomicU64,
     /// Written by the recording thread, read by any: see [`publish`].
     pub(super) word: AtomicU64,
@@ -61,7 +61,7 @@ impl Set {
 }
 
 /// Stores a slot's word. `Release`: it publishes the entries that the word counts, and at a claim that the
-/// tag is cleared. Partner: the `Acquire` loads in `Table::find` and `Table::last`.
+/// tag is cleared. Partners: the `Acquire` loads in `Table::find`, `Table::look_at` and `Table::last`.
 #[inline]
 pub(super) fn publish(cell: &AtomicU64, word: Word) {
     cell.store(word.0, Ordering::Release);

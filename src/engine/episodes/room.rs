@@ -1,8 +1,9 @@
 //! Chooses the open episode that ends to make room for another one.
 //!
 //! Comparing all episodes for each new source would cost most under load. So they are put in a heap at most once a
-//! second, and in that second the weakest give way one after the other. Sources with proven attempts may take any number of places;
-//! all others may take one in [`SHARE`] a second, so that a flood of forged sources does not churn the episodes.
+//! second, and in that second the weakest give way one after the other. Sources with proven attempts may take any number
+//! of places; all others may take one in [`SHARE`] a second, so that a flood of forged sources does not churn the
+//! episodes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

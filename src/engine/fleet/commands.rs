@@ -73,7 +73,7 @@ impl Fleet {
         self.publish_window(index, tag, source, now, counters);
     }
 
-    /// Gives a source a slot, so that each attempt of it is published from now on.
+    /// Gives a source a slot, so that whatever it sends from here on is found.
     fn hold(&mut self, index: usize, tag: u64, source: Source, now: &Now) {
         let table = &self.tallies[index].table;
         let (slot, evicted) = table.hold(tag, now.ticks, &mut self.ties);

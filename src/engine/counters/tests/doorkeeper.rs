@@ -47,7 +47,7 @@ fn what_is_brought_in_tells_whether_a_source_has_a_slot_and_whether_that_is_flag
     assert_eq!(hint(&table, tag(1)), Hint::found(slot.way(), false));
     table.flag(slot, true);
     assert_eq!(hint(&table, tag(1)), Hint::found(slot.way(), true));
-    assert_eq!(table.prefetch(tag(1)), Hint::IN_SET, "as far as a fingerprint tells");
+    assert_eq!(table.prefetch(tag(1)), Hint::candidate(0), "as far as a fingerprint tells");
 }
 
 #[test]
