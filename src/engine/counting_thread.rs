@@ -151,8 +151,8 @@ impl Counters {
 }
 
 impl Link {
-    /// Copies it over. Whoever writes memory that the other processor has just read waits for it at each line; a
-    /// copy at once waits for many lines at a time.
+    /// Copies it into a spare one, and sends that. Each line of that memory was last read by the other processor, and
+    /// has to come back before it can be written: a copy at once waits for many lines at a time.
     fn count(&self, classified: &Classified) {
         // If the thread has ended by a fault, the thread that joins it says so.
         if let Ok(mut there) = self.spare.recv() {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, bind, connect, shutdown, socket_with};
 
 pub(crate) use synwatch_testkit::PATIENCE;
@@ -34,6 +35,8 @@ pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVICES: [(u16, &str); 2] = [(25, "220 mail.example ESMTP\r\n"), (110, "+OK POP3\r\n")];
 /// The server's port where it says nothing: it listens until the client leaves.
 pub(crate) const MUTE: u16 = 143;
+/// How long the end of a connection is waited for.
+const LINGER: Duration = Duration::from_secs(2);
 /// The server's port without a listener.
 pub(crate) const CLOSED: u16 = 993;
 
@@ -178,7 +181,8 @@ pub(crate) fn assign(namespace: &Namespace, interface: &str, addresses: &[&str])
     }
 }
 
-/// Connects from an address of this namespace, where there are several.
+/// Connects from an address of this namespace, where there are several. When the connection is dropped, its end has passed
+/// each host on the way: the kernel waits for the server's acknowledgement, [`LINGER`] at most, for a blocked one.
 pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     call_from(SocketAddr::new(from, 0), to)
 }
@@ -188,6 +192,7 @@ fn call_from(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&socket, &from)?;
     connect(&socket, &to)?;
+    set_socket_linger(&socket, Some(LINGER))?;
     let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(stream)

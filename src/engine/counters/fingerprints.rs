@@ -11,8 +11,8 @@ use crate::base::sync::{AtomicU64, Ordering, OutOfMemory, zeroed};
 /// Bytes per set.
 pub(super) const EACH: usize = size_of::<AtomicU64>();
 
-/// The fingerprints of all sets. The recording thread writes them, any may read: all is `Relaxed`. Whoever reads an
-/// old one misses a source that has come since, or finds another tag in its slot.
+/// The fingerprints of all sets. The recording thread writes them, any may read: all is `Relaxed`. A reader
+/// that gets an old one misses a source that has come since, or finds another tag in its slot.
 #[derive(Debug)]
 pub(super) struct Fingerprints(Box<[AtomicU64]>);
 
