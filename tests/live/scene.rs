@@ -35,10 +35,10 @@ pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVICES: [(u16, &str); 2] = [(25, "220 mail.example ESMTP\r\n"), (110, "+OK POP3\r\n")];
 /// The server's port where it says nothing: it listens until the client leaves.
 pub(crate) const MUTE: u16 = 143;
-/// How long the end of a connection is waited for.
-const LINGER: Duration = Duration::from_secs(2);
 /// The server's port without a listener.
 pub(crate) const CLOSED: u16 = 993;
+/// How long a client that leaves waits for the server's acknowledgement.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// `2001:db8:<network>::<host>`.
 const fn host6(network: u16, host: u16) -> IpAddr {

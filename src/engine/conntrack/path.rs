@@ -166,8 +166,8 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// The path of a segment. It is returned where it stays: as a result it was written in parts, and then read as one,
-    /// which waits until all earlier writes have reached the cache.
+    /// The path of a segment. It is returned where it is kept: returned by value, it was written in parts and then read
+    /// as one, which waits until all earlier writes have reached the cache.
     #[inline]
     pub(super) fn of(&mut self, segment: &Segment) -> &Path {
         let of = Some((segment.place, segment.hop_limit));
