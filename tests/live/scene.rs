@@ -7,6 +7,7 @@
 use std::env;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -181,21 +182,47 @@ pub(crate) fn assign(namespace: &Namespace, interface: &str, addresses: &[&str])
     }
 }
 
-/// Connects from an address of this namespace, where there are several. When the connection is dropped, its end has passed
-/// each host on the way: the kernel waits for the server's acknowledgement, [`LINGER`] at most, for a blocked one.
-pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+/// A client's end of a connection. When it is dropped, its end has passed each host on the way: the kernel waits for the
+/// server's acknowledgement, [`LINGER`] at most, for a blocked one.
+#[derive(Debug)]
+pub(crate) struct Client(TcpStream);
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // To drop the socket alone does not end the connection while a child that another test starts has a copy of it,
+        // between `fork` and `exec`. A server that has gone first needs no end.
+        let _ = shutdown(&self.0, Shutdown::Write);
+    }
+}
+
+impl Deref for Client {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        &self.0
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut TcpStream {
+        &mut self.0
+    }
+}
+
+/// Connects from an address of this namespace, where there are several.
+pub(crate) fn call(from: IpAddr, to: SocketAddr) -> io::Result<Client> {
     call_from(SocketAddr::new(from, 0), to)
 }
 
-fn call_from(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+fn call_from(from: SocketAddr, to: SocketAddr) -> io::Result<Client> {
     let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     bind(&socket, &from)?;
     connect(&socket, &to)?;
     set_socket_linger(&socket, Some(LINGER))?;
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
+    let client = Client(TcpStream::from(socket));
+    client.set_read_timeout(Some(PATIENCE))?;
+    Ok(client)
 }
 
 /// Connects, says nothing, hears the greeting and leaves. Gives when the connection was there.
@@ -205,10 +232,10 @@ pub(crate) fn visit(from: IpAddr, to: SocketAddr) -> io::Result<SystemTime> {
 
 /// The same from a port of the caller's choice; 0 leaves it to the kernel.
 pub(crate) fn visit_from(from: SocketAddr, to: SocketAddr) -> io::Result<SystemTime> {
-    let mut stream = call_from(from, to)?;
+    let mut client = call_from(from, to)?;
     let connected = SystemTime::now();
     let mut greeting = String::new();
-    stream.read_to_string(&mut greeting)?;
+    client.read_to_string(&mut greeting)?;
     assert!(SERVICES.contains(&(to.port(), greeting.as_str())), "{to} greets with {greeting:?}");
     Ok(connected)
 }
@@ -243,4 +270,13 @@ impl Drop for Service {
         let _ = shutdown(&self.listener, Shutdown::Read);
         self.thread.take().map(JoinHandle::join);
     }
+}
+
+#[test]
+fn a_client_leaves_although_a_child_of_another_test_has_a_copy_of_its_socket() {
+    let Some(scene) = Scene::set() else { return };
+    let client = scene.outside.enter(|| call(INNOCENT, SocketAddr::new(SERVER, MUTE)).unwrap());
+    let mut copy = client.try_clone().unwrap();
+    drop(client);
+    assert_eq!(copy.read(&mut [0]).unwrap(), 0, "the server has heard the end, and closes");
 }
