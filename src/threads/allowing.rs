@@ -7,7 +7,7 @@
 //!                            └─────Asked───────▶ blocker ──▶ guard: frees what is allowed ──▶ answer to control
 //! ```
 //!
-//! The answer follows when all of that is done. The end of an allowance is noticed within a second, even
+//! Log and answer follow when all of that is done. The end of an allowance is noticed within a second, even
 //! after the machine has slept or its clock was set.
 
 use std::time::Duration;
@@ -38,11 +38,11 @@ pub(super) struct Allowing {
     counts: ActionCounts,
 }
 
-/// The change, to be acknowledged when the list is in force.
+/// Whether the allow list has changed.
 pub(super) enum Next {
-    /// Nothing: the answer has been sent.
-    Answered,
-    /// The list.
+    /// It has not, and the answer has been sent.
+    Unchanged,
+    /// It has. This logs and answers it, to be called when the list is in force.
     Changed(Box<dyn FnOnce() + Send>),
 }
 
@@ -92,17 +92,21 @@ impl Allowing {
         self.allowances.has_ends().then_some(LOOK)
     }
 
-    /// Removes the allowances that have ended. Returns whether the list has changed.
-    pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+    /// Removes the allowances that have ended.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Next {
         let is_set_back = self.allowances.set_clock(now);
         let over = self.allowances.expire(now);
-        for Allowance { network, .. } in &over {
-            log::warn!("{} is allowed by hand no more: its time is over", Source(*network));
-        }
         if is_set_back || !over.is_empty() {
             self.save();
         }
-        !over.is_empty()
+        if over.is_empty() {
+            return Next::Unchanged;
+        }
+        Next::Changed(Box::new(move || {
+            for Allowance { network, .. } in over {
+                log::warn!("{} is allowed by hand no more: its time is over", Source(network));
+            }
+        }))
     }
 
     /// Handles a request, as far as this thread does it.
@@ -110,7 +114,7 @@ impl Allowing {
         match wish {
             AllowWish::List => {
                 answer(Ok(AllowDone::Listed(self.allowances.all().to_vec())));
-                Next::Answered
+                Next::Unchanged
             }
             AllowWish::Allow { network, since, time, why, by } => {
                 let now = capture::now();
@@ -122,22 +126,24 @@ impl Allowing {
                 // The fleet lists all at each connection.
                 if since.is_some() && self.allowances.stands(&allowance) {
                     answer(Ok(AllowDone::Allowed { allowance, kept: Ok(()), freed: Vec::new() }));
-                    return Next::Answered;
+                    return Next::Unchanged;
                 }
-                self.allow(allowance, &lasts, &by, answer)
+                self.allow(allowance, lasts, by, answer)
             }
             AllowWish::UnallowOlder { all, by } => {
                 let taken = self.allowances.take_back_older(&all);
                 let done = || answer(Ok(AllowDone::Listed(Vec::new())));
                 if taken.is_empty() {
                     done();
-                    return Next::Answered;
+                    return Next::Unchanged;
                 }
                 self.save();
-                for network in taken {
-                    log::warn!("{} is allowed no more {by}", Source(network));
-                }
-                Next::Changed(Box::new(done))
+                Next::Changed(Box::new(move || {
+                    for network in taken {
+                        log::warn!("{} is allowed no more {by}", Source(network));
+                    }
+                    done();
+                }))
             }
             AllowWish::Unallow { network, by } => {
                 let Some(saved) = self.allowances.take_back(network) else {
@@ -147,15 +153,17 @@ impl Allowing {
                          configuration changes with a reload)"
                     );
                     answer(Err(NotDone::new(NotDone::NOTHING, why)));
-                    return Next::Answered;
+                    return Next::Unchanged;
                 };
                 let saved = saved.map_err(|error| error.to_string());
                 if let Err(error) = &saved {
                     log::warn!("{} is allowed again after a restart: {error}", Source(network));
                 }
                 self.count(&by);
-                log::warn!("{} is allowed no more {by}", Source(network));
-                Next::Changed(Box::new(move || answer(Ok(AllowDone::Unallowed { network, saved }))))
+                Next::Changed(Box::new(move || {
+                    log::warn!("{} is allowed no more {by}", Source(network));
+                    answer(Ok(AllowDone::Unallowed { network, saved }));
+                }))
             }
         }
     }
@@ -163,21 +171,21 @@ impl Allowing {
     fn allow(
         &mut self,
         allowance: Allowance,
-        lasts: &str,
-        by: &Requester,
+        lasts: String,
+        by: Requester,
         answer: Answer<AllowDone>,
     ) -> Next {
         let kept = match self.allowances.allow(allowance.clone()) {
             Ok(kept) => kept,
             Err(full) => {
                 answer(Err(NotDone::new(NotDone::FULL, full.to_string())));
-                return Next::Answered;
+                return Next::Unchanged;
             }
         };
-        self.count(by);
-        log::warn!("{} is allowed {lasts} {by}", Source(allowance.network));
+        self.count(&by);
         let blocker = self.blocker.clone();
         Next::Changed(Box::new(move || {
+            log::warn!("{} is allowed {lasts} {by}", Source(allowance.network));
             let answer = move |done: Result<Done, NotDone>| {
                 answer(done.map(|done| {
                     let freed = if let Done::Unblocked(freed) = done { freed } else { Vec::new() };

@@ -134,18 +134,13 @@ impl Reloader {
                     (Err(_), _) => break,
                 },
                 recv(asked) -> wish => match wish.map(|wish| self.allowing.serve(wish)) {
-                    Ok(Next::Answered) => {}
-                    Ok(Next::Changed(answer)) => {
-                        self.allow();
-                        answer();
-                    }
+                    Ok(next) => self.allow(next),
                     Err(_) => asked = never(),
                 },
                 recv(time) -> _ => {}
             }
-            if self.allowing.expire(capture::now()) {
-                self.allow();
-            }
+            let next = self.allowing.expire(capture::now());
+            self.allow(next);
         }
     }
 
@@ -167,11 +162,13 @@ impl Reloader {
         }
     }
 
-    /// Puts the allow list in force as it is now.
-    fn allow(&self) {
+    /// Puts the allow list in force as it is now, if it has changed.
+    fn allow(&self, next: Next) {
+        let Next::Changed(tell) = next else { return };
         let list = self.allowing.list(&self.settings);
         self.allowing.tell(list.clone());
         self.send(Prepared::Allow(Box::new(list)));
+        tell();
     }
 
     /// Sends these settings to the capture thread and waits for the change.

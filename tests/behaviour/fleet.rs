@@ -244,6 +244,23 @@ fn a_shared_episode_of_an_allowed_source_is_none() {
 }
 
 #[test]
+fn what_came_while_it_was_allowed_counts_no_more_when_it_is_not() {
+    const NETWORK: &[&str] = &["198.51.100.0/24"];
+    let mut run = gateway(2);
+    // A share is three: those before and after, and none of those between.
+    assert_eq!(see(&mut run, &[1.0, 2.0]).0, []);
+    run.allow(NETWORK);
+    assert_eq!(see(&mut run, &[3.0, 3.1, 3.2, 3.3]), (vec![], 0));
+    run.allow(&[]);
+    assert_eq!(see(&mut run, &[4.0]).0, [1_000, 2_000, 4_000]);
+    // It is a candidate now, and one that is allowed for a while.
+    run.allow(NETWORK);
+    assert_eq!(see(&mut run, &[5.0, 6.0, 7.0, 8.0]), (vec![], 0));
+    run.allow(&[]);
+    assert_eq!(see(&mut run, &[9.0]), (vec![9_000], 0));
+}
+
+#[test]
 fn a_gateway_alone_publishes_nothing() {
     let mut run = Setup::with(&["6/10s"]).start();
     every(0.1, 20, 1.0, SOURCE).for_each(|syn| run.see(&syn));

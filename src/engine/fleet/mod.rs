@@ -179,6 +179,9 @@ impl Fleet {
     }
 
     fn attempt(&mut self, endpoints: &Endpoints, now: &Now, number: u32, counters: &CounterStage) {
+        if is_exempt(endpoints, counters) {
+            return;
+        }
         let (server, port) = endpoints.server;
         let mark = self.mark(endpoints.client.1, server, number);
         for index in 0..self.tallies.len() {
@@ -205,6 +208,9 @@ impl Fleet {
         }
         let (client, server) = (news.ends.client, news.ends.server);
         let endpoints = self.hasher.endpoints(client, server, counters.own.contains(&client.0));
+        if is_exempt(&endpoints, counters) {
+            return;
+        }
         for index in 0..self.tallies.len() {
             let Some((watching, tag)) = self.concerned(index, &endpoints, counters) else { continue };
             let tally = &self.tallies[index];
@@ -268,10 +274,6 @@ impl Fleet {
         }
         let share = tally.judge(recorded, || self.announced.has(id));
         if matches!(share, Share::Nothing) {
-            return;
-        }
-        if endpoints.is_own || counters.allow.contains(endpoints.client.0) {
-            tally.table.flag(recorded.slot, false);
             return;
         }
         self.last.note(tag, endpoints);
@@ -340,6 +342,11 @@ impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fleet").field("tallies", &self.tallies.len()).finish_non_exhaustive()
     }
+}
+
+/// Whether nothing is counted of this client: it is allowed, or an address of this host.
+fn is_exempt(endpoints: &Endpoints, counters: &CounterStage) -> bool {
+    endpoints.is_own || counters.allow.contains(endpoints.client.0)
 }
 
 /// The watch of a tally.

@@ -279,6 +279,12 @@ impl Run {
         drop(self.engine.reload(reload));
     }
 
+    /// Allows these networks and no others from now on.
+    pub(crate) fn allow(&mut self, networks: &[&str]) {
+        let networks = networks.iter().map(|network| network.parse::<IpNet>().expect("a network"));
+        self.engine.allow(networks.collect());
+    }
+
     /// A packet as a source hands it over.
     pub(crate) fn take(&mut self, packet: &Packet<'_>) {
         self.engine.packet(packet);

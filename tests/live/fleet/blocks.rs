@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use synwatch::act::Nft;
 use synwatch_testkit::server::{self, Server};
 
+use super::Fleet;
 use super::relay::Relay;
-use super::{Fleet, shared_attempts};
 use crate::block::{nft, wait_for_blocks};
+use crate::program::value;
 use crate::scene::{ATTACKER, INNOCENT, PATIENCE, give_up};
 
 const OPTIONS: &str = "--block nft --fleet-blocks";
@@ -139,7 +140,7 @@ fn what_is_allowed_holds_where_nothing_blocks_and_no_longer_than_in_the_fleet() 
     fleet.gateways[0].program.err.wait_for("198.51.100.66 is allowed no more");
     fleet.connect(ATTACKER, 30);
     for report in fleet.wait_for_reports(ATTACKER) {
-        assert_eq!(shared_attempts(&report), 30, "{report}");
+        assert_eq!(value(&report, "gateways"), "mx1:15,mx2:15", "{report}");
     }
 }
 
