@@ -130,9 +130,9 @@ fn assert_all_became<'a>(ended: &'a Ended, outcome: &str, attempts: usize) -> Re
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.sources("start"), ["198.51.100.66"], "{ended:#?}");
     let end = ended.only_report("end");
-    assert_eq!(end.value("src"), "198.51.100.66", "{end}");
-    assert_eq!(end.value("attempts"), attempts.to_string(), "{end}");
-    assert_eq!(end.value("outcomes"), format!("{outcome}:{attempts}"), "{end}");
+    assert_eq!(end.value("src"), "198.51.100.66", "{ended:#?}");
+    assert_eq!(end.value("attempts"), attempts.to_string(), "{ended:#?}");
+    assert_eq!(end.value("outcomes"), format!("{outcome}:{attempts}"), "{ended:#?}");
     end
 }
 

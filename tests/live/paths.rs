@@ -165,10 +165,10 @@ pub(crate) fn assert_told(from: &Namespace, at: &Namespace, ways: &[&str], verif
 pub(crate) fn assert_all_told(all: &[Ended], ways: &[&str], verified: &str) {
     for (ended, way) in all.iter().zip(ways) {
         let end = ended.only_report("end");
-        assert_eq!(end.value("src"), ATTACKER.to_string(), "{way}: {end}");
-        assert_eq!(end.value("attempts"), FLOOD.to_string(), "{way}: {end}");
-        assert_eq!(end.value("outcomes"), format!("silent:{FLOOD}"), "{way}: {end}");
-        assert_eq!((end.value("verified"), end.value("proven")), (verified, "60"), "{way}: {end}");
+        assert_eq!(end.value("src"), ATTACKER.to_string(), "{way}: {ended:#?}");
+        assert_eq!(end.value("attempts"), FLOOD.to_string(), "{way}: {ended:#?}");
+        assert_eq!(end.value("outcomes"), format!("silent:{FLOOD}"), "{way}: {ended:#?}");
+        assert_eq!((end.value("verified"), end.value("proven")), (verified, "60"), "{way}: {ended:#?}");
     }
 }
 
