@@ -29,9 +29,13 @@ const FEW_GROUPS: usize = 100;
 pub(super) fn recent_attempts(settings: &Settings) -> Result<(Conntrack, Volumes, Provers), Error> {
     let memory = memory(settings)? / CONNECTIONS_SHARE;
     let (volumes, provers) = (memory / VOLUMES_SHARE, memory / PROVERS_SHARE);
-    let by_mac = if matches!(settings.input, Input::Live(_)) { Proof::Wire } else { Proof::Yes };
+    let is_live = matches!(settings.input, Input::Live(_));
+    let by_mac = if is_live { Proof::Wire } else { Proof::Yes };
     let made = || {
         let connections = Conntrack::new(memory - volumes - provers, by_mac)?;
+        if is_live {
+            connections.prefer_huge_pages();
+        }
         Ok::<_, OutOfMemory>((connections, Volumes::new(volumes)?, Provers::new(provers)?))
     };
     made().map_err(|_| Error::Memory(settings.memory))

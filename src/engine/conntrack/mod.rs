@@ -128,6 +128,11 @@ impl Conntrack {
         })
     }
 
+    /// Prefers huge pages for its table: for a run that fills it and goes on for long.
+    pub fn prefer_huge_pages(&self) {
+        self.sets.prefer_huge();
+    }
+
     /// Sets which interfaces count as one, from now on.
     pub fn set_links(&mut self, links: Links) {
         self.links = links;
