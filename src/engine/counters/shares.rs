@@ -49,18 +49,18 @@ impl Table {
     }
 
     /// The slot of a source. One that has none gets one: with its first attempt, where that waits in the doorkeeper, or
-    /// empty. Also returns whether another source gave way that a window could still need.
-    pub(crate) fn hold(&self, tag: u64, now: Ticks, ties: &mut Ties) -> (Slot, bool) {
+    /// empty. Also returns how it was claimed, if it was.
+    pub(crate) fn hold(&self, tag: u64, now: Ticks, ties: &mut Ties) -> (Slot, Option<Claim>) {
         if let Some((slot, _)) = self.find(tag) {
-            return (slot, false);
+            return (slot, None);
         }
         if let Some((slot, how)) = self.let_in(tag, now, ties) {
-            return (slot, how != Claim::Free);
+            return (slot, Some(how));
         }
         let (set, tag) = (self.set_of(tag), nonzero(tag));
         let (way, how) = self.claim_for((set, tag), now.second(), ties);
         let word = Word(self.sets[set].slots[way].word.load(Ordering::Relaxed));
-        (Slot::new(set, way, word), how != Claim::Free)
+        (Slot::new(set, way, word), Some(how))
     }
 
     /// How many attempts a slot has counted; 0 if it has given way.
@@ -128,9 +128,10 @@ mod tests {
     #[test]
     fn a_source_is_held_before_it_comes_and_with_its_first_attempt_after_that() {
         let (table, mut ties) = (table(), Ties::new(1));
-        let (empty, _) = table.hold(7, at(100), &mut ties);
+        let (empty, claimed) = table.hold(7, at(100), &mut ties);
+        assert_eq!(claimed, Some(Claim::Free));
         assert_eq!(table.attempts_since(empty, at(0)).count(), 0);
-        assert_eq!(table.hold(7, at(100), &mut ties), (empty, false));
+        assert_eq!(table.hold(7, at(100), &mut ties), (empty, None));
         let newest = record(&table, 7, 101, 1, &mut ties).unwrap();
         assert_eq!((newest.slot, table.previous(&newest)), (empty, None));
         record(&table, 8, 100, 2, &mut ties);

@@ -30,7 +30,7 @@ use crate::engine::clock::{Reading, Ticks};
 use crate::engine::conntrack::findings::{Finding, Findings, SegmentSummary, Verdict};
 use crate::engine::conntrack::{self, Counts, Inferred, OutcomeUpdate, Syn};
 use crate::engine::copies::CaptureHandle;
-use crate::engine::counters::{Hint, Recorded, Slot, Taken, Ties};
+use crate::engine::counters::{Claim, Hint, Recorded, Slot, Taken, Ties};
 use crate::engine::episodes::Episodes;
 use crate::engine::event::Event;
 use crate::engine::handoff::Handoff;
@@ -338,10 +338,18 @@ impl CounterStage {
             Taken::Waits { evicted: true, .. } => (None, None),
             Taken::Recorded(Recorded { claimed, slot, .. }) => (*claimed, Some(*slot)),
         };
-        self.stats.slots_claimed += u64::from(claimed.is_some());
-        self.watches[watch].stats.slots_claimed += u64::from(claimed.is_some());
-        self.note_evictions(watch, u64::from(taken.evicted()), by);
+        match claimed {
+            Some(claimed) => self.note_claim(watch, claimed, by),
+            None => self.note_evictions(watch, 1, by),
+        }
         slot
+    }
+
+    /// Counts a slot that was claimed.
+    pub(in crate::engine) fn note_claim(&mut self, watch: usize, claimed: Claim, by: GroupBy) {
+        self.stats.slots_claimed += 1;
+        self.watches[watch].stats.slots_claimed += 1;
+        self.note_evictions(watch, u64::from(claimed == Claim::Evicted), by);
     }
 
     /// Counts this many live entries as evicted.

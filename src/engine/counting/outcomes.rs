@@ -2,7 +2,7 @@
 
 use crate::engine::clock::Ticks;
 use crate::engine::conntrack::{Ends, OutcomeUpdate};
-use crate::engine::counters::{self, Found, Hint, Place, Slot, Table, Ties};
+use crate::engine::counters::{self, Found, Hint, Place, Slot};
 use crate::engine::event::Key;
 use crate::engine::outcome::{Code, ConnSummary, Outcome, Proof};
 
@@ -244,23 +244,15 @@ impl CounterStage {
         if met.is_none() && found.is_some_and(|(_, is_flagged)| !is_flagged) {
             return;
         }
-        // The source may have no slot, because its attempts are too far apart while its outcomes are not. It
-        // gets one here, because only a slot can be flagged.
-        let slot = |table: &Table, ties: &mut Ties| {
-            let admitted = || {
-                let (slot, _) = table.let_in(key.tag, now.ticks, ties)?;
-                table.name_holder(slot, endpoints.client.0);
-                Some(slot)
-            };
-            found.map(|(slot, _)| slot).or_else(admitted)
-        };
+        let is_open = self.episodes.of(&key).is_some_and(|episode| episode.lasts_at(now.time));
+        if !is_open && met.is_none() {
+            return;
+        }
+        let slot = found.map(|(slot, _)| slot).or_else(|| self.let_in(watch, key.tag, endpoints, now));
         let watching = &self.watches[watch];
         let Some(counter) = watching.outcome(outcome) else { return };
-        let table = &watching.groups[0].counter.table;
         let attempt = endpoints.attempt(key, news.ends.interface, now.time);
-        let episode = self.episodes.of(&attempt.key).filter(|episode| episode.lasts_at(now.time));
-        let is_open = episode.is_some();
-        if let Some(episode) = episode {
+        if let Some(episode) = self.episodes.of(&key).filter(|_| is_open) {
             let own = counter.limits.iter().position(|limit| *limit == episode.limit());
             let span = own.zip(recorded).and_then(|(limit, recorded)| counter.table.span(recorded, limit));
             if own.is_some() && !episode.has(news.started) {
@@ -271,19 +263,26 @@ impl CounterStage {
                 episode.meet(now.time, span);
             }
             // A source that was evicted has no flag in its new slot.
-            if let Some(slot) = slot(table, &mut self.ties) {
-                table.flag(slot, true);
+            if let Some(slot) = slot {
+                watching.groups[0].counter.table.flag(slot, true);
             }
-        }
-        if is_open {
             self.verify(watch, Counted::Outcome(outcome), &key, news.after.proof, now);
             return;
         }
         if let Some((limit, recorded)) = met.zip(recorded.copied()) {
-            let slot = slot(table, &mut self.ties);
             let hit = Hit { watch, counted: Counted::Outcome(outcome), recorded, limit };
             self.open_episode(&hit, slot, attempt, now);
         }
+    }
+
+    /// Gives a slot to a source of which an outcome is counted: only a slot can be flagged, and it may have none because
+    /// its attempts are too far apart while their outcomes are not.
+    fn let_in(&mut self, watch: usize, tag: u64, endpoints: &Endpoints, now: &Now) -> Option<Slot> {
+        let table = &self.watches[watch].groups[0].counter.table;
+        let (slot, claimed) = table.let_in(tag, now.ticks, &mut self.ties)?;
+        table.name_holder(slot, endpoints.client.0);
+        self.note_claim(watch, claimed, GroupBy::Source);
+        Some(slot)
     }
 }
 

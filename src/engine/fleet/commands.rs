@@ -6,6 +6,7 @@ use super::episodes::Local;
 use super::{Command, Fleet, SharedEpisode, TallyKey, watching};
 use crate::base::time::Timestamp;
 use crate::engine::clock::Ticks;
+use crate::engine::counters::Claim;
 use crate::engine::counting::CounterStage;
 use crate::engine::counting::groups::Watching;
 use crate::engine::ingest::batch::Now;
@@ -76,8 +77,8 @@ impl Fleet {
     /// Gives a source a slot, so that whatever it sends from here on is found.
     fn hold(&mut self, index: usize, tag: u64, source: Source, now: &Now) {
         let table = &self.tallies[index].table;
-        let (slot, evicted) = table.hold(tag, now.ticks, &mut self.ties);
-        self.outbox.note_evicted(evicted);
+        let (slot, claimed) = table.hold(tag, now.ticks, &mut self.ties);
+        self.outbox.note_evicted(claimed == Some(Claim::Evicted));
         table.flag(slot, true);
         table.name_holder(slot, source.0.addr());
     }

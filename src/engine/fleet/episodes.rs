@@ -64,10 +64,12 @@ impl CounterStage {
 
     fn flag_shared(&mut self, place: usize, tag: u64, address: IpAddr, now: &Now) {
         let table = &self.watches[place].groups[0].counter.table;
-        let (slot, evicted) = table.hold(tag, now.ticks, &mut self.ties);
+        let (slot, claimed) = table.hold(tag, now.ticks, &mut self.ties);
         table.name_holder(slot, address);
         table.flag(slot, true);
-        self.note_evictions(place, u64::from(evicted), GroupBy::Source);
+        if let Some(claimed) = claimed {
+            self.note_claim(place, claimed, GroupBy::Source);
+        }
     }
 
     /// What the episode begins with: the attempts that this gateway saw of the window.

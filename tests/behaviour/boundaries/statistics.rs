@@ -7,6 +7,7 @@ use synwatch::engine::stats::WatchStats;
 
 use super::{HOST, OTHER};
 use crate::rig::syn::{every, syn};
+use crate::rig::tcp::Talk;
 use crate::rig::{Run, Setup, Watch};
 
 /// The counters of a watch on ports 25 and 110, and of one on port 110 only, each with this number of slots; `OTHER` is
@@ -76,4 +77,17 @@ fn what_gave_way_in_one_watch_did_not_in_the_other() {
     });
     assert!(both.evictions > 0, "200 hosts in {} slots", both.slots);
     assert_eq!(one.evictions, 0);
+}
+
+#[test]
+fn a_slot_that_a_source_gets_for_its_outcomes_is_counted() {
+    // Its attempts are further apart than a window, what became of them is not.
+    let refused = |at: f64, port| {
+        let mut talk = Talk::new(at, (HOST, port)).refused();
+        let answer = talk.pop().unwrap().later(Duration::from_secs_f64(2.0 - at));
+        talk.into_iter().chain([answer]).collect::<Vec<_>>()
+    };
+    let found = Setup::with(&["3/1s", "2/1s:refused"]).watch([refused(0.0, 40_001), refused(1.5, 40_002)]);
+    assert_eq!(found.stats.episodes, 1);
+    assert_eq!(found.stats.slots_claimed, 2, "one for its refusals, and one that is flagged");
 }
