@@ -36,8 +36,7 @@ pub struct Stats {
     pub last_watched: Option<Timestamp>,
     /// Packets that are not attempts, by reason.
     pub skipped: Skipped,
-    /// Claimed slots of all tables: one for each source, network or destination that was new or had been
-    /// evicted.
+    /// Claimed slots of all tables: one for each source, network or destination that had none.
     pub slots_claimed: u64,
     /// Slots of all tables.
     pub slots: u64,

@@ -7,7 +7,7 @@
 //!                            └─────Asked───────▶ blocker ──▶ guard: frees what is allowed ──▶ answer to control
 //! ```
 //!
-//! Log and answer follow when all of that is done. The end of an allowance is noticed within a second, even
+//! The log follows when the list is in force, the answer when what is blocked of it is freed, too. The end of an allowance is noticed within a second, even
 //! after the machine has slept or its clock was set.
 
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) struct Allowing {
 
 /// Whether the allow list has changed.
 pub(super) enum Next {
-    /// It has not, and the answer has been sent.
+    /// It has not. A request has its answer.
     Unchanged,
     /// It has. This logs and answers it, to be called when the list is in force.
     Changed(Box<dyn FnOnce() + Send>),

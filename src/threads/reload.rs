@@ -166,8 +166,8 @@ impl Reloader {
     fn allow(&self, next: Next) {
         let Next::Changed(tell) = next else { return };
         let list = self.allowing.list(&self.settings);
-        self.allowing.tell(list.clone());
-        self.send(Prepared::Allow(Box::new(list)));
+        self.send(Prepared::Allow(Box::new(list.clone())));
+        self.allowing.tell(list);
         tell();
     }
 

@@ -228,6 +228,16 @@ fn a_shared_episode_is_reported_with_the_attempts_of_this_gateway_and_those_of_a
     };
     assert_eq!(told, [named(&[("mx1", 3), ("mx2", 3)]), named(&[("mx1", 4), ("mx2", 5)])]);
     assert!(found.alerts.iter().all(|alert| alert.is_verified()));
+    assert_eq!(found.stats.slots_claimed, 1);
+}
+
+#[test]
+fn a_source_that_has_not_come_gets_a_slot_with_its_shared_episode() {
+    let mut run = gateway(3);
+    send(&run, shared(&[("mx1", 3), ("mx2", 3)], true));
+    run.published();
+    let found = run.finish();
+    assert_eq!((found.stats.episodes, found.stats.slots_claimed), (1, 1));
 }
 
 #[test]
@@ -258,6 +268,29 @@ fn what_came_while_it_was_allowed_counts_no_more_when_it_is_not() {
     assert_eq!(see(&mut run, &[5.0, 6.0, 7.0, 8.0]), (vec![], 0));
     run.allow(&[]);
     assert_eq!(see(&mut run, &[9.0]), (vec![9_000], 0));
+}
+
+#[test]
+fn a_candidate_of_another_gateway_is_one_when_it_is_allowed_no_more() {
+    let mut run = gateway(2);
+    assert_eq!(see(&mut run, &[1.0]).0, []);
+    run.allow(&["198.51.100.0/24"]);
+    assert_eq!(see(&mut run, &[2.0]).0, []);
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(told(&run.published()).0, [1_000], "it was not allowed then");
+    assert_eq!(see(&mut run, &[3.0]).0, []);
+    run.allow(&[]);
+    assert_eq!(see(&mut run, &[4.0]).0, [4_000]);
+}
+
+#[test]
+fn nothing_is_published_of_an_own_address() {
+    let mut setup = Setup::with(&["6/10s"]).own(SOURCE);
+    setup.gateways = Some(2);
+    let mut run = setup.start();
+    every(0.1, 20, 1.0, SOURCE).for_each(|syn| run.see(&syn));
+    send(&run, Command::Candidate(tally(), source()));
+    assert_eq!(run.published(), []);
 }
 
 #[test]

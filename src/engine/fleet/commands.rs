@@ -57,11 +57,11 @@ impl Fleet {
         }
     }
 
-    /// Publishes what is held of another gateway's candidate, and from now on each attempt of it.
+    /// Publishes what is held of another gateway's candidate, and from now on each attempt of it. Also of one that is
+    /// allowed here: it may be so no more before the servers announce it again.
     fn look_up(&mut self, key: TallyKey, source: Source, now: &Now, counters: &CounterStage) {
         let Some((index, tag)) = self.find(key, source, counters) else { return };
-        let address = source.0.addr();
-        if counters.allow.contains(address) || counters.own.contains(&address) {
+        if counters.own.contains(&source.0.addr()) {
             return;
         }
         let tally = &self.tallies[index];

@@ -344,7 +344,8 @@ impl fmt::Debug for Fleet {
     }
 }
 
-/// Whether nothing is counted of this client: it is allowed, or an address of this host.
+/// Whether nothing is counted of this client: it is allowed, or an address of this host. What was counted before it was
+/// allowed stays, and is published where it is asked for.
 fn is_exempt(endpoints: &Endpoints, counters: &CounterStage) -> bool {
     endpoints.is_own || counters.allow.contains(endpoints.client.0)
 }
